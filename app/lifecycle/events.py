@@ -1,0 +1,146 @@
+"""What an event is: its envelope, and the typed facts that measures are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+ORDER_COMPLETED: Final = "order.completed"
+ORDER_REFUNDED: Final = "order.refunded"
+STORE_VISITED: Final = "store.visited"
+PRODUCT_VIEWED: Final = "product.viewed"
+PRODUCT_ADDED: Final = "product.added"
+PRODUCTS_SEARCHED: Final = "products.searched"
+CUSTOMER_IDENTIFIED: Final = "customer.identified"
+CUSTOMER_MERGED: Final = "customer.merged"
+CUSTOMER_UNMERGED: Final = "customer.unmerged"
+CONSENT_CHANGED: Final = "consent.changed"
+FEEDBACK_SUBMITTED: Final = "feedback.submitted"
+CASE_OPENED: Final = "case.opened"
+CASE_ANSWERED: Final = "case.answered"
+CASE_RESOLVED: Final = "case.resolved"
+POINTS_EARNED: Final = "points.earned"
+POINTS_REDEEMED: Final = "points.redeemed"
+POINTS_EXPIRED: Final = "points.expired"
+TIER_CHANGED: Final = "tier.changed"
+ACTION_DELIVERED: Final = "action.delivered"
+ACTION_OPENED: Final = "action.opened"
+ACTION_ACCEPTED: Final = "action.accepted"
+ACTION_DECLINED: Final = "action.declined"
+ACTION_REDEEMED: Final = "action.redeemed"
+
+VISIT_TYPES: Final = (STORE_VISITED, PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCTS_SEARCHED)
+POINTS_TYPES: Final = (POINTS_EARNED, POINTS_REDEEMED, POINTS_EXPIRED)
+ACTION_TYPES: Final = (ACTION_DELIVERED, ACTION_OPENED, ACTION_ACCEPTED, ACTION_DECLINED, ACTION_REDEEMED)
+EVENT_TYPES: Final = frozenset(
+    (
+        *(ORDER_COMPLETED, ORDER_REFUNDED, *VISIT_TYPES),
+        *(CUSTOMER_IDENTIFIED, CUSTOMER_MERGED, CUSTOMER_UNMERGED, CONSENT_CHANGED),
+        *(FEEDBACK_SUBMITTED, CASE_OPENED, CASE_ANSWERED, CASE_RESOLVED),
+        *(*POINTS_TYPES, TIER_CHANGED, *ACTION_TYPES),
+    )
+)
+
+ALL_CHANNELS: Final = "*"
+"""The channel of a consent that names none: it speaks for every channel."""
+
+MAX_AMOUNT_MINOR: Final = 10**12
+DAY_US: Final = 86_400_000_000
+
+_WITHOUT_MINOR: Final = frozenset(
+    (
+        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+        *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+    )
+)
+_IN_THOUSANDTHS: Final = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of one customer. Fields are the columns of the `events` table, in its order.
+
+    `occurred_us` is microseconds since 1970-01-01 UTC. `kind` is the feedback metric, the kind of a
+    case or the purpose of a consent; `reference` the order or case the event belongs to; `value` the
+    text that a latest-value measure keeps (score, tier, `granted` or `denied`).
+    """
+
+    customer_id: str
+    source: str
+    id: str
+    type: str
+    occurred_us: int
+    kind: str | None
+    channel: str | None
+    reference: str | None
+    amount_minor: int
+    discount_minor: int
+    items: int
+    points: int
+    value: str | None
+    digest: bytes
+    data: str
+
+
+def minor_digits(currency: str) -> int:
+    """Decimal digits of the currency's minor unit (ISO 4217)."""
+    return 0 if currency in _WITHOUT_MINOR else 3 if currency in _IN_THOUSANDTHS else 2
+
+
+def to_minor(amount: float, digits: int) -> int:
+    """Amount in major units → integer minor units, halves away from zero.
+
+    Goes through the shortest decimal that reads back as the same float, so 1.005 rounds as written.
+    """
+    return int(Decimal(repr(amount)).scaleb(digits).to_integral_value(ROUND_HALF_UP))
+
+
+def to_major(amount_minor: float, digits: int) -> float:
+    """Integer minor units → major units, rounded to the minor unit."""
+    return float(round(amount_minor / float(10**digits), digits))
+
+
+def count_items(products: list[Mapping[str, Any]]) -> int:
+    """Pieces in a basket. A weighed product (a fraction as quantity) counts as one piece."""
+    return sum(max(1, int(product.get("quantity") or 1)) for product in products)
+
+
+def read_facts(type_: str, data: Mapping[str, Any], digits: int) -> dict[str, Any]:
+    """The typed facts of a validated event: every field of `Event` between `kind` and `value`.
+
+    An unknown type has none: it is kept and counted, not scored.
+    """
+    facts: dict[str, Any] = {
+        "kind": None,
+        "channel": data.get("channel") if type_ in EVENT_TYPES else None,
+        "reference": None,
+        "amount_minor": 0,
+        "discount_minor": 0,
+        "items": 0,
+        "points": 0,
+        "value": None,
+    }
+    if type_ in (ORDER_COMPLETED, ORDER_REFUNDED):
+        facts["reference"] = data["order_id"]
+        facts["amount_minor"] = to_minor(data["total"], digits)
+        facts["discount_minor"] = to_minor(data.get("discount") or 0, digits)
+        facts["items"] = count_items(data.get("products") or [])
+    elif type_ in (CASE_OPENED, CASE_ANSWERED, CASE_RESOLVED):
+        facts["reference"] = data["case_id"]
+        facts["kind"] = data.get("kind")
+    elif type_ == FEEDBACK_SUBMITTED:
+        facts["kind"] = data["metric"]
+        facts["value"] = f"{data['score']:g}"
+    elif type_ == CONSENT_CHANGED:
+        facts["kind"] = data["purpose"]
+        facts["channel"] = data.get("channel") or ALL_CHANNELS
+        facts["value"] = "granted" if data["granted"] else "denied"
+    elif type_ in POINTS_TYPES:
+        facts["points"] = data["points"] if type_ == POINTS_EARNED else -data["points"]
+        facts["reference"] = data.get("order_id")
+    elif type_ == TIER_CHANGED:
+        facts["value"] = data["tier"]
+    elif type_ in ACTION_TYPES:
+        facts["kind"] = data["action_id"]
+        facts["reference"] = data.get("decision_id")
+    return facts

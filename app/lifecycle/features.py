@@ -1,0 +1,151 @@
+"""Features: one pure function of state vectors and a required `as_of`, vectorised over customers.
+
+A feature is one declaration over *base columns*: the constants `zero` and `one`, every summed
+measure by its name, every time as `days_since_…` (≥ 0), every decayed sum brought to `as_of`.
+Evaluation is a handful of array operations whatever the number of features, so that the same code
+serves one customer at the till and millions in training.
+"""
+
+import hashlib
+import math
+from dataclasses import astuple, dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.events import DAY_US
+from app.lifecycle.measures import DECAYED, NUMERIC, RADIANS_PER_US, REFERENCE, SUMS, TIMES
+
+Floats = NDArray[np.float64]
+
+
+def days_since(time_measure: str) -> str:
+    """The base column of a time measure: `last_order_us` → `days_since_last_order`."""
+    return f"days_since_{time_measure.removesuffix('_us')}"
+
+
+BASE: Final = (
+    "zero",
+    "one",
+    *(measure.name for measure in SUMS),
+    *(days_since(measure.name) for measure in TIMES),
+    *(measure.name for measure in DECAYED),
+    "phase_cos",
+    "phase_sin",
+    "silence",
+)
+"""Base columns, in order. `phase_…` is the calendar phase of the customer's orders relative to
+`as_of`, summed over orders: cos > 0 when they fall in the same season of the year. `silence` is
+days since the last order × repeat orders: over the span of the orders, it is the present silence
+in units of the customer's own mean gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """(plus − minus) / (per − less) of four base columns; NaN where the divisor is not positive."""
+
+    name: str
+    unit: str
+    plus: str
+    minus: str = "zero"
+    per: str = "one"
+    less: str = "zero"
+
+
+def _rate_changes(quantity: str) -> tuple[Feature, ...]:
+    """Recent against longer-run rate: the ratio of two decayed sums."""
+    return tuple(
+        Feature(
+            f"{quantity}_{short}d_per_{long}d",
+            "ratio",
+            plus=f"{quantity}_decayed_{short}d",
+            per=f"{quantity}_decayed_{long}d",
+        )
+        for short, long in ((15, 60), (60, 240), (240, 480))
+    )
+
+
+FEATURES: Final = (
+    Feature("recency_days", "days", "days_since_last_order"),
+    Feature("tenure_days", "days", "days_since_first_order"),
+    Feature("known_days", "days", "days_since_first_event"),
+    Feature("orders", "orders", "orders"),
+    Feature("net_spend_minor", "minor", "spend_minor", "refunded_minor"),
+    Feature("average_order_minor", "minor", "spend_minor", "zero", "orders"),
+    Feature("items_per_order", "pieces", "items", "zero", "orders"),
+    Feature("rhythm_days", "days", "days_since_first_order", "days_since_last_order", "orders", "one"),
+    Feature("silence_ratio", "ratio", "silence", "zero", "days_since_first_order", "days_since_last_order"),
+    Feature("recency_share", "ratio", "days_since_last_order", "zero", "days_since_first_order"),
+    Feature("orders_per_day", "orders/day", "orders", "zero", "days_since_first_order"),
+    Feature("last_gap_days", "days", "days_since_second_last_order", "days_since_last_order"),
+    Feature("store_share", "ratio", "orders_store", "zero", "orders"),
+    Feature("discount_share", "ratio", "discount_minor", "zero", "spend_minor"),
+    Feature("refund_share", "ratio", "refunded_minor", "zero", "spend_minor"),
+    Feature("days_since_refund", "days", "days_since_last_refund"),
+    Feature("visit_recency_days", "days", "days_since_last_visit"),
+    Feature("visits", "events", "visits"),
+    Feature("complaint_recency_days", "days", "days_since_last_complaint"),
+    Feature("open_cases", "cases", "cases", "cases_resolved"),
+    Feature("season_same", "ratio", "phase_cos", "zero", "orders"),
+    Feature("season_ahead", "ratio", "phase_sin", "zero", "orders"),
+    *(Feature(measure.name, measure.unit, measure.name) for measure in DECAYED),
+    *_rate_changes("orders"),
+    *_rate_changes("spend"),
+)
+
+FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)
+
+
+def feature_digest() -> str:
+    """SHA-256 of the definitions of all measures and features: what a model's inputs mean."""
+    definition = repr([astuple(measure) for measure in NUMERIC] + [astuple(feature) for feature in FEATURES])
+    return hashlib.sha256(definition.encode()).hexdigest()
+
+
+_COLUMN: Final = {name: index for index, name in enumerate(BASE)}
+_PARTS: Final = np.array(
+    [[_COLUMN[getattr(feature, part)] for feature in FEATURES] for part in ("plus", "per", "minus", "less")]
+)
+_SUMS_AT: Final = slice(2, 2 + len(SUMS))
+_TIMES_AT: Final = slice(_SUMS_AT.stop, _SUMS_AT.stop + len(TIMES))
+_DECAYED_AT: Final = slice(_TIMES_AT.stop, _TIMES_AT.stop + len(DECAYED))
+_PHASE_AT: Final = slice(_DECAYED_AT.stop, _DECAYED_AT.stop + 2)
+_SEASON_AT: Final = slice(_COLUMN["season_cos"], _COLUMN["season_sin"] + 1)
+_ORDERS, _RECENCY, _SILENCE = _COLUMN["orders"], _COLUMN["days_since_last_order"], _COLUMN["silence"]
+_REFERENCE_AGE: Final = _COLUMN[days_since(REFERENCE)]
+_HALVINGS_PER_DAY: Final = -1.0 / np.array([measure.half_life_days for measure in DECAYED])
+_DEEPEST_HALVING: Final = -1000.0
+"""2^−1000 is nothing, and still a normal float64: no underflow."""
+
+
+def _base_columns(states: Floats, as_of_us: float) -> Floats:
+    """(n, measures) → (n, len(BASE))."""
+    base = np.empty((len(states), len(BASE)))
+    base[:, 0] = 0.0
+    base[:, 1] = 1.0
+    base[:, 2 : _DECAYED_AT.stop] = states
+    ages = base[:, _TIMES_AT]
+    np.subtract(as_of_us, ages, out=ages)
+    ages *= 1.0 / DAY_US
+    np.maximum(ages, 0.0, out=ages)
+    halvings = base[:, _REFERENCE_AGE, None] * _HALVINGS_PER_DAY
+    base[:, _DECAYED_AT] *= np.exp2(np.maximum(halvings, _DEEPEST_HALVING, out=halvings), out=halvings)
+    cos, sin = math.cos(as_of_us * RADIANS_PER_US), math.sin(as_of_us * RADIANS_PER_US)
+    base[:, _PHASE_AT] = base[:, _SEASON_AT] @ np.array(((cos, -sin), (sin, cos)))
+    base[:, _SILENCE] = base[:, _RECENCY] * (base[:, _ORDERS] - 1.0)
+    return base
+
+
+def features(states: Floats, as_of_us: float) -> Floats:
+    """State vectors and the time to judge them at → feature vectors.
+
+    `states` is (n, len(NUMERIC)), NaN where a measure has no value; `as_of_us` microseconds since
+    1970 UTC, not before the events in the state (an event that is after it counts as age zero: a
+    till's clock may run ahead). Returns (n, len(FEATURES)), NaN = unknown.
+    """
+    parts = _base_columns(states, as_of_us).take(_PARTS, axis=1)
+    quotient = parts[:, :2] - parts[:, 2:]
+    divisor = quotient[:, 1]
+    np.copyto(divisor, np.nan, where=divisor <= 0.0)
+    return np.divide(quotient[:, 0], divisor)

@@ -1,0 +1,93 @@
+"""Step tables: an additive model as one look-up per feature.
+
+A score is an intercept plus one term per feature, so the terms are the reasons, exactly.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.features import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class StepTables:
+    """score(x) = intercept + Σ_j steps[j][bin of x_j].
+
+    `edges[j]` ascends, (k_j,); `steps[j]` is (k_j + 2,): the term of an unknown (NaN) value, then of
+    the intervals (−∞, edge₀), [edge₀, edge₁), …, [edge_k−1, ∞). Features without a say have no
+    edges and zero steps.
+    """
+
+    intercept: float
+    edges: tuple[Floats, ...]
+    steps: tuple[Floats, ...]
+    _lookups: tuple[tuple[list[float], list[float], float], ...] = field(
+        init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        lookups = tuple(
+            (edges.tolist(), steps[1:].tolist(), float(steps[0]))
+            for edges, steps in zip(self.edges, self.steps, strict=True)
+        )
+        object.__setattr__(self, "_lookups", lookups)
+
+    def terms(self, features: Floats) -> Floats:
+        """(n, features) → (n, features): each feature's part of the score."""
+        terms = np.empty(features.shape)
+        for j, (edges, steps) in enumerate(zip(self.edges, self.steps, strict=True)):
+            column = features[:, j]
+            bins = np.searchsorted(edges, column, side="right") + 1
+            bins[np.isnan(column)] = 0
+            terms[:, j] = steps[bins]
+        return terms
+
+    def terms_of_one(self, features: Sequence[float]) -> list[float]:
+        """`terms` of a single row; plain bisection beats array calls for one."""
+        return [
+            steps[bisect_right(edges, value)] if value == value else unknown  # NaN is unlike itself
+            for value, (edges, steps, unknown) in zip(features, self._lookups, strict=True)
+        ]
+
+
+def sigmoid(log_odds: Floats) -> Floats:
+    """Log-odds → probability, without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds)))
+
+
+def strongest(terms: Sequence[float], most: int) -> list[int]:
+    """Indices of the `most` terms of greatest size, strongest first; terms of zero are no reasons."""
+    order = sorted(range(len(terms)), key=lambda j: -abs(terms[j]))
+    return [j for j in order[:most] if terms[j]]
+
+
+def pack(tables: StepTables) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    """The tables as plain arrays, for an .npz."""
+    return {
+        "intercept": np.array([tables.intercept]),
+        "edge_counts": np.array([len(edges) for edges in tables.edges], np.int64),
+        "edges": np.concatenate(tables.edges) if tables.edges else np.empty(0),
+        "steps": np.concatenate(tables.steps) if tables.steps else np.empty(0),
+    }
+
+
+def unpack(arrays: Mapping[str, NDArray[np.float64] | NDArray[np.int64]]) -> StepTables:
+    """Tables from the arrays that `pack` makes.
+
+    Raises ValueError where they do not fit together, KeyError where one is missing.
+    """
+    counts = arrays["edge_counts"].astype(np.int64)
+    edge_ends, step_ends = np.cumsum(counts), np.cumsum(counts + 2)
+    edges, steps = arrays["edges"].astype(np.float64), arrays["steps"].astype(np.float64)
+    expected = (int(counts.sum()), int((counts + 2).sum()))
+    if (len(edges), len(steps)) != expected or not np.isfinite(steps).all():
+        raise ValueError(f"step tables of {len(edges)} edges and {len(steps)} steps do not fit their counts")
+    return StepTables(
+        float(arrays["intercept"][0]),
+        tuple(np.split(edges, edge_ends[:-1])),
+        tuple(np.split(steps, step_ends[:-1])),
+    )

@@ -1,0 +1,1 @@
+"""Off-line work: training states, models, comparators, evaluation and the demo shop."""

@@ -1,0 +1,178 @@
+"""Events → states at cut-offs: the measures as Ibis aggregates, one expression for every engine.
+
+The events are a table with the columns of `app.lifecycle.events.Event` (without `digest` and
+`data`); times are integer microseconds since 1970 UTC.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from math import log
+from operator import and_
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.events import DAY_US, ORDER_COMPLETED
+from app.lifecycle.features import Floats, features
+from app.lifecycle.measures import (
+    LATEST_SEPARATOR,
+    MEASURES,
+    NUMERIC,
+    RADIANS_PER_US,
+    Lift,
+    Measure,
+    Merge,
+)
+
+_DEEPEST_HALVING = -1000.0
+
+
+def _lifted(measure: Measure, events: ir.Table) -> ir.Value:
+    match measure.lift:
+        case Lift.ONE:
+            return events.one
+        case Lift.SEASON_COS:
+            return (events.occurred_us * RADIANS_PER_US).cos()
+        case Lift.SEASON_SIN:
+            return (events.occurred_us * RADIANS_PER_US).sin()
+        case column:
+            return events[column]
+
+
+def _counting(measure: Measure, events: ir.Table) -> ir.BooleanValue | None:
+    conditions = [events.type.isin(measure.types)] if measure.types else []
+    conditions += [events[column] == wanted for column, wanted in measure.where]
+    return reduce(and_, conditions) if conditions else None
+
+
+def _halved(age_us: ir.NumericValue, half_life_days: int) -> ir.FloatingValue:
+    """2^(−age / half-life)."""
+    halvings = age_us.cast("float64") / float(-half_life_days * DAY_US)
+    return (ibis.greatest(halvings, _DEEPEST_HALVING) * log(2.0)).exp()
+
+
+def _aggregate(measure: Measure, events: ir.Table) -> ir.Scalar:
+    """The measure over a group of events; a decayed sum is counted to `cutoff_us`."""
+    where, value = _counting(measure, events), _lifted(measure, events)
+    match measure.merge:
+        case Merge.SUM:
+            return value.sum(where=where).fill_null(0)
+        case Merge.FIRST:
+            return value.min(where=where)
+        case Merge.LAST:
+            return value.max(where=where)
+        case Merge.SECOND_LAST:
+            return events.previous_order_us.max(where=where)
+        case Merge.LATEST:
+            return events.latest_text.max(where=where)
+        case Merge.DECAYED:
+            left = _halved(events.cutoff_us - events.occurred_us, measure.half_life_days)
+            return (value * left).sum(where=where).fill_null(0.0)
+
+
+def _annotate(events: ir.Table) -> ir.Table:
+    """Adds what aggregates cannot see of one row alone: the order before, and the latest text."""
+    order_us = ibis.cases((events.type == ORDER_COMPLETED, events.occurred_us))
+    earlier = ibis.window(
+        group_by=[events.customer_id, events.type],
+        order_by=[events.occurred_us, events.source, events.id],
+    )
+    seventeen_digits = events.occurred_us.cast("string").lpad(17, "0")
+    return events.mutate(
+        one=ibis.literal(1, "int64"),
+        previous_order_us=order_us.lag().over(earlier),
+        latest_text=ibis.literal(LATEST_SEPARATOR).join(
+            [seventeen_digits, events.source, events.id, events.value.fill_null("")]
+        ),
+    )
+
+
+def states(events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
+    """The state of every customer at every cut-off, from the events before it: `[…, cut-off)`.
+
+    One row a (customer_id, cutoff_us) with at least one event; one column a measure.
+    """
+    cutoffs = ibis.memtable({"cutoff_us": list(cutoffs_us)}, schema={"cutoff_us": "int64"})
+    annotated = _annotate(events)
+    known = annotated.join(cutoffs, annotated.occurred_us < cutoffs.cutoff_us)
+    grouped = known.group_by(["customer_id", "cutoff_us"]).aggregate(
+        **{measure.name: _aggregate(measure, known) for measure in MEASURES}
+    )
+    return grouped.mutate(
+        **{
+            measure.name: grouped[measure.name]
+            / _halved(grouped.cutoff_us - grouped.last_event_us, measure.half_life_days)
+            for measure in MEASURES
+            if measure.merge is Merge.DECAYED
+        }
+    )
+
+
+def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> ir.Table:
+    """Orders in `[cut-off, cut-off + horizon)`: (customer_id, cutoff_us, orders_ahead)."""
+    cutoffs = ibis.memtable({"cutoff_us": list(cutoffs_us)}, schema={"cutoff_us": "int64"})
+    orders = events.filter(events.type == ORDER_COMPLETED)
+    ahead = orders.join(
+        cutoffs,
+        (orders.occurred_us >= cutoffs.cutoff_us)
+        & (orders.occurred_us < cutoffs.cutoff_us + horizon_days * DAY_US),
+    )
+    return ahead.group_by(["customer_id", "cutoff_us"]).aggregate(orders_ahead=ahead.count())
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledStates:
+    """Known buyers at cut-offs, and what they did next. Rows are (customer, cut-off) pairs.
+
+    `states` is (n, len(NUMERIC)), `cutoffs_us` (n,), `orders_ahead` (n,) orders in the horizon.
+    """
+
+    customer_ids: NDArray[np.object_]
+    cutoffs_us: NDArray[np.int64]
+    states: Floats
+    orders_ahead: NDArray[np.int64]
+
+    @property
+    def churned(self) -> NDArray[np.bool_]:
+        """No purchase in the horizon."""
+        return np.equal(self.orders_ahead, 0)
+
+    def features(self) -> Floats:
+        """(n, len(FEATURES)), each row as of its own cut-off."""
+        vectors = np.empty((len(self.states), 0))
+        for cutoff_us in np.unique(self.cutoffs_us):
+            at = self.cutoffs_us == cutoff_us
+            computed = features(self.states[at], float(cutoff_us))
+            if not vectors.shape[1]:
+                vectors = np.empty((len(self.states), computed.shape[1]))
+            vectors[at] = computed
+        return vectors
+
+    def at(self, rows: NDArray[np.bool_]) -> "LabelledStates":
+        """The rows that a mask keeps."""
+        return LabelledStates(
+            self.customer_ids[rows], self.cutoffs_us[rows], self.states[rows], self.orders_ahead[rows]
+        )
+
+
+def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> LabelledStates:
+    """States and outcomes of everyone who has bought before the cut-off, in one query."""
+    known = states(events, cutoffs_us)
+    ahead = outcomes(events, cutoffs_us, horizon_days)
+    joined = known.filter(known.orders > 0).left_join(ahead, ["customer_id", "cutoff_us"])
+    frame = joined.select(
+        "customer_id",
+        "cutoff_us",
+        *(joined[measure.name].cast("float64").name(measure.name) for measure in NUMERIC),
+        orders_ahead=joined.orders_ahead.fill_null(0),
+    ).order_by("cutoff_us", "customer_id")
+    columns = frame.to_pyarrow()
+    return LabelledStates(
+        columns["customer_id"].to_numpy(zero_copy_only=False),
+        columns["cutoff_us"].to_numpy(),
+        np.column_stack([columns[measure.name].to_numpy() for measure in NUMERIC]),
+        columns["orders_ahead"].to_numpy(),
+    )
