@@ -8,7 +8,7 @@ serves one customer at the till and millions in training.
 
 import hashlib
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -46,6 +46,7 @@ class Feature:
     """(plus − minus) / (per − less) of four base columns; NaN where the divisor is not positive."""
 
     name: str
+    label: str
     unit: str
     plus: str
     minus: str = "zero"
@@ -53,11 +54,24 @@ class Feature:
     less: str = "zero"
 
 
+def _decayed_features() -> tuple[Feature, ...]:
+    return tuple(
+        Feature(
+            measure.name,
+            f"{measure.name.split('_')[0].capitalize()} of late (half-life {measure.half_life_days} days)",
+            measure.unit,
+            measure.name,
+        )
+        for measure in DECAYED
+    )
+
+
 def _rate_changes(quantity: str) -> tuple[Feature, ...]:
     """Recent against longer-run rate: the ratio of two decayed sums."""
     return tuple(
         Feature(
             f"{quantity}_{short}d_per_{long}d",
+            f"{quantity.capitalize()} of the last {short} days against the last {long}",
             "ratio",
             plus=f"{quantity}_decayed_{short}d",
             per=f"{quantity}_decayed_{long}d",
@@ -66,40 +80,44 @@ def _rate_changes(quantity: str) -> tuple[Feature, ...]:
     )
 
 
+_LAST, _FIRST = days_since("last_order_us"), days_since("first_order_us")
+
 FEATURES: Final = (
-    Feature("recency_days", "days", "days_since_last_order"),
-    Feature("tenure_days", "days", "days_since_first_order"),
-    Feature("known_days", "days", "days_since_first_event"),
-    Feature("orders", "orders", "orders"),
-    Feature("net_spend_minor", "minor", "spend_minor", "refunded_minor"),
-    Feature("average_order_minor", "minor", "spend_minor", "zero", "orders"),
-    Feature("items_per_order", "pieces", "items", "zero", "orders"),
-    Feature("rhythm_days", "days", "days_since_first_order", "days_since_last_order", "orders", "one"),
-    Feature("silence_ratio", "ratio", "silence", "zero", "days_since_first_order", "days_since_last_order"),
-    Feature("recency_share", "ratio", "days_since_last_order", "zero", "days_since_first_order"),
-    Feature("orders_per_day", "orders/day", "orders", "zero", "days_since_first_order"),
-    Feature("last_gap_days", "days", "days_since_second_last_order", "days_since_last_order"),
-    Feature("store_share", "ratio", "orders_store", "zero", "orders"),
-    Feature("discount_share", "ratio", "discount_minor", "zero", "spend_minor"),
-    Feature("refund_share", "ratio", "refunded_minor", "zero", "spend_minor"),
-    Feature("days_since_refund", "days", "days_since_last_refund"),
-    Feature("visit_recency_days", "days", "days_since_last_visit"),
-    Feature("visits", "events", "visits"),
-    Feature("complaint_recency_days", "days", "days_since_last_complaint"),
-    Feature("open_cases", "cases", "cases", "cases_resolved"),
-    Feature("season_same", "ratio", "phase_cos", "zero", "orders"),
-    Feature("season_ahead", "ratio", "phase_sin", "zero", "orders"),
-    *(Feature(measure.name, measure.unit, measure.name) for measure in DECAYED),
+    Feature("recency_days", "Days since the last order", "days", _LAST),
+    Feature("tenure_days", "Days since the first order", "days", _FIRST),
+    Feature("known_days", "Days since first seen", "days", "days_since_first_event"),
+    Feature("orders", "Orders", "orders", "orders"),
+    Feature("net_spend", "Spend less refunds", "minor", "spend_minor", "refunded_minor"),
+    Feature("average_order", "Average order", "minor", "spend_minor", per="orders"),
+    Feature("items_per_order", "Pieces per order", "pieces", "items", per="orders"),
+    Feature("rhythm_days", "Usual days between orders", "days", _FIRST, _LAST, "orders", "one"),
+    Feature("silence_ratio", "Silence in usual gaps", "ratio", "silence", "zero", _FIRST, _LAST),
+    Feature("recency_share", "Silence as share of the relation", "ratio", _LAST, per=_FIRST),
+    Feature("orders_per_day", "Orders per day of the relation", "orders/day", "orders", per=_FIRST),
+    Feature(
+        "last_gap_days", "Days between the last two orders", "days", "days_since_second_last_order", _LAST
+    ),
+    Feature("store_share", "Share of orders in the store", "ratio", "orders_store", per="orders"),
+    Feature("discount_share", "Discount per spend", "ratio", "discount_minor", per="spend_minor"),
+    Feature("refund_share", "Refunds per spend", "ratio", "refunded_minor", per="spend_minor"),
+    Feature("refund_recency_days", "Days since the last refund", "days", "days_since_last_refund"),
+    Feature("visit_recency_days", "Days since the last visit", "days", "days_since_last_visit"),
+    Feature("visits", "Visits", "events", "visits"),
+    Feature("complaint_recency_days", "Days since the last complaint", "days", "days_since_last_complaint"),
+    Feature("open_cases", "Open service cases", "cases", "cases", "cases_resolved"),
+    Feature("season_same", "Buys at this time of the year", "ratio", "phase_cos", per="orders"),
+    Feature("season_ahead", "Buys at the coming time of the year", "ratio", "phase_sin", per="orders"),
+    *_decayed_features(),
     *_rate_changes("orders"),
     *_rate_changes("spend"),
 )
-
 FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)
 
 
 def feature_digest() -> str:
     """SHA-256 of the definitions of all measures and features: what a model's inputs mean."""
-    definition = repr([astuple(measure) for measure in NUMERIC] + [astuple(feature) for feature in FEATURES])
+    measures = [astuple(measure) for measure in NUMERIC]
+    definition = repr(measures + [astuple(replace(feature, label="")) for feature in FEATURES])
     return hashlib.sha256(definition.encode()).hexdigest()
 
 

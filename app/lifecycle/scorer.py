@@ -6,6 +6,7 @@ A score is an intercept plus one term per feature, so the terms are the reasons,
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import tanh
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,11 @@ def sigmoid(log_odds: Floats) -> Floats:
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds)))
 
 
+def logistic(log_odds: float) -> float:
+    """`sigmoid` of one number."""
+    return 0.5 * (1.0 + tanh(0.5 * log_odds))
+
+
 def strongest(terms: Sequence[float], most: int) -> list[int]:
     """Indices of the `most` terms of greatest size, strongest first; terms of zero are no reasons."""
     order = sorted(range(len(terms)), key=lambda j: -abs(terms[j]))
@@ -75,16 +81,16 @@ def pack(tables: StepTables) -> dict[str, NDArray[np.float64] | NDArray[np.int64
     }
 
 
-def unpack(arrays: Mapping[str, NDArray[np.float64] | NDArray[np.int64]]) -> StepTables:
-    """Tables from the arrays that `pack` makes.
+def unpack(arrays: Mapping[str, NDArray[np.float64] | NDArray[np.int64]], features: int) -> StepTables:
+    """Tables of so many features, from the arrays that `pack` makes.
 
     Raises ValueError where they do not fit together, KeyError where one is missing.
     """
     counts = arrays["edge_counts"].astype(np.int64)
     edge_ends, step_ends = np.cumsum(counts), np.cumsum(counts + 2)
     edges, steps = arrays["edges"].astype(np.float64), arrays["steps"].astype(np.float64)
-    expected = (int(counts.sum()), int((counts + 2).sum()))
-    if (len(edges), len(steps)) != expected or not np.isfinite(steps).all():
+    expected = (features, int(counts.sum()), int((counts + 2).sum()))
+    if (len(counts), len(edges), len(steps)) != expected or not np.isfinite(steps).all():
         raise ValueError(f"step tables of {len(edges)} edges and {len(steps)} steps do not fit their counts")
     return StepTables(
         float(arrays["intercept"][0]),

@@ -1,0 +1,218 @@
+"""The actions a new installation begins with, by stage. Rates are plain assumptions to be replaced.
+
+A retailer edits them through `/v1/actions`; titles are English and Chinese.
+"""
+
+from typing import Any, Final
+
+from app.lifecycle.decisions import Action
+from app.lifecycle.measures import CONTACT_CHANNELS, SALES_CHANNELS
+
+_HERE = SALES_CHANNELS
+_OUT = ("email", "sms", "push", "wechat")
+_EVERYWHERE = (*SALES_CHANNELS, *CONTACT_CHANNELS)
+
+
+def _action(action_id: str, en: str, zh: str, stages: str, channels: tuple[str, ...], **rest: Any) -> Action:
+    named = {"action_id": action_id, "title": {"en": en, "zh": zh}}
+    return Action.model_validate({**named, "stages": stages.split(), "channels": channels, **rest})
+
+
+def _grow(rate: float, effect: float, cost: float = 0.0, **rest: Any) -> dict[str, Any]:
+    return {"aim": "grow", "response_rate": rate, "effect": effect, "cost": cost, **rest}
+
+
+def _retain(rate: float, effect: float, cost: float = 0.0, **rest: Any) -> dict[str, Any]:
+    return {"aim": "retain", "response_rate": rate, "effect": effect, "cost": cost, **rest}
+
+
+_ANY_STAGE = "prospect new growing mature declining lost"
+
+DEFAULT_ACTIONS: Final = (
+    # Prospects: awareness, and the first purchase.
+    _action(
+        "first-order-coupon",
+        "Coupon for the first order",
+        "首单优惠券",
+        "prospect",
+        _EVERYWHERE,
+        **_grow(0.08, 0.6, 5),
+    ),
+    _action(
+        "personal-suggestions",
+        "Suggestions picked for you",
+        "专属商品推荐",
+        "prospect",
+        _EVERYWHERE,
+        **_grow(0.05, 0.3, cool_down_days=7),
+    ),
+    _action(
+        "store-invitation", "Invitation to the store", "到店体验邀请", "prospect", _OUT, **_grow(0.03, 0.4, 1)
+    ),
+    # New customers: a good first experience, the second purchase, membership.
+    _action(
+        "welcome-pack",
+        "Welcome pack",
+        "新客欢迎礼包",
+        "new",
+        _HERE,
+        **_grow(0.3, 0.12, 3, cool_down_days=365),
+    ),
+    _action(
+        "second-order-coupon",
+        "Coupon for the second order",
+        "第二单优惠券",
+        "new",
+        _EVERYWHERE,
+        **_retain(0.12, 0.35, 6, cool_down_days=21),
+    ),
+    _action(
+        "membership-invitation",
+        "Join the membership",
+        "邀请加入会员",
+        "new growing",
+        _EVERYWHERE,
+        **_grow(0.15, 0.12, cool_down_days=60),
+    ),
+    _action(
+        "satisfaction-question",
+        "How was your purchase?",
+        "购物满意度调查",
+        "new growing mature",
+        (*_HERE, *_OUT),
+        **_retain(0.12, 0.05, cool_down_days=90, complaint="any"),
+    ),
+    # Growing customers: deepen the relation.
+    _action(
+        "personal-recommendations",
+        "Recommended for you",
+        "为您推荐",
+        "growing mature",
+        _EVERYWHERE,
+        **_grow(0.1, 0.15, cool_down_days=7),
+    ),
+    _action(
+        "points-multiplier",
+        "Double points this week",
+        "本周双倍积分",
+        "growing",
+        _EVERYWHERE,
+        **_grow(0.2, 0.12, 2, cool_down_days=30),
+    ),
+    _action(
+        "tier-up-nudge",
+        "Close to the next tier",
+        "即将升级会员等级",
+        "growing",
+        _EVERYWHERE,
+        **_grow(0.1, 0.18, 1, cool_down_days=60),
+    ),
+    _action(
+        "bundle-offer",
+        "Bundle at a better price",
+        "组合优惠",
+        "growing",
+        _EVERYWHERE,
+        **_grow(0.08, 0.2, 4, cool_down_days=30),
+    ),
+    # Mature customers: keep, exceed expectations, widen.
+    _action(
+        "cross-sell",
+        "Goes well with what you buy",
+        "搭配推荐",
+        "mature",
+        _EVERYWHERE,
+        **_grow(0.08, 0.12, cool_down_days=14),
+    ),
+    _action(
+        "vip-service",
+        "Personal VIP service",
+        "VIP专属服务",
+        "mature",
+        (*_HERE, "phone", "wechat"),
+        **_grow(0.25, 0.15, 10, min_value=1000, cool_down_days=180),
+    ),
+    _action(
+        "early-access",
+        "Early access to new arrivals",
+        "新品优先购",
+        "mature",
+        _EVERYWHERE,
+        **_grow(0.1, 0.1, cool_down_days=45),
+    ),
+    _action(
+        "referral-invitation",
+        "Bring a friend",
+        "邀请好友有礼",
+        "mature",
+        _EVERYWHERE,
+        **_grow(0.04, 0.4, 8, cool_down_days=90),
+    ),
+    # Declining customers: find the cause, win back early.
+    _action(
+        "service-recovery",
+        "We would like to make it right",
+        "服务补救",
+        "new growing mature declining",
+        (*_HERE, "phone", "wechat", "email"),
+        **_retain(0.5, 0.3, 8, complaint="open", cool_down_days=30),
+    ),
+    _action(
+        "replenishment-reminder",
+        "Time to stock up?",
+        "补货提醒",
+        "growing mature declining",
+        _EVERYWHERE,
+        **_retain(0.1, 0.12, cool_down_days=14),
+    ),
+    _action(
+        "targeted-offer",
+        "An offer for you",
+        "专属优惠",
+        "declining",
+        _EVERYWHERE,
+        **_retain(0.12, 0.3, 8, min_risk=0.5, cool_down_days=30),
+    ),
+    _action(
+        "personal-call",
+        "A call from the shop manager",
+        "店长专属回访",
+        "declining",
+        ("phone",),
+        **_retain(0.3, 0.35, 15, min_risk=0.5, min_value=1000, cool_down_days=120, complaint="any"),
+    ),
+    _action(
+        "churn-reason-survey",
+        "What could we do better?",
+        "流失原因调查",
+        "declining",
+        _OUT,
+        **_retain(0.06, 0.06, cool_down_days=120, complaint="any"),
+    ),
+    # Lost customers: reactivate at sensible cost, or let go gracefully.
+    _action(
+        "win-back-offer",
+        "We miss you: come back offer",
+        "老客召回优惠",
+        "lost",
+        _EVERYWHERE,
+        **_retain(0.04, 0.3, 10, cool_down_days=60),
+    ),
+    _action(
+        "exit-survey",
+        "A last question",
+        "离店问卷",
+        "lost",
+        ("email", "sms", "wechat"),
+        **_retain(0.02, 0.05, cool_down_days=365, complaint="any"),
+    ),
+    # Care, at every stage.
+    _action(
+        "festival-greeting",
+        "Festival greeting",
+        "节日问候",
+        _ANY_STAGE,
+        _OUT,
+        **_retain(0.02, 0.05, cool_down_days=60, complaint="any"),
+    ),
+)

@@ -1,0 +1,211 @@
+"""Decisions: which actions a customer is eligible for, what each is worth, and which is chosen.
+
+Every choice carries the probability with which it was made, so that policies can be compared
+off-line by inverse propensity, and every refusal its code.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.lifecycle.events import DAY_US
+from app.lifecycle.measures import CONTACT_CHANNELS
+from app.lifecycle.stages import Stage
+
+SuppressionCode = Literal[
+    "disabled",
+    "excluded",
+    "wrong_stage",
+    "wrong_channel",
+    "no_open_complaint",
+    "open_complaint",
+    "risk_too_low",
+    "value_too_low",
+    "no_consent",
+    "cooling_down",
+    "no_gain",
+    "control_group",
+]
+SILENT_CODES: Final = frozenset(("disabled", "wrong_stage", "wrong_channel"))
+"""Reasons that only say that the action is for others; receipts keep them, answers leave them out."""
+
+ActionId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
+class Title(BaseModel):
+    """What a cashier or customer reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    en: Annotated[str, Field(min_length=1, max_length=120)]
+    zh: Annotated[str, Field(min_length=1, max_length=120)]
+
+
+class Action(BaseModel):
+    """Something to do for a customer. Money in major units of the deployment's currency.
+
+    `response_rate` and `effect` are what the retailer believes until outcomes are learned: the
+    probability that an offered customer takes it, and the share of the value at stake that it then brings.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action_id: ActionId
+    title: Title
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    channels: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=64)], ...], Field(min_length=1)]
+    aim: Literal["retain", "grow"]
+    """What is at stake: `retain` the spend that churn would take, `grow` the spend that stays."""
+    response_rate: Annotated[float, Field(gt=0, le=1)]
+    effect: Annotated[float, Field(gt=0, le=1)]
+    cost: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    """Of one response."""
+    min_risk: Annotated[float, Field(ge=0, le=1)] = 0.0
+    min_value: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    """Least value at stake, before the aim is weighed in."""
+    validity_days: Annotated[int, Field(ge=1, le=365)] = 30
+    cool_down_days: Annotated[int, Field(ge=0, le=365)] = 30
+    complaint: Literal["any", "open", "none"] = "none"
+    """Whether it is for customers with an open complaint; an unhappy customer is not sold to."""
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a decision needs to know of a customer. `value_at_stake` is spend in the horizon, major units."""
+
+    customer_id: str
+    stage: Stage
+    churn_risk: float | None
+    value_at_stake: float
+    has_open_complaint: bool
+    consents: Mapping[str, bool]
+    """Channel → granted or denied, by the latest word; `*` is every channel."""
+    offered_us: Mapping[str, int]
+    """Action → time of its last offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for."""
+
+    channel: str
+    max_actions: int
+    exclude: Collection[str] = ()
+    learning_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a deployment decides: share held out, probability of exploring, gross margin on spend."""
+
+    control_share: float
+    exploration: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An action, its worth in margin (major units) and the probability of choosing it for its place."""
+
+    action: Action
+    expected_value: float
+    selection_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The outcome of arbitration. `worths` are the expected values of all that were eligible."""
+
+    in_control_group: bool
+    chosen: list[Chosen]
+    suppressed: list[tuple[str, SuppressionCode]]
+    worths: dict[str, float] = field(default_factory=dict)
+
+
+def in_control_group(customer_id: str, share: float) -> bool:
+    """Whether a customer is held out of every action: fixed by the id, so the same at every till."""
+    digest = hashlib.blake2b(customer_id.encode(), digest_size=8, person=b"control").digest()
+    return int.from_bytes(digest) < share * 2**64
+
+
+def has_consent(channel: str, consents: Mapping[str, bool]) -> bool:
+    """Reaching out needs a yes; serving a customer who has come to us only the absence of a no."""
+    granted = consents.get(channel, consents.get("*"))
+    return granted is True if channel in CONTACT_CHANNELS else granted is not False
+
+
+def expected_value(action: Action, standing: Standing, margin: float) -> float:
+    """response_rate · (effect · value · P(aim) · margin − cost), in margin, major units.
+
+    P(aim) is the churn risk where the aim is to retain and its complement where it is to grow; one
+    half where the risk is not known.
+    """
+    risk = 0.5 if standing.churn_risk is None else standing.churn_risk
+    weight = risk if action.aim == "retain" else 1.0 - risk
+    return action.response_rate * (action.effect * standing.value_at_stake * weight * margin - action.cost)
+
+
+def suppression(action: Action, standing: Standing, wish: Wish, now_us: int) -> SuppressionCode | None:
+    """Why an action is not for this customer now; None: it is eligible."""
+    offered_us = standing.offered_us.get(action.action_id)
+    is_cooling = offered_us is not None and now_us - offered_us < action.cool_down_days * DAY_US
+    refusals: tuple[tuple[bool, SuppressionCode], ...] = (
+        (not action.enabled, "disabled"),
+        (standing.stage not in action.stages, "wrong_stage"),
+        (wish.channel not in action.channels, "wrong_channel"),
+        (action.action_id in wish.exclude, "excluded"),
+        (action.complaint == "open" and not standing.has_open_complaint, "no_open_complaint"),
+        (action.complaint == "none" and standing.has_open_complaint, "open_complaint"),
+        (action.min_risk > (standing.churn_risk or 0.0), "risk_too_low"),
+        (action.min_value > standing.value_at_stake, "value_too_low"),
+        (not has_consent(wish.channel, standing.consents), "no_consent"),
+        (is_cooling, "cooling_down"),
+    )
+    return next((code for refused, code in refusals if refused), None)
+
+
+def choose(
+    actions: Sequence[Action], standing: Standing, wish: Wish, policy: Policy, *, now_us: int, seed: str
+) -> Choice:
+    """The actions of greatest expected value among the eligible, explored with known probability.
+
+    `seed` makes the draw repeatable (the decision's id). A place is filled at random among the remaining
+    eligible with probability ε, else by the best, so that of m remaining the best has probability
+    1 − ε + ε/m and any other ε/m. Actions that cost more than they bring are not eligible.
+    """
+    worths: dict[str, float] = {}
+    suppressed: list[tuple[str, SuppressionCode]] = []
+    held_out = in_control_group(standing.customer_id, policy.control_share)
+    eligible: list[Action] = []
+    for action in actions:
+        code = suppression(action, standing, wish, now_us)
+        if code is None:
+            worths[action.action_id] = expected_value(action, standing, policy.margin)
+            code = "no_gain" if worths[action.action_id] <= 0 else "control_group" if held_out else None
+        if code is None:
+            eligible.append(action)
+        else:
+            suppressed.append((action.action_id, code))
+    exploration = policy.exploration if wish.learning_enabled else 0.0
+    chosen = _fill(eligible, worths, wish.max_actions, exploration, Random(seed))  # noqa: S311 - no secret
+    return Choice(held_out, chosen, suppressed, worths)
+
+
+def _fill(
+    eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, random: Random
+) -> list[Chosen]:
+    ranked = sorted(eligible, key=lambda action: (-worths[action.action_id], action.action_id))
+    chosen: list[Chosen] = []
+    while ranked and len(chosen) < places:
+        explores = random.random() < exploration
+        action = random.choice(ranked) if explores else ranked[0]
+        by_chance = exploration / len(ranked)
+        probability = by_chance + (1.0 - exploration if action is ranked[0] else 0.0)
+        chosen.append(Chosen(action, worths[action.action_id], probability))
+        ranked.remove(action)
+    return chosen
