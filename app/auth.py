@@ -1,0 +1,116 @@
+"""API keys and scopes. A key is shown once, when it is made; only its SHA-256 is kept."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal, get_args
+
+from fastapi import Security
+from fastapi.security import SecurityScopes
+from fastapi.security.http import HTTPBearer
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
+
+from app.errors import Forbidden, Unauthorized
+from app.tables import api_keys
+
+Scope = Literal["ingest", "read", "decide", "admin"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+KEY_PREFIX: Final = "perennial_"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key as it is listed. `revoked_us` None: it is valid."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    created_us: int
+    revoked_us: int | None
+
+
+@dataclass(slots=True)
+class Keyring:
+    """The valid keys of the database, in memory: SHA-256 → scopes. Read anew every few seconds."""
+
+    scopes_by_hash: dict[bytes, frozenset[str]] = field(default_factory=dict)
+
+    def authorize(self, authorization: str | None, scope: Scope) -> None:
+        """Raises Unauthorized without a valid key, Forbidden where it lacks the scope. Admin has all."""
+        kind, _, key = (authorization or "").partition(" ")
+        if kind.lower() != "bearer" or not key:
+            raise Unauthorized("Send an API key as 'Authorization: Bearer …'.")
+        scopes = self.scopes_by_hash.get(hash_key(key.strip()))
+        if scopes is None:
+            raise Unauthorized("The API key is not known or has been revoked.")
+        if scope not in scopes and "admin" not in scopes:
+            raise Forbidden(f"The API key lacks the scope {scope}.")
+
+
+def hash_key(key: str) -> bytes:
+    """SHA-256; enough for a secret of 256 random bits."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+async def read_keyring(connection: AsyncConnection) -> dict[bytes, frozenset[str]]:
+    """SHA-256 → scopes of the valid keys."""
+    rows = await connection.execute(
+        select(api_keys.c.key_sha256, api_keys.c.scopes).where(api_keys.c.revoked_us.is_(None))
+    )
+    return {bytes(row.key_sha256): frozenset(row.scopes) for row in rows}
+
+
+async def create_key(
+    connection: AsyncConnection, name: str, scopes: Sequence[Scope], now_us: int
+) -> tuple[str, str]:
+    """Makes a key; (key_id, key). The key cannot be read again."""
+    key_id, key = secrets.token_hex(4), KEY_PREFIX + secrets.token_urlsafe(32)
+    row: dict[str, Any] = {
+        "key_id": key_id,
+        "name": name,
+        "key_sha256": hash_key(key),
+        "scopes": list(scopes),
+        "created_us": now_us,
+    }
+    await connection.execute(insert(api_keys).values(row))
+    return key_id, key
+
+
+async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
+    """All keys, oldest first."""
+    columns = [api_keys.c[name] for name in ("key_id", "name", "scopes", "created_us", "revoked_us")]
+    rows = await connection.execute(select(*columns).order_by(api_keys.c.created_us))
+    return [KeyRow(**row._mapping) for row in rows]
+
+
+async def revoke_key(connection: AsyncConnection, key_id: str, now_us: int) -> bool:
+    """False: there is no valid key of this id."""
+    revoked = await connection.execute(
+        update(api_keys)
+        .where(api_keys.c.key_id == key_id, api_keys.c.revoked_us.is_(None))
+        .values(revoked_us=now_us)
+    )
+    return revoked.rowcount > 0
+
+
+_bearer = HTTPBearer(auto_error=False, description="An API key, made with `perennial keys create`.")
+
+
+async def authorize(request: Request, wanted: SecurityScopes, _: Annotated[Any, Security(_bearer)]) -> None:
+    """The dependency of every route that needs a key."""
+    keyring: Keyring = request.app.state.resources.keyring
+    for scope in wanted.scopes:
+        keyring.authorize(request.headers.get("authorization"), scope)  # type: ignore[arg-type]
+
+
+def requires(scope: Scope) -> Any:
+    """`dependencies=[requires("read")]` on a route."""
+    return Security(authorize, scopes=[scope])
+
+
+async def is_valid_key(connection: AsyncConnection, key: str) -> bool:
+    """Whether a key is known and not revoked."""
+    return hash_key(key) in await read_keyring(connection)

@@ -1,0 +1,86 @@
+"""Settings, frozen, from the environment (`PERENNIAL_*`)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.errors import Refusal
+from app.lifecycle.decisions import Policy
+from app.lifecycle.events import minor_digits
+from app.lifecycle.stages import StagePolicy
+
+PREFIX = "PERENNIAL_"
+
+
+class UnusableSettings(Refusal):
+    """An environment variable that cannot be used; the sentence names it."""
+
+
+class Settings(BaseModel):
+    """What a deployment may decide. Each field is the environment variable PERENNIAL_<FIELD>."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Path("var")
+    """State of this installation: embedded database, models, keys."""
+    database_url: str | None = None
+    """Any Postgres 15+, `postgresql://…`; none: the embedded one under `home`."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "CNY"
+    """ISO 4217; one a deployment."""
+    churn_horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
+    control_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of customers held out of every action, so that the effect of actions can be measured."""
+    exploration: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Probability with which a slot of a decision is filled at random among the eligible."""
+    margin: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Gross margin on spend: what a purchase is worth to the retailer."""
+    typical_order: Annotated[float, Field(gt=0)] = 100.0
+    """A usual order in major units: what someone who has not bought yet may spend."""
+    stages: StagePolicy = StagePolicy()
+    """Thresholds of the stage policy, as JSON: `{"mature_orders": 8}`."""
+    identity_key: str | None = None
+    """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
+    model_max_age_days: Annotated[int, Field(ge=1)] = 120
+    """A model trained longer ago makes /health warn."""
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    gather_limit: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Most requests that go together as one statement."""
+    queue_limit: Annotated[int, Field(ge=1)] = 4096
+    """Most requests that may wait for the database; the next one is refused at once with 503."""
+
+    @property
+    def models_directory(self) -> Path:
+        """Where artefacts are kept, and which one is current."""
+        return self.home / "models"
+
+    @property
+    def digits(self) -> int:
+        """Decimal digits of the currency's minor unit."""
+        return minor_digits(self.currency)
+
+    @property
+    def decision_policy(self) -> Policy:
+        """Share held out, exploration and margin."""
+        return Policy(self.control_share, self.exploration, self.margin)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises UnusableSettings for a value out of bounds and for a name that is none of ours."""
+        given: dict[str, Any] = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environment.items()
+            if name.startswith(PREFIX) and value != ""
+        }
+        try:
+            if "stages" in given:
+                given["stages"] = StagePolicy.model_validate_json(given["stages"])
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = PREFIX + str(first["loc"][0]).upper()
+            raise UnusableSettings(f"{name}: {first['msg']}") from error

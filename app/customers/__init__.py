@@ -1,0 +1,1 @@
+"""Customers: their states, profiles and histories."""

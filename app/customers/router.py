@@ -1,0 +1,51 @@
+"""`GET /v1/customers/{id}` and its events."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from app.auth import requires
+from app.customers import queries
+from app.customers.schemas import EventPageOut, ProfileOut
+from app.customers.service import read_cursor, render_event, render_profile, write_cursor
+from app.db import transaction
+from app.errors import UnknownCustomer
+from app.resources import Resources
+
+router = APIRouter(prefix="/v1/customers", tags=["customers"], dependencies=[requires("read")])
+
+
+@router.get("/{customer_id:path}/events", response_model=EventPageOut, summary="Events of a customer")
+async def get_events(
+    request: Request,
+    customer_id: str,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+) -> dict[str, Any]:
+    """Latest first, paged."""
+    resources: Resources = request.app.state.resources
+    before = None if cursor is None else read_cursor(cursor)
+    async with transaction(resources.engine) as connection:
+        rows = await queries.read_events(connection, customer_id, before, limit + 1)
+    if not rows and before is None:
+        raise UnknownCustomer("There is no event of this customer.")
+    page = rows[:limit]
+    last = page[-1] if len(rows) > limit else None
+    return {
+        "events": [render_event(row) for row in page],
+        "next_cursor": write_cursor((last.occurred_us, last.source, last.id)) if last is not None else None,
+    }
+
+
+@router.get("/{customer_id:path}", response_model=ProfileOut, summary="The profile in plain figures")
+async def get_profile(request: Request, customer_id: str) -> dict[str, Any]:
+    """What is known of a customer now."""
+    resources: Resources = request.app.state.resources
+    state = await resources.reader.submit(customer_id)
+    if state is None:
+        raise UnknownCustomer("There is no event of this customer.")
+    async with transaction(resources.engine) as connection:
+        channels = await queries.count_orders_by_channel(connection, customer_id)
+        open_complaints = await queries.count_open_complaints(connection, customer_id)
+    settings = resources.settings
+    return render_profile(state, channels, open_complaints, settings.currency, settings.digits)

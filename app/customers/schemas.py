@@ -1,0 +1,54 @@
+"""Customers on the wire."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class ProfileOut(BaseModel):
+    """Plain figures, money in major units. `spend` is net of refunds; `refunds` counts them."""
+
+    customer_id: str
+    currency: str
+    events: int
+    orders: int
+    items: int
+    spend: float
+    gross_spend: float
+    discount: float
+    refunds: int
+    refunded: float
+    average_order_value: float | None
+    days_between_orders: float | None
+    first_seen_at: str | None
+    last_seen_at: str | None
+    first_order_at: str | None
+    last_order_at: str | None
+    channels: dict[str, int]
+    visits: int
+    complaints: int
+    open_complaints: int
+    csat: float | None
+    nps: float | None
+    tier: str | None
+    points: int
+    consents: dict[str, bool]
+
+
+class StoredEventOut(BaseModel):
+    """A CloudEvent as it was counted; values of identifiers are keyed hashes."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    data: dict[str, Any]
+
+
+class EventPageOut(BaseModel):
+    """Latest first. `next_cursor` is null on the last page."""
+
+    events: list[StoredEventOut]
+    next_cursor: str | None

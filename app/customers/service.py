@@ -1,0 +1,121 @@
+"""Customers: states now and at past times, profiles, histories."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.customers import queries
+from app.db import CONNECTION_LOST, Driver, transaction
+from app.errors import Malformed, NotReady
+from app.lifecycle.events import DAY_US, to_major
+from app.scores.service import CustomerState, iso
+
+
+async def read_states(driver: Driver, customer_ids: Sequence[str]) -> list[CustomerState | None]:
+    """The states of customers in the order asked for; None: nothing is known. For the gatherer of reads."""
+    try:
+        rows = await driver.fetch(queries.READ_STATES, customer_ids=list(set(customer_ids)))
+    except CONNECTION_LOST as error:
+        await driver.close()
+        raise NotReady("The database is out of reach.") from error
+    states = {
+        row["customer_id"]: CustomerState(row["customer_id"], row["numbers"], row["texts"], row["offered"])
+        for row in rows
+    }
+    return [states.get(customer_id) for customer_id in customer_ids]
+
+
+async def read_states_as_of(
+    engine: AsyncEngine, customer_ids: Sequence[str], as_of_us: int | None
+) -> dict[str, CustomerState]:
+    """States now (None), or from the events before a time, `[…, as_of)`."""
+    async with transaction(engine) as connection:
+        rows = await queries.read_states_as_of(connection, customer_ids, as_of_us)
+    return {row.customer_id: CustomerState(row.customer_id, row.numbers, row.texts) for row in rows}
+
+
+def render_profile(
+    state: CustomerState, channels: dict[str, int], open_complaints: int, currency: str, digits: int
+) -> dict[str, Any]:
+    """The profile in plain figures, money in major units. `spend` is net: refunds undo what they refund."""
+
+    def count(measure: str) -> int:
+        return int(state.number(measure) or 0)
+
+    def time(measure: str) -> str | None:
+        us = state.number(measure)
+        return None if us is None else iso(us)
+
+    def feedback(measure: str) -> float | None:
+        latest = state.latest(measure)
+        return None if latest is None else float(latest)
+
+    orders, net_minor = count("orders"), count("spend_minor") - count("refunded_minor")
+    first_us, last_us = state.number("first_order_us"), state.number("last_order_us")
+    gap_days = None
+    if orders > 1 and first_us is not None and last_us is not None:
+        gap_days = round((last_us - first_us) / DAY_US / (orders - 1), 2)
+    return {
+        "customer_id": state.customer_id,
+        "currency": currency,
+        "events": count("events"),
+        "orders": orders,
+        "items": count("items"),
+        "spend": to_major(net_minor, digits),
+        "gross_spend": to_major(count("spend_minor"), digits),
+        "discount": to_major(count("discount_minor"), digits),
+        "refunds": count("refunds"),
+        "refunded": to_major(count("refunded_minor"), digits),
+        "average_order_value": to_major(net_minor / orders, digits) if orders else None,
+        "days_between_orders": gap_days,
+        "first_seen_at": time("first_event_us"),
+        "last_seen_at": time("last_event_us"),
+        "first_order_at": time("first_order_us"),
+        "last_order_at": time("last_order_us"),
+        "channels": channels,
+        "visits": count("visits"),
+        "complaints": count("complaints"),
+        "open_complaints": open_complaints,
+        "csat": feedback("latest_csat"),
+        "nps": feedback("latest_nps"),
+        "tier": state.latest("latest_tier"),
+        "points": count("points"),
+        "consents": state.consents(),
+    }
+
+
+def render_event(row: Any) -> dict[str, Any]:
+    """An event as the CloudEvent it came as."""
+    return {
+        "specversion": "1.0",
+        "id": row.id,
+        "source": row.source,
+        "type": row.type,
+        "subject": row.customer_id,
+        "time": iso(row.occurred_us),
+        "data": row.data,
+    }
+
+
+Position = tuple[int, str, str]
+"""(occurred_us, source, id) of the last event of a page."""
+
+
+def write_cursor(position: Position) -> str:
+    """A position as an opaque text."""
+    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> Position:
+    """Raises Malformed for a text that `write_cursor` did not make."""
+    try:
+        us, source, id_ = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError, binascii.Error):
+        raise Malformed("cursor: Give the next_cursor of an earlier page.") from None
+    if not (isinstance(us, int) and isinstance(source, str) and isinstance(id_, str)):
+        raise Malformed("cursor: Give the next_cursor of an earlier page.")
+    return us, source, id_

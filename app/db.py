@@ -1,0 +1,103 @@
+"""The database: engine, transactions, and statements prepared on the driver's own connection."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy import ClauseElement, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.errors import NotReady
+
+_DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+
+CONNECTION_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+"""What the driver raises when the server is out of reach or went away. (InterfaceError: the
+connection is closed, in use, or refused before the protocol began.)"""
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """An engine for any Postgres URL; the asyncpg driver is filled in."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+asyncpg")
+    return create_async_engine(
+        parsed,
+        pool_size=4,
+        max_overflow=4,
+        pool_pre_ping=True,
+        connect_args={"timeout": 3, "server_settings": {"application_name": "perennial", "jit": "off"}},
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction, committed when the block ends. Raises NotReady when the database is out of reach."""
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except CONNECTION_LOST as error:
+        raise NotReady("The database is out of reach.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A compiled statement: its text with $1…$n, and the parameter names in that order."""
+
+    text: str
+    names: tuple[str, ...]
+
+    def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Values in the order of the placeholders."""
+        return [parameters[name] for name in self.names]
+
+
+def compile_statement(statement: ClauseElement) -> Statement:
+    """SQLAlchemy statement → text for the driver, compiled once."""
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return Statement(str(compiled), tuple(getattr(compiled, "positiontup", None) or ()))
+
+
+class Driver:
+    """The driver's connection, held from the engine; made anew after it was lost.
+
+    Executing on it spares SQLAlchemy's cost of about a millisecond a batch. The driver keeps each
+    statement prepared under its text. One task uses it at a time.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._held: AsyncConnection | None = None
+        self._connection: asyncpg.Connection[Any] | None = None
+
+    async def connection(self) -> "asyncpg.Connection[Any]":
+        """An open connection. Raises NotReady when there is none to be had."""
+        if self._connection is not None and not self._connection.is_closed():
+            return self._connection
+        await self.close()
+        try:
+            self._held = await self._engine.connect()
+            raw = await self._held.get_raw_connection()
+        except CONNECTION_LOST as error:
+            raise NotReady("The database is out of reach.") from error
+        driver = raw.driver_connection
+        assert driver is not None
+        await driver.execute("SET plan_cache_mode = force_generic_plan")
+        self._connection = driver
+        return driver
+
+    async def fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
+        """The rows of a prepared statement."""
+        connection = await self.connection()
+        rows: Sequence[Any] = await connection.fetch(statement.text, *statement.arguments(parameters))
+        return rows
+
+    async def close(self) -> None:
+        """Gives the connection up; a later call opens another."""
+        held, self._held, self._connection = self._held, None, None
+        if held is not None:
+            await held.invalidate()
+            await held.close()

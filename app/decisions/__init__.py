@@ -1,0 +1,1 @@
+"""Decisions: the catalogue of actions, choosing among them, and receipts."""

@@ -1,0 +1,97 @@
+"""SQL of decisions: receipts, last offers, the catalogue."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Text, bindparam, cast, column, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import Statement, compile_statement
+from app.lifecycle.decisions import Action
+from app.tables import actions, decisions, offers
+
+
+def _unnested(**types: Any) -> Any:
+    """The rows of parameters that are arrays of equal length."""
+    parameters = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
+    columns = [column(name, type_) for name, type_ in types.items()]
+    return func.unnest(*parameters).table_valued(*columns, name="given").render_derived()
+
+
+def _write_receipts() -> Statement:
+    """Parameters: an array a column of `decisions`. A decision that is there stays as it is."""
+    given = _unnested(
+        customer_id=Text(), decision_id=Text(), decided_us=BigInteger(), receipt=Text(), answer=Text()
+    )
+    rows = [cast(item, JSON) if item.name in ("receipt", "answer") else item for item in given.c]
+    return compile_statement(
+        pg_insert(decisions)
+        .from_select([item.name for item in decisions.c], select(*rows))
+        .on_conflict_do_nothing()
+    )
+
+
+def _note_offers() -> Statement:
+    """Parameters: arrays `customer_id`, `action_id`, `offered_us`, no pair twice."""
+    given = _unnested(customer_id=Text(), action_id=Text(), offered_us=BigInteger())
+    ordered = select(*given.c).order_by(given.c.customer_id, given.c.action_id)
+    upsert = pg_insert(offers).from_select([item.name for item in offers.c], ordered)
+    latest = func.greatest(offers.c.offered_us, upsert.excluded.offered_us)
+    return compile_statement(
+        upsert.on_conflict_do_update(index_elements=["customer_id", "action_id"], set_={"offered_us": latest})
+    )
+
+
+def _read_answers() -> Statement:
+    """Parameters: arrays `customer_id`, `decision_id`. Rows: decision_id, answer (JSON text)."""
+    given = _unnested(customer_id=Text(), decision_id=Text())
+    matches = (decisions.c.customer_id == given.c.customer_id) & (
+        decisions.c.decision_id == given.c.decision_id
+    )
+    return compile_statement(
+        select(decisions.c.decision_id, cast(decisions.c.answer, Text).label("answer")).join_from(
+            given, decisions, matches
+        )
+    )
+
+
+WRITE_RECEIPTS = _write_receipts()
+NOTE_OFFERS = _note_offers()
+READ_ANSWERS = _read_answers()
+
+
+async def read_actions(connection: AsyncConnection) -> list[Action]:
+    """The catalogue, in the order of ids."""
+    rows = await connection.execute(select(actions.c.definition).order_by(actions.c.action_id))
+    return [Action.model_validate(definition) for (definition,) in rows]
+
+
+async def put_action(connection: AsyncConnection, action: Action, now_us: int) -> None:
+    """Adds or replaces an action."""
+    row = {
+        "action_id": action.action_id,
+        "definition": action.model_dump(mode="json"),
+        "updated_us": now_us,
+    }
+    await connection.execute(
+        pg_insert(actions).values(row).on_conflict_do_update(index_elements=["action_id"], set_=row)
+    )
+
+
+async def delete_action(connection: AsyncConnection, action_id: str) -> bool:
+    """False: there is no such action."""
+    deleted = await connection.execute(delete(actions).where(actions.c.action_id == action_id))
+    return deleted.rowcount > 0
+
+
+async def fill_catalogue(connection: AsyncConnection, defaults: Sequence[Action], now_us: int) -> None:
+    """Puts the default actions into an empty catalogue."""
+    count = (await connection.execute(select(func.count()).select_from(actions))).scalar_one()
+    if not count:
+        rows = [
+            {"action_id": item.action_id, "definition": item.model_dump(mode="json"), "updated_us": now_us}
+            for item in defaults
+        ]
+        await connection.execute(insert(actions), rows)

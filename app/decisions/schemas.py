@@ -1,0 +1,68 @@
+"""Decisions and the catalogue of actions on the wire."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.lifecycle.decisions import Action, ActionId
+
+
+class DecisionWish(BaseModel):
+    """What a decision is asked for, whoever it is for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: Annotated[str, Field(min_length=1, max_length=64)] = "store"
+    max_actions: Annotated[int, Field(ge=0, le=10)] = 1
+    context: Annotated[dict[str, Any], Field(max_length=32)] = {}
+    """Kept in the receipt."""
+    exclude: Annotated[list[ActionId], Field(max_length=100)] = []
+    learning_enabled: bool = True
+    """Whether a place may be filled at random, so that outcomes can be learned from."""
+    deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
+
+
+class DecisionIn(DecisionWish):
+    customer_id: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+
+
+class ReasonOut(BaseModel):
+    code: str
+    value: float | str | None
+
+
+class ActionChoiceOut(BaseModel):
+    action_id: str
+    title: str
+    priority: int
+    response_probability: float
+    selection_probability: float
+    expires_at: str
+    reasons: list[ReasonOut]
+
+
+class SuppressedOut(BaseModel):
+    action_id: str
+    code: str
+
+
+class DecisionOut(BaseModel):
+    """`suppressed` names the actions for this stage and channel that were held back, and why."""
+
+    decision_id: str
+    customer_id: str
+    in_control_group: bool
+    degraded: bool
+    actions: list[ActionChoiceOut]
+    suppressed: list[SuppressedOut]
+
+
+class ActionOut(Action):
+    """An action of the catalogue."""
+
+
+class ActionListOut(BaseModel):
+    actions: list[Action]
+
+
+Language = Literal["en", "zh"]

@@ -1,0 +1,174 @@
+"""Scores → decisions: standing, choice, answer and receipt."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import orjson
+
+from app.db import CONNECTION_LOST, Driver
+from app.decisions.queries import NOTE_OFFERS, WRITE_RECEIPTS
+from app.decisions.schemas import DecisionWish
+from app.errors import NotReady
+from app.lifecycle.decisions import SILENT_CODES, Action, Choice, Chosen, Policy, Standing, Wish, choose
+from app.lifecycle.events import DAY_US, to_major
+from app.scores.service import Score, Scoring, has_open_complaint, iso
+
+_CHECKOUT: Final = uuid.UUID("6f1d3c1e-5a44-4d0b-9d38-3d9d1f0f7c11")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision as it is answered, and its receipt. `offered` are the actions chosen."""
+
+    decision_id: str
+    decided_us: int
+    answer: dict[str, Any]
+    receipt: dict[str, Any]
+    offered: tuple[str, ...]
+
+
+def checkout_decision_id(source: str, event_id: str) -> str:
+    """The decision of a checkout follows from its event, so that a repeat finds the first."""
+    return str(uuid.uuid5(_CHECKOUT, f"{source}\x1f{event_id}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What decisions are made with. `typical_order` is a usual order in major units."""
+
+    scoring: Scoring
+    actions: Sequence[Action]
+    policy: Policy
+    typical_order: float
+
+
+def stand(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> Standing:
+    """What a decision needs to know, from a score.
+
+    Value at stake is what the customer spends in a horizon at their own rhythm and average order, and
+    at least one order: nobody is worth less than the next purchase they may make.
+    """
+    state, orders = score.state, score.state.number("orders") or 0
+    spend = to_major(state.number("spend_minor") or 0, deciding.scoring.digits)
+    average = spend / orders if orders else deciding.typical_order
+    pace = deciding.scoring.horizon_days / score.rhythm.days if score.rhythm is not None else 0.0
+    return Standing(
+        customer_id=state.customer_id,
+        stage=score.judgement.stage,
+        churn_risk=score.churn_risk,
+        value_at_stake=average * max(pace, 1.0),
+        has_open_complaint=has_open_complaint(state),
+        consents=state.consents(),
+        offered_us=offered_us,
+    )
+
+
+def decide(
+    decision_id: str,
+    standing: Standing,
+    wish: DecisionWish,
+    deciding: Deciding,
+    *,
+    now_us: int,
+    language: str,
+) -> Decision:
+    """Chooses, and writes down what was weighed. The decision's id seeds the draw."""
+    asked = Wish(wish.channel, wish.max_actions, frozenset(wish.exclude), wish.learning_enabled)
+    choice = choose(deciding.actions, standing, asked, deciding.policy, now_us=now_us, seed=decision_id)
+    answer = {
+        "decision_id": decision_id,
+        "customer_id": standing.customer_id,
+        "in_control_group": choice.in_control_group,
+        "degraded": deciding.scoring.model is None,
+        "actions": [
+            _render(chosen, place, standing, now_us, language)
+            for place, chosen in enumerate(choice.chosen, 1)
+        ],
+        "suppressed": [
+            {"action_id": action_id, "code": code}
+            for action_id, code in choice.suppressed
+            if code not in SILENT_CODES
+        ],
+    }
+    offered = tuple(item.action.action_id for item in choice.chosen)
+    return Decision(decision_id, now_us, answer, _receipt(choice, standing, wish, deciding), offered)
+
+
+def _render(chosen: Chosen, place: int, standing: Standing, now_us: int, language: str) -> dict[str, Any]:
+    action = chosen.action
+    risk = None if standing.churn_risk is None else round(standing.churn_risk, 6)
+    return {
+        "action_id": action.action_id,
+        "title": action.title.zh if language == "zh" else action.title.en,
+        "priority": place,
+        "response_probability": action.response_rate,
+        "selection_probability": chosen.selection_probability,
+        "expires_at": iso(now_us + action.validity_days * DAY_US),
+        "reasons": [
+            {"code": "stage", "value": standing.stage},
+            {"code": "churn_risk", "value": risk},
+            {"code": "value_at_stake", "value": round(standing.value_at_stake, 2)},
+            {"code": "expected_value", "value": round(chosen.expected_value, 4)},
+        ],
+    }
+
+
+def _receipt(choice: Choice, standing: Standing, wish: DecisionWish, deciding: Deciding) -> dict[str, Any]:
+    model = deciding.scoring.model
+    return {
+        "wish": wish.model_dump(mode="json"),
+        "standing": {
+            "stage": standing.stage,
+            "churn_risk": standing.churn_risk,
+            "value_at_stake": standing.value_at_stake,
+            "has_open_complaint": standing.has_open_complaint,
+            "consents": standing.consents,
+        },
+        "policy": asdict(deciding.policy),
+        "expected_values": choice.worths,
+        "suppressed": dict(choice.suppressed),
+        "selection_probabilities": {
+            item.action.action_id: item.selection_probability for item in choice.chosen
+        },
+        "in_control_group": choice.in_control_group,
+        "model_version": None if model is None else model.version,
+    }
+
+
+async def keep_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> list[None]:
+    """`write_decisions` in a transaction of its own. Raises NotReady when the database is out of reach."""
+    connection = await driver.connection()
+    try:
+        async with connection.transaction():
+            await write_decisions(driver, decisions)
+    except CONNECTION_LOST as error:
+        await driver.close()
+        raise NotReady("The database went away; no decision was made.") from error
+    return [None] * len(decisions)
+
+
+async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> None:
+    """Writes receipts and offers, each decision with the answer that a repeat is given (JSON)."""
+    await driver.fetch(
+        WRITE_RECEIPTS,
+        customer_id=[decision.answer["customer_id"] for decision, _ in decisions],
+        decision_id=[decision.decision_id for decision, _ in decisions],
+        decided_us=[decision.decided_us for decision, _ in decisions],
+        receipt=[orjson.dumps(decision.receipt).decode() for decision, _ in decisions],
+        answer=[answer.decode() for _, answer in decisions],
+    )
+    latest = {
+        (decision.answer["customer_id"], action_id): decision.decided_us
+        for decision, _ in decisions
+        for action_id in decision.offered
+    }
+    if latest:
+        customer_ids, action_ids = zip(*latest, strict=True)
+        await driver.fetch(
+            NOTE_OFFERS,
+            customer_id=list(customer_ids),
+            action_id=list(action_ids),
+            offered_us=list(latest.values()),
+        )

@@ -1,0 +1,158 @@
+"""The exception tree and its rendering as RFC 9457 problem details.
+
+    Problem                     status  type (urn:perennial:problem:…)
+    ├── Unreadable              400     unreadable          the body is not JSON as we take it
+    ├── Unauthorized            401     unauthorized        no key, or one that is not valid
+    ├── Forbidden               403     forbidden           the key lacks the scope
+    ├── NotFound                404     not-found
+    │   └── UnknownCustomer     404     unknown-customer
+    ├── Conflict                409     conflict            same source and id, other content
+    ├── TooLarge                413     too-large
+    ├── UnsupportedMediaType    415     unsupported-media-type
+    ├── Malformed               422     malformed           JSON, but not what the contract says
+    └── NotReady                503     not-ready           database or schema out of reach
+        └── Overloaded          503     overloaded          the queue is full
+
+No problem repeats what the client sent: messages and pointers are made of our own names only.
+"""
+
+from typing import Any, ClassVar
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:perennial:problem:"
+
+
+class Refusal(Exception):
+    """What a person at a terminal is told in a sentence: bad settings, an unusable file, no database."""
+
+
+class Problem(Exception):
+    """A refusal that the client is told of. `detail` is a sentence; `extensions` are members beside it."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal error"
+    retry_after_s: ClassVar[int | None] = None
+
+    def __init__(self, detail: str = "", **extensions: Any) -> None:
+        self.detail = detail or f"{self.title}."
+        super().__init__(self.detail)
+        self.extensions = extensions
+
+    def as_json(self) -> dict[str, Any]:
+        """The members of the problem document."""
+        return {
+            "type": TYPE_PREFIX + self.slug,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            **self.extensions,
+        }
+
+    def response(self) -> Response:
+        """The HTTP answer."""
+        headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        if self.status == Unauthorized.status:
+            headers["WWW-Authenticate"] = "Bearer"
+        return Response(orjson.dumps(self.as_json()), self.status, headers, MEDIA_TYPE)
+
+
+class Unreadable(Problem):
+    status, slug, title = 400, "unreadable", "The body cannot be read"
+
+
+class Unauthorized(Problem):
+    status, slug, title = 401, "unauthorized", "No valid API key"
+
+
+class Forbidden(Problem):
+    status, slug, title = 403, "forbidden", "The API key does not allow this"
+
+
+class NotFound(Problem):
+    status, slug, title = 404, "not-found", "Not found"
+
+
+class UnknownCustomer(NotFound):
+    slug, title = "unknown-customer", "No such customer"
+
+
+class Conflict(Problem):
+    status, slug, title = 409, "conflict", "The same source and id came before with other content"
+
+
+class TooLarge(Problem):
+    status, slug, title = 413, "too-large", "The body is too large"
+
+
+class UnsupportedMediaType(Problem):
+    status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
+
+
+class Malformed(Problem):
+    status, slug, title = 422, "malformed", "The content does not follow the contract"
+
+
+class NotReady(Problem):
+    status, slug, title = 503, "not-ready", "The service is not ready"
+    retry_after_s = 1
+
+
+class Overloaded(NotReady):
+    slug, title = "overloaded", "Too many requests are waiting"
+
+
+def pointer(parts: tuple[int | str, ...]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def malformed(errors: list[ErrorDetails] | list[Any], *, within: tuple[int | str, ...] = ()) -> Malformed:
+    """pydantic's errors as a problem: pointer, code and message of each, never the input.
+
+    The last part of an unexpected member's location is the client's own text, so it is left out.
+    """
+    found = []
+    for error in errors[:20]:
+        parts = (*within, *error["loc"])
+        if error["type"] == "extra_forbidden":
+            found.append(
+                {"pointer": pointer(parts[:-1]), "code": "unknown_member", "detail": "Unknown member"}
+            )
+        else:
+            found.append({"pointer": pointer(parts), "code": error["type"], "detail": error["msg"]})
+    where = found[0]["pointer"] or "the body"
+    return Malformed(f"{where}: {found[0]['detail']}", errors=found)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Makes every error of the application a problem document."""
+
+    async def on_problem(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return error.response()
+
+    async def on_invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        trimmed = [{**found, "loc": found["loc"][1:]} for found in error.errors()]
+        return malformed(trimmed).response()
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        body = {"type": "about:blank", "title": str(error.detail), "status": error.status_code}
+        return Response(orjson.dumps(body), error.status_code, dict(error.headers or {}), MEDIA_TYPE)
+
+    async def on_defect(_: Request, __: Exception) -> Response:
+        return Problem("An error of ours; it has been logged with the request id.").response()
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_defect)

@@ -1,0 +1,1 @@
+"""Events: reading, validating and counting them exactly once."""

@@ -1,0 +1,233 @@
+"""The ledger: batches of submissions in one transaction each.
+
+Counts what is new, keeps what is refused, makes the decisions that are asked for, writes their
+receipts; nothing is answered before the transaction has committed.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+import orjson
+
+from app.customers.queries import READ_STATES
+from app.db import CONNECTION_LOST, Driver
+from app.decisions.queries import READ_ANSWERS
+from app.decisions.schemas import DecisionWish
+from app.decisions.service import Deciding, checkout_decision_id, decide, stand, write_decisions
+from app.errors import Conflict, NotReady, Problem
+from app.events.queries import COUNT_EVENTS, EVENT_COLUMNS, KEEP_REJECTED, KNOWN_EVENTS
+from app.lifecycle.events import Event
+from app.scores.service import CustomerState, render_score, score_states
+
+Identity = tuple[str, str]
+"""(source, id)."""
+Status = Literal["accepted", "duplicate", "conflict"]
+
+_FACTS = tuple(item.name for item in EVENT_COLUMNS if item.name != "received_us")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An event that is refused, as it came, and why."""
+
+    raw: bytes
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What one request brings: events, refusals to keep, and, from a till, the wish for a decision."""
+
+    events: tuple[Event, ...]
+    rejections: tuple[Rejection, ...] = ()
+    wish: DecisionWish | None = None
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of a submission: a status an event, and the till's answer (JSON) if one was asked for."""
+
+    statuses: tuple[Status, ...]
+    answer: bytes | None = None
+
+
+def identity(event: Event) -> Identity:
+    """What an event is known by for ever."""
+    return event.source, event.id
+
+
+class Ledger:
+    """Runs batches of submissions on one driver connection."""
+
+    def __init__(self, driver: Driver, deciding: Callable[[], Deciding]) -> None:
+        self._driver = driver
+        self._deciding = deciding
+
+    async def enter(self, submissions: Sequence[Submission]) -> list[Entry | Exception]:
+        """One transaction for all of them. Raises NotReady when the database is out of reach."""
+        connection = await self._driver.connection()
+        now_us = time.time_ns() // 1000
+        try:
+            async with connection.transaction():
+                return await self._enter(submissions, now_us)
+        except CONNECTION_LOST as error:
+            await self._driver.close()
+            raise NotReady("The database went away; the events were not counted.") from error
+
+    async def _enter(self, submissions: Sequence[Submission], now_us: int) -> list[Entry | Exception]:
+        first = {identity(event): event for item in reversed(submissions) for event in reversed(item.events)}
+        outcomes, states = await self._count(first, now_us)
+        statuses = _statuses(submissions, first, outcomes)
+        await self._keep_refused(submissions, statuses, now_us)
+        answers = await self._decide(submissions, statuses, states, now_us)
+        return [
+            Conflict()
+            if submission.wish is not None and given[0] == "conflict"
+            else Entry(given, answers.get(place))
+            for place, (submission, given) in enumerate(zip(submissions, statuses, strict=True))
+        ]
+
+    async def _count(
+        self, first: dict[Identity, Event], now_us: int
+    ) -> tuple[dict[Identity, Status], dict[str, CustomerState]]:
+        """What became of each event, and the states that changed."""
+        outcomes: dict[Identity, Status] = {}
+        states: dict[str, CustomerState] = {}
+        if not first:
+            return outcomes, states
+        events = list(first.values())
+        arrays = {name: [getattr(event, name) for event in events] for name in _FACTS}
+        for row in await self._driver.fetch(COUNT_EVENTS, **arrays, received_us=[now_us] * len(events)):
+            states[row["customer_id"]] = _state(row)
+            outcomes.update(dict.fromkeys(zip(row["sources"], row["ids"], strict=True), "accepted"))
+        known = [key for key in first if key not in outcomes]
+        if known:
+            sources, ids = zip(*known, strict=True)
+            for row in await self._driver.fetch(KNOWN_EVENTS, source=list(sources), id=list(ids)):
+                key = (row["source"], row["id"])
+                outcomes[key] = "duplicate" if first[key].digest == row["digest"] else "conflict"
+        return outcomes, states
+
+    async def _keep_refused(
+        self, submissions: Sequence[Submission], statuses: Sequence[tuple[Status, ...]], now_us: int
+    ) -> None:
+        refused = [rejection for item in submissions for rejection in item.rejections]
+        refused += [
+            Rejection(_raw(event), Conflict())
+            for item, given in zip(submissions, statuses, strict=True)
+            for event, status in zip(item.events, given, strict=True)
+            if status == "conflict"
+        ]
+        if refused:
+            await self._driver.fetch(
+                KEEP_REJECTED,
+                received_us=[now_us] * len(refused),
+                problem=[orjson.dumps(item.problem.as_json()).decode() for item in refused],
+                event=[item.raw.decode() for item in refused],
+            )
+
+    async def _decide(
+        self,
+        submissions: Sequence[Submission],
+        statuses: Sequence[tuple[Status, ...]],
+        states: dict[str, CustomerState],
+        now_us: int,
+    ) -> dict[int, bytes]:
+        """Place of the submission → the score and decision, JSON; of a repeat, those it had at first."""
+        asking = {
+            place: checkout_decision_id(*identity(item.events[0]))
+            for place, item in enumerate(submissions)
+            if item.wish is not None and statuses[place][0] != "conflict"
+        }
+        repeated = {
+            decision_id: submissions[place].events[0].customer_id
+            for place, decision_id in asking.items()
+            if statuses[place][0] == "duplicate"
+        }
+        answers = await self._earlier_answers(repeated) if repeated else {}
+        fresh: dict[str, Submission] = {}
+        for place, decision_id in asking.items():
+            if decision_id not in answers:
+                fresh.setdefault(decision_id, submissions[place])
+        if fresh:
+            await self._read_missing({item.events[0].customer_id for item in fresh.values()}, states)
+            answers |= await self._decide_fresh(fresh, states, now_us)
+        return {place: answers[decision_id] for place, decision_id in asking.items()}
+
+    async def _earlier_answers(self, repeated: dict[str, str]) -> dict[str, bytes]:
+        rows = await self._driver.fetch(
+            READ_ANSWERS, customer_id=list(repeated.values()), decision_id=list(repeated)
+        )
+        return {row["decision_id"]: row["answer"].encode() for row in rows}
+
+    async def _read_missing(self, customer_ids: set[str], states: dict[str, CustomerState]) -> None:
+        missing = [customer_id for customer_id in customer_ids if customer_id not in states]
+        if missing:
+            for row in await self._driver.fetch(READ_STATES, customer_ids=missing):
+                states[row["customer_id"]] = _state(row)
+
+    async def _decide_fresh(
+        self, fresh: dict[str, Submission], states: dict[str, CustomerState], now_us: int
+    ) -> dict[str, bytes]:
+        deciding = self._deciding()
+        wanted = {item.events[0].customer_id for item in fresh.values()}
+        scores = {
+            score.state.customer_id: score
+            for score in score_states(
+                [states[customer_id] for customer_id in wanted], now_us, deciding.scoring
+            )
+        }
+        offered_us = {customer_id: score.state.offered_us() for customer_id, score in scores.items()}
+        decided = []
+        for decision_id, item in fresh.items():
+            assert item.wish is not None
+            score = scores[item.events[0].customer_id]
+            offers = offered_us[score.state.customer_id]
+            standing = stand(score, deciding, offers)
+            decision = decide(
+                decision_id, standing, item.wish, deciding, now_us=now_us, language=item.language
+            )
+            offers.update(dict.fromkeys(decision.offered, now_us))
+            answer = {"score": render_score(score, deciding.scoring), "decision": decision.answer}
+            decided.append((decision, orjson.dumps(answer)))
+        await write_decisions(self._driver, decided)
+        return {decision.decision_id: answer for decision, answer in decided}
+
+
+def _state(row: asyncpg.Record) -> CustomerState:
+    return CustomerState(row["customer_id"], row["numbers"], row["texts"], row["offered"])
+
+
+def _raw(event: Event) -> bytes:
+    """A counted event's content as the CloudEvent it came as, identifiers hashed."""
+    return orjson.dumps(
+        {
+            "id": event.id,
+            "source": event.source,
+            "type": event.type,
+            "subject": event.customer_id,
+            "time_us": event.occurred_us,
+            "data": orjson.Fragment(event.data),
+        }
+    )
+
+
+def _statuses(
+    submissions: Sequence[Submission], first: dict[Identity, Event], outcomes: dict[Identity, Status]
+) -> list[tuple[Status, ...]]:
+    """A status for every event sent: of several alike in a batch, the first counts and the rest repeat it."""
+    return [
+        tuple(
+            "conflict"
+            if event.digest != first[identity(event)].digest
+            else outcomes[identity(event)]
+            if event is first[identity(event)] or outcomes[identity(event)] != "accepted"
+            else "duplicate"
+            for event in item.events
+        )
+        for item in submissions
+    ]

@@ -1,0 +1,137 @@
+"""The one statement that counts events, and the reads and writes beside it."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.customers.queries import offered
+from app.customers.states import aggregated, latest_vector, merged, numeric_vector
+from app.db import Statement, compile_statement
+from app.tables import customer_states, events, imports, rejected_events
+
+EVENT_COLUMNS = tuple(events.c)
+
+
+def _array_parameters(columns: tuple[Any, ...]) -> list[Any]:
+    """One array parameter a column, named as it is; JSON goes as text."""
+    return [
+        bindparam(item.name, type_=ARRAY(Text() if isinstance(item.type, JSON) else item.type))
+        for item in columns
+    ]
+
+
+def _unnested(columns: tuple[Any, ...], name: str) -> Any:
+    typed = [column(item.name, Text() if isinstance(item.type, JSON) else item.type) for item in columns]
+    return func.unnest(*_array_parameters(columns)).table_valued(*typed, name=name).render_derived()
+
+
+def _count_events() -> Statement:
+    """Inserts what is new, merges it into the states, returns every touched state.
+
+    Parameters: an array a column of `events`. Rows: customer_id, sources and ids of the events that
+    were new, numbers, texts, and `offered`, a JSON object of action → time of its last offer.
+    Events go in the order of their identity and states in that of customers, so that
+    concurrent statements cannot deadlock.
+    """
+    incoming = _unnested(EVENT_COLUMNS, "incoming")
+    values = [cast(item, JSON) if item.name == "data" else item for item in incoming.c]
+    in_order = select(*values).order_by(incoming.c.source, incoming.c.id)
+    inserted = (
+        pg_insert(events)
+        .from_select([item.name for item in EVENT_COLUMNS], in_order)
+        .on_conflict_do_nothing()
+        .returning(*(item for item in EVENT_COLUMNS if item.name not in ("data", "digest", "received_us")))
+        .cte("inserted")
+    )
+    deltas = aggregated(inserted).order_by("customer_id").cte("deltas")
+    upsert = pg_insert(customer_states).from_select([item.name for item in deltas.c], select(*deltas.c))
+    touched = (
+        upsert.on_conflict_do_update(
+            index_elements=["customer_id"], set_=merged(customer_states.c, upsert.excluded)
+        )
+        .returning(
+            customer_states.c.customer_id, numeric_vector(customer_states), latest_vector(customer_states)
+        )
+        .cte("touched")
+    )
+    new = (
+        select(
+            inserted.c.customer_id,
+            func.array_agg(inserted.c.source).label("sources"),
+            func.array_agg(inserted.c.id).label("ids"),
+        )
+        .group_by(inserted.c.customer_id)
+        .subquery("new")
+    )
+    return compile_statement(
+        select(*touched.c, new.c.sources, new.c.ids, offered(touched.c.customer_id)).join_from(
+            touched, new, touched.c.customer_id == new.c.customer_id
+        )
+    )
+
+
+COUNT_EVENTS = _count_events()
+
+
+def _known_events() -> Statement:
+    """The events of these (source, id) pairs that are there: source, id, digest, customer_id."""
+    pairs = _unnested((events.c.source, events.c.id), "pairs")
+    return compile_statement(
+        select(events.c.source, events.c.id, events.c.digest, events.c.customer_id).join_from(
+            pairs, events, (events.c.source == pairs.c.source) & (events.c.id == pairs.c.id)
+        )
+    )
+
+
+KNOWN_EVENTS = _known_events()
+
+_REJECTED_COLUMNS = (rejected_events.c.received_us, rejected_events.c.problem, rejected_events.c.event)
+
+
+def _keep_rejected() -> Statement:
+    """Parameters: an array each of received_us, problem (JSON text) and event (JSON text)."""
+    rows = _unnested(_REJECTED_COLUMNS, "rejected")
+    values = [cast(item, JSON) if item.name == "problem" else item for item in rows.c]
+    return compile_statement(
+        pg_insert(rejected_events).from_select([item.name for item in _REJECTED_COLUMNS], select(*values))
+    )
+
+
+KEEP_REJECTED = _keep_rejected()
+
+
+async def begin_import(connection: AsyncConnection, import_id: str, now_us: int) -> Any:
+    """Row: began_us, batches_done, finished_us; of an import that ran before, or of one that begins now."""
+    row = {"import_id": import_id, "began_us": now_us, "batches_done": 0}
+    await connection.execute(pg_insert(imports).values(row).on_conflict_do_nothing())
+    return (await connection.execute(select(imports).where(imports.c.import_id == import_id))).one()
+
+
+async def note_import(
+    connection: AsyncConnection, import_id: str, batches_done: int, finished_us: int | None
+) -> None:
+    """Notes how far an import has come."""
+    progress = {"batches_done": batches_done, "finished_us": finished_us}
+    await connection.execute(update(imports).where(imports.c.import_id == import_id).values(progress))
+
+
+async def find_import(connection: AsyncConnection, import_id: str) -> Any:
+    """The row of an import; None: it never began."""
+    return (await connection.execute(select(imports).where(imports.c.import_id == import_id))).one_or_none()
+
+
+async def has_events(connection: AsyncConnection) -> bool:
+    """Whether there is any event at all."""
+    return (await connection.execute(select(events.c.id).limit(1))).one_or_none() is not None

@@ -1,0 +1,158 @@
+"""`POST /v1/events` and `POST /v1/checkouts`."""
+
+import time
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.auth import requires
+from app.decisions.schemas import DecisionOut, DecisionWish
+from app.errors import Conflict, Malformed, Problem, TooLarge, malformed
+from app.events.ledger import Entry, Rejection, Submission
+from app.events.reading import read_json
+from app.events.schemas import EventIn, ReceiptOut, ResultOut
+from app.events.service import admit
+from app.lifecycle.events import Event
+from app.resources import Resources
+from app.routes import HotRoute, answer_json, json_body, language_of, read_body, schema_of
+from app.scores.schemas import ScoreOut
+
+MAX_EVENTS = 1000
+
+router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
+
+
+class CheckoutIn(DecisionWish):
+    """A till's event, and the wish for a decision."""
+
+    event: EventIn
+
+
+class CheckoutOut(BaseModel):
+    """What became of the event, the score and the decision. A repeat is answered as the first time."""
+
+    event: ResultOut
+    score: ScoreOut
+    decision: DecisionOut
+
+
+class _CheckoutEnvelope(DecisionWish):
+    model_config = ConfigDict(extra="forbid")
+
+    event: Any
+
+
+def _admit(raw: Any, resources: Resources, now_us: int) -> Event:
+    settings = resources.settings
+    return admit(
+        raw,
+        now_us=now_us,
+        currency=settings.currency,
+        digits=settings.digits,
+        identity_key=resources.identity_key,
+    )
+
+
+@router.post(
+    "/events",
+    dependencies=[requires("ingest")],
+    response_model=ReceiptOut,
+    summary="Count one event or up to 1,000",
+    openapi_extra=json_body(
+        {
+            "anyOf": [
+                schema_of(EventIn),
+                {"type": "array", "items": schema_of(EventIn), "maxItems": MAX_EVENTS},
+            ]
+        }
+    ),
+)
+async def post_events(request: Request) -> Response:
+    """Answers, event by event and in the order sent, `accepted`, `duplicate` or `rejected`.
+
+    A single event that is refused is answered with its problem (409, 422). Refused events are kept.
+    """
+    resources: Resources = request.app.state.resources
+    raw = read_json(await read_body(request))
+    is_single = not isinstance(raw, list)
+    raws = [raw] if is_single else raw
+    if len(raws) > MAX_EVENTS:
+        raise TooLarge(f"A batch has at most {MAX_EVENTS} events.")
+    admitted = _admit_all(raws, resources)
+    events = tuple(item for item in admitted if isinstance(item, Event))
+    rejections = tuple(
+        Rejection(orjson.dumps(raw), item)
+        for raw, item in zip(raws, admitted, strict=True)
+        if isinstance(item, Problem)
+    )
+    gatherer = resources.till if is_single else resources.bulk
+    entry = await gatherer.submit(Submission(events, rejections))
+    results = _results(admitted, entry)
+    if is_single and isinstance(results[0], Problem):
+        raise results[0]
+    return answer_json(_receipt(results))
+
+
+def _admit_all(raws: list[Any], resources: Resources) -> list[Event | Problem]:
+    now_us = time.time_ns() // 1000
+    admitted: list[Event | Problem] = []
+    for raw in raws:
+        try:
+            admitted.append(_admit(raw, resources, now_us))
+        except Malformed as problem:
+            admitted.append(problem)
+    return admitted
+
+
+def _results(admitted: list[Event | Problem], entry: Entry) -> list[str | Problem]:
+    statuses = iter(entry.statuses)
+    results: list[str | Problem] = []
+    for item in admitted:
+        status = item if isinstance(item, Problem) else next(statuses)
+        is_conflict = status == "conflict"
+        results.append(
+            Conflict("This source and id came before with other content.") if is_conflict else status
+        )
+    return results
+
+
+def _receipt(results: list[str | Problem]) -> dict[str, Any]:
+    rendered = [
+        {"status": "rejected", "problem": item.as_json()} if isinstance(item, Problem) else {"status": item}
+        for item in results
+    ]
+    counts = dict.fromkeys(("accepted", "duplicate", "rejected"), 0)
+    for item in rendered:
+        counts[item["status"]] += 1  # type: ignore[index]
+    return {**counts, "results": rendered}
+
+
+@router.post(
+    "/checkouts",
+    dependencies=[requires("ingest"), requires("decide")],
+    response_model=CheckoutOut,
+    summary="Count a till's event, and score and decide in the same round trip",
+    openapi_extra=json_body(schema_of(CheckoutIn)),
+)
+async def post_checkout(request: Request) -> Response:
+    """The event is counted once however often it is sent; a repeat gets its first score and decision again.
+
+    Without a model the answer comes from rules and says `degraded`.
+    """
+    resources: Resources = request.app.state.resources
+    try:
+        checkout = _CheckoutEnvelope.model_validate(read_json(await read_body(request)))
+    except ValidationError as error:
+        raise malformed(error.errors(include_url=False, include_input=False)) from None
+    (event,) = _admit_all([checkout.event], resources)
+    if isinstance(event, Problem):
+        await resources.till.submit(Submission((), (Rejection(orjson.dumps(checkout.event), event),)))
+        raise event
+    entry = await resources.till.submit(Submission((event,), (), checkout, language_of(request)))
+    assert entry.answer is not None
+    head = b'{"event":{"status":"' + entry.statuses[0].encode() + b'"},'
+    return Response(head + entry.answer[1:], media_type="application/json")

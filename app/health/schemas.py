@@ -1,0 +1,26 @@
+"""Health on the wire (application/health+json, draft-inadarei-api-health-check)."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+HealthStatus = Literal["pass", "warn", "fail"]
+
+
+class CheckOut(BaseModel):
+    """One component. `observedValue` is in `observedUnit`."""
+
+    status: HealthStatus
+    componentType: str
+    observedValue: Any = None
+    observedUnit: str | None = None
+    output: str | None = None
+
+
+class HealthOut(BaseModel):
+    """`fail` is answered with 503, `pass` and `warn` with 200."""
+
+    status: HealthStatus
+    version: str
+    serviceId: str
+    checks: dict[str, list[CheckOut]]

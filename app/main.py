@@ -1,0 +1,84 @@
+"""The application: routers, middleware, lifespan."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from pydantic.json_schema import models_json_schema
+
+from app import __version__
+from app.config import Settings
+from app.customers.router import router as customers
+from app.db import create_engine
+from app.decisions.router import catalogue
+from app.decisions.router import router as decisions
+from app.decisions.schemas import DecisionIn
+from app.errors import install_handlers
+from app.events.router import CheckoutIn
+from app.events.router import router as events
+from app.events.schemas import EventIn
+from app.health.router import router as health
+from app.identity import read_identity_key
+from app.resources import Resources
+from app.scores.router import router as scores
+from app.scores.schemas import ScoreBatchIn
+from app.telemetry import RequestLog, configure_logs, log
+
+DESCRIPTION = """Customer events in; stage, churn risk, value and next best action out.
+
+Send an API key as `Authorization: Bearer …`. Errors are problem documents (RFC 9457)."""
+
+HOT_BODIES = (EventIn, CheckoutIn, DecisionIn, ScoreBatchIn)
+"""Bodies of hot routes, which FastAPI does not see."""
+
+
+def create_app(settings: Settings, database_url: str) -> FastAPI:
+    """The service on a migrated database."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        resources = Resources(settings, create_engine(database_url), read_identity_key(settings))
+        app.state.resources = resources
+        await resources.start()
+        log.info("service.started", version=__version__, model=resources.model and resources.model.version)
+        yield
+        await resources.stop()
+        log.info("service.stopped")
+
+    app: FastAPI = FastAPIOffline(
+        title="Perennial", version=__version__, description=DESCRIPTION, lifespan=lifespan
+    )
+    app.add_middleware(RequestLog)
+    install_handlers(app)
+    for router in (health, events, scores, decisions, catalogue, customers):
+        app.include_router(router)
+    _complete_openapi(app)
+    return app
+
+
+def create_app_from_environment() -> FastAPI:
+    """For `uvicorn --factory app.main:create_app_from_environment`; needs PERENNIAL_DATABASE_URL."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_level)
+    if settings.database_url is None:
+        raise SystemExit("Set PERENNIAL_DATABASE_URL, or start with 'perennial serve'.")
+    return create_app(settings, settings.database_url)
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    """Adds the schemas that only hot routes name."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = generate()
+            template = "#/components/schemas/{model}"
+            named = [(body, "validation") for body in HOT_BODIES]
+            _, bodies = models_json_schema(named, ref_template=template)  # type: ignore[arg-type]
+            schema["components"]["schemas"] = {**bodies["$defs"], **schema["components"]["schemas"]}
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,106 @@
+"""What a running service holds, made once at start."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.auth import Keyring, read_keyring
+from app.config import Settings
+from app.customers.service import read_states
+from app.db import Driver, transaction
+from app.decisions.queries import read_actions
+from app.decisions.service import Deciding, Decision, keep_decisions
+from app.errors import NotReady
+from app.events.ledger import Entry, Ledger, Submission
+from app.gather import Gatherer
+from app.lifecycle.decisions import Action
+from app.scores.artefact import ArtefactRefused, Model, current_model
+from app.scores.service import CustomerState, Scoring
+from app.telemetry import log
+
+REFRESH_SECONDS = 2.0
+
+
+@dataclass
+class Resources:
+    """Shared by all requests of a process. `keyring`, `model` and `actions` are replaced whole."""
+
+    settings: Settings
+    engine: AsyncEngine
+    identity_key: bytes
+    keyring: Keyring = field(default_factory=Keyring)
+    model: Model | None = None
+    model_refusal: str | None = None
+    actions: list[Action] = field(default_factory=list)
+    is_draining: bool = False
+
+    def __post_init__(self) -> None:
+        limits: dict[str, Any] = {
+            "most": self.settings.gather_limit,
+            "queue_limit": self.settings.queue_limit,
+        }
+        self._drivers = [Driver(self.engine) for _ in range(4)]
+        till, bulk, reads, receipts = self._drivers
+        self.till: Gatherer[Submission, Entry] = Gatherer("till", Ledger(till, self.deciding).enter, **limits)
+        self.bulk: Gatherer[Submission, Entry] = Gatherer(
+            "bulk", Ledger(bulk, self.deciding).enter, weigh=lambda item: 1 + len(item.events), **limits
+        )
+        self.reader: Gatherer[str, CustomerState | None] = Gatherer(
+            "reads", lambda customer_ids: read_states(reads, customer_ids), **limits
+        )
+        self.receipts: Gatherer[tuple[Decision, bytes], None] = Gatherer(
+            "receipts", lambda decisions: keep_decisions(receipts, decisions), **limits
+        )
+        self._gatherers = (self.till, self.bulk, self.reader, self.receipts)
+
+    def scoring(self) -> Scoring:
+        """What scores are made with now."""
+        settings = self.settings
+        return Scoring(
+            self.model, settings.stages, settings.churn_horizon_days, settings.currency, settings.digits
+        )
+
+    def deciding(self) -> Deciding:
+        """What decisions are made with now."""
+        settings = self.settings
+        return Deciding(self.scoring(), self.actions, settings.decision_policy, settings.typical_order)
+
+    async def start(self) -> None:
+        """Begins to serve, with whatever the database and the models directory give at once."""
+        for gatherer in self._gatherers:
+            gatherer.start()
+        await self._refresh()
+        self._refreshing = asyncio.create_task(self._keep_fresh(), name="refresh")
+
+    async def stop(self) -> None:
+        """Answers what waits, then gives up the connections."""
+        self.is_draining = True
+        self._refreshing.cancel()
+        for gatherer in self._gatherers:
+            await gatherer.close()
+        for driver in self._drivers:
+            await driver.close()
+        await self.engine.dispose()
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        """Reads keys, catalogue and model anew; what cannot be read stays as it was."""
+        try:
+            async with transaction(self.engine) as connection:
+                self.keyring.scopes_by_hash = await read_keyring(connection)
+                self.actions = await read_actions(connection)
+        except NotReady:
+            log.warning("refresh.database_out_of_reach")
+        try:
+            self.model = current_model(self.settings.models_directory, self.model)
+            self.model_refusal = None
+        except ArtefactRefused as error:
+            if self.model_refusal != str(error):
+                log.error("model.refused", reason=str(error))
+            self.model_refusal = str(error)

@@ -1,0 +1,108 @@
+"""`GET /v1/customers/{id}/score` and `POST /v1/scores:batch`."""
+
+import time
+from datetime import datetime
+
+import orjson
+from fastapi import APIRouter
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.auth import requires
+from app.customers.service import read_states_as_of
+from app.errors import Malformed, UnknownCustomer, malformed
+from app.events.reading import read_json
+from app.events.service import MAX_AHEAD_US, to_us
+from app.resources import Resources
+from app.routes import HotRoute, answer_json, json_body, read_body, schema_of
+from app.scores.schemas import ScoreBatchIn, ScoreBatchOut, ScoreOut
+from app.scores.service import CustomerState, render_score, score_states
+
+router = APIRouter(prefix="/v1", tags=["scores"], route_class=HotRoute)
+
+_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+
+
+@router.get(
+    "/customers/{customer_id:path}/score",
+    dependencies=[requires("read")],
+    response_model=ScoreOut,
+    summary="Stage, churn risk and reasons",
+    openapi_extra={
+        "parameters": [
+            {
+                "name": "as_of",
+                "in": "query",
+                "required": False,
+                "description": "A past time with its zone; answered from the events before it.",
+                "schema": {"type": "string", "format": "date-time"},
+            }
+        ]
+    },
+)
+async def get_score(request: Request, customer_id: str) -> Response:
+    """The score now, or at any past time."""
+    resources: Resources = request.app.state.resources
+    now_us = time.time_ns() // 1000
+    given = request.query_params.get("as_of")
+    as_of_us = now_us if given is None else _read_as_of(given, now_us)
+    state = await _read_state(resources, customer_id, None if given is None else as_of_us)
+    if state is None:
+        raise UnknownCustomer("There is no event of this customer before that time.")
+    scoring = resources.scoring()
+    (score,) = score_states([state], as_of_us, scoring)
+    return Response(orjson.dumps(render_score(score, scoring)), media_type="application/json")
+
+
+async def _read_state(resources: Resources, customer_id: str, as_of_us: int | None) -> CustomerState | None:
+    if as_of_us is None:
+        return await resources.reader.submit(customer_id)
+    states = await read_states_as_of(resources.engine, [customer_id], as_of_us)
+    return states.get(customer_id)
+
+
+def _read_as_of(text: str, now_us: int) -> int:
+    try:
+        moment = _TIME.validate_python(text.replace(" ", "+"))  # a plus sign that was not encoded
+    except ValidationError:
+        raise Malformed("as_of: Give a time with its zone, like 2026-11-22T00:00:00Z.") from None
+    return _check_past(moment, now_us)
+
+
+def _check_past(moment: datetime, now_us: int) -> int:
+    as_of_us = to_us(moment)
+    if not 0 <= as_of_us <= now_us + MAX_AHEAD_US:
+        raise Malformed("as_of: Give a time that has come.")
+    return as_of_us
+
+
+@router.post(
+    "/scores:batch",
+    dependencies=[requires("read")],
+    response_model=ScoreBatchOut,
+    summary="Scores of up to 1,000 customers",
+    openapi_extra=json_body(schema_of(ScoreBatchIn)),
+)
+async def post_score_batch(request: Request) -> Response:
+    """Scores now, or at any past time, in the order asked for."""
+    resources: Resources = request.app.state.resources
+    try:
+        wanted = ScoreBatchIn.model_validate(read_json(await read_body(request)))
+    except ValidationError as error:
+        raise malformed(error.errors(include_url=False, include_input=False)) from None
+    now_us = time.time_ns() // 1000
+    as_of_us = now_us if wanted.as_of is None else _check_past(wanted.as_of, now_us)
+    customer_ids = list(dict.fromkeys(wanted.customer_ids))
+    states = await read_states_as_of(
+        resources.engine, customer_ids, None if wanted.as_of is None else as_of_us
+    )
+    scoring = resources.scoring()
+    known = [states[customer_id] for customer_id in customer_ids if customer_id in states]
+    scores = score_states(known, as_of_us, scoring)
+    return answer_json(
+        {
+            "scores": [render_score(score, scoring) for score in scores],
+            "unknown": [customer_id for customer_id in customer_ids if customer_id not in states],
+        }
+    )

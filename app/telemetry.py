@@ -1,0 +1,91 @@
+"""JSON logs with request ids: a static event name plus keywords, never payloads or personal data."""
+
+import logging
+import re
+import sys
+import time
+import uuid
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("perennial")
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def configure_logs(level: str) -> None:
+    """One JSON object a line on standard error, ours and those of the libraries."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+
+
+class RequestLog:
+    """ASGI middleware: a request id on every request, answer and log line; a line a failed request.
+
+    The path is logged as its route, so that customer ids stay out of the logs.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _given_id(scope) or uuid.uuid4().hex
+        started = time.perf_counter()
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).append("x-request-id", request_id)
+            await send(message)
+
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            if status >= 500 or log.isEnabledFor(logging.DEBUG):
+                route = getattr(scope.get("route"), "path", "-")
+                elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
+                facts = {"method": scope["method"], "route": route, "status": status}
+                log.info("request.answered", **facts, elapsed_ms=elapsed_ms)
+            structlog.contextvars.clear_contextvars()
+
+
+def _given_id(scope: Scope) -> str | None:
+    """The client's own request id, where it is one that may stand in a log."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            return text if _REQUEST_ID.fullmatch(text) else None
+    return None
