@@ -6,6 +6,7 @@ from typing import Final
 
 import duckdb
 
+from app.errors import Refusal
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
 
 _GUESSES: Final = {
@@ -32,7 +33,7 @@ _GUESSES: Final = {
 }
 
 
-class UnusableTransactions(ValueError):
+class UnusableTransactions(Refusal):
     """The file lacks something; the sentence says what, and which columns it has."""
 
 

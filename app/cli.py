@@ -1,0 +1,328 @@
+"""The `perennial` command."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.auth import SCOPES, Scope, create_key, is_valid_key, list_keys, revoke_key
+from app.config import Settings
+from app.customers import verification
+from app.database import open_database
+from app.db import create_engine, transaction
+from app.errors import Problem, Refusal
+from app.identity import read_identity_key
+from app.progress import counting, say
+from app.scores.service import iso
+
+app = typer.Typer(
+    name="perennial",
+    help="Customers who come back: events in; stage, churn risk, value and next best action out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+evaluation = typer.Typer(help="How good the scores are on a file of transactions.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.add_typer(evaluation, name="evaluate")
+
+
+@contextmanager
+def _database() -> Iterator[tuple[Settings, str]]:
+    settings = Settings.from_environment()
+    with open_database(settings) as url:
+        yield settings, url
+
+
+@asynccontextmanager
+async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(url)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@app.command()
+def run() -> None:
+    """Start everything: database, a simulated demo shop when it is empty, a model, a key, the service."""
+    from app.serving import serve
+    from ml.demo import prepare_demo
+
+    settings = Settings.from_environment()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    say("Starting the database …")
+    with open_database(settings) as url:
+        asyncio.run(prepare_demo(url, settings))
+        key = _keep_dev_key(url, settings.home / "dev-api-key")
+        customer_id = asyncio.run(_some_customer(url))
+        serve(settings, url, on_ready=lambda: _greet(settings, key, customer_id))
+
+
+def _greet(settings: Settings, key: str, customer_id: str) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    event = {
+        "specversion": "1.0",
+        "id": f"hello-{time.time_ns()}",
+        "source": "/demo/terminal",
+        "type": "order.completed",
+        "subject": customer_id,
+        "time": now,
+        "data": {"order_id": f"DEMO-{time.time_ns()}", "total": 88.5, "channel": "store"},
+    }
+    head = f"curl -s -H 'Authorization: Bearer {key}'"
+    json_head = f"{head} -H 'Content-Type: application/json'"
+    checkout = json.dumps({"event": event, "channel": "store", "max_actions": 2})
+    print(
+        f"\nPerennial serves on {base}  (API: {base}/docs, health: {base}/health)\n"
+        f"API key, also in {settings.home / 'dev-api-key'}:\n  {key}\n\nTry:\n"
+        f"  {head} '{base}/v1/customers/{customer_id}/score'\n"
+        f"  {json_head} '{base}/v1/checkouts' -d '{checkout}'\n"
+        f"  {head} '{base}/v1/customers/{customer_id}'\n\nCtrl-C stops it.",
+        flush=True,
+    )
+
+
+async def _some_customer(url: str) -> str:
+    from app.customers.queries import find_frequent_customer
+
+    async with _engine(url) as engine, transaction(engine) as connection:
+        return await find_frequent_customer(connection) or "C-1001"
+
+
+def _keep_dev_key(url: str, path: Path) -> str:
+    """The key in the file if it is valid, else a new one with every scope."""
+    kept = path.read_text().strip() if path.exists() else ""
+
+    async def renew() -> str:
+        async with _engine(url) as engine, transaction(engine) as connection:
+            if kept and await is_valid_key(connection, kept):
+                return kept
+            _, key = await create_key(connection, "development", SCOPES, time.time_ns() // 1000)
+            return key
+
+    key = asyncio.run(renew())
+    path.touch(mode=0o600)
+    path.write_text(key + "\n")
+    return key
+
+
+@app.command(name="serve")
+def serve_command() -> None:
+    """Serve the API on PERENNIAL_HOST:PERENNIAL_PORT; brings the schema up to date first."""
+    from app.decisions.queries import fill_catalogue
+    from app.lifecycle.catalogue import DEFAULT_ACTIONS
+    from app.serving import serve
+
+    async def prepare(url: str) -> None:
+        async with _engine(url) as engine, transaction(engine) as connection:
+            await fill_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
+
+    with _database() as (settings, url):
+        asyncio.run(prepare(url))
+        serve(settings, url, lambda: say(f"Perennial serves on http://{settings.host}:{settings.port}"))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    with _database():
+        say("The schema is up to date.")
+
+
+@app.command(name="import")
+def import_command(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="parquet, CSV or NDJSON")],
+    source: Annotated[str | None, typer.Option(help="Source of the events [default: /import/FILE]")] = None,
+    timezone: Annotated[str, typer.Option(help="Zone of times that carry none")] = "UTC",
+    shift_to_now: Annotated[
+        bool, typer.Option("--shift-to-now", help="Move times by whole days: the last event is recent")
+    ] = False,
+    customer_id: Annotated[str | None, typer.Option(help="Column of the customer")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="Column of the time")] = None,
+    order_id: Annotated[str | None, typer.Option(help="Column of the order")] = None,
+    amount: Annotated[str | None, typer.Option(help="Column of the amount of a line or order")] = None,
+    quantity: Annotated[str | None, typer.Option(help="Column of the quantity")] = None,
+    unit_price: Annotated[str | None, typer.Option(help="Column of the unit price")] = None,
+    item_id: Annotated[str | None, typer.Option(help="Column of the product")] = None,
+    category: Annotated[str | None, typer.Option(help="Column of the category")] = None,
+    discount: Annotated[str | None, typer.Option(help="Column of the discount")] = None,
+    channel: Annotated[str | None, typer.Option(help="Column of the channel")] = None,
+    is_return: Annotated[str | None, typer.Option(help="Column that marks returns")] = None,
+) -> None:
+    """Count the orders and refunds of a file, or its CloudEvents (NDJSON). Safe to repeat, resumes.
+
+    Columns are guessed by their names; name them where the guess is wrong. Lines of one order become one
+    event; negative quantities or amounts, and lines marked as returns, become refunds.
+    """
+    from ml.importing import ImportOptions, import_file
+
+    columns = {
+        "customer_id": customer_id,
+        "timestamp": timestamp,
+        "order_id": order_id,
+        "amount": amount,
+        "quantity": quantity,
+        "unit_price": unit_price,
+        "item_id": item_id,
+        "category": category,
+        "discount": discount,
+        "channel": channel,
+        "is_return": is_return,
+    }
+    options = ImportOptions(source or f"/import/{file.stem}", timezone, shift_to_now, columns)
+
+    async def work(url: str, settings: Settings) -> None:
+        identity_key = read_identity_key(settings)
+        async with _engine(url) as engine:
+            with counting(f"Importing {file.name}", None) as tell:
+                count = await import_file(file, options, engine, settings, identity_key, tell)
+        say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
+        if count.rejected:
+            say("Rejected events are kept with their reasons in the table rejected_events.")
+
+    with _database() as (settings, url):
+        asyncio.run(work(url, settings))
+
+
+@app.command()
+def verify() -> None:
+    """Recompute every state from the events and report each difference; exit code 1 if there is one."""
+
+    async def work(url: str) -> int:
+        customers = differences = 0
+        async with _engine(url) as engine:
+            with counting("Verifying customers", None) as tell:
+                async for batch in verification.verify(engine):
+                    customers += batch.customers
+                    differences += len(batch.differences)
+                    for found in batch.differences:
+                        print(f"{found.customer_id}\t{found.measure}\t{found.kept}\t{found.recomputed}")
+                    tell(customers)
+        say(f"{customers:,} customers verified, {differences:,} differences")
+        return differences
+
+    with _database() as (_, url):
+        if asyncio.run(work(url)):
+            say("'perennial rebuild' writes the states anew from the events.")
+            raise typer.Exit(1)
+
+
+@app.command()
+def rebuild() -> None:
+    """Write every state anew from the events. The service may go on counting meanwhile."""
+
+    async def work(url: str) -> None:
+        customers = 0
+        async with _engine(url) as engine:
+            with counting("Rebuilding customers", None) as tell:
+                async for written in verification.rebuild(engine):
+                    customers += written
+                    tell(customers)
+        say(f"{customers:,} customers rebuilt")
+
+    with _database() as (_, url):
+        asyncio.run(work(url))
+
+
+@app.command()
+def train(
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Transactions file [default: the database]"),
+    ] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Train on the demo shop's events")] = False,
+    timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",
+) -> None:
+    """Make the churn model from the database's events or from a file, and put it in force."""
+    from ml.commands import train_from_database, train_from_file
+
+    if data is not None:
+        say(train_from_file(data, Settings.from_environment(), timezone, say))
+        return
+    with _database() as (settings, url):
+        say(asyncio.run(train_from_database(url, settings, simulated, say)))
+
+
+@evaluation.command(name="churn")
+def evaluate_churn_command(
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Transactions file")],
+    cutoff: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Predict from this day on")],
+    horizon: Annotated[int, typer.Option(min=1, max=730, help="Days")] = 90,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> None:
+    """Churn risk beside the classic models, trained only on what was known at the cut-off."""
+    from ml.evaluate import evaluate_churn
+
+    from ml.commands import print_evaluation
+
+    result = evaluate_churn(data, cutoff.date(), horizon, progress=say)
+    print(json.dumps(result, indent=2) if as_json else print_evaluation(result))
+
+
+@keys.command(name="create")
+def create_key_command(
+    name: Annotated[str, typer.Argument(help="Who it is for")],
+    scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(SCOPES)}; may be repeated")],
+) -> None:
+    """Make a key and print it; it cannot be shown again."""
+    scopes: list[Scope] = [known for known in SCOPES if known in scope]
+    if unknown := set(scope) - set(SCOPES):
+        raise typer.BadParameter(f"unknown scope {', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}")
+
+    async def work(url: str) -> str:
+        async with _engine(url) as engine, transaction(engine) as connection:
+            key_id, key = await create_key(connection, name, scopes, time.time_ns() // 1000)
+        say(f"Key {key_id} for {name}: {', '.join(scopes)}")
+        return key
+
+    with _database() as (_, url):
+        print(asyncio.run(work(url)))
+
+
+@keys.command(name="list")
+def list_keys_command() -> None:
+    """List the keys, revoked ones too."""
+
+    async def work(url: str) -> None:
+        async with _engine(url) as engine, transaction(engine) as connection:
+            for row in await list_keys(connection):
+                state = "valid" if row.revoked_us is None else f"revoked {iso(row.revoked_us)}"
+                print(f"{row.key_id}\t{row.name}\t{','.join(row.scopes)}\t{iso(row.created_us)}\t{state}")
+
+    with _database() as (_, url):
+        asyncio.run(work(url))
+
+
+@keys.command(name="revoke")
+def revoke_key_command(key_id: Annotated[str, typer.Argument(help="As listed")]) -> None:
+    """Revoke a key; running services refuse it within seconds."""
+
+    async def work(url: str) -> bool:
+        async with _engine(url) as engine, transaction(engine) as connection:
+            return await revoke_key(connection, key_id, time.time_ns() // 1000)
+
+    with _database() as (_, url):
+        if not asyncio.run(work(url)):
+            say("There is no valid key of this id.")
+            raise typer.Exit(1)
+        say("Revoked.")
+
+
+def main() -> None:
+    """Entry point: what can be said in a sentence is, without a traceback."""
+    try:
+        app()
+    except (Problem, Refusal) as error:
+        say(f"perennial: {error}")
+        sys.exit(2)

@@ -1,0 +1,175 @@
+"""Files → events: CloudEvents as they are, transactions as orders and refunds."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.config import Settings
+from app.events.importing import BATCH_EVENTS, ImportCount, import_id, run_import
+from app.lifecycle.events import DAY_US, to_major
+from ml.transactions import load_orders
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How a file is read. `columns` maps a meaning to the file's own name for it."""
+
+    source: str
+    timezone: str
+    shift_to_now: bool
+    columns: dict[str, str | None]
+
+
+async def import_file(
+    path: Path,
+    options: ImportOptions,
+    engine: AsyncEngine,
+    settings: Settings,
+    identity_key: bytes,
+    on_progress: Callable[[int, int], None],
+) -> ImportCount:
+    """Counts the file's events, in the order of time; `on_progress` gets events done and events in all.
+
+    With `shift_to_now` times move by whole days, so that the last event was within a day of the first run.
+    An import that stopped resumes after its last whole batch; one that is repeated counts nothing twice.
+    Raises UnusableTransactions for a file that cannot be read.
+    """
+    with duckdb.connect() as connection:
+        reader = _open_reader(connection, path, options, settings)
+
+        def open_events(began_us: int) -> Iterator[dict[str, Any]]:
+            age_us = max(0, began_us - reader.last_event_us)
+            return reader.read(age_us // DAY_US * DAY_US if options.shift_to_now else 0)
+
+        count = ImportCount()
+        key = import_id(_read_parts(path), repr(options))
+        async for count in run_import(engine, key, open_events, settings, identity_key):
+            on_progress(count.total, reader.events)
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A file that was looked through: how many events it has, when the last was, and the events."""
+
+    events: int
+    last_event_us: int
+    read: Callable[[int], Iterator[dict[str, Any]]]
+
+
+def _read_parts(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while part := file.read(_READ_BYTES):
+            yield part
+
+
+def _open_reader(
+    connection: duckdb.DuckDBPyConnection, path: Path, options: ImportOptions, settings: Settings
+) -> _Reader:
+    if _holds_cloudevents(path):
+        return _cloudevents_reader(path)
+    load_orders(
+        connection,
+        path,
+        source=options.source,
+        currency=settings.currency,
+        timezone=options.timezone,
+        **options.columns,
+    )
+    row = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchone()
+    assert row is not None
+    return _Reader(row[0], row[1], lambda shift_us: _read_orders(connection, shift_us, settings))
+
+
+def _holds_cloudevents(path: Path) -> bool:
+    if not path.name.lower().endswith((".ndjson", ".jsonl")):
+        return False
+    with path.open(encoding="utf-8") as file:
+        first = file.readline()
+    return '"specversion"' in first
+
+
+def _cloudevents_reader(path: Path) -> _Reader:
+    def lines() -> Iterator[dict[str, Any]]:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if line.strip():
+                    yield json.loads(line)
+
+    times = [_us_of(str(event.get("time", ""))) for event in lines()]
+
+    def read(shift_us: int) -> Iterator[dict[str, Any]]:
+        for event in lines():
+            if shift_us:
+                event["time"] = iso_time(_us_of(event["time"]) + shift_us)
+            yield event
+
+    return _Reader(len(times), max(times, default=0), read)
+
+
+def _us_of(text: str) -> int:
+    """0 for a text that is no time: the event is refused when it is counted."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    return (moment - _EPOCH) // timedelta(microseconds=1) if moment.tzinfo else 0
+
+
+def iso_time(us: int) -> str:
+    """Microseconds since 1970 UTC → RFC 3339."""
+    return (_EPOCH + timedelta(microseconds=us)).isoformat()
+
+
+_ORDERS_SQL = """
+SELECT e.customer_id, e.source, e.id, e.type, e.occurred_us, e.reference, e.amount_minor, e.discount_minor,
+       e.channel,
+       list({product_id: l.item_id, category: l.category, price: l.unit_price, quantity: l.quantity}
+            ORDER BY l.item_id) FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0) AS products
+FROM events e JOIN lines l ON l.customer_id = e.customer_id AND l.order_id = e.reference
+     AND l.is_return = (e.type = 'order.refunded')
+GROUP BY ALL ORDER BY e.occurred_us, e.id"""
+
+
+def _read_orders(
+    connection: duckdb.DuckDBPyConnection, shift_us: int, settings: Settings
+) -> Iterator[dict[str, Any]]:
+    rows = connection.execute(_ORDERS_SQL)
+    while batch := rows.fetchmany(BATCH_EVENTS):
+        for row in batch:
+            yield _order_event(row, shift_us, settings)
+
+
+def _order_event(row: tuple[Any, ...], shift_us: int, settings: Settings) -> dict[str, Any]:
+    customer_id, source, id_, type_, occurred_us, order_id, amount, discount, channel, products = row
+    data: dict[str, Any] = {
+        "order_id": order_id,
+        "total": to_major(amount, settings.digits),
+        "currency": settings.currency,
+        "products": [
+            {name: value for name, value in product.items() if value is not None}
+            for product in products or []
+        ],
+    }
+    if discount:
+        data["discount"] = to_major(discount, settings.digits)
+    if channel:
+        data["channel"] = channel
+    return {
+        "specversion": "1.0",
+        "id": id_,
+        "source": source,
+        "type": type_,
+        "subject": customer_id,
+        "time": iso_time(occurred_us + shift_us),
+        "data": data,
+    }
