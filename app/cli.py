@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -321,6 +322,7 @@ def revoke_key_command(key_id: Annotated[str, typer.Argument(help="As listed")])
 
 def main() -> None:
     """Entry point: what can be said in a sentence is, without a traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leave through the blocks that clean up
     try:
         app()
     except (Problem, Refusal) as error:

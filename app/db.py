@@ -29,7 +29,11 @@ def create_engine(url: str) -> AsyncEngine:
         pool_size=4,
         max_overflow=4,
         pool_pre_ping=True,
-        connect_args={"timeout": 3, "server_settings": {"application_name": "perennial", "jit": "off"}},
+        connect_args={
+            "timeout": 3,
+            "max_cacheable_statement_size": 0,  # no limit: the statement that counts events is long
+            "server_settings": {"application_name": "perennial", "jit": "off"},
+        },
     )
 
 

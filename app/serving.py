@@ -1,6 +1,7 @@
 """Running the service in this process: uvicorn on an application of ours."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -37,4 +38,5 @@ def serve(settings: Settings, database_url: str, on_ready: Callable[[], None] = 
         access_log=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    _Server(config, on_ready).run()
+    with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has drained
+        _Server(config, on_ready).run()

@@ -74,11 +74,11 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            if status >= 500 or log.isEnabledFor(logging.DEBUG):
+            if status >= 500:
                 route = getattr(scope.get("route"), "path", "-")
                 elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
                 facts = {"method": scope["method"], "route": route, "status": status}
-                log.info("request.answered", **facts, elapsed_ms=elapsed_ms)
+                log.error("request.failed", **facts, elapsed_ms=elapsed_ms)
             structlog.contextvars.clear_contextvars()
 
 

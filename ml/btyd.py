@@ -6,7 +6,7 @@ A purchase history is three arrays of shape (n,), one entry a customer, as in th
     t_x    time of the last repeat purchase since the first purchase; 0 where x is 0
     age    time since the first purchase, the papers' T
 
-Times, horizons and the rates alpha and beta share one unit, the caller's: days in, days out.
+Times, horizons, alpha and beta share one unit, the caller's: days in, days out.
 Each array broadcasts against the others, so a scalar horizon or a single customer works too.
 
 Sources:
@@ -19,22 +19,17 @@ Sources:
     [GG]  Fader & Hardie 2013, "The Gamma-Gamma Model of Monetary Value"
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import exprel, gammaln, psi
 
 from ml.series import Floats, log_tail, purchases_until_drop_out
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import ArrayLike
 
 # Logarithms of parameters, time in units of the mean age. A shape of e^5 is a spread of 8 % around the
 # mean rate: more likeness than that between customers no history can show.
@@ -102,11 +97,10 @@ class BgNbd:
         return _probability(alive - np.logaddexp(alive, self._log_dropped(x, t_x)))
 
     def expected_purchases(self, x: ArrayLike, t_x: ArrayLike, age: ArrayLike, horizon: ArrayLike) -> Floats:
-        """E[purchases in (T, T + horizon] | x, t_x, T]: [BG] equation 10, summed term by term.
+        """E[purchases in (T, T + horizon] | x, t_x, T]: [BG] equation 10, P(alive) times the mean if alive.
 
-        The closed form has removable poles at a = 1 and a + b + x = 1 and overflows where the
-        horizon is long against T. A count's mean is the sum over j of P(more than j): alive at T,
-        staying after j purchases, and a negative binomial with more than j. All terms are positive.
+        That mean is not taken from the paper's hypergeometric function, which has removable poles
+        at a = 1 and a + b + x = 1 and overflows in SciPy where the horizon is long against T.
         """
         x, t_x, age, horizon = _floats(x, t_x, age, horizon)
         if_alive = purchases_until_drop_out(self.r + x, horizon / (self.alpha + age), self.a, self.b + x)
@@ -215,9 +209,8 @@ class ParetoNbd:
 
     def _log_died_first(self, x: Floats, t_x: Floats) -> Floats:
         """Of the two that follow the last purchase, death comes first."""
-        return float(np.log(self.s)) + log_tail(
-            t_x, self.r + x, self.alpha, np.asarray(self.s + 1), self.beta
-        )
+        tail = log_tail(t_x, self.r + x, self.alpha, np.asarray(self.s + 1), self.beta)
+        return np.asarray(np.log(self.s) + tail)
 
     def _log_bought_first(self, x: Floats, age: Floats) -> Floats:
         """Of the two that follow the last purchase, another purchase comes first, but after `age`."""

@@ -6,10 +6,13 @@ Evaluation is a handful of array operations whatever the number of features, so 
 serves one customer at the till and millions in training.
 """
 
+import cmath
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +56,11 @@ class Feature:
     per: str = "one"
     less: str = "zero"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a base column as it stands."""
+        return (self.minus, self.per, self.less) == ("zero", "one", "zero")
+
 
 def _decayed_features() -> tuple[Feature, ...]:
     return tuple(
@@ -82,7 +90,7 @@ def _rate_changes(quantity: str) -> tuple[Feature, ...]:
 
 _LAST, _FIRST = days_since("last_order_us"), days_since("first_order_us")
 
-FEATURES: Final = (
+_DECLARED: Final = (
     Feature("recency_days", "Days since the last order", "days", _LAST),
     Feature("tenure_days", "Days since the first order", "days", _FIRST),
     Feature("known_days", "Days since first seen", "days", "days_since_first_event"),
@@ -111,6 +119,9 @@ FEATURES: Final = (
     *_rate_changes("orders"),
     *_rate_changes("spend"),
 )
+FEATURES: Final = tuple(sorted(_DECLARED, key=lambda feature: not feature.is_plain))
+"""Plain columns first, then quotients: the order of feature vectors."""
+
 FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)
 
 
@@ -122,19 +133,22 @@ def feature_digest() -> str:
 
 
 _COLUMN: Final = {name: index for index, name in enumerate(BASE)}
-_PARTS: Final = np.array(
-    [[_COLUMN[getattr(feature, part)] for feature in FEATURES] for part in ("plus", "per", "minus", "less")]
+_PLAIN: Final = [_COLUMN[feature.plus] for feature in FEATURES if feature.is_plain]
+_QUOTIENTS: Final = tuple(
+    tuple(_COLUMN[name] for name in (feature.plus, feature.per, feature.minus, feature.less))
+    for feature in FEATURES
+    if not feature.is_plain
 )
-_SUMS_AT: Final = slice(2, 2 + len(SUMS))
-_TIMES_AT: Final = slice(_SUMS_AT.stop, _SUMS_AT.stop + len(TIMES))
-_DECAYED_AT: Final = slice(_TIMES_AT.stop, _TIMES_AT.stop + len(DECAYED))
-_PHASE_AT: Final = slice(_DECAYED_AT.stop, _DECAYED_AT.stop + 2)
+_PLAIN_AT: Final = np.array(_PLAIN)
+_PARTS: Final = np.array(_QUOTIENTS).T
+_STATE_AT: Final = slice(2, 2 + len(NUMERIC))
+_TIMES_AT: Final = slice(2 + len(SUMS), 2 + len(SUMS) + len(TIMES))
+_DECAYED_AT: Final = slice(_TIMES_AT.stop, _STATE_AT.stop)
+_PHASE_AT: Final = slice(_STATE_AT.stop, _STATE_AT.stop + 2)
 _SEASON_AT: Final = slice(_COLUMN["season_cos"], _COLUMN["season_sin"] + 1)
 _ORDERS, _RECENCY, _SILENCE = _COLUMN["orders"], _COLUMN["days_since_last_order"], _COLUMN["silence"]
 _REFERENCE_AGE: Final = _COLUMN[days_since(REFERENCE)]
 _HALVINGS_PER_DAY: Final = -1.0 / np.array([measure.half_life_days for measure in DECAYED])
-_DEEPEST_HALVING: Final = -1000.0
-"""2^−1000 is nothing, and still a normal float64: no underflow."""
 
 
 def _base_columns(states: Floats, as_of_us: float) -> Floats:
@@ -142,15 +156,14 @@ def _base_columns(states: Floats, as_of_us: float) -> Floats:
     base = np.empty((len(states), len(BASE)))
     base[:, 0] = 0.0
     base[:, 1] = 1.0
-    base[:, 2 : _DECAYED_AT.stop] = states
+    base[:, _STATE_AT] = states
     ages = base[:, _TIMES_AT]
     np.subtract(as_of_us, ages, out=ages)
-    ages *= 1.0 / DAY_US
+    ages /= DAY_US
     np.maximum(ages, 0.0, out=ages)
-    halvings = base[:, _REFERENCE_AGE, None] * _HALVINGS_PER_DAY
-    base[:, _DECAYED_AT] *= np.exp2(np.maximum(halvings, _DEEPEST_HALVING, out=halvings), out=halvings)
-    cos, sin = math.cos(as_of_us * RADIANS_PER_US), math.sin(as_of_us * RADIANS_PER_US)
-    base[:, _PHASE_AT] = base[:, _SEASON_AT] @ np.array(((cos, -sin), (sin, cos)))
+    base[:, _DECAYED_AT] *= np.exp2(base[:, _REFERENCE_AGE, None] * _HALVINGS_PER_DAY)
+    turn = cmath.rect(1.0, -as_of_us * RADIANS_PER_US)
+    base[:, _PHASE_AT] = (base[:, _SEASON_AT].copy().view(np.complex128) * turn).view(np.float64)
     base[:, _SILENCE] = base[:, _RECENCY] * (base[:, _ORDERS] - 1.0)
     return base
 
@@ -162,8 +175,38 @@ def features(states: Floats, as_of_us: float) -> Floats:
     1970 UTC, not before the events in the state (an event that is after it counts as age zero: a
     till's clock may run ahead). Returns (n, len(FEATURES)), NaN = unknown.
     """
-    parts = _base_columns(states, as_of_us).take(_PARTS, axis=1)
-    quotient = parts[:, :2] - parts[:, 2:]
-    divisor = quotient[:, 1]
-    np.copyto(divisor, np.nan, where=divisor <= 0.0)
-    return np.divide(quotient[:, 0], divisor)
+    base = _base_columns(states, as_of_us)
+    vectors = np.empty((len(states), len(FEATURES)))
+    vectors[:, : len(_PLAIN)] = base.take(_PLAIN_AT, axis=1)
+    parts = base.take(_PARTS, axis=1)
+    differences = parts[:, :2] - parts[:, 2:]
+    divisors = differences[:, 1]
+    np.copyto(divisors, np.nan, where=divisors <= 0.0)
+    np.divide(differences[:, 0], divisors, out=vectors[:, len(_PLAIN) :])
+    return vectors
+
+
+_HALF_LIVES: Final = tuple(sorted({measure.half_life_days for measure in DECAYED}))
+_HALF_LIFE_AT: Final = tuple(_HALF_LIVES.index(measure.half_life_days) for measure in DECAYED)
+_STATE_SUMS: Final = slice(0, len(SUMS))
+_STATE_TIMES: Final = slice(len(SUMS), len(SUMS) + len(TIMES))
+_STATE_DECAYED: Final = slice(len(SUMS) + len(TIMES), len(NUMERIC))
+_PLAIN_OF_ONE: Final = itemgetter(*_PLAIN)
+_UNKNOWN: Final = math.nan
+
+
+def features_of_one(state: Sequence[float | None], as_of_us: float) -> list[float]:
+    """`features` of a single state vector (None = no value); plain arithmetic beats array calls for one."""
+    ages = [_UNKNOWN if us is None else max(as_of_us - us, 0.0) / DAY_US for us in state[_STATE_TIMES]]
+    age = ages[_REFERENCE_AGE - _TIMES_AT.start]
+    left = [2.0 ** (-age / days) for days in _HALF_LIVES]
+    base: list[Any] = [0.0, 1.0, *state[_STATE_SUMS], *ages]
+    base += [value * left[at] for value, at in zip(state[_STATE_DECAYED], _HALF_LIFE_AT, strict=True)]
+    season = complex(base[_SEASON_AT.start], base[_SEASON_AT.start + 1])
+    phase = season * cmath.rect(1.0, -as_of_us * RADIANS_PER_US)
+    base += (phase.real, phase.imag, base[_RECENCY] * (base[_ORDERS] - 1.0))
+    quotients = [
+        (base[plus] - base[minus]) / divisor if (divisor := base[per] - base[less]) > 0.0 else _UNKNOWN
+        for plus, per, minus, less in _QUOTIENTS
+    ]
+    return [*_PLAIN_OF_ONE(base), *quotients]

@@ -26,16 +26,14 @@ class StepTables:
     intercept: float
     edges: tuple[Floats, ...]
     steps: tuple[Floats, ...]
-    _lookups: tuple[tuple[list[float], list[float], float], ...] = field(
+    _lists: tuple[list[list[float]], list[list[float]], list[float]] = field(
         init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
-        lookups = tuple(
-            (edges.tolist(), steps[1:].tolist(), float(steps[0]))
-            for edges, steps in zip(self.edges, self.steps, strict=True)
-        )
-        object.__setattr__(self, "_lookups", lookups)
+        known = [steps[1:].tolist() for steps in self.steps]
+        unknown = [float(steps[0]) for steps in self.steps]
+        object.__setattr__(self, "_lists", ([edges.tolist() for edges in self.edges], known, unknown))
 
     def terms(self, features: Floats) -> Floats:
         """(n, features) → (n, features): each feature's part of the score."""
@@ -51,7 +49,7 @@ class StepTables:
         """`terms` of a single row; plain bisection beats array calls for one."""
         return [
             steps[bisect_right(edges, value)] if value == value else unknown  # NaN is unlike itself
-            for value, (edges, steps, unknown) in zip(features, self._lookups, strict=True)
+            for value, edges, steps, unknown in zip(features, *self._lists, strict=True)
         ]
 
 
@@ -67,7 +65,8 @@ def logistic(log_odds: float) -> float:
 
 def strongest(terms: Sequence[float], most: int) -> list[int]:
     """Indices of the `most` terms of greatest size, strongest first; terms of zero are no reasons."""
-    order = sorted(range(len(terms)), key=lambda j: -abs(terms[j]))
+    sizes = [abs(term) for term in terms]
+    order = sorted(range(len(terms)), key=sizes.__getitem__, reverse=True)
     return [j for j in order[:most] if terms[j]]
 
 

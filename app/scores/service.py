@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from app.lifecycle.events import ALL_CHANNELS, DAY_US, to_major
-from app.lifecycle.features import FEATURES, features
+from app.lifecycle.features import FEATURES, features, features_of_one
 from app.lifecycle.measures import EMPTY, LATEST, NUMERIC, latest_us, latest_value
 from app.lifecycle.scorer import logistic, strongest
 from app.lifecycle.stages import Judgement, Rhythm, StagePolicy, judge_stage, measure_rhythm, presume_risk
@@ -101,19 +101,16 @@ def score_states(states: Sequence[CustomerState], as_of_us: int, scoring: Scorin
     """Scores of a batch at one time. Without a model the risk comes from rules; prospects have none."""
     if not states:
         return []
+    if len(states) == 1:
+        row = features_of_one(states[0].numbers, as_of_us)
+        terms = [] if scoring.model is None else scoring.model.churn.terms_of_one(row)
+        return [_score(states[0], as_of_us, row, terms, scoring)]
     rows = features(np.array([state.numbers for state in states], np.float64), float(as_of_us))
-    terms = [[]] * len(states) if scoring.model is None else _terms(scoring.model, rows)
+    all_terms = [[]] * len(rows) if scoring.model is None else scoring.model.churn.terms(rows).tolist()
     return [
-        _score(state, as_of_us, row, row_terms, scoring)
-        for state, row, row_terms in zip(states, rows.tolist(), terms, strict=True)
+        _score(state, as_of_us, row, terms, scoring)
+        for state, row, terms in zip(states, rows.tolist(), all_terms, strict=True)
     ]
-
-
-def _terms(model: Model, rows: "np.ndarray[Any, np.dtype[np.float64]]") -> list[list[float]]:
-    if len(rows) == 1:
-        return [model.churn.terms_of_one(rows[0].tolist())]
-    terms: list[list[float]] = model.churn.terms(rows).tolist()
-    return terms
 
 
 def _score(

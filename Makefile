@@ -1,0 +1,42 @@
+# make run: everything up, with a demo shop in it. make test: the tests. Nothing else to install.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+LOCK := requirements.lock
+
+.PHONY: run test lint types check bench lock openapi clean
+
+run: .venv/ready
+	@exec $(BIN)/perennial run
+
+test: .venv/ready
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+bench: .venv/ready
+	$(BIN)/python -m benchmarks.score
+	$(BIN)/python -m benchmarks.checkout $(ARGS)
+
+# The environment: exactly what the lock says, each file checked against its hash.
+.venv/ready: $(LOCK) pyproject.toml
+	@echo "Making the environment in .venv ..." >&2
+	@$(PYTHON) -m venv --clear .venv || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear .venv; } \
+	  || { echo "Python 3.11 with its venv module is needed (Debian: apt install python3-venv)." >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --progress-bar off -r $(LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:
+	uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --upgrade --quiet -o $(LOCK)
+	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --upgrade --quiet -c $(LOCK) -o requirements-server.lock
+
+clean:
+	rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache

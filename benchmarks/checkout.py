@@ -1,0 +1,138 @@
+"""Checkouts per second and CPU a checkout, against three floors in alternating rounds.
+
+    python -m benchmarks.checkout [--seconds 5] [--json FILE]
+
+`perennial` is the service as `perennial serve` runs it, `tutorial` the same promise as tutorials
+write it, `pgbench` the service's own statement with one event a commit and no service before it,
+`floor` a JSON answer without a database. Every printed figure is a ratio within a round.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from benchmarks.databases import postgres
+from benchmarks.processes import ServerFailed
+from benchmarks.report import (
+    ANSWERS_PER_S,
+    P95_MS,
+    SERVER_CPU_US,
+    Comparison,
+    Ratio,
+    Round,
+    error_lines,
+    ratio_table,
+    ratios,
+)
+from benchmarks.statements import single_event_statement
+from benchmarks.systems import OPENERS, Bench, Measure, Plan, Unavailable
+
+MODELS: Final = Path("var/models")
+TABLE_WIDTH: Final = 120
+COMPARISONS: Final = (
+    Comparison("checkouts/s: perennial / tutorial", ANSWERS_PER_S, "perennial", "tutorial"),
+    Comparison("checkouts/s: perennial / pgbench", ANSWERS_PER_S, "perennial", "pgbench"),
+    Comparison("checkouts/s: perennial / floor", ANSWERS_PER_S, "perennial", "floor"),
+    Comparison("checkouts/s: tutorial / pgbench", ANSWERS_PER_S, "tutorial", "pgbench"),
+    Comparison("checkouts/s: tutorial / floor", ANSWERS_PER_S, "tutorial", "floor"),
+    Comparison("p95 latency: perennial / floor", P95_MS, "perennial", "floor"),
+    Comparison("p95 latency: tutorial / floor", P95_MS, "tutorial", "floor"),
+    Comparison("server CPU a checkout: perennial / floor", SERVER_CPU_US, "perennial", "floor"),
+    Comparison("server CPU a checkout: tutorial / floor", SERVER_CPU_US, "tutorial", "floor"),
+)
+
+
+def open_systems(bench: Bench) -> dict[str, Measure]:
+    """The systems of the plan that can be measured; why another cannot is printed."""
+    opened = {}
+    for name in bench.plan.systems:
+        try:
+            opened[name] = OPENERS[name](bench)
+        except (Unavailable, ServerFailed) as reason:
+            bench.console.print(f"skipped {name}: {reason}", markup=False)
+    return opened
+
+
+def run(plan: Plan, database_url: str | None, console: Console) -> list[Round]:
+    """All rounds: within a round every system in turn, so that a slow moment meets all of them."""
+    rounds = []
+    with ExitStack() as resources:
+        server = resources.enter_context(postgres(database_url))
+        systems = open_systems(Bench(plan, server, resources, console))
+        for connections, number in product(plan.connections, range(1, plan.rounds + 1)):
+            # Lines, not a spinner: its thread would take time from the load.
+            console.print(f"{connections} connections, round {number} of {plan.rounds}", highlight=False)
+            rounds += [
+                Round(name, connections, number, measure(connections, number))
+                for name, measure in systems.items()
+            ]
+    return rounds
+
+
+def write_json(path: Path, plan: Plan, rounds: Sequence[Round], found: Sequence[Ratio]) -> None:
+    """Everything measured, absolute figures too."""
+    document = {
+        "cores": os.cpu_count(),
+        "seconds": plan.seconds,
+        "warm_up_s": plan.warm_up_s,
+        "ratios": [asdict(ratio) for ratio in found],
+        "rounds": [asdict(each) for each in rounds],
+    }
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.checkout", description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=5.0, help="measured, for each system in each round")
+    parser.add_argument("--warm-up", type=float, default=1.0, help="seconds before them, not measured")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, nargs="+", default=[8, 32, 64])
+    parser.add_argument("--systems", nargs="+", choices=list(OPENERS), default=list(OPENERS))
+    parser.add_argument("--database-url", help="a Postgres to make databases in; without it an embedded one")
+    parser.add_argument("--models", type=Path, help=f"artefacts to serve; by default {MODELS} if it is there")
+    parser.add_argument("--statement", type=Path, help="SQL for pgbench instead of the service's own")
+    parser.add_argument("--json", type=Path, help="write everything measured to this file")
+    return parser.parse_args(words)
+
+
+def make_plan(arguments: argparse.Namespace) -> Plan:
+    statement = arguments.statement.read_text() if arguments.statement else single_event_statement()
+    return Plan(
+        systems=tuple(arguments.systems),
+        connections=tuple(arguments.connections),
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        warm_up_s=arguments.warm_up,
+        statement=statement,
+        models=arguments.models or (MODELS if MODELS.is_dir() else None),
+    )
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    # An exit unwinds the stack, which stops the servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    plan = make_plan(arguments)
+    console = Console(width=max(TABLE_WIDTH, Console().width))
+    rounds = run(plan, arguments.database_url, console)
+    found = ratios(rounds, COMPARISONS)
+    title = f"median (least–most) of {plan.rounds} rounds of {plan.seconds:g} s"
+    console.print(ratio_table(found, title) if found else "nothing was measured that can be compared")
+    for line in error_lines(rounds):
+        console.print(f"not answered: {line}", markup=False)
+    if arguments.json:
+        write_json(arguments.json, plan, rounds, found)
+
+
+if __name__ == "__main__":
+    main()

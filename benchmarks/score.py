@@ -1,0 +1,195 @@
+"""One score in process, step by step, against a fixed loop of plain Python in the same run.
+
+    python -m benchmarks.score [--blocks 60] [--json FILE]
+
+The tables are random, as large as a trained model's can be: 128 bins a feature. Beside it, whether
+importing the server imports scikit-learn.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from app.lifecycle.events import DAY_US, ORDER_COMPLETED, STORE_VISITED, Event
+from app.lifecycle.features import FEATURES, features
+from app.lifecycle.measures import NUMERIC, fold
+from app.lifecycle.scorer import StepTables, sigmoid, strongest
+from app.lifecycle.stages import Judgement, StagePolicy, judge_stage, measure_rhythm
+
+BINS: Final = 128
+REASONS: Final = 5
+CALLS_A_BLOCK: Final = 200
+AS_OF_US: Final = 20_000 * DAY_US
+POLICY: Final = StagePolicy()
+SERVER: Final = "app.main"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Median time of a call, and its ratio to the floor's in the same block: median and range."""
+
+    median_us: float
+    ratio: float
+    least: float
+    most: float
+
+
+def make_numbers(chance: random.Random) -> list[float | None]:
+    """The state vector of someone with 24 orders and 12 visits in two years, as a row is read."""
+    history = [
+        Event(
+            customer_id="C-1",
+            source="/pos/store-1/till-1",
+            id=str(number),
+            type=ORDER_COMPLETED if number % 3 else STORE_VISITED,
+            occurred_us=AS_OF_US - int(chance.uniform(1, 730) * DAY_US),
+            kind=None,
+            channel="store",
+            reference=str(number),
+            amount_minor=chance.randrange(1_000, 50_000),
+            discount_minor=0,
+            items=3,
+            points=0,
+            value=None,
+            digest=b"",
+            data="{}",
+        )
+        for number in range(36)
+    ]
+    state = fold(history)
+    return [state[measure.name] for measure in NUMERIC]
+
+
+def make_tables(numbers: Sequence[float | None], seed: int) -> StepTables:
+    """Random steps, and edges all around this customer's values."""
+    generator = np.random.default_rng(seed)
+    row = np.nan_to_num(features(np.array([numbers], np.float64), AS_OF_US)[0], nan=1.0)
+    spread = np.sort(generator.normal(1.0, 0.5, (len(FEATURES), BINS - 1)), axis=1)
+    steps = generator.normal(0.0, 0.1, (len(FEATURES), BINS + 1))
+    edges = np.sort(spread * np.where(row == 0.0, 1.0, row)[:, None], axis=1)
+    return StepTables(-0.5, tuple(edges), tuple(steps))
+
+
+def loop() -> int:
+    """The floor: a thousand additions of plain Python."""
+    total = 0
+    for number in range(1_000):
+        total += number
+    return total
+
+
+def make_steps(seed: int = 0) -> dict[str, Callable[[], object]]:
+    """What is timed: each step of a score alone, and the whole."""
+    numbers = make_numbers(random.Random(seed))
+    tables = make_tables(numbers, seed)
+
+    def read_features() -> list[float]:
+        row: list[float] = features(np.array([numbers], np.float64), AS_OF_US)[0].tolist()
+        return row
+
+    row = read_features()
+    terms = tables.terms_of_one(row)
+
+    def risk_of(terms: list[float]) -> float:
+        return float(sigmoid(tables.intercept + sum(terms)))
+
+    def stage_of(row: list[float], risk: float) -> Judgement:
+        return judge_stage(row, measure_rhythm(row, POLICY, 45.0), risk, POLICY)
+
+    def score() -> tuple[float, list[int], list[float]]:
+        row = read_features()
+        terms = tables.terms_of_one(row)
+        return risk_of(terms), strongest(terms, REASONS), row
+
+    def score_and_stage() -> tuple[list[int], Judgement]:
+        risk, reasons, row = score()
+        return reasons, stage_of(row, risk)
+
+    return {
+        "features": read_features,
+        "terms": lambda: tables.terms_of_one(row),
+        "risk": lambda: risk_of(terms),
+        "reasons": lambda: strongest(terms, REASONS),
+        "stage": lambda: stage_of(row, 0.3),
+        "score: features, terms, risk, reasons": score,
+        "score and stage": score_and_stage,
+    }
+
+
+def time_block(call: Callable[[], object]) -> float:
+    """Median of a block of calls, in microseconds."""
+    durations_ns = []
+    for _ in range(CALLS_A_BLOCK):
+        start_ns = time.perf_counter_ns()
+        call()
+        durations_ns.append(time.perf_counter_ns() - start_ns)
+    return median(durations_ns) / 1e3
+
+
+def measure(steps: Mapping[str, Callable[[], object]], blocks: int) -> dict[str, Timing]:
+    """In each block the floor first and then every step, so that a slow moment meets all of them."""
+    times_us: dict[str, list[float]] = {name: [] for name in steps}
+    ratios: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(blocks):
+        floor_us = time_block(loop)
+        for name, step in steps.items():
+            times_us[name].append(time_block(step))
+            ratios[name].append(times_us[name][-1] / floor_us)
+    return {
+        name: Timing(median(times_us[name]), median(found), min(found), max(found))
+        for name, found in ratios.items()
+    }
+
+
+def describe_import() -> str:
+    """Whether a fresh interpreter that has imported the server has scikit-learn loaded."""
+    program = f"import sys, {SERVER}; print('sklearn' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if result.returncode:
+        return f"{SERVER} could not be imported: {(result.stderr.strip().splitlines() or ['?'])[-1]}"
+    return (
+        f"import {SERVER} {'imports' if result.stdout.strip() == 'True' else 'does not import'} scikit-learn"
+    )
+
+
+def timing_table(timings: Mapping[str, Timing]) -> Table:
+    table = Table(title=f"one score: {len(FEATURES)} features, {BINS} bins each", title_justify="left")
+    table.add_column("step")
+    table.add_column("median µs", justify="right")
+    table.add_column("of the floor (least–most)", justify="right")
+    for name, timing in timings.items():
+        ratio = f"{timing.ratio:.2f} ({timing.least:.2f}–{timing.most:.2f})"
+        table.add_row(name, f"{timing.median_us:.1f}", ratio)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.score")
+    parser.add_argument("--blocks", type=int, default=60, help=f"of {CALLS_A_BLOCK} calls of each step")
+    parser.add_argument("--json", type=Path, help="write what was measured to this file")
+    arguments = parser.parse_args()
+    timings = measure({"floor: 1,000 additions": loop, **make_steps()}, arguments.blocks)
+    imported = describe_import()
+    console = Console(highlight=False)
+    console.print(timing_table(timings))
+    console.print(imported, markup=False)
+    if arguments.json:
+        steps = {name: asdict(timing) for name, timing in timings.items()}
+        document = {"features": len(FEATURES), "bins": BINS, "import": imported, "steps": steps}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

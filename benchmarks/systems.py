@@ -1,0 +1,167 @@
+"""The systems under measurement: each opener starts one and returns how to load it."""
+
+import http.client
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from sqlalchemy import URL
+
+from benchmarks.baskets import CUSTOMERS, checkouts
+from benchmarks.databases import as_text, create_tables, fresh_database
+from benchmarks.load import run_load
+from benchmarks.pgbench import find_pgbench, run_pgbench
+from benchmarks.processes import PERENNIAL, Server, free_port, serve, server_environment, uvicorn_command
+from benchmarks.report import ANSWERS_PER_S
+
+READY_WITHIN_S: Final = 60.0
+
+
+class Unavailable(RuntimeError):
+    """A system cannot be measured here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Rounds of each system at each number of connections.
+
+    `statement` None leaves pgbench out. `models` is a directory of artefacts that is copied for the
+    service; None: it scores by rules.
+    """
+
+    systems: tuple[str, ...]
+    connections: tuple[int, ...]
+    rounds: int
+    seconds: float
+    warm_up_s: float
+    statement: str | None
+    models: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What an opener needs: the plan, a Postgres server, what ends with the run, where to speak."""
+
+    plan: Plan
+    server: URL
+    resources: ExitStack
+    console: Console
+
+
+Measure = Callable[[int, int], Mapping[str, Any]]
+"""(connections, number of the round) → figures."""
+
+
+def load_server(
+    server: Server, plan: Plan, api_key: str | None, connections: int, number: int
+) -> Mapping[str, Any]:
+    """The figures of one round of checkouts; every system gets the same customers in a round."""
+    requests = checkouts(server.port, api_key=api_key, seed=number)
+    load = run_load(
+        server.host,
+        server.port,
+        requests,
+        connections=connections,
+        seconds=plan.seconds,
+        warm_up_s=plan.warm_up_s,
+        server_pid=server.pid,
+    )
+    return asdict(load)
+
+
+def read_method(server: Server, api_key: str) -> tuple[str, str]:
+    """Method and model version of the score in one checkout: rules cost less than a model."""
+    body = next(checkouts(server.port, seed=0)).partition(b"\r\n\r\n")[2]
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {api_key}"}
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=READY_WITHIN_S)
+    with closing(connection):
+        connection.request("POST", "/v1/checkouts", body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+    if response.status != http.client.OK:
+        raise Unavailable(f"a checkout is answered with {response.status}: {answer[:300].decode()}")
+    score = json.loads(answer)["score"]
+    return score["method"], score["model_version"] or "none"
+
+
+def open_perennial(bench: Bench) -> Measure:
+    if not PERENNIAL.exists():
+        raise Unavailable(f"{PERENNIAL.name} is not installed beside {Path(sys.executable).name}")
+    home = Path(bench.resources.enter_context(tempfile.TemporaryDirectory(prefix="perennial-benchmark-")))
+    if bench.plan.models is not None:
+        shutil.copytree(bench.plan.models, home / "models")
+    database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_perennial"))
+    port = free_port()
+    settings = {
+        "PERENNIAL_HOME": str(home),
+        "PERENNIAL_DATABASE_URL": as_text(database),
+        "PERENNIAL_PORT": str(port),
+        "PERENNIAL_LOG_LEVEL": "WARNING",
+    }
+    create = [PERENNIAL, "keys", "create", "benchmark", "--scope", "ingest", "--scope", "decide"]
+    made = subprocess.run(
+        create, env=server_environment(settings), check=True, stdout=subprocess.PIPE, text=True
+    )
+    api_key = made.stdout.strip()
+    running = bench.resources.enter_context(
+        serve([PERENNIAL, "serve"], port, settings=settings, ready_within_s=READY_WITHIN_S)
+    )
+    method, version = read_method(running, api_key)
+    bench.console.print(f"perennial scores by {method}, model {version}", highlight=False)
+    return partial(load_server, running, bench.plan, api_key)
+
+
+def open_tutorial(bench: Bench) -> Measure:
+    database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_tutorial"))
+    port = free_port()
+    command = uvicorn_command("benchmarks.tutorial_server:app", port)
+    settings = {"DATABASE_URL": as_text(database)}
+    running = bench.resources.enter_context(serve(command, port, settings=settings, ready_path="/docs"))
+    return partial(load_server, running, bench.plan, None)
+
+
+def open_floor(bench: Bench) -> Measure:
+    port = free_port()
+    command = uvicorn_command("benchmarks.floor_server:app", port)
+    running = bench.resources.enter_context(serve(command, port, settings={}))
+    return partial(load_server, running, bench.plan, None)
+
+
+def open_pgbench(bench: Bench) -> Measure:
+    program, statement = find_pgbench(), bench.plan.statement
+    if program is None:
+        raise Unavailable("neither a Postgres wheel nor the system has pgbench")
+    if statement is None:
+        raise Unavailable("there is no statement to run")
+    database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_pgbench"))
+    create_tables(database)
+
+    def measure(connections: int, _: int) -> Mapping[str, Any]:
+        per_s = run_pgbench(
+            program,
+            database,
+            statement,
+            connections=connections,
+            seconds=bench.plan.seconds,
+            customers=CUSTOMERS,
+        )
+        return {ANSWERS_PER_S: per_s}
+
+    return measure
+
+
+OPENERS: Final = {
+    "perennial": open_perennial,
+    "tutorial": open_tutorial,
+    "pgbench": open_pgbench,
+    "floor": open_floor,
+}

@@ -1,0 +1,237 @@
+"""A real Postgres, and the service on it.
+
+One server serves the whole run: under xdist the controller starts it before the first worker and
+stops it after the last, so that no worker can pull it from under another. Each worker makes a
+database of its own, migrated once and dropped at the end; each test that asks for `client` or `sql`
+begins with empty tables. Hypothesis tests take new customer ids for every example instead.
+PERENNIAL_TEST_DATABASE_URL points the tests at another server, where they may create databases.
+"""
+
+import asyncio
+import itertools
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import make_url, text
+
+from app.auth import SCOPES, create_key
+from app.config import Settings
+from app.db import create_engine, transaction
+from app.decisions.queries import fill_catalogue
+from app.embedded import start_embedded
+from app.lifecycle.catalogue import DEFAULT_ACTIONS
+from app.main import create_app
+from app.schema import migrate
+
+QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+EMPTIED = ("events", "customer_states", "rejected_events", "decisions", "offers", "imports")
+
+
+def _start_server(config: pytest.Config) -> str:
+    """The URL of the server of this run; stopped, and its data removed, when pytest ends."""
+    if given := os.environ.get("PERENNIAL_TEST_DATABASE_URL"):
+        return given
+    resources = ExitStack()
+    config.add_cleanup(resources.close)
+    directory = resources.enter_context(tempfile.TemporaryDirectory(prefix="perennial-tests-"))
+    return resources.enter_context(start_embedded(Path(directory), settings=QUICK)).url
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """xdist, in the controller, before it starts a worker."""
+    urls = node.config.stash
+    if SERVER_URL not in urls:
+        urls[SERVER_URL] = _start_server(node.config)
+    node.workerinput["server_url"] = urls[SERVER_URL]
+
+
+SERVER_URL = pytest.StashKey[str]()
+
+
+def _dsn(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def _administer(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(_dsn(server_url))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def server_url(request):
+    given = getattr(request.config, "workerinput", None)
+    return _start_server(request.config) if given is None else given["server_url"]
+
+
+@pytest.fixture(scope="session")
+def make_database(server_url):
+    """Makes an empty database and gives its URL; all are dropped at the end of the session."""
+    names = []
+
+    def make():
+        names.append(f"perennial_test_{uuid.uuid4().hex}")
+        asyncio.run(_administer(server_url, f"CREATE DATABASE {names[-1]} TEMPLATE template0"))
+        return make_url(server_url).set(database=names[-1]).render_as_string(hide_password=False)
+
+    yield make
+    for name in names:
+        asyncio.run(_administer(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def database_url(make_database):
+    url = make_database()
+    migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    """One event loop for the whole session, so that the service outlives a test."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def engine(anyio_backend, database_url):
+    engine = create_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@dataclass
+class Service:
+    """A running application, and a client whose key has every scope."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    key: str
+
+    @property
+    def resources(self):
+        return self.app.state.resources
+
+    def connect(self, **options):
+        """Another client."""
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://test", **options)
+
+
+@asynccontextmanager
+async def _serve(settings: Settings, url: str) -> AsyncIterator[Service]:
+    engine = create_engine(url)
+    async with transaction(engine) as connection:
+        _, key = await create_key(connection, "tests", SCOPES, 1)
+        await fill_catalogue(connection, DEFAULT_ACTIONS, 1)
+    await engine.dispose()
+    app = create_app(settings, url)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            yield Service(app, client, key)
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory, database_url):
+    """`async with serve(...)`: a service of its own settings. No control group and no chance, unless asked for."""
+    home = tmp_path_factory.mktemp("home")
+    usual = {"home": home, "identity_key": "tests", "control_share": 0.0, "exploration": 0.0}
+
+    def start(url=database_url, **settings):
+        return _serve(Settings(**{**usual, **settings}), url)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+async def running_service(anyio_backend, serve):
+    async with serve() as service:
+        yield service
+
+
+@dataclass
+class Sql:
+    """A second pair of eyes on the database, through a connection that is not the service's."""
+
+    engine: Any
+
+    async def rows(self, statement, **parameters):
+        async with self.engine.begin() as connection:
+            found = await connection.execute(text(statement), parameters)
+            return found.mappings().all() if found.returns_rows else []
+
+    async def row(self, statement, **parameters):
+        (row,) = await self.rows(statement, **parameters)
+        return dict(row)
+
+    async def value(self, statement, **parameters):
+        (value,) = (await self.row(statement, **parameters)).values()
+        return value
+
+
+@pytest.fixture
+async def sql(engine):
+    """The database, its tables empty but for keys and catalogue."""
+    found = Sql(engine)
+    await found.rows(f"TRUNCATE {', '.join(EMPTIED)}")
+    return found
+
+
+@pytest.fixture
+def service(running_service, sql):
+    """The service on empty tables."""
+    return running_service
+
+
+@pytest.fixture
+def client(service):
+    return service.client
+
+
+class Shop:
+    """Makes events as shop systems send them. Ids are new unless given."""
+
+    def __init__(self):
+        self._numbers = itertools.count(1)
+
+    @staticmethod
+    def ago(**span):
+        """An RFC 3339 time so long ago, to the microsecond."""
+        return (datetime.now(UTC) - timedelta(**span)).isoformat()
+
+    def event(self, type_, subject="C-1", *, at=None, data=None, **envelope):
+        return {
+            "specversion": "1.0",
+            "id": f"e-{next(self._numbers)}",
+            "source": "/pos/store-1/till-1",
+            "type": type_,
+            "subject": subject,
+            "time": at or self.ago(seconds=1),
+            "data": data or {},
+            **envelope,
+        }
+
+    def order(self, subject="C-1", *, total=10.0, at=None, id_=None, **data):
+        made = self.event("order.completed", subject, at=at, data={"total": total, "channel": "store", **data})
+        made["data"].setdefault("order_id", f"O-{made['id']}")
+        return made if id_ is None else {**made, "id": id_}
+
+
+@pytest.fixture
+def shop():
+    return Shop()
