@@ -87,7 +87,7 @@ def _open_reader(
     )
     row = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchone()
     assert row is not None
-    return _Reader(row[0], row[1], lambda shift_us: _read_orders(connection, shift_us, settings))
+    return _Reader(row[0], row[1], lambda shift_us: read_orders(connection, shift_us, settings))
 
 
 def _holds_cloudevents(path: Path) -> bool:
@@ -140,9 +140,10 @@ FROM events e JOIN lines l ON l.customer_id = e.customer_id AND l.order_id = e.r
 GROUP BY ALL ORDER BY e.occurred_us, e.id"""
 
 
-def _read_orders(
+def read_orders(
     connection: duckdb.DuckDBPyConnection, shift_us: int, settings: Settings
 ) -> Iterator[dict[str, Any]]:
+    """The orders and refunds that `load_orders` made, as CloudEvents in the order of time."""
     rows = connection.execute(_ORDERS_SQL)
     while batch := rows.fetchmany(BATCH_EVENTS):
         for row in batch:
