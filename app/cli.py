@@ -186,7 +186,7 @@ def import_command(
     async def work(url: str, settings: Settings) -> None:
         identity_key = read_identity_key(settings)
         async with _engine(url) as engine:
-            with counting(f"Importing {file.name}", None) as tell:
+            with counting(f"Importing {file.name}") as tell:
                 count = await import_file(file, options, engine, settings, identity_key, tell)
         say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
         if count.rejected:
@@ -203,13 +203,13 @@ def verify() -> None:
     async def work(url: str) -> int:
         customers = differences = 0
         async with _engine(url) as engine:
-            with counting("Verifying customers", None) as tell:
+            with counting("Verifying customers") as tell:
                 async for batch in verification.verify(engine):
                     customers += batch.customers
                     differences += len(batch.differences)
                     for found in batch.differences:
                         print(f"{found.customer_id}\t{found.measure}\t{found.kept}\t{found.recomputed}")
-                    tell(customers)
+                    tell(customers, None)
         say(f"{customers:,} customers verified, {differences:,} differences")
         return differences
 
@@ -226,10 +226,10 @@ def rebuild() -> None:
     async def work(url: str) -> None:
         customers = 0
         async with _engine(url) as engine:
-            with counting("Rebuilding customers", None) as tell:
+            with counting("Rebuilding customers") as tell:
                 async for written in verification.rebuild(engine):
                     customers += written
-                    tell(customers)
+                    tell(customers, None)
         say(f"{customers:,} customers rebuilt")
 
     with _database() as (_, url):

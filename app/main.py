@@ -1,5 +1,6 @@
 """The application: routers, middleware, lifespan."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -42,6 +43,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         resources = Resources(settings, create_engine(database_url), read_identity_key(settings))
         app.state.resources = resources
         await resources.start()
+        gc.collect()
+        gc.freeze()  # what lives as long as the process is not looked through again
         log.info("service.started", version=__version__, model=resources.model and resources.model.version)
         yield
         await resources.stop()
@@ -52,8 +55,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     app.add_middleware(RequestLog)
     install_handlers(app)
-    for router in (health, events, scores, decisions, catalogue, customers):
-        app.include_router(router)
+    for router in (events, scores, decisions, health, catalogue, customers):
+        app.router.routes.extend(router.routes)  # included routers are matched a good deal slower
     _complete_openapi(app)
     return app
 

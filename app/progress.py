@@ -17,21 +17,21 @@ def say(sentence: str) -> None:
 
 
 @contextmanager
-def counting(task: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, else a line every few seconds. Call it with what is done so far."""
+def counting(task: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on a terminal, else a line every few seconds. Call it with what is done, and of how much."""
     if not console.is_terminal:
-        yield _lines(task, total)
+        yield _lines(task)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"))
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
-        bar = progress.add_task(task, total=total)
-        yield lambda done: progress.update(bar, completed=done)
+        bar = progress.add_task(task, total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
-def _lines(task: str, total: int | None) -> Callable[[int], None]:
+def _lines(task: str) -> Callable[[int, int | None], None]:
     told_at = time.monotonic()
 
-    def tell(done: int) -> None:
+    def tell(done: int, total: int | None) -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= _LINE_SECONDS:
             told_at = time.monotonic()

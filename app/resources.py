@@ -15,7 +15,7 @@ from app.decisions.service import Deciding, Decision, keep_decisions
 from app.errors import NotReady
 from app.events.ledger import Entry, Ledger, Submission
 from app.gather import Gatherer
-from app.lifecycle.decisions import Action
+from app.lifecycle.decisions import Catalogue
 from app.scores.artefact import ArtefactRefused, Model, current_model
 from app.scores.service import CustomerState, Scoring
 from app.telemetry import log
@@ -25,7 +25,7 @@ REFRESH_SECONDS = 2.0
 
 @dataclass
 class Resources:
-    """Shared by all requests of a process. `keyring`, `model` and `actions` are replaced whole."""
+    """Shared by all requests of a process. `keyring`, `model` and `catalogue` are replaced whole."""
 
     settings: Settings
     engine: AsyncEngine
@@ -33,7 +33,7 @@ class Resources:
     keyring: Keyring = field(default_factory=Keyring)
     model: Model | None = None
     model_refusal: str | None = None
-    actions: list[Action] = field(default_factory=list)
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue(()))
     is_draining: bool = False
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class Resources:
     def deciding(self) -> Deciding:
         """What decisions are made with now."""
         settings = self.settings
-        return Deciding(self.scoring(), self.actions, settings.decision_policy, settings.typical_order)
+        return Deciding(self.scoring(), self.catalogue, settings.decision_policy, settings.typical_order)
 
     async def start(self) -> None:
         """Begins to serve, with whatever the database and the models directory give at once."""
@@ -94,7 +94,7 @@ class Resources:
         try:
             async with transaction(self.engine) as connection:
                 self.keyring.scopes_by_hash = await read_keyring(connection)
-                self.actions = await read_actions(connection)
+                self.catalogue = Catalogue(await read_actions(connection))
         except NotReady:
             log.warning("refresh.database_out_of_reach")
         try:

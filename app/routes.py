@@ -4,7 +4,7 @@ A hot endpoint takes the request and its path parameters as text, and answers a 
 its body with `read_body`. Its `response_model` and `json_body` are for OpenAPI alone.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -13,6 +13,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from app.auth import Keyring, Scope
 from app.errors import Problem, TooLarge, Unreadable, UnsupportedMediaType
@@ -24,10 +26,10 @@ JSON_TYPES: Final = frozenset(
 
 
 class HotRoute(APIRoute):
-    """Checks the key and calls the endpoint."""
+    """Checks the key, calls the endpoint, sends its answer; a Problem becomes a problem document."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint = self.endpoint
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
         scopes: list[Scope] = [
             scope  # type: ignore[misc]
             for dependency in self.dependencies
@@ -35,17 +37,19 @@ class HotRoute(APIRoute):
             for scope in dependency.scopes or ()
         ]
 
-        async def handle(request: Request) -> Response:
+        async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
+            request = Request(scope, receive, send)
             try:
                 keyring: Keyring = request.app.state.resources.keyring
-                for scope in scopes:
-                    keyring.authorize(request.headers.get("authorization"), scope)
+                authorization = request.headers.get("authorization")
+                for wanted in scopes:
+                    keyring.authorize(authorization, wanted)
                 answer: Response = await endpoint(request, **request.path_params)
             except Problem as problem:
-                return problem.response()
-            return answer
+                answer = problem.response()
+            await answer(scope, receive, send)
 
-        return handle
+        self.app = serve
 
 
 async def read_body(request: Request) -> bytes:

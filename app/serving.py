@@ -36,6 +36,8 @@ def serve(settings: Settings, database_url: str, on_ready: Callable[[], None] = 
         http="httptools",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has drained

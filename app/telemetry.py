@@ -5,21 +5,27 @@ import re
 import sys
 import time
 import uuid
+from contextvars import ContextVar
 from typing import Any, Final
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("perennial")
 
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def _add_request_id(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    request_id = _request_id.get()
+    return event if request_id is None else {**event, "request_id": request_id}
 
 
 def configure_logs(level: str) -> None:
     """One JSON object a line on standard error, ours and those of the libraries."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -67,10 +73,10 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).append("x-request-id", request_id)
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        _request_id.set(request_id)
         try:
             await self._app(scope, receive, send_with_id)
         finally:
@@ -79,7 +85,6 @@ class RequestLog:
                 elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
                 facts = {"method": scope["method"], "route": route, "status": status}
                 log.error("request.failed", **facts, elapsed_ms=elapsed_ms)
-            structlog.contextvars.clear_contextvars()
 
 
 def _given_id(scope: Scope) -> str | None:

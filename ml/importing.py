@@ -35,7 +35,7 @@ async def import_file(
     engine: AsyncEngine,
     settings: Settings,
     identity_key: bytes,
-    on_progress: Callable[[int, int], None],
+    on_progress: Callable[[int, int | None], None],
 ) -> ImportCount:
     """Counts the file's events, in the order of time; `on_progress` gets events done and events in all.
 
@@ -85,8 +85,7 @@ def _open_reader(
         timezone=options.timezone,
         **options.columns,
     )
-    row = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchone()
-    assert row is not None
+    (row,) = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchall()
     return _Reader(row[0], row[1], lambda shift_us: read_orders(connection, shift_us, settings))
 
 

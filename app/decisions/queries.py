@@ -20,28 +20,25 @@ def _unnested(**types: Any) -> Any:
     return func.unnest(*parameters).table_valued(*columns, name="given").render_derived()
 
 
-def _write_receipts() -> Statement:
-    """Parameters: an array a column of `decisions`. A decision that is there stays as it is."""
+def _write_decisions() -> Statement:
+    """Writes receipts, and notes when their actions were last offered.
+
+    Parameters: an array a column of `decisions`, where one that is there stays as it is; and arrays
+    `offered_to`, `offered_action`, `offered_us`, no pair twice.
+    """
     given = _unnested(
         customer_id=Text(), decision_id=Text(), decided_us=BigInteger(), receipt=Text(), answer=Text()
     )
     rows = [cast(item, JSON) if item.name in ("receipt", "answer") else item for item in given.c]
-    return compile_statement(
-        pg_insert(decisions)
-        .from_select([item.name for item in decisions.c], select(*rows))
-        .on_conflict_do_nothing()
-    )
-
-
-def _note_offers() -> Statement:
-    """Parameters: arrays `customer_id`, `action_id`, `offered_us`, no pair twice."""
-    given = _unnested(customer_id=Text(), action_id=Text(), offered_us=BigInteger())
-    ordered = select(*given.c).order_by(given.c.customer_id, given.c.action_id)
-    upsert = pg_insert(offers).from_select([item.name for item in offers.c], ordered)
+    receipts = pg_insert(decisions).from_select([item.name for item in decisions.c], select(*rows))
+    made = _unnested(offered_to=Text(), offered_action=Text(), offered_us=BigInteger())
+    in_order = select(*made.c).order_by(made.c.offered_to, made.c.offered_action)
+    upsert = pg_insert(offers).from_select([item.name for item in offers.c], in_order)
     latest = func.greatest(offers.c.offered_us, upsert.excluded.offered_us)
-    return compile_statement(
-        upsert.on_conflict_do_update(index_elements=["customer_id", "action_id"], set_={"offered_us": latest})
+    noted = upsert.on_conflict_do_update(
+        index_elements=["customer_id", "action_id"], set_={"offered_us": latest}
     )
+    return compile_statement(noted.add_cte(receipts.on_conflict_do_nothing().cte("receipts")))
 
 
 def _read_answers() -> Statement:
@@ -57,8 +54,7 @@ def _read_answers() -> Statement:
     )
 
 
-WRITE_RECEIPTS = _write_receipts()
-NOTE_OFFERS = _note_offers()
+WRITE_DECISIONS = _write_decisions()
 READ_ANSWERS = _read_answers()
 
 

@@ -15,7 +15,7 @@ from app.decisions.schemas import ActionListOut, DecisionIn, DecisionOut
 from app.decisions.service import decide, stand
 from app.errors import Malformed, NotFound, malformed
 from app.events.reading import read_json
-from app.lifecycle.decisions import Action, ActionId
+from app.lifecycle.decisions import Action, ActionId, Catalogue
 from app.resources import Resources
 from app.routes import HotRoute, json_body, language_of, read_body, schema_of
 from app.scores.service import newcomer, score_states
@@ -74,7 +74,7 @@ async def put_action(request: Request, action_id: Annotated[ActionId, Path()], a
     resources: Resources = request.app.state.resources
     async with transaction(resources.engine) as connection:
         await queries.put_action(connection, action, time.time_ns() // 1000)
-        resources.actions = await queries.read_actions(connection)
+        resources.catalogue = Catalogue(await queries.read_actions(connection))
     return action
 
 
@@ -87,4 +87,4 @@ async def delete_action(request: Request, action_id: Annotated[ActionId, Path()]
     async with transaction(resources.engine) as connection:
         if not await queries.delete_action(connection, action_id):
             raise NotFound("There is no such action.")
-        resources.actions = await queries.read_actions(connection)
+        resources.catalogue = Catalogue(await queries.read_actions(connection))

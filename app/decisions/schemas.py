@@ -14,9 +14,9 @@ class DecisionWish(BaseModel):
 
     channel: Annotated[str, Field(min_length=1, max_length=64)] = "store"
     max_actions: Annotated[int, Field(ge=0, le=10)] = 1
-    context: Annotated[dict[str, Any], Field(max_length=32)] = {}
+    context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
     """Kept in the receipt."""
-    exclude: Annotated[list[ActionId], Field(max_length=100)] = []
+    exclude: Annotated[list[ActionId], Field(default_factory=list, max_length=100)]
     learning_enabled: bool = True
     """Whether a place may be filled at random, so that outcomes can be learned from."""
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None

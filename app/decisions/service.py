@@ -2,16 +2,16 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from app.db import CONNECTION_LOST, Driver
-from app.decisions.queries import NOTE_OFFERS, WRITE_RECEIPTS
+from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionWish
 from app.errors import NotReady
-from app.lifecycle.decisions import SILENT_CODES, Action, Choice, Chosen, Policy, Standing, Wish, choose
+from app.lifecycle.decisions import Catalogue, Choice, Chosen, Policy, Standing, Wish, choose
 from app.lifecycle.events import DAY_US, to_major
 from app.scores.service import Score, Scoring, has_open_complaint, iso
 
@@ -39,7 +39,7 @@ class Deciding:
     """What decisions are made with. `typical_order` is a usual order in major units."""
 
     scoring: Scoring
-    actions: Sequence[Action]
+    catalogue: Catalogue
     policy: Policy
     typical_order: float
 
@@ -76,7 +76,7 @@ def decide(
 ) -> Decision:
     """Chooses, and writes down what was weighed. The decision's id seeds the draw."""
     asked = Wish(wish.channel, wish.max_actions, frozenset(wish.exclude), wish.learning_enabled)
-    choice = choose(deciding.actions, standing, asked, deciding.policy, now_us=now_us, seed=decision_id)
+    choice = choose(deciding.catalogue, standing, asked, deciding.policy, now_us=now_us, seed=decision_id)
     answer = {
         "decision_id": decision_id,
         "customer_id": standing.customer_id,
@@ -86,11 +86,7 @@ def decide(
             _render(chosen, place, standing, now_us, language)
             for place, chosen in enumerate(choice.chosen, 1)
         ],
-        "suppressed": [
-            {"action_id": action_id, "code": code}
-            for action_id, code in choice.suppressed
-            if code not in SILENT_CODES
-        ],
+        "suppressed": [{"action_id": action_id, "code": code} for action_id, code in choice.suppressed],
     }
     offered = tuple(item.action.action_id for item in choice.chosen)
     return Decision(decision_id, now_us, answer, _receipt(choice, standing, wish, deciding), offered)
@@ -118,7 +114,13 @@ def _render(chosen: Chosen, place: int, standing: Standing, now_us: int, languag
 def _receipt(choice: Choice, standing: Standing, wish: DecisionWish, deciding: Deciding) -> dict[str, Any]:
     model = deciding.scoring.model
     return {
-        "wish": wish.model_dump(mode="json"),
+        "wish": {
+            "channel": wish.channel,
+            "max_actions": wish.max_actions,
+            "exclude": wish.exclude,
+            "learning_enabled": wish.learning_enabled,
+            "context": wish.context,
+        },
         "standing": {
             "stage": standing.stage,
             "churn_risk": standing.churn_risk,
@@ -126,13 +128,14 @@ def _receipt(choice: Choice, standing: Standing, wish: DecisionWish, deciding: D
             "has_open_complaint": standing.has_open_complaint,
             "consents": standing.consents,
         },
-        "policy": asdict(deciding.policy),
+        "policy": deciding.policy._asdict(),
         "expected_values": choice.worths,
         "suppressed": dict(choice.suppressed),
         "selection_probabilities": {
             item.action.action_id: item.selection_probability for item in choice.chosen
         },
         "in_control_group": choice.in_control_group,
+        "catalogue": deciding.catalogue.digest,
         "model_version": None if model is None else model.version,
     }
 
@@ -151,24 +154,19 @@ async def keep_decisions(driver: Driver, decisions: Sequence[tuple[Decision, byt
 
 async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> None:
     """Writes receipts and offers, each decision with the answer that a repeat is given (JSON)."""
+    offered = {
+        (decision.answer["customer_id"], action_id): decision.decided_us
+        for decision, _ in decisions
+        for action_id in decision.offered
+    }
     await driver.fetch(
-        WRITE_RECEIPTS,
+        WRITE_DECISIONS,
         customer_id=[decision.answer["customer_id"] for decision, _ in decisions],
         decision_id=[decision.decision_id for decision, _ in decisions],
         decided_us=[decision.decided_us for decision, _ in decisions],
         receipt=[orjson.dumps(decision.receipt).decode() for decision, _ in decisions],
         answer=[answer.decode() for _, answer in decisions],
+        offered_to=[customer_id for customer_id, _ in offered],
+        offered_action=[action_id for _, action_id in offered],
+        offered_us=list(offered.values()),
     )
-    latest = {
-        (decision.answer["customer_id"], action_id): decision.decided_us
-        for decision, _ in decisions
-        for action_id in decision.offered
-    }
-    if latest:
-        customer_ids, action_ids = zip(*latest, strict=True)
-        await driver.fetch(
-            NOTE_OFFERS,
-            customer_id=list(customer_ids),
-            action_id=list(action_ids),
-            offered_us=list(latest.values()),
-        )

@@ -1,7 +1,10 @@
 """The one statement that counts events, and the reads and writes beside it."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -14,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.queries import offered
@@ -135,3 +139,17 @@ async def find_import(connection: AsyncConnection, import_id: str) -> Any:
 async def has_events(connection: AsyncConnection) -> bool:
     """Whether there is any event at all."""
     return (await connection.execute(select(events.c.id).limit(1))).one_or_none() is not None
+
+
+DEMO_SOURCES = "/demo/"
+"""What the sources of the simulated shop begin with."""
+
+
+async def export_events(
+    connection: "asyncpg.Connection[Any]", file: Path, columns: Sequence[str], simulated: bool
+) -> None:
+    """Writes columns of the real events, or of the demo shop's, to a CSV file."""
+    is_demo = events.c.source.startswith(DEMO_SOURCES)
+    query = select(*(events.c[name] for name in columns)).where(is_demo if simulated else ~is_demo)
+    text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
+    await connection.copy_from_query(str(text), output=file, format="csv")

@@ -31,7 +31,7 @@ class Product(Data):
     quantity: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False, strict=True)] = 1
 
 
-Products = Annotated[list[Product], Field(max_length=1000)]
+Products = Annotated[list[Product], Field(default_factory=list, max_length=1000)]
 
 
 class OrderCompleted(Data):
@@ -40,7 +40,7 @@ class OrderCompleted(Data):
     discount: Amount = 0
     currency: Currency | None = None
     channel: Text | None = None
-    products: Products = []
+    products: Products
 
 
 class OrderRefunded(Data):
@@ -48,7 +48,7 @@ class OrderRefunded(Data):
     total: Amount
     currency: Currency | None = None
     channel: Text | None = None
-    products: Products = []
+    products: Products
 
 
 class Visit(Data):
@@ -66,7 +66,7 @@ class CustomerIdentifier(Data):
 
 
 class CustomerIdentified(Data):
-    identifiers: Annotated[list[CustomerIdentifier], Field(max_length=32)] = []
+    identifiers: Annotated[list[CustomerIdentifier], Field(default_factory=list, max_length=32)]
 
 
 class CustomerMerged(Data):
@@ -147,7 +147,7 @@ class EventIn(BaseModel):
     type: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
     subject: Text
     time: AwareDatetime
-    data: dict[str, Any] = {}
+    data: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 class ResultOut(BaseModel):

@@ -7,8 +7,9 @@ off-line by inverse propensity, and every refusal its code.
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from random import Random
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,10 +18,7 @@ from app.lifecycle.measures import CONTACT_CHANNELS
 from app.lifecycle.stages import Stage
 
 SuppressionCode = Literal[
-    "disabled",
     "excluded",
-    "wrong_stage",
-    "wrong_channel",
     "no_open_complaint",
     "open_complaint",
     "risk_too_low",
@@ -30,9 +28,6 @@ SuppressionCode = Literal[
     "no_gain",
     "control_group",
 ]
-SILENT_CODES: Final = frozenset(("disabled", "wrong_stage", "wrong_channel"))
-"""Reasons that only say that the action is for others; receipts keep them, answers leave them out."""
-
 ActionId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
@@ -99,13 +94,30 @@ class Wish:
     learning_enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What a deployment decides: share held out, probability of exploring, gross margin on spend."""
 
     control_share: float
     exploration: float
     margin: float
+
+
+class Catalogue:
+    """The enabled actions, found by stage and channel."""
+
+    def __init__(self, actions: Sequence[Action]) -> None:
+        self.actions = tuple(actions)
+        content = "".join(action.model_dump_json() for action in actions)
+        self.digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        """What receipts name it by."""
+        self._found: dict[tuple[Stage, str], list[Action]] = {}
+        for action in actions:
+            for place in product(action.stages, action.channels) if action.enabled else ():
+                self._found.setdefault(place, []).append(action)
+
+    def find(self, stage: Stage, channel: str) -> Sequence[Action]:
+        """The actions for a stage on a channel."""
+        return self._found.get((stage, channel), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,10 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The outcome of arbitration. `worths` are the expected values of all that were eligible."""
+    """The outcome of arbitration among the actions for the stage and channel.
+
+    `worths` are the expected values of all that were eligible.
+    """
 
     in_control_group: bool
     chosen: list[Chosen]
@@ -151,26 +166,27 @@ def expected_value(action: Action, standing: Standing, margin: float) -> float:
 
 
 def suppression(action: Action, standing: Standing, wish: Wish, now_us: int) -> SuppressionCode | None:
-    """Why an action is not for this customer now; None: it is eligible."""
+    """Why an action for this stage and channel is not for this customer now; None: it is eligible."""
+    if action.action_id in wish.exclude:
+        return "excluded"
+    if action.complaint == "open" and not standing.has_open_complaint:
+        return "no_open_complaint"
+    if action.complaint == "none" and standing.has_open_complaint:
+        return "open_complaint"
+    if action.min_risk > (standing.churn_risk or 0.0):
+        return "risk_too_low"
+    if action.min_value > standing.value_at_stake:
+        return "value_too_low"
+    if not has_consent(wish.channel, standing.consents):
+        return "no_consent"
     offered_us = standing.offered_us.get(action.action_id)
-    is_cooling = offered_us is not None and now_us - offered_us < action.cool_down_days * DAY_US
-    refusals: tuple[tuple[bool, SuppressionCode], ...] = (
-        (not action.enabled, "disabled"),
-        (standing.stage not in action.stages, "wrong_stage"),
-        (wish.channel not in action.channels, "wrong_channel"),
-        (action.action_id in wish.exclude, "excluded"),
-        (action.complaint == "open" and not standing.has_open_complaint, "no_open_complaint"),
-        (action.complaint == "none" and standing.has_open_complaint, "open_complaint"),
-        (action.min_risk > (standing.churn_risk or 0.0), "risk_too_low"),
-        (action.min_value > standing.value_at_stake, "value_too_low"),
-        (not has_consent(wish.channel, standing.consents), "no_consent"),
-        (is_cooling, "cooling_down"),
-    )
-    return next((code for refused, code in refusals if refused), None)
+    if offered_us is not None and now_us - offered_us < action.cool_down_days * DAY_US:
+        return "cooling_down"
+    return None
 
 
 def choose(
-    actions: Sequence[Action], standing: Standing, wish: Wish, policy: Policy, *, now_us: int, seed: str
+    catalogue: Catalogue, standing: Standing, wish: Wish, policy: Policy, *, now_us: int, seed: str
 ) -> Choice:
     """The actions of greatest expected value among the eligible, explored with known probability.
 
@@ -182,7 +198,7 @@ def choose(
     suppressed: list[tuple[str, SuppressionCode]] = []
     held_out = in_control_group(standing.customer_id, policy.control_share)
     eligible: list[Action] = []
-    for action in actions:
+    for action in catalogue.find(standing.stage, wish.channel):
         code = suppression(action, standing, wish, now_us)
         if code is None:
             worths[action.action_id] = expected_value(action, standing, policy.margin)
@@ -192,18 +208,19 @@ def choose(
         else:
             suppressed.append((action.action_id, code))
     exploration = policy.exploration if wish.learning_enabled else 0.0
-    chosen = _fill(eligible, worths, wish.max_actions, exploration, Random(seed))  # noqa: S311 - no secret
+    chosen = _fill(eligible, worths, wish.max_actions, exploration, seed)
     return Choice(held_out, chosen, suppressed, worths)
 
 
 def _fill(
-    eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, random: Random
+    eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str
 ) -> list[Chosen]:
     ranked = sorted(eligible, key=lambda action: (-worths[action.action_id], action.action_id))
+    random = Random(seed) if ranked and exploration else None  # noqa: S311 - no secret
     chosen: list[Chosen] = []
     while ranked and len(chosen) < places:
-        explores = random.random() < exploration
-        action = random.choice(ranked) if explores else ranked[0]
+        explores = random is not None and random.random() < exploration
+        action = random.choice(ranked) if random is not None and explores else ranked[0]
         by_chance = exploration / len(ranked)
         probability = by_chance + (1.0 - exploration if action is ranked[0] else 0.0)
         chosen.append(Chosen(action, worths[action.action_id], probability))
