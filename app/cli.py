@@ -248,11 +248,15 @@ def train(
     """Make the churn model from the database's events or from a file, and put it in force."""
     from ml.commands import train_from_database, train_from_file
 
+    async def work(url: str, settings: Settings) -> str:
+        async with _engine(url) as engine:
+            return await train_from_database(engine, settings, simulated)
+
     if data is not None:
-        say(train_from_file(data, Settings.from_environment(), timezone, say))
+        say(train_from_file(data, Settings.from_environment(), timezone))
         return
     with _database() as (settings, url):
-        say(asyncio.run(train_from_database(url, settings, simulated, say)))
+        say(asyncio.run(work(url, settings)))
 
 
 @evaluation.command(name="churn")
@@ -263,12 +267,11 @@ def evaluate_churn_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """Churn risk beside the classic models, trained only on what was known at the cut-off."""
+    from ml.commands import render_evaluation
     from ml.evaluate import evaluate_churn
 
-    from ml.commands import print_evaluation
-
     result = evaluate_churn(data, cutoff.date(), horizon, progress=say)
-    print(json.dumps(result, indent=2) if as_json else print_evaluation(result))
+    print(json.dumps(result, indent=2) if as_json else render_evaluation(result))
 
 
 @keys.command(name="create")

@@ -5,10 +5,11 @@ The events are a table with the columns of `app.lifecycle.events.Event` (without
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import reduce
 from math import log
 from operator import and_
+from typing import Final
 
 import ibis
 import ibis.expr.types as ir
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED
-from app.lifecycle.features import Floats, features
+from app.lifecycle.features import FEATURES, Floats, features
 from app.lifecycle.measures import (
     LATEST_SEPARATOR,
     MEASURES,
@@ -95,7 +96,7 @@ def states(events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
 
     One row a (customer_id, cutoff_us) with at least one event; one column a measure.
     """
-    cutoffs = ibis.memtable({"cutoff_us": list(cutoffs_us)}, schema={"cutoff_us": "int64"})
+    cutoffs = _cutoff_table(cutoffs_us)
     annotated = _annotate(events)
     known = annotated.join(cutoffs, annotated.occurred_us < cutoffs.cutoff_us)
     grouped = known.group_by(["customer_id", "cutoff_us"]).aggregate(
@@ -112,8 +113,8 @@ def states(events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
 
 
 def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> ir.Table:
-    """Orders in `[cut-off, cut-off + horizon)`: (customer_id, cutoff_us, orders_ahead)."""
-    cutoffs = ibis.memtable({"cutoff_us": list(cutoffs_us)}, schema={"cutoff_us": "int64"})
+    """Orders in `[cut-off, cut-off + horizon)`: (customer_id, cutoff_us, orders_ahead), who has any."""
+    cutoffs = _cutoff_table(cutoffs_us)
     orders = events.filter(events.type == ORDER_COMPLETED)
     ahead = orders.join(
         cutoffs,
@@ -123,16 +124,47 @@ def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> 
     return ahead.group_by(["customer_id", "cutoff_us"]).aggregate(orders_ahead=ahead.count())
 
 
+def purchase_days(events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
+    """Distinct days (UTC) with an order before the cut-off: (customer_id, cutoff_us, purchase_days).
+
+    Not a measure (days are no monoid without keeping them all); what buy-till-you-die models count.
+    """
+    cutoffs = _cutoff_table(cutoffs_us)
+    orders = events.filter(events.type == ORDER_COMPLETED)
+    known = orders.join(cutoffs, orders.occurred_us < cutoffs.cutoff_us)
+    days = (known.occurred_us.cast("float64") / float(DAY_US)).floor()
+    return known.group_by(["customer_id", "cutoff_us"]).aggregate(purchase_days=days.nunique())
+
+
+def _cutoff_table(cutoffs_us: Sequence[int]) -> ir.Table:
+    return ibis.memtable({"cutoff_us": list(cutoffs_us)}, schema={"cutoff_us": "int64"})
+
+
+def leaking_measures(events: ir.Table, cutoff_us: int) -> list[str]:
+    """Measures that change at a cut-off when all later events are taken away: each one is a leak."""
+    whole = states(events, [cutoff_us])
+    known = states(events.filter(events.occurred_us < cutoff_us), [cutoff_us])
+    both = whole.join(known, "customer_id", how="outer")
+    differs = {
+        measure.name: (~both[measure.name].identical_to(both[f"{measure.name}_right"])).sum()
+        for measure in MEASURES
+    }
+    counts = both.aggregate(**differs).to_pyarrow().to_pylist()[0]
+    return [name for name, count in counts.items() if count]
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledStates:
     """Known buyers at cut-offs, and what they did next. Rows are (customer, cut-off) pairs.
 
-    `states` is (n, len(NUMERIC)), `cutoffs_us` (n,), `orders_ahead` (n,) orders in the horizon.
+    `states` is (n, len(NUMERIC)), `cutoffs_us` (n,), `purchase_days` (n,) distinct days with an order
+    before the cut-off, `orders_ahead` (n,) orders in the horizon.
     """
 
     customer_ids: NDArray[np.object_]
     cutoffs_us: NDArray[np.int64]
     states: Floats
+    purchase_days: NDArray[np.int64]
     orders_ahead: NDArray[np.int64]
 
     @property
@@ -140,33 +172,38 @@ class LabelledStates:
         """No purchase in the horizon."""
         return np.equal(self.orders_ahead, 0)
 
+    def measure(self, name: str) -> Floats:
+        """(n,) values of a measure."""
+        return self.states[:, _COLUMN[name]]
+
     def features(self) -> Floats:
         """(n, len(FEATURES)), each row as of its own cut-off."""
-        vectors = np.empty((len(self.states), 0))
+        vectors = np.empty((len(self.states), len(FEATURES)))
         for cutoff_us in np.unique(self.cutoffs_us):
             at = self.cutoffs_us == cutoff_us
-            computed = features(self.states[at], float(cutoff_us))
-            if not vectors.shape[1]:
-                vectors = np.empty((len(self.states), computed.shape[1]))
-            vectors[at] = computed
+            vectors[at] = features(self.states[at], float(cutoff_us))
         return vectors
 
     def at(self, rows: NDArray[np.bool_]) -> "LabelledStates":
         """The rows that a mask keeps."""
-        return LabelledStates(
-            self.customer_ids[rows], self.cutoffs_us[rows], self.states[rows], self.orders_ahead[rows]
-        )
+        return LabelledStates(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+_COLUMN: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
 
 
 def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> LabelledStates:
     """States and outcomes of everyone who has bought before the cut-off, in one query."""
+    keys = ["customer_id", "cutoff_us"]
     known = states(events, cutoffs_us)
-    ahead = outcomes(events, cutoffs_us, horizon_days)
-    joined = known.filter(known.orders > 0).left_join(ahead, ["customer_id", "cutoff_us"])
+    known = known.filter(known.orders > 0)
+    joined = known.left_join(outcomes(events, cutoffs_us, horizon_days), keys)
+    joined = joined.drop("customer_id_right", "cutoff_us_right")
+    joined = joined.join(purchase_days(events, cutoffs_us), keys)
     frame = joined.select(
-        "customer_id",
-        "cutoff_us",
+        *keys,
         *(joined[measure.name].cast("float64").name(measure.name) for measure in NUMERIC),
+        purchase_days=joined.purchase_days,
         orders_ahead=joined.orders_ahead.fill_null(0),
     ).order_by("cutoff_us", "customer_id")
     columns = frame.to_pyarrow()
@@ -174,5 +211,6 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
         columns["customer_id"].to_numpy(zero_copy_only=False),
         columns["cutoff_us"].to_numpy(),
         np.column_stack([columns[measure.name].to_numpy() for measure in NUMERIC]),
+        columns["purchase_days"].to_numpy(),
         columns["orders_ahead"].to_numpy(),
     )

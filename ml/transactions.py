@@ -1,5 +1,6 @@
 """A file of order lines or orders → events: column guesses, grouping lines into orders."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 import duckdb
 
 from app.errors import Refusal
-from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
+from app.lifecycle.events import MAX_AMOUNT_MINOR, ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
 
 _GUESSES: Final = {
     "customer_id": ("customer_id", "customerid", "customer id", "customer", "user_id", "member_id", "cid"),
@@ -54,17 +55,18 @@ class Columns:
     is_return: str | None = None
 
 
-def scan(path: Path) -> str:
+def scan(path: Path, texts: Sequence[str] = ()) -> str:
     """The DuckDB table function that reads the file, by its ending.
 
+    `texts` are columns of a CSV that are not to be read as numbers: an id keeps its leading zeros.
     Raises UnusableTransactions for an ending that is not parquet, CSV or NDJSON.
     """
-    quoted = "'" + str(path).replace("'", "''") + "'"
-    name = path.name.lower()
+    quoted, name = _literal(str(path)), path.name.lower()
     if name.endswith((".parquet", ".pq")):
         return f"read_parquet({quoted})"
     if name.endswith((".csv", ".csv.gz", ".tsv", ".txt")):
-        return f"read_csv({quoted}, sample_size=100000)"
+        types = ", ".join(f"{_literal(column)}: 'VARCHAR'" for column in texts)
+        return f"read_csv({quoted}, sample_size=100000, types={{{types}}})"
     if name.endswith((".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")):
         return f"read_ndjson({quoted})"
     raise UnusableTransactions(f"{path.name}: the ending is none of .parquet, .csv, .tsv, .ndjson, .jsonl")
@@ -93,43 +95,77 @@ def guess_columns(names: list[str], **chosen: str | None) -> Columns:
 
 
 def file_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    """The column names of a file."""
-    return [row[0] for row in connection.sql(f"DESCRIBE SELECT * FROM {scan(path)}").fetchall()]
+    """The column names of a file. Raises UnusableTransactions for one that cannot be read."""
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {scan(path)}").fetchall()
+    except duckdb.Error as error:
+        raise UnusableTransactions(f"{path.name} cannot be read: {_first_line(error)}") from error
+    return [row[0] for row in described]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _lines_sql(path: Path, columns: Columns, digits: int, timezone: str) -> str:
-    """One row a line of the file, in our own names; lines without customer or time are left out."""
+def _quoted(name: str | None) -> str:
+    return "NULL" if name is None else '"' + name.replace('"', '""') + '"'
 
-    def column(meaning: str, otherwise: str) -> str:
-        name = getattr(columns, meaning)
-        return '"' + name.replace('"', '""') + '"' if name else otherwise
 
-    quantity = f"try_cast({column('quantity', '1')} AS DOUBLE)"
-    price = f"try_cast({column('unit_price', 'NULL')} AS DOUBLE)"
-    amount = f"try_cast({column('amount', f'({quantity}) * ({price})')} AS DOUBLE)"
-    discount = f"try_cast({column('discount', '0')} AS DOUBLE)"
-    moment = f"CAST({column('timestamp', '')} AS TIMESTAMP)"
-    order_id = column("order_id", f"strftime({moment}, '%Y%m%dT%H%M%S')")
+def _id(name: str | None) -> str:
+    """An id as text; a whole number that was stored as 17850.0 is 17850, an empty one is none."""
+    return f"nullif(regexp_replace(trim(CAST({_quoted(name)} AS VARCHAR)), '^(\\d+)\\.0$', '\\1'), '')"
+
+
+def _number(name: str | None) -> str:
+    return f"try_cast({_quoted(name)} AS DOUBLE)"
+
+
+def _lines_sql(path: Path, columns: Columns, digits: int) -> str:
+    """One row a line of the file, in our own names; NULL or 0 where a line says nothing that can be used."""
+    quantity = _number(columns.quantity) if columns.quantity else "1.0"
+    amount = _number(columns.amount) if columns.amount else f"({quantity} * {_number(columns.unit_price)})"
+    texts = [name for name in (columns.customer_id, columns.order_id, columns.item_id) if name]
     return f"""
-        SELECT CAST({column("customer_id", "")} AS VARCHAR) AS customer_id,
-               epoch_us(timezone({_literal(timezone)}, {moment})) AS occurred_us,
-               CAST({order_id} AS VARCHAR) AS order_id,
-               CAST({column("item_id", "NULL")} AS VARCHAR) AS item_id,
-               CAST({column("category", "NULL")} AS VARCHAR) AS category,
-               CAST({column("channel", "NULL")} AS VARCHAR) AS channel,
-               abs({quantity}) AS quantity,
-               abs({price}) AS unit_price,
-               CAST(round(abs({amount}) * 1e{digits}) AS BIGINT) AS amount_minor,
-               CAST(round(coalesce(abs({discount}), 0) * 1e{digits}) AS BIGINT) AS discount_minor,
-               coalesce(try_cast({column("is_return", "NULL")} AS BOOLEAN), false)
-                   OR coalesce({quantity} < 0, false) OR coalesce({amount} < 0, false) AS is_return
-        FROM {scan(path)}
-        WHERE {column("customer_id", "")} IS NOT NULL AND {column("timestamp", "")} IS NOT NULL
-              AND isfinite({amount}) AND {amount} <> 0"""
+        WITH read AS (
+            SELECT {_id(columns.customer_id)} AS customer_id,
+                   try_cast({_quoted(columns.timestamp)} AS TIMESTAMPTZ) AS moment,
+                   {_id(columns.order_id)} AS order_id, {_id(columns.item_id)} AS item_id,
+                   CAST({_quoted(columns.category)} AS VARCHAR) AS category,
+                   CAST({_quoted(columns.channel)} AS VARCHAR) AS channel,
+                   {quantity} AS quantity, {_number(columns.unit_price)} AS unit_price, {amount} AS amount,
+                   coalesce({_number(columns.discount)}, 0) AS discount,
+                   coalesce(try_cast({_quoted(columns.is_return)} AS BOOLEAN), false) AS is_return
+            FROM {scan(path, texts)}
+        )
+        SELECT customer_id, epoch_us(moment) AS occurred_us,
+               coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id,
+               item_id, category, channel, abs(quantity) AS quantity, abs(unit_price) AS unit_price,
+               CAST(round(abs(amount) * 1e{digits}) AS BIGINT) AS amount_minor,
+               CAST(round(least(abs(discount), 1e10) * 1e{digits}) AS BIGINT) AS discount_minor,
+               is_return OR coalesce(quantity < 0, false) OR amount < 0 AS is_return
+        FROM read
+        WHERE customer_id IS NOT NULL AND moment IS NOT NULL AND isfinite(moment)
+              AND amount <> 0 AND abs(amount) * 1e{digits} <= {MAX_AMOUNT_MINOR}"""
+
+
+def _events_sql(source: str) -> str:
+    """One row an order or refund. Nothing depends on the order of the lines: read again, it is the same."""
+    plain_id = "customer_id || '/' || order_id || CASE WHEN is_return THEN '/return' ELSE '' END"
+    return f"""
+        SELECT customer_id, {_literal(source)} AS source,
+               CASE WHEN regexp_full_match({plain_id}, '[ -~]{{1,128}}') THEN {plain_id}
+                    ELSE 'sha256:' || sha256({plain_id}) END AS id,
+               CASE WHEN is_return THEN '{ORDER_REFUNDED}' ELSE '{ORDER_COMPLETED}' END AS type,
+               min(occurred_us) AS occurred_us, CAST(NULL AS VARCHAR) AS kind, min(channel) AS channel,
+               order_id AS reference, CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
+               CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
+               CAST(sum(greatest(1, floor(coalesce(quantity, 1)))) AS BIGINT) AS items,
+               CAST(0 AS BIGINT) AS points, CAST(NULL AS VARCHAR) AS value
+        FROM lines GROUP BY customer_id, order_id, is_return"""
 
 
 def load_orders(
@@ -140,30 +176,44 @@ def load_orders(
     currency: str = "CNY",
     timezone: str = "UTC",
     **chosen: str | None,
-) -> None:
+) -> int:
     """Makes the tables `lines` and `events` in DuckDB from a transactions file.
 
     `lines` is one row an order line; `events` one row an order or refund, in the columns that
-    `ml.data` reads. An event's id is `customer/order`, `/return` after it for a refund, so that the
-    same file read again gives the same ids. Raises UnusableTransactions.
+    `ml.data` reads. An event's id is `customer/order`, `/return` after it for a refund, or a digest of
+    that where it is no printable ASCII of at most 128, so that the same file read again gives the
+    same ids. Times without a zone are in `timezone`, which becomes the connection's. Returns how many
+    lines were left out: without customer, readable time, or an amount within bounds.
+    Raises UnusableTransactions.
     """
     columns = guess_columns(file_columns(connection, path), **chosen)
-    connection.execute(
-        f"CREATE OR REPLACE TABLE lines AS {_lines_sql(path, columns, minor_digits(currency), timezone)}"
-    )
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TABLE events AS
-        SELECT customer_id, {_literal(source)} AS source,
-               customer_id || '/' || order_id || CASE WHEN is_return THEN '/return' ELSE '' END AS id,
-               CASE WHEN is_return THEN '{ORDER_REFUNDED}' ELSE '{ORDER_COMPLETED}' END AS type,
-               min(occurred_us) AS occurred_us, CAST(NULL AS VARCHAR) AS kind, any_value(channel) AS channel,
-               order_id AS reference, CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
-               CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
-               CAST(sum(greatest(1, floor(quantity))) AS BIGINT) AS items,
-               CAST(0 AS BIGINT) AS points, CAST(NULL AS VARCHAR) AS value
-        FROM lines GROUP BY customer_id, order_id, is_return"""
-    )
+    lines_sql = _lines_sql(path, columns, minor_digits(currency))
+    try:
+        connection.execute(f"SET TimeZone = {_literal(timezone)}")
+        connection.execute(f"CREATE OR REPLACE TABLE lines AS {lines_sql}")
+        connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source)}")
+        total, kept = connection.execute(
+            f"SELECT (SELECT count(*) FROM {scan(path)}), (SELECT count(*) FROM lines)"
+        ).fetchall()[0]
+    except duckdb.Error as error:
+        raise UnusableTransactions(f"{path.name} cannot be read: {_first_line(error)}") from error
+    if not kept:
+        raise UnusableTransactions(_why_nothing(connection, path, columns, total))
+    return int(total - kept)
+
+
+def _why_nothing(connection: duckdb.DuckDBPyConnection, path: Path, columns: Columns, total: int) -> str:
+    """Which column no line has anything usable in."""
+    moment, customer_id = f"try_cast({_quoted(columns.timestamp)} AS TIMESTAMPTZ)", _id(columns.customer_id)
+    counts = connection.execute(f"SELECT count({moment}), count({customer_id}) FROM {scan(path)}")
+    timed, known = counts.fetchall()[0]
+    if not total:
+        return f"{path.name} has no lines."
+    if not timed:
+        return f"{path.name}: column {columns.timestamp!r} has no time like 2026-01-31 10:15:00."
+    if not known:
+        return f"{path.name}: column {columns.customer_id!r} names no customer; anonymous orders are no use."
+    return f"{path.name}: no line has a customer, a time and an amount that is not 0."
 
 
 assert {field.name for field in fields(Columns)} == set(_GUESSES)
