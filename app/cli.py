@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,7 @@ from app.config import Settings
 from app.customers import verification
 from app.database import open_database
 from app.db import create_engine, transaction
+from app.demo import is_prepared
 from app.errors import Problem, Refusal
 from app.identity import read_identity_key
 from app.progress import counting, say
@@ -57,16 +59,31 @@ async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
 def run() -> None:
     """Start everything: database, a simulated demo shop when it is empty, a model, a key, the service."""
     from app.serving import serve
-    from ml.demo import prepare_demo
 
     settings = Settings.from_environment()
     settings.home.mkdir(parents=True, exist_ok=True)
     say("Starting the database …")
     with open_database(settings) as url:
-        asyncio.run(prepare_demo(url, settings))
+        if not asyncio.run(_is_prepared(url, settings)):
+            # in a process of its own: the service loads neither scikit-learn nor DuckDB
+            subprocess.run([sys.executable, "-m", "app", "demo"], check=True)
         key = _keep_dev_key(url, settings.home / "dev-api-key")
         customer_id = asyncio.run(_some_customer(url))
         serve(settings, url, on_ready=lambda: _greet(settings, key, customer_id))
+
+
+@app.command()
+def demo() -> None:
+    """Fill an empty database with a simulated shop, and train a model on it."""
+    from ml.demo import prepare_demo
+
+    with _database() as (settings, url):
+        asyncio.run(prepare_demo(url, settings))
+
+
+async def _is_prepared(url: str, settings: Settings) -> bool:
+    async with _engine(url) as engine:
+        return await is_prepared(engine, settings)
 
 
 def _greet(settings: Settings, key: str, customer_id: str) -> None:
@@ -331,3 +348,5 @@ def main() -> None:
     except (Problem, Refusal) as error:
         say(f"perennial: {error}")
         sys.exit(2)
+    except subprocess.CalledProcessError as error:  # it has said why
+        sys.exit(error.returncode)

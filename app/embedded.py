@@ -27,6 +27,8 @@ from urllib.parse import quote
 
 import psutil
 
+from app.errors import Refusal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -75,7 +77,7 @@ PSQL_NO_CONNECTION = 2
 USERADD_NAME_TAKEN = 9
 
 
-class EmbeddedPostgresError(RuntimeError):
+class EmbeddedPostgresError(Refusal):
     """No embedded Postgres can be had here; the message says what to do."""
 
 

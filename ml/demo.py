@@ -10,19 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.config import Settings
 from app.db import create_engine, transaction
 from app.decisions.queries import fill_catalogue
+from app.demo import IMPORT_ID, needs_events, needs_model
 from app.events.importing import ImportCount, run_import
-from app.events.queries import find_import, has_events
 from app.identity import read_identity_key
 from app.lifecycle.catalogue import DEFAULT_ACTIONS
 from app.progress import counting, say
-from app.scores.artefact import latest_version
 from ml.commands import train_from_database
 from ml.simulate import simulate
 
 SEED: Final = 20
 CUSTOMERS: Final = 3000
 DAYS: Final = 730
-IMPORT_ID: Final = "demo"
 
 
 async def fill_demo(
@@ -44,33 +42,18 @@ async def fill_demo(
     return count
 
 
-async def needs_demo(engine: AsyncEngine) -> bool:
-    """Whether the database is empty, or a filling of it was cut short."""
-    async with transaction(engine) as connection:
-        begun = await find_import(connection, IMPORT_ID)
-        if begun is not None:
-            return begun.finished_us is None
-        return not await has_events(connection)
-
-
 async def prepare_demo(database_url: str, settings: Settings) -> None:
     """Fills the catalogue, the shop and the models directory, each where it is empty."""
     engine = create_engine(database_url)
     try:
         async with transaction(engine) as connection:
             await fill_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
-        if await needs_demo(engine):
+        if await needs_events(engine):
             say(f"Filling the demo shop: {CUSTOMERS:,} simulated customers, {DAYS} days …")
             with counting("Counting the demo shop's events") as tell:
                 count = await fill_demo(engine, settings, read_identity_key(settings), tell)
             say(f"{count.accepted:,} events counted")
-        if latest_version(settings.models_directory) is None and await find_demo(engine):
+        if await needs_model(engine, settings):
             say(await train_from_database(engine, settings, simulated=True))
     finally:
         await engine.dispose()
-
-
-async def find_demo(engine: AsyncEngine) -> bool:
-    """Whether the demo shop is in the database."""
-    async with transaction(engine) as connection:
-        return await find_import(connection, IMPORT_ID) is not None
