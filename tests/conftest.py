@@ -14,13 +14,14 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url, text
@@ -31,10 +32,17 @@ from app.db import create_engine, transaction
 from app.decisions.queries import fill_catalogue
 from app.embedded import start_embedded
 from app.lifecycle.catalogue import DEFAULT_ACTIONS
+from app.lifecycle.features import FEATURE_NAMES
+from app.lifecycle.scorer import StepTables
 from app.main import create_app
 from app.schema import migrate
+from app.scores.artefact import Model
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+BLOCKED = """
+SELECT pid FROM pg_stat_activity
+ WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'perennial'
+"""
 EMPTIED = ("events", "customer_states", "rejected_events", "decisions", "offers", "imports")
 
 
@@ -118,42 +126,48 @@ class Service:
     """A running application, and a client whose key has every scope."""
 
     app: FastAPI
-    client: httpx.AsyncClient
     key: str
+    client: httpx.AsyncClient = field(init=False)
 
     @property
     def resources(self):
         return self.app.state.resources
 
-    def connect(self, **options):
-        """Another client."""
-        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+    def connect(self, *, raises=True, **options):
+        """Another client. Not `raises`: what the application lets through is answered as a server would."""
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=raises)
         return httpx.AsyncClient(transport=transport, base_url="http://test", **options)
 
 
-@asynccontextmanager
-async def _serve(settings: Settings, url: str) -> AsyncIterator[Service]:
+async def _prepare(url: str) -> str:
+    """A key of every scope, and the catalogue that an installation begins with."""
     engine = create_engine(url)
     async with transaction(engine) as connection:
         _, key = await create_key(connection, "tests", SCOPES, 1)
         await fill_catalogue(connection, DEFAULT_ACTIONS, 1)
     await engine.dispose()
-    app = create_app(settings, url)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        headers = {"Authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
-            yield Service(app, client, key)
+    return key
+
+
+@asynccontextmanager
+async def _serve(settings: Settings, url: str, prepares: bool) -> AsyncIterator[Service]:
+    service = Service(create_app(settings, url), await _prepare(url) if prepares else "")
+    async with service.app.router.lifespan_context(service.app):
+        async with service.connect(headers={"Authorization": f"Bearer {service.key}"}) as service.client:
+            yield service
 
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory, database_url):
-    """`async with serve(...)`: a service of its own settings. No control group and no chance, unless asked for."""
+    """`async with serve(...)`: a service of its own settings; no control group and no chance unless asked for.
+
+    Not `prepares`: on the database as it is, without a key.
+    """
     home = tmp_path_factory.mktemp("home")
     usual = {"home": home, "identity_key": "tests", "control_share": 0.0, "exploration": 0.0}
 
-    def start(url=database_url, **settings):
-        return _serve(Settings(**{**usual, **settings}), url)
+    def start(url=database_url, *, prepares=True, **settings):
+        return _serve(Settings(**{**usual, **settings}), url, prepares)
 
     return start
 
@@ -183,13 +197,21 @@ class Sql:
         (value,) = (await self.row(statement, **parameters)).values()
         return value
 
+    async def wait_for_lock(self):
+        """The backend of a service that waits for a lock, as soon as there is one."""
+        async with asyncio.timeout(20):
+            while not (found := await self.rows(BLOCKED)):
+                await asyncio.sleep(0.01)
+        return found[0]["pid"]
+
 
 @pytest.fixture
 async def sql(engine):
     """The database, its tables empty but for keys and catalogue."""
-    found = Sql(engine)
-    await found.rows(f"TRUNCATE {', '.join(EMPTIED)}")
-    return found
+    async with engine.begin() as connection:
+        await connection.execute(text("SET LOCAL lock_timeout = '30s'"))  # a test before has left a transaction open
+        await connection.execute(text(f"TRUNCATE {', '.join(EMPTIED)}"))
+    return Sql(engine)
 
 
 @pytest.fixture
@@ -230,6 +252,26 @@ class Shop:
         made = self.event("order.completed", subject, at=at, data={"total": total, "channel": "store", **data})
         made["data"].setdefault("order_id", f"O-{made['id']}")
         return made if id_ is None else {**made, "id": id_}
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    """Makes a model that knows recency alone: risk rises with it in three steps."""
+
+    def make(version, *, trained_days_ago=1.0, horizon_days=90):
+        at = FEATURE_NAMES.index("recency_days")
+        none, edges = np.empty(0), np.array([30.0, 90.0])
+        churn = StepTables(
+            intercept=-0.5,
+            edges=tuple(edges if j == at else none for j in range(len(FEATURE_NAMES))),
+            steps=tuple(
+                np.array([0.25, -1.5, 0.5, 2.0]) if j == at else np.zeros(2) for j in range(len(FEATURE_NAMES))
+            ),
+        )
+        trained_at = datetime.now(UTC) - timedelta(days=trained_days_ago)
+        return Model(version, horizon_days, churn, 30.0, trained_at, trained_at, False, {})
+
+    return make
 
 
 @pytest.fixture
