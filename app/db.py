@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import ClauseElement, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.errors import NotReady
@@ -45,6 +46,11 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             yield connection
     except CONNECTION_LOST as error:
         raise NotReady("The database is out of reach.") from error
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig is not None else None
+        if error.connection_invalidated or isinstance(cause, CONNECTION_LOST):
+            raise NotReady("The database went away.") from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,12 @@ def malformed(errors: list[ErrorDetails] | list[Any], *, within: tuple[int | str
     return Malformed(f"{where}: {found[0]['detail']}", errors=found)
 
 
+def violation(parts: tuple[int | str, ...], sentence: str) -> Malformed:
+    """A rule of ours that the content breaks, in the form of `malformed`."""
+    where = pointer(parts)
+    return Malformed(f"{where}: {sentence}", errors=[{"pointer": where, "code": "rule", "detail": sentence}])
+
+
 def install_handlers(app: FastAPI) -> None:
     """Makes every error of the application a problem document."""
 

@@ -61,7 +61,7 @@ async def read_body(request: Request) -> bytes:
     if media_type not in JSON_TYPES:
         raise UnsupportedMediaType("Send application/json or application/cloudevents(-batch)+json.")
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > MAX_BODY_BYTES):
         raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
     parts, size = [], 0
     try:

@@ -79,7 +79,7 @@ async def count_orders_by_channel(connection: AsyncConnection, customer_id: str)
         .group_by(channel)
         .order_by(func.count().desc(), channel)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 async def count_open_complaints(connection: AsyncConnection, customer_id: str) -> int:

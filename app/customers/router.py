@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from app.auth import requires
 from app.customers import queries
 from app.customers.schemas import EventPageOut, ProfileOut
-from app.customers.service import read_cursor, render_event, render_profile, write_cursor
+from app.customers.service import check_customer_id, read_cursor, render_event, render_profile, write_cursor
 from app.db import transaction
 from app.errors import UnknownCustomer
 from app.resources import Resources
@@ -24,6 +24,7 @@ async def get_events(
 ) -> dict[str, Any]:
     """Latest first, paged."""
     resources: Resources = request.app.state.resources
+    check_customer_id(customer_id)
     before = None if cursor is None else read_cursor(cursor)
     async with transaction(resources.engine) as connection:
         rows = await queries.read_events(connection, customer_id, before, limit + 1)
@@ -41,6 +42,7 @@ async def get_events(
 async def get_profile(request: Request, customer_id: str) -> dict[str, Any]:
     """What is known of a customer now."""
     resources: Resources = request.app.state.resources
+    check_customer_id(customer_id)
     state = await resources.reader.submit(customer_id)
     if state is None:
         raise UnknownCustomer("There is no event of this customer.")

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers import queries
 from app.db import CONNECTION_LOST, Driver, transaction
-from app.errors import Malformed, NotReady
+from app.errors import Malformed, NotReady, UnknownCustomer
 from app.lifecycle.events import DAY_US, to_major
 from app.scores.service import CustomerState, iso
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 async def read_states(driver: Driver, customer_ids: Sequence[str]) -> list[CustomerState | None]:
@@ -116,6 +119,17 @@ def read_cursor(cursor: str) -> Position:
         us, source, id_ = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error):
         raise Malformed("cursor: Give the next_cursor of an earlier page.") from None
-    if not (isinstance(us, int) and isinstance(source, str) and isinstance(id_, str)):
+    if not (type(us) is int and 0 <= us < 2**63 and is_plain_text(source) and is_plain_text(id_)):
         raise Malformed("cursor: Give the next_cursor of an earlier page.")
     return us, source, id_
+
+
+def is_plain_text(value: Any) -> bool:
+    """Whether it is a text that a customer or an event may be named by: no control characters."""
+    return isinstance(value, str) and _CONTROL.search(value) is None
+
+
+def check_customer_id(customer_id: str) -> None:
+    """Raises UnknownCustomer for an id that no customer can have."""
+    if not is_plain_text(customer_id):
+        raise UnknownCustomer("There is no event of this customer.")

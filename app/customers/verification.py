@@ -82,5 +82,6 @@ async def rebuild(engine: AsyncEngine) -> AsyncIterator[int]:
     while after is not None:
         async with transaction(engine) as connection:
             through = await queries.end_of_range(connection, after, BATCH_CUSTOMERS)
-            yield await queries.rebuild_range(connection, after, through)
+            written = await queries.rebuild_range(connection, after, through)
+        yield written
         after = through

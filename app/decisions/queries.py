@@ -21,7 +21,7 @@ def _unnested(**types: Any) -> Any:
 
 
 def _write_decisions() -> Statement:
-    """Writes receipts, and notes when their actions were last offered.
+    """Writes receipts, and notes when their actions were last offered. Rows: decision_id of those written.
 
     Parameters: an array a column of `decisions`, where one that is there stays as it is; and arrays
     `offered_to`, `offered_action`, `offered_us`, no pair twice.
@@ -38,7 +38,8 @@ def _write_decisions() -> Statement:
     noted = upsert.on_conflict_do_update(
         index_elements=["customer_id", "action_id"], set_={"offered_us": latest}
     )
-    return compile_statement(noted.add_cte(receipts.on_conflict_do_nothing().cte("receipts")))
+    written = receipts.on_conflict_do_nothing().returning(decisions.c.decision_id).cte("written")
+    return compile_statement(select(written.c.decision_id).add_cte(noted.cte("noted")))
 
 
 def _read_answers() -> Statement:

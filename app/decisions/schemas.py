@@ -10,7 +10,7 @@ from app.lifecycle.decisions import Action, ActionId
 class DecisionWish(BaseModel):
     """What a decision is asked for, whoever it is for."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     channel: Annotated[str, Field(min_length=1, max_length=64)] = "store"
     max_actions: Annotated[int, Field(ge=0, le=10)] = 1

@@ -152,14 +152,17 @@ async def keep_decisions(driver: Driver, decisions: Sequence[tuple[Decision, byt
     return [None] * len(decisions)
 
 
-async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> None:
-    """Writes receipts and offers, each decision with the answer that a repeat is given (JSON)."""
+async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> set[str]:
+    """Writes receipts and offers, each decision with the answer that a repeat is given (JSON).
+
+    Returns the ids of those that were not there before.
+    """
     offered = {
         (decision.answer["customer_id"], action_id): decision.decided_us
         for decision, _ in decisions
         for action_id in decision.offered
     }
-    await driver.fetch(
+    rows = await driver.fetch(
         WRITE_DECISIONS,
         customer_id=[decision.answer["customer_id"] for decision, _ in decisions],
         decision_id=[decision.decision_id for decision, _ in decisions],
@@ -170,3 +173,4 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
         offered_action=[action_id for _, action_id in offered],
         offered_us=list(offered.values()),
     )
+    return {row["decision_id"] for row in rows}

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings
 from app.db import Driver, transaction
 from app.decisions.service import Deciding
-from app.errors import Malformed
-from app.events.ledger import Ledger, Rejection, Submission
+from app.events.ledger import Ledger, Submission
 from app.events.queries import begin_import, note_import
-from app.events.service import admit
+from app.events.service import Rejection, admit_or_reject
 from app.lifecycle.events import Event
 
 BATCH_EVENTS = 1000
@@ -69,15 +67,6 @@ async def run_import(
         await note_import(connection, key, batches, time.time_ns() // 1000)
 
 
-def _admit(raw: Any, settings: Settings, identity_key: bytes, now_us: int) -> Event | Rejection:
-    try:
-        return admit(
-            raw, now_us=now_us, currency=settings.currency, digits=settings.digits, identity_key=identity_key
-        )
-    except Malformed as problem:
-        return Rejection(orjson.dumps(raw), problem)
-
-
 async def count_events(
     engine: AsyncEngine,
     raws: Iterator[Any],
@@ -90,7 +79,16 @@ async def count_events(
     try:
         while batch := list(islice(raws, BATCH_EVENTS)):
             now_us = time.time_ns() // 1000
-            admitted = [_admit(raw, settings, identity_key, now_us) for raw in batch]
+            admitted = [
+                admit_or_reject(
+                    raw,
+                    now_us=now_us,
+                    currency=settings.currency,
+                    digits=settings.digits,
+                    identity_key=identity_key,
+                )
+                for raw in batch
+            ]
             submission = Submission(
                 tuple(item for item in admitted if isinstance(item, Event)),
                 tuple(item for item in admitted if isinstance(item, Rejection)),

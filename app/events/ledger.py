@@ -17,8 +17,9 @@ from app.db import CONNECTION_LOST, Driver
 from app.decisions.queries import READ_ANSWERS
 from app.decisions.schemas import DecisionWish
 from app.decisions.service import Deciding, checkout_decision_id, decide, stand, write_decisions
-from app.errors import Conflict, NotReady, Problem
+from app.errors import Conflict, NotReady
 from app.events.queries import COUNT_EVENTS, EVENT_COLUMNS, KEEP_REJECTED, KNOWN_EVENTS
+from app.events.service import Rejection
 from app.lifecycle.events import Event
 from app.scores.service import CustomerState, render_score, score_states
 
@@ -27,14 +28,6 @@ Identity = tuple[str, str]
 Status = Literal["accepted", "duplicate", "conflict"]
 
 _FACTS = tuple(item.name for item in EVENT_COLUMNS if item.name != "received_us")
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """An event that is refused, as it came, and why."""
-
-    raw: bytes
-    problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +73,8 @@ class Ledger:
 
     async def _enter(self, submissions: Sequence[Submission], now_us: int) -> list[Entry | Exception]:
         first = {identity(event): event for item in reversed(submissions) for event in reversed(item.events)}
-        outcomes, states = await self._count(first, now_us)
-        statuses = _statuses(submissions, first, outcomes)
+        known, states = await self._count(first, now_us)
+        statuses = _statuses(submissions, first, known)
         await self._keep_refused(submissions, statuses, now_us)
         answers = await self._decide(submissions, statuses, states, now_us)
         return [
@@ -93,24 +86,22 @@ class Ledger:
 
     async def _count(
         self, first: dict[Identity, Event], now_us: int
-    ) -> tuple[dict[Identity, Status], dict[str, CustomerState]]:
-        """What became of each event, and the states that changed."""
-        outcomes: dict[Identity, Status] = {}
-        states: dict[str, CustomerState] = {}
+    ) -> tuple[dict[Identity, bytes], dict[str, CustomerState]]:
+        """The digests of the events that were there before, and the states that changed."""
         if not first:
-            return outcomes, states
+            return {}, {}
+        states: dict[str, CustomerState] = {}
+        new: set[Identity] = set()
         events = list(first.values())
         arrays = {name: [getattr(event, name) for event in events] for name in _FACTS}
         for row in await self._driver.fetch(COUNT_EVENTS, **arrays, received_us=[now_us] * len(events)):
             states[row["customer_id"]] = _state(row)
-            outcomes.update(dict.fromkeys(zip(row["sources"], row["ids"], strict=True), "accepted"))
-        known = [key for key in first if key not in outcomes]
-        if known:
-            sources, ids = zip(*known, strict=True)
-            for row in await self._driver.fetch(KNOWN_EVENTS, source=list(sources), id=list(ids)):
-                key = (row["source"], row["id"])
-                outcomes[key] = "duplicate" if first[key].digest == row["digest"] else "conflict"
-        return outcomes, states
+            new.update(zip(row["sources"], row["ids"], strict=True))
+        if len(new) == len(first):
+            return {}, states
+        sources, ids = zip(*(first.keys() - new), strict=True)
+        rows = await self._driver.fetch(KNOWN_EVENTS, source=list(sources), id=list(ids))
+        return {(row["source"], row["id"]): row["digest"] for row in rows}, states
 
     async def _keep_refused(
         self, submissions: Sequence[Submission], statuses: Sequence[tuple[Status, ...]], now_us: int
@@ -173,6 +164,7 @@ class Ledger:
     async def _decide_fresh(
         self, fresh: dict[str, Submission], states: dict[str, CustomerState], now_us: int
     ) -> dict[str, bytes]:
+        """Decides and writes the receipts; where another process was first, its answer is the answer."""
         deciding = self._deciding()
         wanted = {item.events[0].customer_id for item in fresh.values()}
         scores = {
@@ -194,8 +186,14 @@ class Ledger:
             offers.update(dict.fromkeys(decision.offered, now_us))
             answer = {"score": render_score(score, deciding.scoring), "decision": decision.answer}
             decided.append((decision, orjson.dumps(answer)))
-        await write_decisions(self._driver, decided)
-        return {decision.decision_id: answer for decision, answer in decided}
+        written = await write_decisions(self._driver, decided)
+        answers = {decision.decision_id: answer for decision, answer in decided}
+        lost = {
+            decision_id: item.events[0].customer_id
+            for decision_id, item in fresh.items()
+            if decision_id not in written
+        }
+        return {**answers, **(await self._earlier_answers(lost) if lost else {})}
 
 
 def _state(row: asyncpg.Record) -> CustomerState:
@@ -217,17 +215,15 @@ def _raw(event: Event) -> bytes:
 
 
 def _statuses(
-    submissions: Sequence[Submission], first: dict[Identity, Event], outcomes: dict[Identity, Status]
+    submissions: Sequence[Submission], first: dict[Identity, Event], known: dict[Identity, bytes]
 ) -> list[tuple[Status, ...]]:
-    """A status for every event sent: of several alike in a batch, the first counts and the rest repeat it."""
-    return [
-        tuple(
-            "conflict"
-            if event.digest != first[identity(event)].digest
-            else outcomes[identity(event)]
-            if event is first[identity(event)] or outcomes[identity(event)] != "accepted"
-            else "duplicate"
-            for event in item.events
-        )
-        for item in submissions
-    ]
+    """A status for every event sent, by what was there before or else came first in the batch."""
+
+    def status(event: Event) -> Status:
+        key = identity(event)
+        digest = known.get(key)
+        if digest is None and event is first[key]:
+            return "accepted"
+        return "duplicate" if event.digest == (digest or first[key].digest) else "conflict"
+
+    return [tuple(status(event) for event in item.events) for item in submissions]

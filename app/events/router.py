@@ -3,19 +3,18 @@
 import time
 from typing import Any
 
-import orjson
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth import requires
 from app.decisions.schemas import DecisionOut, DecisionWish
-from app.errors import Conflict, Malformed, Problem, TooLarge, malformed
-from app.events.ledger import Entry, Rejection, Submission
+from app.errors import Conflict, Problem, TooLarge, malformed
+from app.events.ledger import Entry, Submission
 from app.events.reading import read_json
 from app.events.schemas import EventIn, ReceiptOut, ResultOut
-from app.events.service import admit
+from app.events.service import Rejection, admit_or_reject
 from app.lifecycle.events import Event
 from app.resources import Resources
 from app.routes import HotRoute, answer_json, json_body, language_of, read_body, schema_of
@@ -41,20 +40,7 @@ class CheckoutOut(BaseModel):
 
 
 class _CheckoutEnvelope(DecisionWish):
-    model_config = ConfigDict(extra="forbid")
-
     event: Any
-
-
-def _admit(raw: Any, resources: Resources, now_us: int) -> Event:
-    settings = resources.settings
-    return admit(
-        raw,
-        now_us=now_us,
-        currency=settings.currency,
-        digits=settings.digits,
-        identity_key=resources.identity_key,
-    )
 
 
 @router.post(
@@ -84,11 +70,7 @@ async def post_events(request: Request) -> Response:
         raise TooLarge(f"A batch has at most {MAX_EVENTS} events.")
     admitted = _admit_all(raws, resources)
     events = tuple(item for item in admitted if isinstance(item, Event))
-    rejections = tuple(
-        Rejection(orjson.dumps(raw), item)
-        for raw, item in zip(raws, admitted, strict=True)
-        if isinstance(item, Problem)
-    )
+    rejections = tuple(item for item in admitted if isinstance(item, Rejection))
     gatherer = resources.till if is_single else resources.bulk
     entry = await gatherer.submit(Submission(events, rejections))
     results = _results(admitted, entry)
@@ -97,22 +79,29 @@ async def post_events(request: Request) -> Response:
     return answer_json(_receipt(results))
 
 
-def _admit_all(raws: list[Any], resources: Resources) -> list[Event | Problem]:
-    now_us = time.time_ns() // 1000
-    admitted: list[Event | Problem] = []
-    for raw in raws:
-        try:
-            admitted.append(_admit(raw, resources, now_us))
-        except Malformed as problem:
-            admitted.append(problem)
-    return admitted
+def _admit_all(
+    raws: list[Any], resources: Resources, within: tuple[str, ...] = ()
+) -> list[Event | Rejection]:
+    """Each event, or why it is refused. `within` is where they stand in the body, for pointers."""
+    settings, now_us = resources.settings, time.time_ns() // 1000
+    return [
+        admit_or_reject(
+            raw,
+            now_us=now_us,
+            currency=settings.currency,
+            digits=settings.digits,
+            identity_key=resources.identity_key,
+            within=within,
+        )
+        for raw in raws
+    ]
 
 
-def _results(admitted: list[Event | Problem], entry: Entry) -> list[str | Problem]:
+def _results(admitted: list[Event | Rejection], entry: Entry) -> list[str | Problem]:
     statuses = iter(entry.statuses)
     results: list[str | Problem] = []
     for item in admitted:
-        status = item if isinstance(item, Problem) else next(statuses)
+        status = item.problem if isinstance(item, Rejection) else next(statuses)
         is_conflict = status == "conflict"
         results.append(
             Conflict("This source and id came before with other content.") if is_conflict else status
@@ -148,10 +137,10 @@ async def post_checkout(request: Request) -> Response:
         checkout = _CheckoutEnvelope.model_validate(read_json(await read_body(request)))
     except ValidationError as error:
         raise malformed(error.errors(include_url=False, include_input=False)) from None
-    (event,) = _admit_all([checkout.event], resources)
-    if isinstance(event, Problem):
-        await resources.till.submit(Submission((), (Rejection(orjson.dumps(checkout.event), event),)))
-        raise event
+    (event,) = _admit_all([checkout.event], resources, ("event",))
+    if isinstance(event, Rejection):
+        await resources.till.submit(Submission((), (event,)))
+        raise event.problem
     entry = await resources.till.submit(Submission((event,), (), checkout, language_of(request)))
     assert entry.answer is not None
     head = b'{"event":{"status":"' + entry.statuses[0].encode() + b'"},'

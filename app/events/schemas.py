@@ -1,16 +1,44 @@
 """Events on the wire: CloudEvents 1.0 with the data of each type."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
 
 from app.lifecycle import events as e
+
+_WRITTEN_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+
+
+def _check_written_time(value: Any) -> Any:
+    """Numbers, and texts of numbers, are no times: whoever sends them may mean seconds or milliseconds."""
+    if not isinstance(value, str) or not _WRITTEN_TIME.match(value):
+        raise ValueError("a time is written like 2026-11-22T10:15:00+08:00")
+    return value
+
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x20-\x7e]+$")]
 """Printable ASCII: what identifies an event for ever."""
 
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 Prose = Annotated[str, Field(max_length=10_000)]
+Time = Annotated[
+    AwareDatetime,
+    BeforeValidator(_check_written_time),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 with its zone."""
+
 Money = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False, strict=True)]
 """Major units, at most 10^12 minor units either way; the minor unit decides in `read_facts`."""
 Amount = Annotated[Money, Field(ge=0)]
@@ -146,7 +174,7 @@ class EventIn(BaseModel):
     source: Identifier
     type: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
     subject: Text
-    time: AwareDatetime
+    time: Time
     data: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
 
-from app.errors import Malformed, malformed
+from app.errors import Malformed, Problem, malformed, violation
 from app.events.schemas import DATA_OF_TYPE, EVENT_IN
 from app.lifecycle.events import MAX_AMOUNT_MINOR, Event, read_facts
 
@@ -28,21 +29,73 @@ def hash_identifier(kind: str, value: str, key: bytes) -> str:
     return hmac.new(key, f"{kind}\x1f{plain}".encode(), hashlib.sha256).hexdigest()
 
 
-def pseudonymise(data: dict[str, Any], key: bytes) -> dict[str, Any]:
-    """The data with every identifier's value replaced by its keyed hash, before anything is stored."""
-    identifiers = data.get("identifiers")
-    if not isinstance(identifiers, list):
+def pseudonymise(data: Any, key: bytes) -> Any:
+    """The data with every identifier's value replaced by its keyed hash, before anything is stored.
+
+    What is not of an identifier's form is left out: it cannot be hashed, and may be one all the same.
+    """
+    if not isinstance(data, dict) or "identifiers" not in data:
         return data
+    given = data["identifiers"]
     hashed = [
-        {"kind": item["kind"], "hash": hash_identifier(str(item["kind"]), str(item["value"]), key)}
-        for item in identifiers
-        if isinstance(item, dict) and "kind" in item and "value" in item
+        {"kind": item["kind"], "hash": hash_identifier(item["kind"], item["value"], key)}
+        for item in (given if isinstance(given, list) else ())
+        if isinstance(item, dict) and isinstance(item.get("kind"), str) and isinstance(item.get("value"), str)
     ]
     return {**data, "identifiers": hashed}
 
 
-def admit(raw: Any, *, now_us: int, currency: str, digits: int, identity_key: bytes) -> Event:
-    """A CloudEvent as parsed from JSON → an event to be counted.
+def _whole_as_integers(value: Any) -> Any:
+    """Floats without a fraction as integers: a relay that writes JSON anew may turn 100.0 into 100."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _whole_as_integers(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_whole_as_integers(member) for member in value]
+    return value
+
+
+def digest_content(type_: str, customer_id: str, occurred_us: int, data: Any) -> bytes:
+    """What tells a repeat from a conflict: BLAKE2b over type, subject, time and data, members in order."""
+    content = orjson.dumps([type_, customer_id, occurred_us, data], option=orjson.OPT_SORT_KEYS)
+    if b".0" in content:
+        plain = [type_, customer_id, occurred_us, _whole_as_integers(data)]
+        content = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An event that is refused, as it came (JSON, identifiers hashed), and why."""
+
+    raw: bytes
+    problem: Problem
+
+
+def admit_or_reject(raw: Any, *, identity_key: bytes, **rules: Any) -> Event | Rejection:
+    """`admit`, with a refusal as a value that can be kept."""
+    try:
+        return admit(raw, identity_key=identity_key, **rules)
+    except Malformed as problem:
+        kept = {**raw, "data": pseudonymise(raw["data"], identity_key)} if _has_data(raw) else raw
+        return Rejection(orjson.dumps(kept), problem)
+
+
+def _has_data(raw: Any) -> bool:
+    return isinstance(raw, dict) and "data" in raw
+
+
+def admit(
+    raw: Any,
+    *,
+    now_us: int,
+    currency: str,
+    digits: int,
+    identity_key: bytes,
+    within: tuple[str, ...] = (),
+) -> Event:
+    """A CloudEvent as parsed from JSON → an event to be counted. `within` leads the pointers of problems.
 
     Raises Malformed: not the contract, a time more than five minutes ahead or before 1970, another
     currency than the deployment's, an amount beyond 10^12 minor units.
@@ -53,27 +106,26 @@ def admit(raw: Any, *, now_us: int, currency: str, digits: int, identity_key: by
         if adapter is not None:
             adapter.validate_python(envelope.data)
     except ValidationError as error:
-        within = () if error.title == "EventIn" else ("data",)
-        raise malformed(error.errors(include_url=False, include_input=False), within=within) from None
+        where = within if error.title == "EventIn" else (*within, "data")
+        raise malformed(error.errors(include_url=False, include_input=False), within=where) from None
     occurred_us = to_us(envelope.time)
     if not 0 <= occurred_us <= now_us + MAX_AHEAD_US:
         ahead = "ahead of now by more than 5 minutes" if occurred_us > 0 else "before 1970"
-        raise Malformed(f"/time: The time is {ahead}.")
+        raise violation((*within, "time"), f"The time is {ahead}.")
     data = envelope.data
     if adapter is not None and (data.get("currency") or currency) != currency:
-        raise Malformed(f"/data/currency: This deployment counts in {currency}.")
+        raise violation((*within, "data", "currency"), f"This deployment counts in {currency}.")
     facts = read_facts(envelope.type, data, digits)
     if max(abs(facts["amount_minor"]), facts["discount_minor"]) > MAX_AMOUNT_MINOR:
-        raise Malformed("/data: An amount is beyond 10^12 minor units.")
+        raise violation((*within, "data"), "An amount is beyond 10^12 minor units.")
     kept = pseudonymise(data, identity_key)
-    content = [envelope.type, envelope.subject, occurred_us, kept]
     return Event(
         customer_id=envelope.subject,
         source=envelope.source,
         id=envelope.id,
         type=envelope.type,
         occurred_us=occurred_us,
-        digest=hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).digest(),
+        digest=digest_content(envelope.type, envelope.subject, occurred_us, kept),
         data=orjson.dumps(kept).decode(),
         **facts,
     )

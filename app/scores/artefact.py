@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -39,11 +40,13 @@ class Model:
 
 
 def latest_version(models_directory: Path) -> str | None:
-    """The version that is in force; None: there is none."""
+    """The version that is in force; None: there is none. Raises ArtefactRefused for what is no name."""
     try:
         return (models_directory / CURRENT).read_text().strip() or None
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError as error:
+        raise ArtefactRefused(f"{CURRENT}: it names no version.") from error
 
 
 def current_model(models_directory: Path, held: Model | None) -> Model | None:
@@ -78,8 +81,8 @@ def load_model(directory: Path) -> Model:
         raise ArtefactRefused(f"{directory.name}: it was trained on features of another definition.")
     try:
         with np.load(io.BytesIO(files[TABLES]), allow_pickle=False) as arrays:
-            churn = unpack(
-                {name.removeprefix("churn."): arrays[name] for name in arrays.files}, len(FEATURES)
+            churn = _check_tables(
+                unpack({name.removeprefix("churn."): arrays[name] for name in arrays.files}, len(FEATURES))
             )
         return Model(
             version=str(manifest["version"]),
@@ -91,8 +94,16 @@ def load_model(directory: Path) -> Model:
             simulated=bool(manifest["data"]["simulated"]),
             manifest=manifest,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, BadZipFile) as error:
         raise ArtefactRefused(f"{directory.name}: its content does not fit ({error}).") from error
+
+
+def _check_tables(tables: StepTables) -> StepTables:
+    """Raises ValueError where looking up would go wrong: edges that do not ascend, numbers that are none."""
+    ascend = all(np.isfinite(edges).all() and (np.diff(edges) > 0).all() for edges in tables.edges)
+    if not ascend or not np.isfinite(tables.intercept):
+        raise ValueError("step tables whose edges do not ascend, or whose intercept is no number")
+    return tables
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:

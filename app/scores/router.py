@@ -5,14 +5,15 @@ from datetime import datetime
 
 import orjson
 from fastapi import APIRouter
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth import requires
-from app.customers.service import read_states_as_of
+from app.customers.service import check_customer_id, read_states_as_of
 from app.errors import Malformed, UnknownCustomer, malformed
 from app.events.reading import read_json
+from app.events.schemas import Time
 from app.events.service import MAX_AHEAD_US, to_us
 from app.resources import Resources
 from app.routes import HotRoute, answer_json, json_body, read_body, schema_of
@@ -21,7 +22,7 @@ from app.scores.service import CustomerState, render_score, score_states
 
 router = APIRouter(prefix="/v1", tags=["scores"], route_class=HotRoute)
 
-_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 
 
 @router.get(
@@ -44,6 +45,7 @@ _TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 async def get_score(request: Request, customer_id: str) -> Response:
     """The score now, or at any past time."""
     resources: Resources = request.app.state.resources
+    check_customer_id(customer_id)
     now_us = time.time_ns() // 1000
     given = request.query_params.get("as_of")
     as_of_us = now_us if given is None else _read_as_of(given, now_us)

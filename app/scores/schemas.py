@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from app.events.schemas import Time
 from app.lifecycle.stages import Stage
 
 MAX_CUSTOMERS = 1000
@@ -49,7 +50,7 @@ class ScoreBatchIn(BaseModel):
         list[Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]],
         Field(min_length=1, max_length=MAX_CUSTOMERS),
     ]
-    as_of: AwareDatetime | None = None
+    as_of: Time | None = None
 
 
 class ScoreBatchOut(BaseModel):
