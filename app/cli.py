@@ -161,7 +161,7 @@ def migrate() -> None:
 @app.command(name="import")
 def import_command(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="parquet, CSV or NDJSON")],
-    source: Annotated[str | None, typer.Option(help="Source of the events [default: /import/FILE]")] = None,
+    source: Annotated[str | None, typer.Option(help="Source of the events (default: /import/FILE)")] = None,
     timezone: Annotated[str, typer.Option(help="Zone of times that carry none")] = "UTC",
     shift_to_now: Annotated[
         bool, typer.Option("--shift-to-now", help="Move times by whole days: the last event is recent")
@@ -257,7 +257,7 @@ def rebuild() -> None:
 def train(
     data: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Transactions file [default: the database]"),
+        typer.Option(exists=True, dir_okay=False, help="Transactions file (default: the database)"),
     ] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Train on the demo shop's events")] = False,
     timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",

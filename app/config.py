@@ -7,16 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.errors import Refusal
+from app.errors import UnusableSettings
 from app.lifecycle.decisions import Policy
 from app.lifecycle.events import minor_digits
 from app.lifecycle.stages import StagePolicy
 
 PREFIX = "PERENNIAL_"
-
-
-class UnusableSettings(Refusal):
-    """An environment variable that cannot be used; the sentence names it."""
+TEST_PREFIX = "PERENNIAL_TEST_"
 
 
 class Settings(BaseModel):
@@ -74,13 +71,17 @@ class Settings(BaseModel):
         given: dict[str, Any] = {
             name.removeprefix(PREFIX).lower(): value
             for name, value in environment.items()
-            if name.startswith(PREFIX) and value != ""
+            if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and value != ""
         }
+        if unknown := sorted(given.keys() - cls.model_fields.keys()):
+            known = ", ".join(PREFIX + name.upper() for name in cls.model_fields)
+            raise UnusableSettings(f"{PREFIX}{unknown[0].upper()} is no setting; there are {known}.")
         try:
             if "stages" in given:
                 given["stages"] = StagePolicy.model_validate_json(given["stages"])
             return cls.model_validate(given)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            name = PREFIX + str(first["loc"][0]).upper()
+            place = ["stages", *first["loc"]] if error.title == StagePolicy.__name__ else first["loc"]
+            name = ": ".join([PREFIX + str(place[0]).upper(), *map(str, place[1:])])
             raise UnusableSettings(f"{name}: {first['msg']}") from error

@@ -8,10 +8,10 @@ from typing import Any
 import asyncpg
 from sqlalchemy import ClauseElement, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.errors import NotReady
+from app.errors import NotReady, UnusableSettings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
@@ -20,9 +20,17 @@ CONNECTION_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceEr
 connection is closed, in use, or refused before the protocol began.)"""
 
 
-def create_engine(url: str) -> AsyncEngine:
-    """An engine for any Postgres URL; the asyncpg driver is filled in."""
-    parsed = make_url(url)
+def create_engine(url: str, *, command_timeout_s: float | None = None) -> AsyncEngine:
+    """An engine for any Postgres URL; the asyncpg driver is filled in.
+
+    A statement that takes longer than `command_timeout_s` is given up as if the database were out of
+    reach. Raises UnusableSettings for what is no URL.
+    """
+    try:
+        parsed = make_url(url.replace("postgres://", "postgresql://", 1))
+    except ArgumentError as error:
+        sentence = "PERENNIAL_DATABASE_URL is not like postgresql://user@host/database."
+        raise UnusableSettings(sentence) from error
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+asyncpg")
     return create_async_engine(
@@ -32,6 +40,7 @@ def create_engine(url: str) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={
             "timeout": 3,
+            "command_timeout": command_timeout_s,
             "max_cacheable_statement_size": 0,  # no limit: the statement that counts events is long
             "server_settings": {"application_name": "perennial", "jit": "off"},
         },

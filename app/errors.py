@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -31,6 +32,10 @@ TYPE_PREFIX = "urn:perennial:problem:"
 
 class Refusal(Exception):
     """What a person at a terminal is told in a sentence: bad settings, an unusable file, no database."""
+
+
+class UnusableSettings(Refusal):
+    """An environment variable that cannot be used; the sentence names it."""
 
 
 class Problem(Exception):
@@ -109,6 +114,16 @@ class Overloaded(NotReady):
     slug, title = "overloaded", "Too many requests are waiting"
 
 
+class ProblemOut(BaseModel):
+    """RFC 9457. `errors` says where and why, each with a JSON pointer into what was sent."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
 def pointer(parts: tuple[int | str, ...]) -> str:
     """A JSON pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
@@ -127,9 +142,16 @@ def malformed(errors: list[ErrorDetails] | list[Any], *, within: tuple[int | str
                 {"pointer": pointer(parts[:-1]), "code": "unknown_member", "detail": "Unknown member"}
             )
         else:
-            found.append({"pointer": pointer(parts), "code": error["type"], "detail": error["msg"]})
+            found.append({"pointer": pointer(parts), "code": error["type"], "detail": _sentence(error)})
     where = found[0]["pointer"] or "the body"
     return Malformed(f"{where}: {found[0]['detail']}", errors=found)
+
+
+def _sentence(error: Any) -> str:
+    """pydantic's message in our words where its own name a class of ours."""
+    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return "Input should be an object"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def violation(parts: tuple[int | str, ...], sentence: str) -> Malformed:
@@ -155,10 +177,6 @@ def install_handlers(app: FastAPI) -> None:
         body = {"type": "about:blank", "title": str(error.detail), "status": error.status_code}
         return Response(orjson.dumps(body), error.status_code, dict(error.headers or {}), MEDIA_TYPE)
 
-    async def on_defect(_: Request, __: Exception) -> Response:
-        return Problem("An error of ours; it has been logged with the request id.").response()
-
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, on_defect)

@@ -16,12 +16,13 @@ from app.db import create_engine
 from app.decisions.router import catalogue
 from app.decisions.router import router as decisions
 from app.decisions.schemas import DecisionIn
-from app.errors import install_handlers
+from app.errors import ProblemOut, install_handlers
 from app.events.router import CheckoutIn
 from app.events.router import router as events
 from app.events.schemas import EventIn
 from app.health.router import router as health
 from app.identity import read_identity_key
+from app.lifecycle.decisions import Action
 from app.resources import Resources
 from app.scores.router import router as scores
 from app.scores.schemas import ScoreBatchIn
@@ -31,8 +32,17 @@ DESCRIPTION = """Customer events in; stage, churn risk, value and next best acti
 
 Send an API key as `Authorization: Bearer …`. Errors are problem documents (RFC 9457)."""
 
-HOT_BODIES = (EventIn, CheckoutIn, DecisionIn, ScoreBatchIn)
-"""Bodies of hot routes, which FastAPI does not see."""
+COMMAND_TIMEOUT_S = 5.0
+"""After which a statement of a request is given up."""
+
+HOT_BODIES = (EventIn, CheckoutIn, DecisionIn, ScoreBatchIn, Action, ProblemOut)
+"""What hot routes take and refuse with, which FastAPI does not see."""
+
+
+PROBLEM_RESPONSE = {
+    "description": "A problem document",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
+}
 
 
 def create_app(settings: Settings, database_url: str) -> FastAPI:
@@ -40,7 +50,11 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        resources = Resources(settings, create_engine(database_url), read_identity_key(settings))
+        resources = Resources(
+            settings,
+            create_engine(database_url, command_timeout_s=COMMAND_TIMEOUT_S),
+            read_identity_key(settings),
+        )
         app.state.resources = resources
         await resources.start()
         gc.collect()
@@ -71,7 +85,7 @@ def create_app_from_environment() -> FastAPI:
 
 
 def _complete_openapi(app: FastAPI) -> None:
-    """Adds the schemas that only hot routes name."""
+    """Adds the schemas that only hot routes name, and the form of every error."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -80,7 +94,14 @@ def _complete_openapi(app: FastAPI) -> None:
             template = "#/components/schemas/{model}"
             named = [(body, "validation") for body in HOT_BODIES]
             _, bodies = models_json_schema(named, ref_template=template)  # type: ignore[arg-type]
-            schema["components"]["schemas"] = {**bodies["$defs"], **schema["components"]["schemas"]}
+            schemas = {**bodies["$defs"], **schema["components"]["schemas"]}
+            unused = ("HTTPValidationError", "ValidationError")
+            schema["components"]["schemas"] = {
+                name: found for name, found in schemas.items() if name not in unused
+            }
+            for operation in (found for path in schema["paths"].values() for found in path.values()):
+                operation["responses"].pop("422", None)
+                operation["responses"] |= {"4XX": PROBLEM_RESPONSE, "5XX": PROBLEM_RESPONSE}
             app.openapi_schema = schema
         return app.openapi_schema
 

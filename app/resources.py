@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth import Keyring, read_keyring
@@ -95,8 +96,8 @@ class Resources:
             async with transaction(self.engine) as connection:
                 self.keyring.scopes_by_hash = await read_keyring(connection)
                 self.catalogue = Catalogue(await read_actions(connection))
-        except NotReady:
-            log.warning("refresh.database_out_of_reach")
+        except (NotReady, SQLAlchemyError) as error:  # the latter: a schema that is not ours
+            log.warning("refresh.failed", reason=type(error).__name__)
         try:
             self.model = current_model(self.settings.models_directory, self.model)
             self.model_refusal = None

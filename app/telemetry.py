@@ -11,6 +11,8 @@ from typing import Any, Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import Problem
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger("perennial")
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -67,7 +69,7 @@ class RequestLog:
             return
         request_id = _given_id(scope) or uuid.uuid4().hex
         started = time.perf_counter()
-        status = 500
+        status: int | None = None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -79,8 +81,14 @@ class RequestLog:
         _request_id.set(request_id)
         try:
             await self._app(scope, receive, send_with_id)
+        except Exception:  # the outermost handler: whatever got here is a defect of ours
+            log.exception("request.defect", route=getattr(scope.get("route"), "path", "-"))
+            if status is not None:
+                raise
+            answer = Problem("An error of ours; it has been logged with the request id.").response()
+            await answer(scope, receive, send_with_id)
         finally:
-            if status >= 500:
+            if status is None or status >= 500:
                 route = getattr(scope.get("route"), "path", "-")
                 elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
                 facts = {"method": scope["method"], "route": route, "status": status}

@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     select,
     tuple_,
     union,
@@ -52,6 +53,12 @@ def _read_states() -> Statement:
 
 
 READ_STATES = _read_states()
+
+
+async def read_offered(connection: AsyncConnection, customer_id: str) -> str | None:
+    """`offered` of a customer there may be no state of."""
+    found: str | None = (await connection.execute(select(offered(literal(customer_id))))).scalar_one()
+    return found
 
 
 async def read_states_as_of(

@@ -2,26 +2,27 @@
 
 import time
 import uuid
-from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from app.auth import requires
+from app.customers.queries import read_offered
+from app.customers.service import is_plain_text
 from app.db import transaction
 from app.decisions import queries
 from app.decisions.schemas import ActionListOut, DecisionIn, DecisionOut
 from app.decisions.service import decide, stand
-from app.errors import Malformed, NotFound, malformed
-from app.events.reading import read_json
-from app.lifecycle.decisions import Action, ActionId, Catalogue
+from app.errors import NotFound, malformed, violation
+from app.events.reading import check_texts, read_json
+from app.lifecycle.decisions import Action, Catalogue
 from app.resources import Resources
-from app.routes import HotRoute, json_body, language_of, read_body, schema_of
-from app.scores.service import newcomer, score_states
+from app.routes import HotRoute, answer_json, json_body, language_of, read_body, schema_of
+from app.scores.service import CustomerState, newcomer, score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
-catalogue = APIRouter(prefix="/v1/actions", tags=["actions"])
+catalogue = APIRouter(prefix="/v1/actions", tags=["actions"], route_class=HotRoute)
 
 
 @router.post(
@@ -37,12 +38,14 @@ async def post_decision(request: Request) -> Response:
     A customer there is nothing of is answered as a prospect.
     """
     resources: Resources = request.app.state.resources
+    raw = read_json(await read_body(request))
+    check_texts(raw, orjson.dumps(raw))
     try:
-        wish = DecisionIn.model_validate(read_json(await read_body(request)))
+        wish = DecisionIn.model_validate(raw)
     except ValidationError as error:
         raise malformed(error.errors(include_url=False, include_input=False)) from None
     now_us = time.time_ns() // 1000
-    state = await resources.reader.submit(wish.customer_id) or newcomer(wish.customer_id)
+    state = await resources.reader.submit(wish.customer_id) or await _meet(resources, wish.customer_id)
     deciding = resources.deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
     decision = decide(
@@ -58,33 +61,56 @@ async def post_decision(request: Request) -> Response:
     return Response(answer, media_type="application/json")
 
 
-@catalogue.get("", dependencies=[requires("read")], summary="The catalogue of actions")
-async def get_actions(request: Request) -> ActionListOut:
+async def _meet(resources: Resources, customer_id: str) -> CustomerState:
+    """The state of someone who has sent no event, with what they were offered before."""
+    async with transaction(resources.engine) as connection:
+        return newcomer(customer_id, await read_offered(connection, customer_id))
+
+
+@catalogue.get(
+    "", dependencies=[requires("read")], response_model=ActionListOut, summary="The catalogue of actions"
+)
+async def get_actions(request: Request) -> Response:
     """All actions, in the order of their ids."""
     resources: Resources = request.app.state.resources
     async with transaction(resources.engine) as connection:
-        return ActionListOut(actions=await queries.read_actions(connection))
+        actions = await queries.read_actions(connection)
+    return answer_json({"actions": [action.model_dump(mode="json") for action in actions]})
 
 
-@catalogue.put("/{action_id}", dependencies=[requires("admin")], summary="Add or replace an action")
-async def put_action(request: Request, action_id: Annotated[ActionId, Path()], action: Action) -> Action:
+@catalogue.put(
+    "/{action_id}",
+    dependencies=[requires("admin")],
+    response_model=Action,
+    summary="Add or replace an action",
+    openapi_extra=json_body(schema_of(Action)),
+)
+async def put_action(request: Request, action_id: str) -> Response:
     """In force at once here, and within seconds in other processes."""
-    if action.action_id != action_id:
-        raise Malformed("/action_id: It differs from the one in the path.")
     resources: Resources = request.app.state.resources
+    raw = read_json(await read_body(request))
+    written = orjson.dumps(raw)
+    check_texts(raw, written)
+    try:
+        action = Action.model_validate_json(written, strict=True)
+    except ValidationError as error:
+        raise malformed(error.errors(include_url=False, include_input=False)) from None
+    if action.action_id != action_id:
+        raise violation(("action_id",), "It differs from the one in the path.")
     async with transaction(resources.engine) as connection:
         await queries.put_action(connection, action, time.time_ns() // 1000)
         resources.catalogue = Catalogue(await queries.read_actions(connection))
-    return action
+    return answer_json(action.model_dump(mode="json"))
 
 
 @catalogue.delete(
     "/{action_id}", dependencies=[requires("admin")], status_code=204, summary="Remove an action"
 )
-async def delete_action(request: Request, action_id: Annotated[ActionId, Path()]) -> None:
+async def delete_action(request: Request, action_id: str) -> Response:
     """Receipts that name it stay."""
     resources: Resources = request.app.state.resources
     async with transaction(resources.engine) as connection:
-        if not await queries.delete_action(connection, action_id):
+        if not is_plain_text(action_id) or not await queries.delete_action(connection, action_id):
             raise NotFound("There is no such action.")
         resources.catalogue = Catalogue(await queries.read_actions(connection))
+    return Response(status_code=204)

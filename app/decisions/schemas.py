@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.lifecycle.decisions import Action, ActionId
+from app.lifecycle.measures import Channel
 
 
 class DecisionWish(BaseModel):
@@ -12,7 +13,7 @@ class DecisionWish(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    channel: Annotated[str, Field(min_length=1, max_length=64)] = "store"
+    channel: Channel = "store"
     max_actions: Annotated[int, Field(ge=0, le=10)] = 1
     context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
     """Kept in the receipt."""

@@ -51,7 +51,8 @@ def stand(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> St
     at least one order: nobody is worth less than the next purchase they may make.
     """
     state, orders = score.state, score.state.number("orders") or 0
-    spend = to_major(state.number("spend_minor") or 0, deciding.scoring.digits)
+    net_minor = (state.number("spend_minor") or 0) - (state.number("refunded_minor") or 0)
+    spend = to_major(max(net_minor, 0), deciding.scoring.digits)
     average = spend / orders if orders else deciding.typical_order
     pace = deciding.scoring.horizon_days / score.rhythm.days if score.rhythm is not None else 0.0
     return Standing(

@@ -80,7 +80,9 @@ async def count_events(
         while batch := list(islice(raws, BATCH_EVENTS)):
             now_us = time.time_ns() // 1000
             admitted = [
-                admit_or_reject(
+                raw
+                if isinstance(raw, Rejection)
+                else admit_or_reject(
                     raw,
                     now_us=now_us,
                     currency=settings.currency,

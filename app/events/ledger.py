@@ -21,7 +21,7 @@ from app.errors import Conflict, NotReady
 from app.events.queries import COUNT_EVENTS, EVENT_COLUMNS, KEEP_REJECTED, KNOWN_EVENTS
 from app.events.service import Rejection
 from app.lifecycle.events import Event
-from app.scores.service import CustomerState, render_score, score_states
+from app.scores.service import CustomerState, iso, render_score, score_states
 
 Identity = tuple[str, str]
 """(source, id)."""
@@ -201,14 +201,15 @@ def _state(row: asyncpg.Record) -> CustomerState:
 
 
 def _raw(event: Event) -> bytes:
-    """A counted event's content as the CloudEvent it came as, identifiers hashed."""
+    """An event as the CloudEvent it came as, identifiers hashed."""
     return orjson.dumps(
         {
+            "specversion": "1.0",
             "id": event.id,
             "source": event.source,
             "type": event.type,
             "subject": event.customer_id,
-            "time_us": event.occurred_us,
+            "time": iso(event.occurred_us),
             "data": orjson.Fragment(event.data),
         }
     )

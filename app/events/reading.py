@@ -5,19 +5,22 @@ from typing import Any, Final
 
 import jiter
 
-from app.errors import Malformed, Unreadable, pointer
+from app.errors import Unreadable, violation
 
 MAX_DEPTH: Final = 32
 
-_SUSPECT: Final = re.compile(rb"\\u00[01789]|\\[bfnrt]|\x7f|\xc2[\x80-\x9f]|[eE]\+?[0-9]{3}|[0-9]{19}")
-"""Bytes without which the body holds no control character and no number out of range."""
-
-_MAX_NUMBER: Final = 2**63
+_DIGITS_ALIKE: Final = bytes(
+    ord("0") if chr(byte) in "123456789" else ord("e") if chr(byte) == "E" else byte for byte in range(256)
+)
+_LARGE_NUMBERS: Final = (b"0" * 19, b"e000", b"e+000")
+"""With digits alike, the bytes without which a body holds no number out of range."""
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_PROSE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PROSE_MEMBERS: Final = frozenset(("text", "comment", "reason", "cause"))
 """Members that hold what people write: line breaks and tabs are theirs to use."""
+
+_INTEGERS: Final = range(-(2**63), 2**63)
 
 
 def read_json(body: bytes) -> Any:
@@ -25,15 +28,15 @@ def read_json(body: bytes) -> Any:
 
     Raises Unreadable for what is not I-JSON (RFC 7493): bad UTF-8, lone surrogates, NaN, Infinity,
     a member named twice, numbers beyond float64 or 64-bit integers; and for nesting past 32 levels.
-    Raises Malformed for control characters in texts.
     """
     try:
         value = jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
         raise Unreadable(_reason(str(error))) from None
-    is_deep = body.count(b"{") + body.count(b"[") > MAX_DEPTH
-    if is_deep or _SUSPECT.search(body):
-        _walk(value, (), _CONTROL)
+    alike = body.translate(_DIGITS_ALIKE)
+    may_be_deep = body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    if may_be_deep or any(part in alike for part in _LARGE_NUMBERS):
+        _check_bounds(value, 1)
     return value
 
 
@@ -47,30 +50,39 @@ def _reason(message: str) -> str:
         r"|control character|invalid escape|trailing comma|key must be a string)",
         what,
     )
-    words = known.group(1) if known else "not valid JSON"
-    return (
-        f"The body is not JSON as it is taken here: {words} {place.group() if place else ''}".rstrip() + "."
-    )
+    words = f"{known.group(1) if known else 'not valid JSON'} {place.group() if place else ''}"
+    return f"The body is not JSON as it is taken here: {' '.join(words.split())}."
 
 
-def _walk(value: Any, path: tuple[int | str, ...], control: re.Pattern[str]) -> None:
-    if len(path) >= MAX_DEPTH and isinstance(value, dict | list):
-        raise Unreadable(f"The body is nested deeper than {MAX_DEPTH} levels.")
-    if isinstance(value, str):
-        if control.search(value):
-            raise Malformed("A text holds a control character.", pointer=_where(path))
-    elif isinstance(value, dict):
-        for key, member in value.items():
-            if _CONTROL.search(key):
-                raise Malformed("The name of a member holds a control character.", pointer=_where(path))
-            _walk(member, (*path, key), _CONTROL_IN_PROSE if key in _PROSE_MEMBERS else _CONTROL)
-    elif isinstance(value, list):
-        for index, member in enumerate(value):
-            _walk(member, (*path, index), control)
-    elif isinstance(value, float | int) and not -_MAX_NUMBER < value < _MAX_NUMBER:
+def _check_bounds(value: Any, depth: int) -> None:
+    if isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            raise Unreadable(f"The body is nested deeper than {MAX_DEPTH} levels.")
+        for member in value.values() if isinstance(value, dict) else value:
+            _check_bounds(member, depth + 1)
+    elif (isinstance(value, int) and value not in _INTEGERS) or value in (float("inf"), float("-inf")):
         raise Unreadable("The body holds a number out of range.")
 
 
-def _where(path: tuple[int | str, ...]) -> str:
-    """A pointer that names positions and not members, whose names are the client's text."""
-    return pointer(tuple(part if isinstance(part, int) else "*" for part in path))
+def check_texts(value: Any, written: bytes, within: tuple[str, ...] = ()) -> None:
+    """Raises Malformed for a control character in a text or in the name of a member.
+
+    `written` is the value as JSON, looked through first: no text has one where nothing is escaped.
+    """
+    if b"\\" in written or b"\x7f" in written or b"\xc2" in written:
+        _check_texts(value, within, _CONTROL)
+
+
+def _check_texts(value: Any, path: tuple[int | str, ...], control: re.Pattern[str]) -> None:
+    if isinstance(value, str):
+        if control.search(value):
+            raise violation(path, "A text holds a control character.")
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if _CONTROL.search(key):
+                raise violation(path, "The name of a member holds a control character.")
+            of_key = _CONTROL_IN_PROSE if key in _PROSE_MEMBERS else _CONTROL
+            _check_texts(member, (*path, "*"), of_key)  # its name is the client's text
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            _check_texts(member, (*path, index), control)

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from app.auth import requires
 from app.decisions.schemas import DecisionOut, DecisionWish
 from app.errors import Conflict, Problem, TooLarge, malformed
 from app.events.ledger import Entry, Submission
-from app.events.reading import read_json
+from app.events.reading import check_texts, read_json
 from app.events.schemas import EventIn, ReceiptOut, ResultOut
 from app.events.service import Rejection, admit_or_reject
 from app.lifecycle.events import Event
@@ -135,6 +136,7 @@ async def post_checkout(request: Request) -> Response:
     resources: Resources = request.app.state.resources
     try:
         checkout = _CheckoutEnvelope.model_validate(read_json(await read_body(request)))
+        check_texts(checkout.context, orjson.dumps(checkout.context), ("context",))
     except ValidationError as error:
         raise malformed(error.errors(include_url=False, include_input=False)) from None
     (event,) = _admit_all([checkout.event], resources, ("event",))

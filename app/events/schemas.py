@@ -30,7 +30,8 @@ def _check_written_time(value: Any) -> Any:
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x20-\x7e]+$")]
 """Printable ASCII: what identifies an event for ever."""
 
-Text = Annotated[str, Field(min_length=1, max_length=256)]
+Text = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x{9f}]+$")]
+"""Any text without control characters."""
 Prose = Annotated[str, Field(max_length=10_000)]
 Time = Annotated[
     AwareDatetime,
@@ -59,16 +60,16 @@ class Product(Data):
     quantity: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False, strict=True)] = 1
 
 
-Products = Annotated[list[Product], Field(default_factory=list, max_length=1000)]
+Products = Annotated[list[Product], Field(max_length=1000)]
 
 
 class OrderCompleted(Data):
     order_id: Text
     total: Money
-    discount: Amount = 0
+    discount: Amount | None = None
     currency: Currency | None = None
     channel: Text | None = None
-    products: Products
+    products: Products | None = None
 
 
 class OrderRefunded(Data):
@@ -76,7 +77,7 @@ class OrderRefunded(Data):
     total: Amount
     currency: Currency | None = None
     channel: Text | None = None
-    products: Products
+    products: Products | None = None
 
 
 class Visit(Data):

@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from app.errors import Malformed, Problem, malformed, violation
+from app.events.reading import check_texts
 from app.events.schemas import DATA_OF_TYPE, EVENT_IN
 from app.lifecycle.events import MAX_AMOUNT_MINOR, Event, read_facts
 
@@ -119,6 +120,8 @@ def admit(
     if max(abs(facts["amount_minor"]), facts["discount_minor"]) > MAX_AMOUNT_MINOR:
         raise violation((*within, "data"), "An amount is beyond 10^12 minor units.")
     kept = pseudonymise(data, identity_key)
+    written = orjson.dumps(kept)
+    check_texts(kept, written, (*within, "data"))
     return Event(
         customer_id=envelope.subject,
         source=envelope.source,
@@ -126,6 +129,6 @@ def admit(
         type=envelope.type,
         occurred_us=occurred_us,
         digest=digest_content(envelope.type, envelope.subject, occurred_us, kept),
-        data=orjson.dumps(kept).decode(),
+        data=written.decode(),
         **facts,
     )

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.lifecycle.events import DAY_US
-from app.lifecycle.measures import CONTACT_CHANNELS
+from app.lifecycle.measures import CONTACT_CHANNELS, Channel
 from app.lifecycle.stages import Stage
 
 SuppressionCode = Literal[
@@ -52,7 +52,7 @@ class Action(BaseModel):
     action_id: ActionId
     title: Title
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
-    channels: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=64)], ...], Field(min_length=1)]
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
     aim: Literal["retain", "grow"]
     """What is at stake: `retain` the spend that churn would take, `grow` the spend that stays."""
     response_rate: Annotated[float, Field(gt=0, le=1)]

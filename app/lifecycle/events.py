@@ -123,7 +123,8 @@ def read_facts(type_: str, data: Mapping[str, Any], digits: int) -> dict[str, An
     if type_ in (ORDER_COMPLETED, ORDER_REFUNDED):
         facts["reference"] = data["order_id"]
         facts["amount_minor"] = to_minor(data["total"], digits)
-        facts["discount_minor"] = to_minor(data.get("discount") or 0, digits)
+        if type_ == ORDER_COMPLETED:
+            facts["discount_minor"] = to_minor(data.get("discount") or 0, digits)
         facts["items"] = count_items(data.get("products") or [])
     elif type_ in (CASE_OPENED, CASE_ANSWERED, CASE_RESOLVED):
         facts["reference"] = data["case_id"]

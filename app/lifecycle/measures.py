@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from math import cos, pi, sin
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from app.lifecycle import events as e
 
@@ -111,10 +111,12 @@ def _latest(name: str, types: tuple[str, ...], *where: tuple[str, str]) -> Measu
     return Measure(name, "text", Merge.LATEST, "value", types, where)
 
 
-CONTACT_CHANNELS: Final = ("email", "sms", "phone", "push", "wechat")
+Channel = Literal["store", "web", "app", "mini_program", "email", "sms", "phone", "push", "wechat"]
+
+CONTACT_CHANNELS: Final[tuple[Channel, ...]] = ("email", "sms", "phone", "push", "wechat")
 """Channels on which the retailer reaches out: they need consent to marketing."""
 
-SALES_CHANNELS: Final = ("store", "web", "app", "mini_program")
+SALES_CHANNELS: Final[tuple[Channel, ...]] = ("store", "web", "app", "mini_program")
 """Channels on which the customer has come to the retailer."""
 
 SUMS: Final = (

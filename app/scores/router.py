@@ -75,7 +75,7 @@ def _read_as_of(text: str, now_us: int) -> int:
 def _check_past(moment: datetime, now_us: int) -> int:
     as_of_us = to_us(moment)
     if not 0 <= as_of_us <= now_us + MAX_AHEAD_US:
-        raise Malformed("as_of: Give a time that has come.")
+        raise Malformed("as_of: Give a time from 1970 to now.")
     return as_of_us
 
 

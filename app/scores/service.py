@@ -130,8 +130,9 @@ def _score(
 
 
 def iso(us: float) -> str:
-    """Microseconds since 1970 → RFC 3339 in UTC."""
-    return (_EPOCH + timedelta(microseconds=us)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Microseconds since 1970 → RFC 3339 in UTC, to the millisecond; finer where it is."""
+    precision = "milliseconds" if us % 1000 == 0 else "microseconds"
+    return (_EPOCH + timedelta(microseconds=us)).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def render_score(score: Score, scoring: Scoring) -> dict[str, Any]:
@@ -202,6 +203,7 @@ def _reason(score: Score, at: int, scoring: Scoring) -> dict[str, Any]:
     }
 
 
-def newcomer(customer_id: str) -> CustomerState:
-    """The state of someone nothing is known of."""
-    return CustomerState(customer_id, [EMPTY[measure.name] for measure in NUMERIC], [None] * len(LATEST))
+def newcomer(customer_id: str, offered: str | None) -> CustomerState:
+    """The state of someone of whom there is no event."""
+    numbers = [EMPTY[measure.name] for measure in NUMERIC]
+    return CustomerState(customer_id, numbers, [None] * len(LATEST), offered)
