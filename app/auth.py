@@ -63,9 +63,7 @@ async def read_keyring(connection: AsyncConnection) -> dict[bytes, frozenset[str
     return {bytes(row.key_sha256): frozenset(row.scopes) for row in rows}
 
 
-async def create_key(
-    connection: AsyncConnection, name: str, scopes: Sequence[Scope], now_us: int
-) -> tuple[str, str]:
+async def create_key(connection: AsyncConnection, name: str, scopes: Sequence[Scope], now_us: int) -> tuple[str, str]:
     """Makes a key; (key_id, key). The key cannot be read again."""
     key_id, key = secrets.token_hex(4), KEY_PREFIX + secrets.token_urlsafe(32)
     row: dict[str, Any] = {
@@ -89,9 +87,7 @@ async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
 async def revoke_key(connection: AsyncConnection, key_id: str, now_us: int) -> bool:
     """False: there is no valid key of this id."""
     revoked = await connection.execute(
-        update(api_keys)
-        .where(api_keys.c.key_id == key_id, api_keys.c.revoked_us.is_(None))
-        .values(revoked_us=now_us)
+        update(api_keys).where(api_keys.c.key_id == key_id, api_keys.c.revoked_us.is_(None)).values(revoked_us=now_us)
     )
     return revoked.rowcount > 0
 

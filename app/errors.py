@@ -138,9 +138,7 @@ def malformed(errors: list[ErrorDetails] | list[Any], *, within: tuple[int | str
     for error in errors[:20]:
         parts = (*within, *error["loc"])
         if error["type"] == "extra_forbidden":
-            found.append(
-                {"pointer": pointer(parts[:-1]), "code": "unknown_member", "detail": "Unknown member"}
-            )
+            found.append({"pointer": pointer(parts[:-1]), "code": "unknown_member", "detail": "Unknown member"})
         else:
             found.append({"pointer": pointer(parts), "code": error["type"], "detail": _sentence(error)})
     where = found[0]["pointer"] or "the body"

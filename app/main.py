@@ -64,9 +64,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         await resources.stop()
         log.info("service.stopped")
 
-    app: FastAPI = FastAPIOffline(
-        title="Perennial", version=__version__, description=DESCRIPTION, lifespan=lifespan
-    )
+    app: FastAPI = FastAPIOffline(title="Perennial", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(RequestLog)
     install_handlers(app)
     for router in (events, scores, decisions, health, catalogue, customers):
@@ -96,9 +94,7 @@ def _complete_openapi(app: FastAPI) -> None:
             _, bodies = models_json_schema(named, ref_template=template)  # type: ignore[arg-type]
             schemas = {**bodies["$defs"], **schema["components"]["schemas"]}
             unused = ("HTTPValidationError", "ValidationError")
-            schema["components"]["schemas"] = {
-                name: found for name, found in schemas.items() if name not in unused
-            }
+            schema["components"]["schemas"] = {name: found for name, found in schemas.items() if name not in unused}
             for operation in (found for path in schema["paths"].values() for found in path.values()):
                 operation["responses"].pop("422", None)
                 operation["responses"] |= {"4XX": PROBLEM_RESPONSE, "5XX": PROBLEM_RESPONSE}

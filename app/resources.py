@@ -59,9 +59,7 @@ class Resources:
     def scoring(self) -> Scoring:
         """What scores are made with now."""
         settings = self.settings
-        return Scoring(
-            self.model, settings.stages, settings.churn_horizon_days, settings.currency, settings.digits
-        )
+        return Scoring(self.model, settings.stages, settings.churn_horizon_days, settings.currency, settings.digits)
 
     def deciding(self) -> Deciding:
         """What decisions are made with now."""

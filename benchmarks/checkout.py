@@ -73,8 +73,7 @@ def run(plan: Plan, database_url: str | None, console: Console) -> list[Round]:
             # Lines, not a spinner: its thread would take time from the load.
             console.print(f"{connections} connections, round {number} of {plan.rounds}", highlight=False)
             rounds += [
-                Round(name, connections, number, measure(connections, number))
-                for name, measure in systems.items()
+                Round(name, connections, number, measure(connections, number)) for name, measure in systems.items()
             ]
     return rounds
 

@@ -84,9 +84,7 @@ class _Clocks:
     server_s: float
 
     def __sub__(self, earlier: "_Clocks") -> "_Clocks":
-        return _Clocks(
-            self.wall_s - earlier.wall_s, self.client_s - earlier.client_s, self.server_s - earlier.server_s
-        )
+        return _Clocks(self.wall_s - earlier.wall_s, self.client_s - earlier.client_s, self.server_s - earlier.server_s)
 
 
 @dataclass(slots=True)

@@ -101,9 +101,7 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _await_readiness(
-    process: "subprocess.Popen[bytes]", port: int, path: str, within_s: float, log: IO[str]
-) -> None:
+def _await_readiness(process: "subprocess.Popen[bytes]", port: int, path: str, within_s: float, log: IO[str]) -> None:
     deadline = time.monotonic() + within_s
     while not _answers(port, path):
         if process.poll() is not None:

@@ -58,9 +58,7 @@ class Shop:
     def run(self, *command: str) -> str:
         """What a `perennial` command prints. Raises CalledProcessError when it fails."""
         environment = server_environment(self._settings)
-        done = subprocess.run(
-            [PERENNIAL, *command], env=environment, check=True, stdout=subprocess.PIPE, text=True
-        )
+        done = subprocess.run([PERENNIAL, *command], env=environment, check=True, stdout=subprocess.PIPE, text=True)
         return done.stdout.strip()
 
     def start(self) -> None:
@@ -84,9 +82,7 @@ class Shop:
     async def client(self, key: str) -> AsyncIterator[httpx.AsyncClient]:
         """A client with a key, once the server is ready."""
         headers = {"Authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10
-        ) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10) as client:
             deadline = time.monotonic() + GIVE_UP_S
             while not await self._is_ready(client):
                 if time.monotonic() > deadline:
@@ -130,9 +126,7 @@ async def replay_in_order(client: httpx.AsyncClient, events: Sequence[Event]) ->
     return replay
 
 
-async def replay_in_disorder(
-    shop: Shop, client: httpx.AsyncClient, events: Sequence[Event], seed: int
-) -> Replay:
+async def replay_in_disorder(shop: Shop, client: httpx.AsyncClient, events: Sequence[Event], seed: int) -> Replay:
     """Many tills, shuffled, some events twice, the server killed and started again in the middle."""
     draw = random.Random(seed)
     sent = [*events, *draw.sample(list(events), int(len(events) * REPEATED_SHARE))]

@@ -53,9 +53,7 @@ def ratios(rounds: Sequence[Round], comparisons: Iterable[Comparison]) -> list[R
     for comparison in comparisons:
         for connections in extents:
             values = [
-                value
-                for number in numbers
-                if (value := _ratio(figures, comparison, connections, number)) is not None
+                value for number in numbers if (value := _ratio(figures, comparison, connections, number)) is not None
             ]
             if values:
                 low, high = min(values), max(values)

@@ -148,8 +148,7 @@ def measure(steps: Mapping[str, Callable[[], object]], blocks: int) -> dict[str,
             times_us[name].append(time_block(step))
             ratios[name].append(times_us[name][-1] / floor_us)
     return {
-        name: Timing(median(times_us[name]), median(found), min(found), max(found))
-        for name, found in ratios.items()
+        name: Timing(median(times_us[name]), median(found), min(found), max(found)) for name, found in ratios.items()
     }
 
 
@@ -159,9 +158,7 @@ def describe_import() -> str:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     if result.returncode:
         return f"{SERVER} could not be imported: {(result.stderr.strip().splitlines() or ['?'])[-1]}"
-    return (
-        f"import {SERVER} {'imports' if result.stdout.strip() == 'True' else 'does not import'} scikit-learn"
-    )
+    return f"import {SERVER} {'imports' if result.stdout.strip() == 'True' else 'does not import'} scikit-learn"
 
 
 def timing_table(timings: Mapping[str, Timing]) -> Table:

@@ -61,9 +61,7 @@ Measure = Callable[[int, int], Mapping[str, Any]]
 """(connections, number of the round) → figures."""
 
 
-def load_server(
-    server: Server, plan: Plan, api_key: str | None, connections: int, number: int
-) -> Mapping[str, Any]:
+def load_server(server: Server, plan: Plan, api_key: str | None, connections: int, number: int) -> Mapping[str, Any]:
     """The figures of one round of checkouts; every system gets the same customers in a round."""
     requests = checkouts(server.port, api_key=api_key, seed=number)
     load = run_load(
@@ -108,9 +106,7 @@ def open_perennial(bench: Bench) -> Measure:
         "PERENNIAL_LOG_LEVEL": "WARNING",
     }
     create = [PERENNIAL, "keys", "create", "benchmark", "--scope", "ingest", "--scope", "decide"]
-    made = subprocess.run(
-        create, env=server_environment(settings), check=True, stdout=subprocess.PIPE, text=True
-    )
+    made = subprocess.run(create, env=server_environment(settings), check=True, stdout=subprocess.PIPE, text=True)
     api_key = made.stdout.strip()
     running = bench.resources.enter_context(
         serve([PERENNIAL, "serve"], port, settings=settings, ready_within_s=READY_WITHIN_S)

@@ -210,9 +210,7 @@ ACTIONS = {
 
 
 @app.post("/v1/checkouts", response_model=CheckoutOut)
-async def check_out(
-    checkout: CheckoutIn, session: Annotated[AsyncSession, Depends(get_session)]
-) -> CheckoutOut:
+async def check_out(checkout: CheckoutIn, session: Annotated[AsyncSession, Depends(get_session)]) -> CheckoutOut:
     event = checkout.event
     customer = await session.get(Customer, event.subject, with_for_update=True)
     if customer is None:

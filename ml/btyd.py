@@ -78,9 +78,7 @@ class BgNbd:
         x, t_x, age = _floats(x, t_x, age)
         return self._log_scale(x) + np.logaddexp(self._log_alive(x, age), self._log_dropped(x, t_x))
 
-    def probability_no_purchase(
-        self, x: ArrayLike, t_x: ArrayLike, age: ArrayLike, horizon: ArrayLike
-    ) -> Floats:
+    def probability_no_purchase(self, x: ArrayLike, t_x: ArrayLike, age: ArrayLike, horizon: ArrayLike) -> Floats:
         """P(no purchase in (T, T + horizon] | x, t_x, T) = L(x, t_x, T + horizon) / L(x, t_x, T).
 
         Not 1 - P(alive): [BG] lets a one-time buyer drop out only at a purchase never made.
@@ -181,9 +179,7 @@ class ParetoNbd:
         scale = gammaln(self.r + x) - gammaln(self.r) + self.r * np.log(self.alpha)
         return np.asarray(scale + self.s * np.log(self.beta) + self._log_silence(x, t_x, age))
 
-    def probability_no_purchase(
-        self, x: ArrayLike, t_x: ArrayLike, age: ArrayLike, horizon: ArrayLike
-    ) -> Floats:
+    def probability_no_purchase(self, x: ArrayLike, t_x: ArrayLike, age: ArrayLike, horizon: ArrayLike) -> Floats:
         """P(no purchase in (T, T + horizon] | x, t_x, T) = L(x, t_x, T + horizon) / L(x, t_x, T)."""
         x, t_x, age, horizon = _floats(x, t_x, age, horizon)
         died = self._log_died_first(x, t_x)

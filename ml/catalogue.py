@@ -96,9 +96,7 @@ def read_stock(category: Category, first_number: int) -> list[Product]:
         name, _, figures = entry.strip().rpartition(" ")
         price, _, cycle = figures.partition("/")
         price_minor = round(float(price) * 100)
-        products.append(
-            Product(f"DEMO-P{number}", category.key, name, price_minor, int(cycle) if cycle else None)
-        )
+        products.append(Product(f"DEMO-P{number}", category.key, name, price_minor, int(cycle) if cycle else None))
     return products
 
 

@@ -40,16 +40,12 @@ def _train(training: Training, settings: Settings) -> str:
     made_at = datetime.now(UTC)
     directory = train(training, settings.models_directory, made_at, say)
     seconds = (datetime.now(UTC) - made_at).total_seconds()
-    return (
-        f"Model {directory.name}, made in {seconds:.1f} s, in force; running services load it within seconds."
-    )
+    return f"Model {directory.name}, made in {seconds:.1f} s, in force; running services load it within seconds."
 
 
 def render_evaluation(result: dict[str, Any]) -> str:
     """An evaluation as a table for a terminal."""
-    table = Table(
-        title=f"{result['n']:,} customers, {result['base_rate']:.1%} without a purchase in the horizon"
-    )
+    table = Table(title=f"{result['n']:,} customers, {result['base_rate']:.1%} without a purchase in the horizon")
     table.add_column("model")
     names = list(next(iter(result["models"].values())))
     for name in names:

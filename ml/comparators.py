@@ -63,14 +63,9 @@ def comparator_risks(
     }
 
 
-def comparator_metrics(
-    risks: Mapping[str, Floats], churned: NDArray[np.bool_]
-) -> dict[str, dict[str, float | None]]:
+def comparator_metrics(risks: Mapping[str, Floats], churned: NDArray[np.bool_]) -> dict[str, dict[str, float | None]]:
     """The churn metrics of each comparator; those in RANK_ONLY have None for what needs a probability."""
-    return {
-        name: (rank_metrics if name in RANK_ONLY else churn_metrics)(churned, risk)
-        for name, risk in risks.items()
-    }
+    return {name: (rank_metrics if name in RANK_ONLY else churn_metrics)(churned, risk) for name, risk in risks.items()}
 
 
 def _rfm(summary: PurchaseSummary) -> Floats:

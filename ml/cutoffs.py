@@ -13,8 +13,11 @@ from ml.data import LabelledStates
 
 HISTORY_DAYS = 180
 """Least history before the first cut-off: before it nobody is known well enough to learn from."""
-FEWEST_ROWS = 300
+MOST_CUTOFFS = 24
+"""Two years: each season twice. Older habits are no guide, and training stays bounded."""
+FEWEST_CUSTOMERS = 200
 FEWEST_OF_EACH = 50
+FALL_BACK = "Scores come from rules instead."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,10 +27,15 @@ class Untrainable(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The first and the last event of a history, in microseconds."""
+    """The first and the last order of a history, in microseconds."""
 
     first_us: int
     last_us: int
+
+    @property
+    def until_us(self) -> int:
+        """The last midnight (UTC) before which the history is whole."""
+        return self.last_us // DAY_US * DAY_US
 
 
 def to_us(moment: datetime) -> int:
@@ -42,24 +50,28 @@ def to_time(us: int) -> datetime:
 
 def span_of(events: ir.Table) -> Span:
     """When the orders of a history began and ended. Raises Untrainable where there is none."""
-    orders = events.filter(events.type == ORDER_COMPLETED)
-    times = orders.aggregate(first_us=orders.occurred_us.min(), last_us=orders.occurred_us.max()).to_pyarrow()
-    first_us, last_us = times["first_us"][0].as_py(), times["last_us"][0].as_py()
-    if first_us is None:
-        raise Untrainable("There is no order in the data. Scores come from rules.")
-    return Span(first_us, last_us)
+    is_order = events.type == ORDER_COMPLETED
+    found = events.aggregate(
+        events=events.count(),
+        first_us=events.occurred_us.min(where=is_order),
+        last_us=events.occurred_us.max(where=is_order),
+    )
+    row = found.to_pyarrow().to_pylist()[0]
+    if not row["events"]:
+        raise Untrainable(f"There are no customers and no orders to learn from. {FALL_BACK}")
+    if row["first_us"] is None:
+        raise Untrainable(f"There is no order among the {row['events']} events, so nothing to learn. {FALL_BACK}")
+    return Span(row["first_us"], row["last_us"])
 
 
 def monthly_cutoffs(span: Span, last_us: int) -> list[int]:
-    """`last_us` and the same day of the months before it, while there is enough history; ascending."""
+    """`last_us` and the same day of the months before it, while there is enough history; ascending.
+
+    A month that is too short for the day gives its last one.
+    """
     last = to_time(last_us)
-    cutoffs = []
-    for months in range(1200):
-        cutoff_us = to_us(last - relativedelta(months=months))
-        if cutoff_us - span.first_us < HISTORY_DAYS * DAY_US:
-            break
-        cutoffs.append(cutoff_us)
-    return cutoffs[::-1]
+    cutoffs = [to_us(last - relativedelta(months=months)) for months in range(MOST_CUTOFFS)]
+    return sorted(at_us for at_us in cutoffs if at_us - span.first_us >= HISTORY_DAYS * DAY_US)
 
 
 def matured(cutoffs_us: Sequence[int], until_us: int, horizon_days: int) -> list[int]:
@@ -67,13 +79,17 @@ def matured(cutoffs_us: Sequence[int], until_us: int, horizon_days: int) -> list
     return [cutoff_us for cutoff_us in cutoffs_us if cutoff_us + horizon_days * DAY_US <= until_us]
 
 
-def check_trainable(rows: LabelledStates, horizon_days: int) -> None:
+def check_trainable(past: LabelledStates, present: LabelledStates, horizon_days: int) -> None:
     """Raises Untrainable where there is too little to learn from."""
-    churned = int(rows.churned.sum())
-    stayed = len(rows.churned) - churned
-    if len(rows.churned) < FEWEST_ROWS or min(churned, stayed) < FEWEST_OF_EACH:
+    customers = len(present.churned)
+    if customers < FEWEST_CUSTOMERS:
+        raise Untrainable(f"Only {customers} customers have bought; a model needs {FEWEST_CUSTOMERS}. {FALL_BACK}")
+    if present.purchase_days.max() < 2:
+        raise Untrainable(f"None of {customers} customers bought twice: there is no rhythm to learn. {FALL_BACK}")
+    churned = int(past.churned.sum())
+    bought = len(past.churned) - churned
+    if min(churned, bought) < FEWEST_OF_EACH:
         raise Untrainable(
-            f"Of {len(rows.churned)} customers at past cut-offs {stayed} bought again within {horizon_days}"
-            f" days and {churned} did not; {FEWEST_ROWS} and {FEWEST_OF_EACH} of each are needed. "
-            "Scores come from rules until there is more history."
+            f"At past cut-offs, within {horizon_days} days, customers bought {bought} times and stayed away "
+            f"{churned} times; a model needs {FEWEST_OF_EACH} of each. {FALL_BACK}"
         )

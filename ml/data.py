@@ -16,6 +16,7 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import Refusal
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED
 from app.lifecycle.features import FEATURES, Floats, features
 from app.lifecycle.measures import (
@@ -29,6 +30,7 @@ from app.lifecycle.measures import (
 )
 
 _DEEPEST_HALVING = -1000.0
+_SUMMATION = 1e-6
 
 
 def _lifted(measure: Measure, events: ir.Table) -> ir.Value:
@@ -118,8 +120,7 @@ def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> 
     orders = events.filter(events.type == ORDER_COMPLETED)
     ahead = orders.join(
         cutoffs,
-        (orders.occurred_us >= cutoffs.cutoff_us)
-        & (orders.occurred_us < cutoffs.cutoff_us + horizon_days * DAY_US),
+        (orders.occurred_us >= cutoffs.cutoff_us) & (orders.occurred_us < cutoffs.cutoff_us + horizon_days * DAY_US),
     )
     return ahead.group_by(["customer_id", "cutoff_us"]).aggregate(orders_ahead=ahead.count())
 
@@ -140,17 +141,32 @@ def _cutoff_table(cutoffs_us: Sequence[int]) -> ir.Table:
     return ibis.memtable({"cutoff_us": list(cutoffs_us)}, schema={"cutoff_us": "int64"})
 
 
+class Leak(Refusal):
+    """A measure sees what comes after the cut-off: nothing learnt from it is honest. Names it."""
+
+
 def leaking_measures(events: ir.Table, cutoff_us: int) -> list[str]:
-    """Measures that change at a cut-off when all later events are taken away: each one is a leak."""
-    whole = states(events, [cutoff_us])
+    """Measures whose values at a cut-off change when all later events are taken away."""
     known = states(events.filter(events.occurred_us < cutoff_us), [cutoff_us])
-    both = whole.join(known, "customer_id", how="outer")
-    differs = {
-        measure.name: (~both[measure.name].identical_to(both[f"{measure.name}_right"])).sum()
-        for measure in MEASURES
-    }
-    counts = both.aggregate(**differs).to_pyarrow().to_pylist()[0]
+    both = states(events, [cutoff_us]).join(known, "customer_id", how="outer")
+    changed = {measure.name: _differs(measure, both).sum() for measure in MEASURES}
+    counts = both.aggregate(**changed).to_pyarrow().to_pylist()[0]
     return [name for name, count in counts.items() if count]
+
+
+def _differs(measure: Measure, both: ir.Table) -> ir.BooleanValue:
+    """Between the two sides of a join; sums of floats may differ by the order of summation."""
+    ours, theirs = both[measure.name], both[f"{measure.name}_right"]
+    if not ours.type().is_floating():
+        return ~ours.identical_to(theirs)
+    apart = (ours - theirs).abs() > _SUMMATION * ibis.greatest(ours.abs(), theirs.abs(), 1.0)
+    return apart.fill_null(True)
+
+
+def refuse_leaks(events: ir.Table, cutoff_us: int) -> None:
+    """Raises Leak where a measure at the cut-off sees what comes after it."""
+    if leaking := leaking_measures(events, cutoff_us):
+        raise Leak(f"Measures that see beyond their cut-off: {', '.join(leaking)}.")
 
 
 @dataclass(frozen=True, slots=True)

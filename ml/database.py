@@ -40,8 +40,7 @@ async def load_events(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection
         finally:
             await driver.close()
         connection.execute(
-            "CREATE OR REPLACE TABLE events AS"
-            " SELECT * FROM read_csv($file, header = false, columns = $columns)",
+            "CREATE OR REPLACE TABLE events AS SELECT * FROM read_csv($file, header = false, columns = $columns)",
             {"file": str(file), "columns": _COLUMNS},
         )
     ((count,),) = connection.execute("SELECT count(*) FROM events").fetchall()

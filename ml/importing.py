@@ -1,6 +1,5 @@
 """Files → events: CloudEvents as they are, transactions as orders and refunds."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings
+from app.errors import Problem
 from app.events.importing import BATCH_EVENTS, ImportCount, import_id, run_import
+from app.events.reading import read_json
+from app.events.service import Rejection
 from app.lifecycle.events import DAY_US, to_major
 from ml.transactions import load_orders
 
@@ -63,7 +66,7 @@ class _Reader:
 
     events: int
     last_event_us: int
-    read: Callable[[int], Iterator[dict[str, Any]]]
+    read: Callable[[int], Iterator[Any]]
 
 
 def _read_parts(path: Path) -> Iterator[bytes]:
@@ -92,34 +95,38 @@ def _open_reader(
 def _holds_cloudevents(path: Path) -> bool:
     if not path.name.lower().endswith((".ndjson", ".jsonl")):
         return False
-    with path.open(encoding="utf-8") as file:
-        first = file.readline()
-    return '"specversion"' in first
+    with path.open("rb") as file:
+        return b'"specversion"' in file.readline()
 
 
 def _cloudevents_reader(path: Path) -> _Reader:
-    def lines() -> Iterator[dict[str, Any]]:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                if line.strip():
-                    yield json.loads(line)
+    def lines() -> Iterator[Any]:
+        with path.open("rb") as file:
+            yield from (_read_line(line) for line in file if line.strip())
 
-    times = [_us_of(str(event.get("time", ""))) for event in lines()]
+    times = [_us_of(event) for event in lines()]
 
-    def read(shift_us: int) -> Iterator[dict[str, Any]]:
+    def read(shift_us: int) -> Iterator[Any]:
         for event in lines():
-            if shift_us:
-                event["time"] = iso_time(_us_of(event["time"]) + shift_us)
-            yield event
+            us = _us_of(event)
+            yield {**event, "time": iso_time(us + shift_us)} if shift_us and us else event
 
     return _Reader(len(times), max(times, default=0), read)
 
 
-def _us_of(text: str) -> int:
-    """0 for a text that is no time: the event is refused when it is counted."""
+def _read_line(line: bytes) -> Any:
+    """The event of a line, or the line as a refusal where it is not JSON."""
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return read_json(line)
+    except Problem as problem:
+        return Rejection(orjson.dumps(line.decode("utf-8", "replace")), problem)
+
+
+def _us_of(event: Any) -> int:
+    """The time of an event; 0 for one that has none, which is refused when it is counted."""
+    try:
+        moment = datetime.fromisoformat(event["time"])
+    except (ValueError, TypeError, KeyError):
         return 0
     return (moment - _EPOCH) // timedelta(microseconds=1) if moment.tzinfo else 0
 
@@ -139,9 +146,7 @@ FROM events e JOIN lines l ON l.customer_id = e.customer_id AND l.order_id = e.r
 GROUP BY ALL ORDER BY e.occurred_us, e.id"""
 
 
-def read_orders(
-    connection: duckdb.DuckDBPyConnection, shift_us: int, settings: Settings
-) -> Iterator[dict[str, Any]]:
+def read_orders(connection: duckdb.DuckDBPyConnection, shift_us: int, settings: Settings) -> Iterator[dict[str, Any]]:
     """The orders and refunds that `load_orders` made, as CloudEvents in the order of time."""
     rows = connection.execute(_ORDERS_SQL)
     while batch := rows.fetchmany(BATCH_EVENTS):
@@ -156,8 +161,7 @@ def _order_event(row: tuple[Any, ...], shift_us: int, settings: Settings) -> dic
         "total": to_major(amount, settings.digits),
         "currency": settings.currency,
         "products": [
-            {name: value for name, value in product.items() if value is not None}
-            for product in products or []
+            {name: value for name, value in product.items() if value is not None} for product in products or []
         ],
     }
     if discount:

@@ -163,7 +163,7 @@ def _events_sql(source: str) -> str:
                min(occurred_us) AS occurred_us, CAST(NULL AS VARCHAR) AS kind, min(channel) AS channel,
                order_id AS reference, CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
                CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
-               CAST(sum(greatest(1, floor(coalesce(quantity, 1)))) AS BIGINT) AS items,
+               CAST(sum(CASE WHEN quantity = floor(quantity) THEN greatest(1, quantity) ELSE 1 END) AS BIGINT) AS items,
                CAST(0 AS BIGINT) AS points, CAST(NULL AS VARCHAR) AS value
         FROM lines GROUP BY customer_id, order_id, is_return"""
 

@@ -10,12 +10,16 @@ PERENNIAL_TEST_DATABASE_URL points the tests at another server, where they may c
 import asyncio
 import itertools
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +43,7 @@ from app.schema import migrate
 from app.scores.artefact import Model
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+HUNG_SECONDS = 90
 BLOCKED = """
 SELECT pid FROM pg_stat_activity
  WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'perennial'
@@ -52,6 +57,7 @@ def _start_server(config: pytest.Config) -> str:
         return given
     resources = ExitStack()
     config.add_cleanup(resources.close)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that it is cleaned up too
     directory = resources.enter_context(tempfile.TemporaryDirectory(prefix="perennial-tests-"))
     return resources.enter_context(start_embedded(Path(directory), settings=QUICK)).url
 
@@ -68,16 +74,36 @@ def pytest_configure_node(node: Any) -> None:
 SERVER_URL = pytest.StashKey[str]()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """An asynchronous test that waits for what does not come fails, and shows where it waited."""
+    test = getattr(item, "obj", None)
+    if not iscoroutinefunction(test):
+        return
+
+    @wraps(test)
+    async def bounded(*args: Any, **kwargs: Any) -> None:
+        async with asyncio.timeout(HUNG_SECONDS):
+            await test(*args, **kwargs)
+
+    item.obj = bounded  # type: ignore[attr-defined]
+
+
 def _dsn(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-async def _administer(server_url: str, statement: str) -> None:
-    connection = await asyncpg.connect(_dsn(server_url))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+def _administer(server_url: str, statement: str) -> None:
+    """Runs a statement outside of any transaction; in a thread, since the caller's loop may be running."""
+
+    async def execute() -> None:
+        connection = await asyncpg.connect(_dsn(server_url))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, execute()).result()
 
 
 @pytest.fixture(scope="session")
@@ -93,12 +119,12 @@ def make_database(server_url):
 
     def make():
         names.append(f"perennial_test_{uuid.uuid4().hex}")
-        asyncio.run(_administer(server_url, f"CREATE DATABASE {names[-1]} TEMPLATE template0"))
+        _administer(server_url, f"CREATE DATABASE {names[-1]} TEMPLATE template0")
         return make_url(server_url).set(database=names[-1]).render_as_string(hide_password=False)
 
     yield make
     for name in names:
-        asyncio.run(_administer(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+        _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -152,14 +178,14 @@ async def _prepare(url: str) -> str:
 @asynccontextmanager
 async def _serve(settings: Settings, url: str, prepares: bool) -> AsyncIterator[Service]:
     service = Service(create_app(settings, url), await _prepare(url) if prepares else "")
-    async with service.app.router.lifespan_context(service.app):
-        async with service.connect(headers={"Authorization": f"Bearer {service.key}"}) as service.client:
-            yield service
+    client = service.connect(headers={"Authorization": f"Bearer {service.key}"})
+    async with service.app.router.lifespan_context(service.app), client as service.client:
+        yield service
 
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory, database_url):
-    """`async with serve(...)`: a service of its own settings; no control group and no chance unless asked for.
+    """`async with serve(...)`: a service of its own settings, without control group and chance unless asked.
 
     Not `prepares`: on the database as it is, without a key.
     """
@@ -176,6 +202,19 @@ def serve(tmp_path_factory, database_url):
 async def running_service(anyio_backend, serve):
     async with serve() as service:
         yield service
+
+
+async def wait_until(look):
+    """What `look` returns as soon as it is true. For what happens elsewhere and sets no event of ours."""
+    async with asyncio.timeout(20):
+        while not (found := await look()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.fixture(scope="session", name="wait_until")
+def wait_until_fixture():
+    return wait_until
 
 
 @dataclass
@@ -199,10 +238,12 @@ class Sql:
 
     async def wait_for_lock(self):
         """The backend of a service that waits for a lock, as soon as there is one."""
-        async with asyncio.timeout(20):
-            while not (found := await self.rows(BLOCKED)):
-                await asyncio.sleep(0.01)
-        return found[0]["pid"]
+
+        async def look():
+            return await self.rows(BLOCKED)
+
+        (found, *_) = await wait_until(look)
+        return found["pid"]
 
 
 @pytest.fixture

@@ -181,9 +181,7 @@ async def rebuild_range(connection: AsyncConnection, after: str, through: str | 
     await connection.execute(without_events)
     upsert = pg_insert(customer_states).from_select([item.name for item in customer_states.c], recomputed)
     values = {measure.name: upsert.excluded[measure.name] for measure in MEASURES}
-    written = await connection.execute(
-        upsert.on_conflict_do_update(index_elements=["customer_id"], set_=values)
-    )
+    written = await connection.execute(upsert.on_conflict_do_update(index_elements=["customer_id"], set_=values))
     return written.rowcount
 
 

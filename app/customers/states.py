@@ -66,9 +66,7 @@ def _lifted(measure: Measure, events: FromClause) -> ColumnElement[Any]:
 def _counting(measure: Measure, events: FromClause) -> ColumnElement[bool]:
     types = [_inlined(type_) for type_ in measure.types]
     conditions = [events.c.type.in_(types)] if types else []
-    return and_(
-        true(), *conditions, *(events.c[column] == _inlined(wanted) for column, wanted in measure.where)
-    )
+    return and_(true(), *conditions, *(events.c[column] == _inlined(wanted) for column, wanted in measure.where))
 
 
 def _inlined(text: str) -> ColumnElement[str]:

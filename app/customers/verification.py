@@ -41,9 +41,7 @@ def _agree(measure: Measure, kept: Any, recomputed: Any) -> bool:
     return bool(kept == recomputed)
 
 
-def compare(
-    customer_id: str, kept: Sequence[Any] | None, recomputed: Sequence[Any] | None
-) -> list[Difference]:
+def compare(customer_id: str, kept: Sequence[Any] | None, recomputed: Sequence[Any] | None) -> list[Difference]:
     """The differences of one customer: measures in the order of MEASURES."""
     if kept is None or recomputed is None:
         presence = ("missing", "present")

@@ -26,18 +26,14 @@ def _write_decisions() -> Statement:
     Parameters: an array a column of `decisions`, where one that is there stays as it is; and arrays
     `offered_to`, `offered_action`, `offered_us`, no pair twice.
     """
-    given = _unnested(
-        customer_id=Text(), decision_id=Text(), decided_us=BigInteger(), receipt=Text(), answer=Text()
-    )
+    given = _unnested(customer_id=Text(), decision_id=Text(), decided_us=BigInteger(), receipt=Text(), answer=Text())
     rows = [cast(item, JSON) if item.name in ("receipt", "answer") else item for item in given.c]
     receipts = pg_insert(decisions).from_select([item.name for item in decisions.c], select(*rows))
     made = _unnested(offered_to=Text(), offered_action=Text(), offered_us=BigInteger())
     in_order = select(*made.c).order_by(made.c.offered_to, made.c.offered_action)
     upsert = pg_insert(offers).from_select([item.name for item in offers.c], in_order)
     latest = func.greatest(offers.c.offered_us, upsert.excluded.offered_us)
-    noted = upsert.on_conflict_do_update(
-        index_elements=["customer_id", "action_id"], set_={"offered_us": latest}
-    )
+    noted = upsert.on_conflict_do_update(index_elements=["customer_id", "action_id"], set_={"offered_us": latest})
     written = receipts.on_conflict_do_nothing().returning(decisions.c.decision_id).cte("written")
     return compile_statement(select(written.c.decision_id).add_cte(noted.cte("noted")))
 
@@ -45,9 +41,7 @@ def _write_decisions() -> Statement:
 def _read_answers() -> Statement:
     """Parameters: arrays `customer_id`, `decision_id`. Rows: decision_id, answer (JSON text)."""
     given = _unnested(customer_id=Text(), decision_id=Text())
-    matches = (decisions.c.customer_id == given.c.customer_id) & (
-        decisions.c.decision_id == given.c.decision_id
-    )
+    matches = (decisions.c.customer_id == given.c.customer_id) & (decisions.c.decision_id == given.c.decision_id)
     return compile_statement(
         select(decisions.c.decision_id, cast(decisions.c.answer, Text).label("answer")).join_from(
             given, decisions, matches

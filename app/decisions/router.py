@@ -67,9 +67,7 @@ async def _meet(resources: Resources, customer_id: str) -> CustomerState:
         return newcomer(customer_id, await read_offered(connection, customer_id))
 
 
-@catalogue.get(
-    "", dependencies=[requires("read")], response_model=ActionListOut, summary="The catalogue of actions"
-)
+@catalogue.get("", dependencies=[requires("read")], response_model=ActionListOut, summary="The catalogue of actions")
 async def get_actions(request: Request) -> Response:
     """All actions, in the order of their ids."""
     resources: Resources = request.app.state.resources
@@ -103,9 +101,7 @@ async def put_action(request: Request, action_id: str) -> Response:
     return answer_json(action.model_dump(mode="json"))
 
 
-@catalogue.delete(
-    "/{action_id}", dependencies=[requires("admin")], status_code=204, summary="Remove an action"
-)
+@catalogue.delete("/{action_id}", dependencies=[requires("admin")], status_code=204, summary="Remove an action")
 async def delete_action(request: Request, action_id: str) -> Response:
     """Receipts that name it stay."""
     resources: Resources = request.app.state.resources

@@ -84,8 +84,7 @@ def decide(
         "in_control_group": choice.in_control_group,
         "degraded": deciding.scoring.model is None,
         "actions": [
-            _render(chosen, place, standing, now_us, language)
-            for place, chosen in enumerate(choice.chosen, 1)
+            _render(chosen, place, standing, now_us, language) for place, chosen in enumerate(choice.chosen, 1)
         ],
         "suppressed": [{"action_id": action_id, "code": code} for action_id, code in choice.suppressed],
     }
@@ -132,9 +131,7 @@ def _receipt(choice: Choice, standing: Standing, wish: DecisionWish, deciding: D
         "policy": deciding.policy._asdict(),
         "expected_values": choice.worths,
         "suppressed": dict(choice.suppressed),
-        "selection_probabilities": {
-            item.action.action_id: item.selection_probability for item in choice.chosen
-        },
+        "selection_probabilities": {item.action.action_id: item.selection_probability for item in choice.chosen},
         "in_control_group": choice.in_control_group,
         "catalogue": deciding.catalogue.digest,
         "model_version": None if model is None else model.version,

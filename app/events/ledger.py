@@ -78,9 +78,7 @@ class Ledger:
         await self._keep_refused(submissions, statuses, now_us)
         answers = await self._decide(submissions, statuses, states, now_us)
         return [
-            Conflict()
-            if submission.wish is not None and given[0] == "conflict"
-            else Entry(given, answers.get(place))
+            Conflict() if submission.wish is not None and given[0] == "conflict" else Entry(given, answers.get(place))
             for place, (submission, given) in enumerate(zip(submissions, statuses, strict=True))
         ]
 
@@ -150,9 +148,7 @@ class Ledger:
         return {place: answers[decision_id] for place, decision_id in asking.items()}
 
     async def _earlier_answers(self, repeated: dict[str, str]) -> dict[str, bytes]:
-        rows = await self._driver.fetch(
-            READ_ANSWERS, customer_id=list(repeated.values()), decision_id=list(repeated)
-        )
+        rows = await self._driver.fetch(READ_ANSWERS, customer_id=list(repeated.values()), decision_id=list(repeated))
         return {row["decision_id"]: row["answer"].encode() for row in rows}
 
     async def _read_missing(self, customer_ids: set[str], states: dict[str, CustomerState]) -> None:
@@ -169,9 +165,7 @@ class Ledger:
         wanted = {item.events[0].customer_id for item in fresh.values()}
         scores = {
             score.state.customer_id: score
-            for score in score_states(
-                [states[customer_id] for customer_id in wanted], now_us, deciding.scoring
-            )
+            for score in score_states([states[customer_id] for customer_id in wanted], now_us, deciding.scoring)
         }
         offered_us = {customer_id: score.state.offered_us() for customer_id, score in scores.items()}
         decided = []
@@ -180,18 +174,14 @@ class Ledger:
             score = scores[item.events[0].customer_id]
             offers = offered_us[score.state.customer_id]
             standing = stand(score, deciding, offers)
-            decision = decide(
-                decision_id, standing, item.wish, deciding, now_us=now_us, language=item.language
-            )
+            decision = decide(decision_id, standing, item.wish, deciding, now_us=now_us, language=item.language)
             offers.update(dict.fromkeys(decision.offered, now_us))
             answer = {"score": render_score(score, deciding.scoring), "decision": decision.answer}
             decided.append((decision, orjson.dumps(answer)))
         written = await write_decisions(self._driver, decided)
         answers = {decision.decision_id: answer for decision, answer in decided}
         lost = {
-            decision_id: item.events[0].customer_id
-            for decision_id, item in fresh.items()
-            if decision_id not in written
+            decision_id: item.events[0].customer_id for decision_id, item in fresh.items() if decision_id not in written
         }
         return {**answers, **(await self._earlier_answers(lost) if lost else {})}
 

@@ -30,10 +30,7 @@ EVENT_COLUMNS = tuple(events.c)
 
 def _array_parameters(columns: tuple[Any, ...]) -> list[Any]:
     """One array parameter a column, named as it is; JSON goes as text."""
-    return [
-        bindparam(item.name, type_=ARRAY(Text() if isinstance(item.type, JSON) else item.type))
-        for item in columns
-    ]
+    return [bindparam(item.name, type_=ARRAY(Text() if isinstance(item.type, JSON) else item.type)) for item in columns]
 
 
 def _unnested(columns: tuple[Any, ...], name: str) -> Any:
@@ -62,12 +59,8 @@ def _count_events() -> Statement:
     deltas = aggregated(inserted).order_by("customer_id").cte("deltas")
     upsert = pg_insert(customer_states).from_select([item.name for item in deltas.c], select(*deltas.c))
     touched = (
-        upsert.on_conflict_do_update(
-            index_elements=["customer_id"], set_=merged(customer_states.c, upsert.excluded)
-        )
-        .returning(
-            customer_states.c.customer_id, numeric_vector(customer_states), latest_vector(customer_states)
-        )
+        upsert.on_conflict_do_update(index_elements=["customer_id"], set_=merged(customer_states.c, upsert.excluded))
+        .returning(customer_states.c.customer_id, numeric_vector(customer_states), latest_vector(customer_states))
         .cte("touched")
     )
     new = (
@@ -123,9 +116,7 @@ async def begin_import(connection: AsyncConnection, import_id: str, now_us: int)
     return (await connection.execute(select(imports).where(imports.c.import_id == import_id))).one()
 
 
-async def note_import(
-    connection: AsyncConnection, import_id: str, batches_done: int, finished_us: int | None
-) -> None:
+async def note_import(connection: AsyncConnection, import_id: str, batches_done: int, finished_us: int | None) -> None:
     """Notes how far an import has come."""
     progress = {"batches_done": batches_done, "finished_us": finished_us}
     await connection.execute(update(imports).where(imports.c.import_id == import_id).values(progress))

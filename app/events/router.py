@@ -80,9 +80,7 @@ async def post_events(request: Request) -> Response:
     return answer_json(_receipt(results))
 
 
-def _admit_all(
-    raws: list[Any], resources: Resources, within: tuple[str, ...] = ()
-) -> list[Event | Rejection]:
+def _admit_all(raws: list[Any], resources: Resources, within: tuple[str, ...] = ()) -> list[Event | Rejection]:
     """Each event, or why it is refused. `within` is where they stand in the body, for pointers."""
     settings, now_us = resources.settings, time.time_ns() // 1000
     return [
@@ -104,9 +102,7 @@ def _results(admitted: list[Event | Rejection], entry: Entry) -> list[str | Prob
     for item in admitted:
         status = item.problem if isinstance(item, Rejection) else next(statuses)
         is_conflict = status == "conflict"
-        results.append(
-            Conflict("This source and id came before with other content.") if is_conflict else status
-        )
+        results.append(Conflict("This source and id came before with other content.") if is_conflict else status)
     return results
 
 

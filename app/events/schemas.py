@@ -47,9 +47,11 @@ Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 
 
 class Data(BaseModel):
-    """Members that are not named here are kept as they are."""
+    """Members that are not named here are kept as they are; those that facts are read from are checked."""
 
     model_config = ConfigDict(extra="allow", strict=False)
+
+    channel: Text | None = None
 
 
 class Product(Data):

@@ -46,9 +46,7 @@ DEFAULT_ACTIONS: Final = (
         _EVERYWHERE,
         **_grow(0.05, 0.3, cool_down_days=7),
     ),
-    _action(
-        "store-invitation", "Invitation to the store", "到店体验邀请", "prospect", _OUT, **_grow(0.03, 0.4, 1)
-    ),
+    _action("store-invitation", "Invitation to the store", "到店体验邀请", "prospect", _OUT, **_grow(0.03, 0.4, 1)),
     # New customers: a good first experience, the second purchase, membership.
     _action(
         "welcome-pack",

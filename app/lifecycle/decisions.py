@@ -185,9 +185,7 @@ def suppression(action: Action, standing: Standing, wish: Wish, now_us: int) -> 
     return None
 
 
-def choose(
-    catalogue: Catalogue, standing: Standing, wish: Wish, policy: Policy, *, now_us: int, seed: str
-) -> Choice:
+def choose(catalogue: Catalogue, standing: Standing, wish: Wish, policy: Policy, *, now_us: int, seed: str) -> Choice:
     """The actions of greatest expected value among the eligible, explored with known probability.
 
     `seed` makes the draw repeatable (the decision's id). A place is filled at random among the remaining

@@ -102,7 +102,8 @@ def to_major(amount_minor: float, digits: int) -> float:
 
 def count_items(products: list[Mapping[str, Any]]) -> int:
     """Pieces in a basket. A weighed product (a fraction as quantity) counts as one piece."""
-    return sum(max(1, int(product.get("quantity") or 1)) for product in products)
+    quantities = (float(product.get("quantity") or 1) for product in products)
+    return sum(int(quantity) if quantity.is_integer() else 1 for quantity in quantities)
 
 
 def read_facts(type_: str, data: Mapping[str, Any], digits: int) -> dict[str, Any]:

@@ -102,9 +102,7 @@ _DECLARED: Final = (
     Feature("silence_ratio", "Silence in usual gaps", "ratio", "silence", "zero", _FIRST, _LAST),
     Feature("recency_share", "Silence as share of the relation", "ratio", _LAST, per=_FIRST),
     Feature("orders_per_day", "Orders per day of the relation", "orders/day", "orders", per=_FIRST),
-    Feature(
-        "last_gap_days", "Days between the last two orders", "days", "days_since_second_last_order", _LAST
-    ),
+    Feature("last_gap_days", "Days between the last two orders", "days", "days_since_second_last_order", _LAST),
     Feature("store_share", "Share of orders in the store", "ratio", "orders_store", per="orders"),
     Feature("discount_share", "Discount per spend", "ratio", "discount_minor", per="spend_minor"),
     Feature("refund_share", "Refunds per spend", "ratio", "refunded_minor", per="spend_minor"),

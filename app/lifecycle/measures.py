@@ -175,9 +175,7 @@ MEASURES: Final = (*NUMERIC, *LATEST)
 REFERENCE: Final = "last_event_us"
 """The time to which a state's decayed sums are counted."""
 
-EMPTY: Final[State] = {
-    measure.name: 0 if measure.merge in (Merge.SUM, Merge.DECAYED) else None for measure in MEASURES
-}
+EMPTY: Final[State] = {measure.name: 0 if measure.merge in (Merge.SUM, Merge.DECAYED) else None for measure in MEASURES}
 
 
 def decay(age_us: float, half_life_days: float) -> float:

@@ -26,9 +26,7 @@ class StepTables:
     intercept: float
     edges: tuple[Floats, ...]
     steps: tuple[Floats, ...]
-    _lists: tuple[list[list[float]], list[list[float]], list[float]] = field(
-        init=False, repr=False, compare=False
-    )
+    _lists: tuple[list[list[float]], list[list[float]], list[float]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         known = [steps[1:].tolist() for steps in self.steps]
@@ -83,16 +81,15 @@ def pack(tables: StepTables) -> dict[str, NDArray[np.float64] | NDArray[np.int64
 def unpack(arrays: Mapping[str, NDArray[np.float64] | NDArray[np.int64]], features: int) -> StepTables:
     """Tables of so many features, from the arrays that `pack` makes.
 
-    Raises ValueError where they do not fit together, KeyError where one is missing.
+    Raises ValueError where they do not fit together or hold what is no number, KeyError where one is missing.
     """
-    counts = arrays["edge_counts"].astype(np.int64)
-    edge_ends, step_ends = np.cumsum(counts), np.cumsum(counts + 2)
+    counts, intercept = arrays["edge_counts"].astype(np.int64), arrays["intercept"].astype(np.float64)
     edges, steps = arrays["edges"].astype(np.float64), arrays["steps"].astype(np.float64)
-    expected = (features, int(counts.sum()), int((counts + 2).sum()))
-    if (len(counts), len(edges), len(steps)) != expected or not np.isfinite(steps).all():
+    sizes = (len(counts), len(edges), len(steps), len(intercept))
+    if sizes != (features, counts.sum(), (counts + 2).sum(), 1) or (counts < 0).any():
         raise ValueError(f"step tables of {len(edges)} edges and {len(steps)} steps do not fit their counts")
-    return StepTables(
-        float(arrays["intercept"][0]),
-        tuple(np.split(edges, edge_ends[:-1])),
-        tuple(np.split(steps, step_ends[:-1])),
-    )
+    columns = tuple(np.split(edges, np.cumsum(counts)[:-1]))
+    numbers = np.concatenate((edges, steps, intercept))
+    if not np.isfinite(numbers).all() or any((np.diff(column) <= 0).any() for column in columns):
+        raise ValueError("step tables hold what is no number, or edges that do not ascend")
+    return StepTables(float(intercept[0]), columns, tuple(np.split(steps, np.cumsum(counts + 2)[:-1])))

@@ -4,12 +4,13 @@ Described for retailers in docs/stages.md. The first rule that holds names the s
 """
 
 from dataclasses import dataclass
-from math import exp2, expm1, hypot, isnan
+from math import exp2, expm1, hypot, inf, isnan, log
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.lifecycle.features import FEATURE_NAMES
+from app.lifecycle.measures import HALF_LIVES_DAYS
 
 Stage = Literal["prospect", "new", "growing", "mature", "declining", "lost"]
 
@@ -24,28 +25,41 @@ class StagePolicy(BaseModel):
 
     rhythm_days: float = Field(45.0, gt=0)
     """The usual gap between orders where neither customer nor model tells."""
-    rhythm_weight: float = Field(0.5, gt=0)
+    rhythm_weight: float = Field(1.0, gt=0)
     """How many of the customer's own gaps the usual gap counts for."""
     lost_silence: float = Field(6.0, gt=0)
     lost_days: float = Field(90.0, ge=0)
     """Nobody is lost before so many days of silence."""
     lost_risk: float = Field(0.9, ge=0, le=1)
+    gone_silence: float = Field(3.0, gt=0)
+    gone_days: float = Field(365.0, ge=0)
+    """From both on a customer is lost whatever the model says: every season has passed without them."""
     declining_silence: float = Field(2.5, gt=0)
-    declining_risk: float = Field(0.5, ge=0, le=1)
-    fading_rate: float = Field(0.4, gt=0)
-    """Recent rate of orders over the long-run rate below which a customer buys clearly less."""
-    fading_orders: float = Field(4, ge=2)
+    early_silence: float = Field(2.0, gt=0)
+    """The same before `new_orders`: who means to stay has mostly come again by then."""
+    declining_risk: float = Field(0.4, ge=0, le=1)
+    """Below this risk the model's word that they will be back outweighs the silence."""
+    fading_rate: float = Field(0.5, gt=0)
+    """Rate of orders of late over the long-run rate below which a customer buys clearly less."""
+    fading_gaps: float = Field(2.0, gt=0)
+    """How many of their own gaps the half-life of "of late" is at least."""
+    fading_orders: float = Field(6, ge=2)
     at_risk: float = Field(0.8, ge=0, le=1)
     """Churn risk from which a repeat buyer past their usual gap is declining, however short the silence."""
     new_days: float = Field(30.0, ge=0)
+    new_orders: float = Field(3, ge=2)
+    """The order that ends being new, even within `new_days`."""
     mature_orders: float = Field(5, ge=2)
     mature_days: float = Field(180.0, ge=0)
-    mature_risk: float = Field(0.5, ge=0, le=1)
+    mature_risk: float = Field(0.55, ge=0, le=1)
     seasonal_share: float = Field(0.7, gt=0, le=1)
     """Concentration of the orders in one season of the year: 0 all year round, 1 on one day of it."""
-    seasonal_orders: float = Field(4, ge=2)
+    seasonal_evidence: float = Field(1.8, ge=0)
+    """Least orders × concentration² (Rayleigh): the fewer the orders, the closer they must lie."""
     seasonal_days: float = Field(300.0, gt=0)
     """First to last order: a season must have come back to be one."""
+    season_late_days: float = Field(60.0, ge=0)
+    """A season is missed when it is so many days past the anniversary of the last order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +93,9 @@ def measure_rhythm(row: list[float], policy: StagePolicy, usual_days: float) -> 
     days = (weight * usual_days + span) / (weight + gaps)
     concentration = hypot(row[_AT["season_same"]], row[_AT["season_ahead"]])
     seasonal = (
-        orders >= policy.seasonal_orders
-        and span >= policy.seasonal_days
+        span >= policy.seasonal_days
         and concentration >= policy.seasonal_share
+        and orders * concentration**2 >= policy.seasonal_evidence
         and days < YEAR_DAYS
     )
     last_gap = row[_AT["last_gap_days"]]
@@ -93,52 +107,74 @@ def measure_rhythm(row: list[float], policy: StagePolicy, usual_days: float) -> 
     return Rhythm(pace, recency / pace, seasonal, reactivated)
 
 
-def judge_stage(
-    row: list[float], rhythm: Rhythm | None, churn_risk: float | None, policy: StagePolicy
-) -> Judgement:
+def judge_stage(row: list[float], rhythm: Rhythm | None, churn_risk: float | None, policy: StagePolicy) -> Judgement:
     """The first rule that holds.
 
-    `rhythm` is None for someone who never bought, `churn_risk` None where no model serves.
+    `churn_risk` is the model's, or `presume_risk` where none serves. Both it and `rhythm` are None for
+    someone who never bought.
     """
     known_days = row[_AT["known_days"]]
-    if rhythm is None:
+    if rhythm is None or churn_risk is None:
         return Judgement("prospect", "no_order_yet", None if isnan(known_days) else known_days)
-    recency, tenure, orders = row[_AT["recency_days"]], row[_AT["tenure_days"]], row[_AT["orders"]]
-    risk = 1.0 if churn_risk is None else churn_risk
-    lost_at = max(policy.lost_silence * rhythm.days, policy.lost_days)
-    if recency >= lost_at and risk >= policy.lost_risk:
-        return Judgement("lost", "silent_far_beyond_own_rhythm", recency - lost_at)
-    if rhythm.silence >= policy.declining_silence and risk >= policy.declining_risk:
-        return Judgement(
-            "declining", "silent_beyond_own_rhythm", recency - policy.declining_silence * rhythm.days
-        )
-    if rhythm.is_reactivated:
-        return Judgement("growing", "came_back_after_long_silence", recency)
-    if orders < 2 or tenure < policy.new_days:
+    silent = _judge_silence(row, rhythm, churn_risk, policy)
+    if silent is not None:
+        return silent
+    tenure, orders = row[_AT["tenure_days"]], row[_AT["orders"]]
+    if orders < 2 or (tenure < policy.new_days and orders < policy.new_orders):
         return Judgement("new", "first_order_is_recent", tenure)
+    if churn_risk >= policy.at_risk and rhythm.silence >= 1.0:
+        return Judgement("declining", "likely_to_leave", None)
+    if rhythm.is_reactivated:
+        return Judgement("growing", "came_back_after_long_silence", row[_AT["recency_days"]])
     if _is_fading(row, rhythm, policy):
         return Judgement("declining", "buys_clearly_less", None)
-    if churn_risk is not None and churn_risk >= policy.at_risk and rhythm.silence >= 1.0:
-        return Judgement("declining", "likely_to_leave", None)
-    is_stable = churn_risk is None or churn_risk < policy.mature_risk
-    if orders >= policy.mature_orders and tenure >= policy.mature_days and is_stable:
+    is_known = orders >= policy.mature_orders and tenure >= policy.mature_days
+    if is_known and churn_risk < policy.mature_risk:
         return Judgement("mature", "frequent_and_stable", None)
     return Judgement("growing", "buys_again", None)
 
 
-def _is_fading(row: list[float], rhythm: Rhythm, policy: StagePolicy) -> bool:
-    """Whether the rate of the last months is well below the rate of the last year.
+def _judge_silence(row: list[float], rhythm: Rhythm, churn_risk: float, policy: StagePolicy) -> Judgement | None:
+    """Whether a customer is lost or declining by their silence; a season that is missed is silence too."""
+    recency, is_early = row[_AT["recency_days"]], row[_AT["orders"]] < policy.new_orders
+    if rhythm.is_seasonal:
+        declining_at, gone_at = (years * YEAR_DAYS + policy.season_late_days for years in (1, 2))
+        lost_at, missed_one, missed_all = inf, "missed_the_season", "missed_two_seasons"
+    else:
+        declining_at = (policy.early_silence if is_early else policy.declining_silence) * rhythm.days
+        gone_at = max(policy.gone_silence * rhythm.days, policy.gone_days)
+        lost_at = max(policy.lost_silence * rhythm.days, policy.lost_days)
+        missed_one, missed_all = "silent_beyond_own_rhythm", "silent_for_a_year"
+    if recency >= lost_at and churn_risk >= policy.lost_risk and lost_at < gone_at:
+        return Judgement("lost", "silent_far_beyond_own_rhythm", recency - lost_at)
+    if recency >= gone_at:
+        return Judgement("lost", missed_all, recency - gone_at)
+    if recency >= declining_at and churn_risk >= policy.declining_risk:
+        return Judgement("declining", missed_one, recency - declining_at)
+    return None
 
-    Decayed counts at 60 and 240 days estimate the rates orders·ln2/60 and orders·ln2/240, so a
-    steady buyer's ratio of counts is a quarter.
+
+def _is_fading(row: list[float], rhythm: Rhythm, policy: StagePolicy) -> bool:
+    """Whether the rate of orders of late is well below the long-run rate.
+
+    "Of late" has the shortest half-life of at least `fading_gaps` own gaps, the long run the longest of
+    all. Past `declining_silence` it is the silence that is judged.
     """
-    rate = 4.0 * row[_AT["orders_60d_per_240d"]]
-    return (
-        row[_AT["orders"]] >= policy.fading_orders
-        and rate < policy.fading_rate
-        and rhythm.silence >= 1.0
-        and not rhythm.is_seasonal
-    )
+    is_judged = row[_AT["orders"]] >= policy.fading_orders and rhythm.silence < policy.declining_silence
+    if not is_judged or rhythm.is_seasonal:
+        return False
+    *shorter, longest = HALF_LIVES_DAYS
+    wanted = policy.fading_gaps * rhythm.days
+    of_late = next((days for days in shorter if days >= wanted), shorter[-1])
+    tenure = row[_AT["tenure_days"]]
+    late = row[_AT[f"orders_decayed_{of_late}d"]] * _seen_days(tenure, longest)
+    long_run = row[_AT[f"orders_decayed_{longest}d"]] * _seen_days(tenure, of_late)
+    return late < policy.fading_rate * long_run
+
+
+def _seen_days(tenure: float, half_life_days: int) -> float:
+    """What an order a day over the whole relation counts, decayed: h / ln 2 · (1 − 2^(−tenure / h))."""
+    return half_life_days / log(2.0) * (1.0 - exp2(-tenure / half_life_days))
 
 
 def presume_risk(rhythm: Rhythm, horizon_days: float) -> float:

@@ -96,9 +96,7 @@ async def post_score_batch(request: Request) -> Response:
     now_us = time.time_ns() // 1000
     as_of_us = now_us if wanted.as_of is None else _check_past(wanted.as_of, now_us)
     customer_ids = list(dict.fromkeys(wanted.customer_ids))
-    states = await read_states_as_of(
-        resources.engine, customer_ids, None if wanted.as_of is None else as_of_us
-    )
+    states = await read_states_as_of(resources.engine, customer_ids, None if wanted.as_of is None else as_of_us)
     scoring = resources.scoring()
     known = [states[customer_id] for customer_id in customer_ids if customer_id in states]
     scores = score_states(known, as_of_us, scoring)

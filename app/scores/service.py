@@ -38,7 +38,8 @@ class Scoring:
     @property
     def usual_gap_days(self) -> float:
         """The usual gap between orders of all customers."""
-        return self.policy.rhythm_days if self.model is None else self.model.rhythm_days
+        known = None if self.model is None else self.model.rhythm_days
+        return known if known is not None and known > 0 else self.policy.rhythm_days
 
 
 MOST_REASONS: Final = 5
@@ -113,19 +114,16 @@ def score_states(states: Sequence[CustomerState], as_of_us: int, scoring: Scorin
     ]
 
 
-def _score(
-    state: CustomerState, as_of_us: int, row: list[float], terms: list[float], scoring: Scoring
-) -> Score:
+def _score(state: CustomerState, as_of_us: int, row: list[float], terms: list[float], scoring: Scoring) -> Score:
     model, policy = scoring.model, scoring.policy
     if not state.number("orders"):
         return Score(state, as_of_us, row, None, judge_stage(row, None, None, policy), None, [], "rules")
     rhythm = measure_rhythm(row, policy, scoring.usual_gap_days)
     if model is None:
         risk, method = presume_risk(rhythm, scoring.horizon_days), "rules"
-        judgement = judge_stage(row, rhythm, None, policy)
     else:
         risk, method = logistic(model.churn.intercept + sum(terms)), "additive_trees"
-        judgement = judge_stage(row, rhythm, risk, policy)
+    judgement = judge_stage(row, rhythm, risk, policy)
     return Score(state, as_of_us, row, rhythm, judgement, risk, terms, method)
 
 
@@ -185,9 +183,7 @@ def has_open_complaint(state: CustomerState) -> bool:
 
     From the state alone; the profile counts case by case.
     """
-    return bool(state.number("complaints")) and (state.number("cases") or 0) > (
-        state.number("cases_resolved") or 0
-    )
+    return bool(state.number("complaints")) and (state.number("cases") or 0) > (state.number("cases_resolved") or 0)
 
 
 def _reason(score: Score, at: int, scoring: Scoring) -> dict[str, Any]:

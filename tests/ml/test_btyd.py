@@ -279,9 +279,7 @@ def test_pareto_passes_smoothly_where_shapes_and_rates_meet():
     for shift in (-1e-9, 1e-9):
         at, near = ParetoNbd(1.7, 5, 1, 5), ParetoNbd(1.7, 5 + shift, 1 + shift, 5)
         assert near.log_likelihood(*history) == pytest.approx(at.log_likelihood(*history), abs=1e-7)
-        assert near.expected_purchases(*history, 6) == pytest.approx(
-            at.expected_purchases(*history, 6), abs=1e-7
-        )
+        assert near.expected_purchases(*history, 6) == pytest.approx(at.expected_purchases(*history, 6), abs=1e-7)
 
 
 @BOTH_KINDS
@@ -350,9 +348,7 @@ def test_cdnow_is_as_published(cdnow, kind, parameters, log_likelihood, area, er
     model = kind.fit(*history)
     assert [round(value, 3) for value in astuple(model)] == parameters
     assert model.log_likelihood(*history).sum() == pytest.approx(log_likelihood, abs=0.05)
-    risk, expected = (
-        predict(*history, 39) for predict in (model.probability_no_purchase, model.expected_purchases)
-    )
+    risk, expected = (predict(*history, 39) for predict in (model.probability_no_purchase, model.expected_purchases))
     assert auc(ahead == 0, risk) == pytest.approx(area, abs=1e-4)
     assert [metric(ahead, expected) for metric in (mae, rmse, pearson)] == pytest.approx(errors, abs=1e-3)
 

@@ -89,9 +89,7 @@ def test_the_zone_of_until_does_not_matter():
 
 def test_a_customer_does_not_change_when_the_shop_gets_more_of_them(events):
     def lives(some):
-        return [
-            (e["subject"], e["type"], e["time"], e["data"]) for e in some if e["subject"] <= "DEMO-000020"
-        ]
+        return [(e["subject"], e["type"], e["time"], e["data"]) for e in some if e["subject"] <= "DEMO-000020"]
 
     assert lives(simulate(SEED, 20, UNTIL, DAYS)) == lives(events)
 
@@ -228,11 +226,7 @@ def test_an_unresolved_complaint_ends_more_relations_than_a_resolved_one():
     }
     for event in of_type(events, "case.opened"):
         at = datetime.fromisoformat(event["time"])
-        if (
-            event["data"]["kind"] == "complaint"
-            and event["subject"] in regular
-            and at < UNTIL - timedelta(days=90)
-        ):
+        if event["data"]["kind"] == "complaint" and event["subject"] in regular and at < UNTIL - timedelta(days=90):
             came_back = any(at < time < at + timedelta(days=90) for time in order_times[event["subject"]])
             stayed[event["data"]["case_id"] in resolved].append(came_back)
     share = {known: sum(came) / len(came) for known, came in stayed.items()}
@@ -388,9 +382,7 @@ def test_spring_festival_is_right_to_a_day(festival):
     assert abs(find_spring_festival(day.year) - day) <= timedelta(days=1)
 
 
-@pytest.mark.parametrize(
-    ("until", "days", "reason"), [(UNTIL.replace(tzinfo=None), 9, "zone"), (UNTIL, 1, "days")]
-)
+@pytest.mark.parametrize(("until", "days", "reason"), [(UNTIL.replace(tzinfo=None), 9, "zone"), (UNTIL, 1, "days")])
 def test_a_window_without_zone_or_length_is_refused(until, days, reason):
     with pytest.raises(ValueError, match=reason):
         simulate(1, 1, until, days)

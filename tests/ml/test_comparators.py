@@ -1,0 +1,147 @@
+"""The comparators on a simulated shop, and on Online Retail II where it is at hand."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.btyd import BgNbd, FitError
+from ml.comparators import RANK_ONLY, PurchaseSummary, comparator_metrics, comparator_risks
+from ml.metrics import auc
+
+DATA = Path(os.environ.get("PERENNIAL_TEST_DATA", Path(__file__).parents[2] / "../shared/data"))
+HORIZON_DAYS = 90.0
+
+
+def shop(rng, customers=1500, cutoffs=(360.0, 450.0, 540.0)):
+    """Purchases at each customer's own rate until each one's end; a summary and labels at each cut-off."""
+    first = rng.uniform(0, 300, customers)
+    last = first + rng.exponential(300, customers)
+    rates = rng.gamma(1.0, 1 / 50, customers)
+    times = [
+        np.sort(np.append(begin, rng.uniform(begin, end, rng.poisson(rate * (end - begin)))))
+        for begin, end, rate in zip(first, last, rates, strict=True)
+    ]
+    return [at_cutoff(times, cutoff) for cutoff in cutoffs]
+
+
+def at_cutoff(times, cutoff):
+    before = [bought[bought < cutoff] for bought in times]
+    summary = PurchaseSummary(
+        recency_days=np.array([cutoff - bought[-1] for bought in before]),
+        tenure_days=np.array([cutoff - bought[0] for bought in before]),
+        purchases=np.array([bought.size for bought in before], dtype=float),
+        spend=np.array([20.0 * bought.size for bought in before]),
+    )
+    ahead = [((bought >= cutoff) & (bought < cutoff + HORIZON_DAYS)).any() for bought in times]
+    return summary, ~np.array(ahead)
+
+
+@pytest.fixture(scope="module")
+def cutoffs():
+    return shop(np.random.default_rng(2))
+
+
+@pytest.fixture(scope="module")
+def risks(cutoffs):
+    *train, (test, _) = cutoffs
+    return comparator_risks(train, test, HORIZON_DAYS)
+
+
+def test_history_of_a_summary():
+    """Bought once 40 days ago; twice, 40 and 10 days ago; twice on one day."""
+    summary = PurchaseSummary(
+        recency_days=np.array([40.0, 10.0, 40.2]),
+        tenure_days=np.array([40.0, 40.0, 40.7]),
+        purchases=np.array([1.0, 2.0, 1.0]),
+        spend=np.array([5.0, 9.0, 7.0]),
+    )
+    assert summary.repeats.tolist() == [0, 1, 0]
+    assert summary.last_repeat_days.tolist() == [0, 30, 0]
+
+
+def test_every_comparator_answers_for_every_customer(cutoffs, risks):
+    test, churned = cutoffs[-1]
+    assert list(risks) == ["recency", "rfm_logit", "bg_nbd", "pareto_nbd"]
+    for name, risk in risks.items():
+        assert risk.shape == churned.shape
+        assert auc(churned, risk) > 0.7, name
+    assert risks["recency"] is test.recency_days
+    assert all(risks[name].min() >= 0 and risks[name].max() <= 1 for name in risks if name not in RANK_ONLY)
+
+
+def test_btyd_is_fitted_to_the_histories_at_the_cutoff(cutoffs, risks):
+    test, _ = cutoffs[-1]
+    history = (test.repeats, test.last_repeat_days, test.tenure_days)
+    assert risks["bg_nbd"] == pytest.approx(BgNbd.fit(*history).probability_no_purchase(*history, HORIZON_DAYS))
+
+
+def test_labels_teach_the_logit_and_nothing_else(cutoffs, risks):
+    (early, churned), _, (test, _) = cutoffs
+    reversed_labels = comparator_risks([(early, ~churned)], test, HORIZON_DAYS)
+    assert np.corrcoef(reversed_labels["rfm_logit"], risks["rfm_logit"])[0, 1] < -0.8
+    assert (reversed_labels["pareto_nbd"] == risks["pareto_nbd"]).all()
+
+
+def test_refunds_beyond_the_spend_count_as_nothing_spent(cutoffs):
+    (early, churned), _, (test, _) = cutoffs
+    owed, nothing = (
+        PurchaseSummary(test.recency_days, test.tenure_days, test.purchases, np.full(test.spend.size, spend))
+        for spend in (-30.0, 0.0)
+    )
+    logits = [comparator_risks([(early, churned)], each, HORIZON_DAYS)["rfm_logit"] for each in (owed, nothing)]
+    assert (logits[0] == logits[1]).all()
+
+
+def test_metrics_of_a_rank_have_no_calibration(cutoffs, risks):
+    metrics = comparator_metrics(risks, cutoffs[-1][1])
+    assert metrics["recency"]["brier"] is None
+    assert metrics["recency"]["auc"] == pytest.approx(auc(cutoffs[-1][1], risks["recency"]))
+    assert all(value is not None for name in risks if name not in RANK_ONLY for value in metrics[name].values())
+
+
+def test_labels_of_one_kind_are_refused_in_a_sentence(cutoffs):
+    early, churned = cutoffs[0]
+    for train in ([], [(early, np.zeros_like(churned))]):
+        with pytest.raises(FitError, match="some who did not"):
+            comparator_risks(train, early, HORIZON_DAYS)
+
+
+def online_retail_at(cutoff):
+    """Sale rows before the cut-off; several orders of one day are one purchase."""
+    duckdb = pytest.importorskip("duckdb")
+    query = """
+        with orders as (
+            select customer_id, order_id, min("timestamp")::timestamp as bought,
+                   sum(quantity * unit_price) as paid
+            from read_parquet($path) where quantity > 0 and unit_price > 0 group by customer_id, order_id),
+        ahead as (
+            select distinct customer_id, true as back from orders
+            where bought >= $cutoff::timestamp and bought < $cutoff::timestamp + interval 90 day)
+        select epoch($cutoff::timestamp - max(bought)) / 86400 as recency_days,
+               epoch($cutoff::timestamp - min(bought)) / 86400 as tenure_days,
+               count(distinct bought::date)::double as purchases,
+               sum(paid) as spend,
+               any_value(back) is null as churned
+        from orders left join ahead using (customer_id)
+        where bought < $cutoff::timestamp group by customer_id
+    """
+    answer = duckdb.execute(query, {"path": str(DATA / "online_retail_ii.parquet"), "cutoff": cutoff})
+    columns = {name: np.asarray(column) for name, column in answer.fetchnumpy().items()}
+    churned = columns.pop("churned").astype(bool)
+    return PurchaseSummary(**columns), churned
+
+
+@pytest.mark.skipif(
+    not (DATA / "online_retail_ii.parquet").exists(),
+    reason="needs online_retail_ii.parquet in PERENNIAL_TEST_DATA",
+)
+def test_online_retail_comes_out_as_measured():
+    train = [online_retail_at(f"2010-{month:02d}-12") for month in range(6, 13)]
+    test, churned = online_retail_at("2011-03-13")
+    metrics = comparator_metrics(comparator_risks(train, test, HORIZON_DAYS), churned)
+    areas = {name: metrics[name]["auc"] for name in metrics}
+    measured = {"recency": 0.7334, "rfm_logit": 0.7827, "bg_nbd": 0.7896, "pareto_nbd": 0.7888}
+    assert areas == pytest.approx(measured, abs=5e-4)
+    assert metrics["bg_nbd"]["ece"] == pytest.approx(0.063, abs=2e-3)
