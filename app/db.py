@@ -9,9 +9,10 @@ import asyncpg
 from sqlalchemy import ClauseElement, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.errors import NotReady, UnusableSettings
+from app.errors import NotReady, Overloaded, UnusableSettings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
@@ -38,6 +39,8 @@ def create_engine(url: str, *, command_timeout_s: float | None = None) -> AsyncE
         pool_size=4,
         max_overflow=4,
         pool_pre_ping=True,
+        pool_timeout=3,
+        hide_parameters=True,  # they are personal data, and errors are logged
         connect_args={
             "timeout": 3,
             "command_timeout": command_timeout_s,
@@ -55,6 +58,8 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             yield connection
     except CONNECTION_LOST as error:
         raise NotReady("The database is out of reach.") from error
+    except PoolTimeout as error:
+        raise Overloaded("All connections to the database are in use.") from error
     except DBAPIError as error:
         cause = error.orig.__cause__ if error.orig is not None else None
         if error.connection_invalidated or isinstance(cause, CONNECTION_LOST):

@@ -158,6 +158,9 @@ def violation(parts: tuple[int | str, ...], sentence: str) -> Malformed:
     return Malformed(f"{where}: {sentence}", errors=[{"pointer": where, "code": "rule", "detail": sentence}])
 
 
+_SLUGS_OF_HTTP = {404: "not-found", 405: "method-not-allowed"}
+
+
 def install_handlers(app: FastAPI) -> None:
     """Makes every error of the application a problem document."""
 
@@ -172,7 +175,13 @@ def install_handlers(app: FastAPI) -> None:
 
     async def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        body = {"type": "about:blank", "title": str(error.detail), "status": error.status_code}
+        slug = _SLUGS_OF_HTTP.get(error.status_code)
+        body = {
+            "type": TYPE_PREFIX + slug if slug else "about:blank",
+            "title": str(error.detail),
+            "status": error.status_code,
+            "detail": f"{error.detail}.",
+        }
         return Response(orjson.dumps(body), error.status_code, dict(error.headers or {}), MEDIA_TYPE)
 
     app.add_exception_handler(Problem, on_problem)

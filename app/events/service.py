@@ -16,6 +16,7 @@ from app.lifecycle.events import MAX_AMOUNT_MINOR, Event, read_facts
 
 MAX_AHEAD_US: Final = 5 * 60 * 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EXACT_INTEGERS: Final = 2**53
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -49,7 +50,7 @@ def pseudonymise(data: Any, key: bytes) -> Any:
 def _whole_as_integers(value: Any) -> Any:
     """Floats without a fraction as integers: a relay that writes JSON anew may turn 100.0 into 100."""
     if isinstance(value, float):
-        return int(value) if value.is_integer() else value
+        return int(value) if value.is_integer() and abs(value) <= _EXACT_INTEGERS else value
     if isinstance(value, dict):
         return {name: _whole_as_integers(member) for name, member in value.items()}
     if isinstance(value, list):
