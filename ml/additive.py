@@ -1,4 +1,9 @@
-"""The additive model: boosted trees of one feature each, compiled into step tables."""
+"""The additive model, compiled into step tables: boosted trees of one feature each, pooled with a line.
+
+The trees learn any shape, and what they learn of few cut-offs is noisy; the line is the classic
+model's chance of a lapse, stretched to fit, which can hardly err and cannot learn more. The mean of
+their log-odds is better than either, and as additive as both.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from app.lifecycle.features import FEATURE_NAMES, Floats
@@ -15,8 +21,9 @@ from app.lifecycle.scorer import StepTables
 MAX_BINS = 128
 BAGS = 4
 BAG_SHARE = 0.6
+_CERTAIN = 1e-12
 
-_RAISE = ("recency_days", "recency_share", "silence_ratio", "rhythm_days", "last_gap_days")
+_RAISE = ("lapse_chance", "recency_days", "recency_share", "silence_ratio", "rhythm_days", "last_gap_days")
 _LOWER = ("orders", "orders_per_day", "net_spend", "orders_decayed", "spend_decayed", "items_decayed")
 DIRECTIONS = np.array(
     [
@@ -26,16 +33,30 @@ DIRECTIONS = np.array(
 )
 """Which way a feature may move the risk of churn, 0: either. More silence never lowers it and more
 purchases never raise it: costs no accuracy, and keeps reasons that no retailer would believe out."""
+LINE_ON = FEATURE_NAMES.index("lapse_chance")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A logistic regression on the log-odds of a feature that is a probability, one value a bin.
+
+    `values` is (bins + 1,), that of an unknown first; the regression's other inputs are the periods.
+    """
+
+    feature: int
+    values: Floats
+    regression: LogisticRegression
 
 
 @dataclass(frozen=True, slots=True)
 class AdditiveModel:
     """Fitted estimators, the bin edges of their inputs, and the step tables equal to their mean.
 
-    The estimators' last input is the period (0 to `periods` − 1); the tables are of the last one.
+    The trees' last input is the period (0 to `periods` − 1); the tables are of the last one.
     """
 
-    estimators: tuple[HistGradientBoostingClassifier, ...]
+    trees: tuple[HistGradientBoostingClassifier, ...]
+    line: Line | None
     edges: tuple[Floats, ...]
     periods: int
     tables: StepTables
@@ -81,15 +102,17 @@ def fit_additive(
     customer_ids: NDArray[Any] | None = None,
     cutoffs_us: NDArray[np.int64] | None = None,
     directions: NDArray[np.int64] = DIRECTIONS,
+    line_on: int | None = LINE_ON,
     seed: int = 0,
 ) -> AdditiveModel:
-    """Boosted trees restricted to one feature a tree (`interaction_cst="no_interactions"`).
+    """Boosted trees restricted to one feature a tree (`interaction_cst="no_interactions"`), and the line.
 
     `features` is (n, len(FEATURES)), `directions` (len(FEATURES),), the others (n,); without them
     every row is another customer, of one period. Which period (cut-off) a row is of is one more
     input, so that what a whole period did is not put on features that grow with time. The mean of a
     few models, each fitted to a share of the customers: rows of one customer at neighbouring
-    cut-offs are nearly the same, so customers are drawn, not rows.
+    cut-offs are nearly the same, so customers are drawn, not rows. `line_on` is the feature of the
+    line, None: trees alone.
     """
     rows = np.arange(len(features))
     _, customers = np.unique(rows if customer_ids is None else customer_ids.astype(str), return_inverse=True)
@@ -97,12 +120,21 @@ def fit_additive(
     edges = tuple(bin_edges(column) for column in features.T)
     codes = bin_codes(features, edges)
     inputs, draw = np.column_stack([codes, periods]), np.random.default_rng(seed)
-    ways, estimators = np.append(directions[has_say(edges)], 0), []
+    line = None
+    if line_on is not None and len(edges[line_on]):
+        line = _fit_line(features[:, line_on], line_on, edges, periods, churned)
+        inputs[:, _position(line_on, edges)] = 0.0  # what the line says the trees need not say again
+    ways, trees = np.append(directions[has_say(edges)], 0), []
     for bag in range(BAGS):
         kept = (draw.random(customers.max() + 1) < BAG_SHARE)[customers]
-        estimators.append(_fit_bag(inputs[kept], churned[kept], ways, seed + bag))
-    tables = read_tables(mean_log_odds(estimators, len(distinct)), codes, edges)
-    return AdditiveModel(tuple(estimators), edges, len(distinct), tables)
+        trees.append(_fit_bag(inputs[kept], churned[kept], ways, seed + bag))
+    tables = read_tables(pooled_log_odds(trees, line, edges, len(distinct)), codes, edges)
+    return AdditiveModel(tuple(trees), line, edges, len(distinct), tables)
+
+
+def _position(feature: int, edges: tuple[Floats, ...]) -> int:
+    """The column of a feature among those that have a say."""
+    return int(np.count_nonzero(has_say(edges)[:feature]))
 
 
 def _fit_bag(
@@ -123,14 +155,45 @@ def _fit_bag(
         return estimator.fit(inputs, churned)
 
 
-def mean_log_odds(estimators: Sequence[HistGradientBoostingClassifier], periods: int) -> Callable[[Floats], Floats]:
-    """The estimators' mean decision function of bin codes, as of the last period."""
+def _fit_line(
+    chance: Floats,
+    feature: int,
+    edges: tuple[Floats, ...],
+    periods: NDArray[np.int64],
+    churned: NDArray[np.bool_],
+) -> Line:
+    bins = np.where(np.isnan(chance), 0, np.searchsorted(edges[feature], chance, side="right") + 1)
+    known = chance[~np.isnan(chance)].clip(_CERTAIN, 1 - _CERTAIN)
+    sums = np.bincount(bins[~np.isnan(chance)], known, len(edges[feature]) + 2)
+    counts = np.bincount(bins[~np.isnan(chance)], minlength=len(edges[feature]) + 2)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), known.mean())
+    values = np.log(means / (1 - means))
+    regression = LogisticRegression(max_iter=1000).fit(_line_inputs(values[bins], periods, periods.max() + 1), churned)
+    return Line(feature, values, regression)
+
+
+def _line_inputs(values: Floats, periods: NDArray[np.int64], count: int) -> Floats:
+    return np.column_stack([values, np.eye(count)[periods]])
+
+
+def pooled_log_odds(
+    trees: Sequence[HistGradientBoostingClassifier],
+    line: Line | None,
+    edges: tuple[Floats, ...],
+    periods: int,
+) -> Callable[[Floats], Floats]:
+    """The estimators' mean decision function of bin codes, as of the last period; the line has half a say."""
 
     def score(codes: Floats) -> Floats:
         inputs = np.column_stack([codes, np.full(len(codes), periods - 1.0)])
         with threadpool_limits(1):
-            scores = [estimator.decision_function(inputs) for estimator in estimators]
-        return np.asarray(np.mean(scores, axis=0))
+            shape = np.mean([tree.decision_function(inputs) for tree in trees], axis=0)
+        if line is None:
+            return np.asarray(shape)
+        column = codes[:, _position(line.feature, edges)]
+        values = line.values[np.nan_to_num(column + 1, nan=0.0).astype(int)]
+        last = np.full(len(codes), periods - 1)
+        return np.asarray((shape + line.regression.decision_function(_line_inputs(values, last, periods))) / 2)
 
     return score
 

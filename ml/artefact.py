@@ -92,6 +92,6 @@ def _tables(model: AdditiveModel) -> bytes:
 
 def _estimators(model: AdditiveModel) -> bytes:
     buffer = io.BytesIO()
-    fitted = {"estimators": model.estimators, "edges": model.edges, "periods": model.periods}
+    fitted = {"trees": model.trees, "line": model.line, "edges": model.edges, "periods": model.periods}
     joblib.dump(fitted, buffer, compress=3)
     return buffer.getvalue()

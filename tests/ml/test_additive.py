@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from app.lifecycle.scorer import sigmoid
-from ml.additive import MAX_BINS, bin_codes, bin_edges, fit_additive, mean_log_odds
+from ml.additive import MAX_BINS, bin_codes, bin_edges, fit_additive, pooled_log_odds
 
 ROWS = 2400
 
@@ -33,7 +33,7 @@ def trained():
     rng = np.random.default_rng(1)
     features, churned = make_features(rng)
     customers = np.arange(ROWS).astype(str).astype(object)
-    model = fit_additive(features, churned, customers, np.repeat([10, 20, 30], ROWS // 3), EITHER_WAY)
+    model = fit_additive(features, churned, customers, np.repeat([10, 20, 30], ROWS // 3), EITHER_WAY, None)
     return model, features, churned
 
 
@@ -42,7 +42,8 @@ EITHER_WAY = np.zeros(6, np.int64)
 
 def estimated(model, features):
     """What the estimators say of features, without the tables."""
-    return mean_log_odds(model.estimators, model.periods)(bin_codes(features, model.edges))
+    score = pooled_log_odds(model.trees, model.line, model.edges, model.periods)
+    return score(bin_codes(features, model.edges))
 
 
 def test_tables_equal_the_estimators_on_training_rows(trained):
@@ -93,7 +94,7 @@ def test_what_is_there_is_learnt(trained):
 def test_the_same_data_give_the_same_model(trained):
     model, features, churned = trained
     customers = np.arange(ROWS).astype(str).astype(object)
-    again = fit_additive(features, churned, customers, np.repeat([10, 20, 30], ROWS // 3), EITHER_WAY)
+    again = fit_additive(features, churned, customers, np.repeat([10, 20, 30], ROWS // 3), EITHER_WAY, None)
     assert again.tables.intercept == model.tables.intercept
     for ours, theirs in zip(again.tables.steps, model.tables.steps, strict=True):
         assert np.array_equal(ours, theirs)
@@ -105,11 +106,27 @@ def test_what_a_period_did_is_put_on_the_period_not_on_a_feature_that_grows_with
     periods = np.repeat([0, 1, 2, 3], 600)
     age = periods * 30 + rng.uniform(0, 120, 2400)
     churned = rng.random(2400) < np.array([0.2, 0.35, 0.65, 0.8])[periods]
-    with_periods = fit_additive(age[:, None], churned, None, periods, np.zeros(1, int)).tables
-    without = fit_additive(age[:, None], churned, directions=np.zeros(1, int)).tables
+    with_periods = fit_additive(age[:, None], churned, None, periods, np.zeros(1, int), None).tables
+    without = fit_additive(age[:, None], churned, directions=np.zeros(1, int), line_on=None).tables
     spread = [float(np.ptp(tables.steps[0][1:])) for tables in (with_periods, without)]
     assert spread[0] < spread[1] / 2
     assert sigmoid(with_periods.intercept) == pytest.approx(0.8, abs=0.1)
+
+
+def test_the_line_is_a_line_in_log_odds_and_has_half_a_say():
+    """A chance that is right, seen through a glass: the truth is twice its log-odds."""
+    rng = np.random.default_rng(6)
+    chance = rng.beta(1, 1, 6000)
+    log_odds = np.log(chance / (1 - chance))
+    churned = rng.random(6000) < sigmoid(2 * log_odds)
+    columns = np.column_stack([rng.normal(size=6000), chance])
+    model = fit_additive(columns, churned, directions=np.zeros(2, int), line_on=1)
+    assert model.log_odds(columns) == pytest.approx(estimated(model, columns), rel=0, abs=1e-12)
+    terms = model.tables.terms(columns)[:, 1]
+    assert np.corrcoef(terms, log_odds)[0, 1] > 0.98
+    middle = np.abs(log_odds) < 2
+    assert np.polyfit(log_odds[middle], terms[middle], 1)[0] == pytest.approx(1, abs=0.15)
+    assert fit_additive(columns * [1, 0], churned, directions=np.zeros(2, int), line_on=1).line is None
 
 
 def test_a_direction_is_kept_whatever_the_data_say():
@@ -117,7 +134,7 @@ def test_a_direction_is_kept_whatever_the_data_say():
     silence = rng.normal(size=(1500, 1))
     churned = rng.random(1500) < sigmoid(np.sin(3 * silence[:, 0]))
     for way in (1, -1):
-        steps = fit_additive(silence, churned, directions=np.array([way])).tables.steps[0]
+        steps = fit_additive(silence, churned, directions=np.array([way]), line_on=None).tables.steps[0]
         assert (way * np.diff(steps[1:]) >= 0).all()
         assert steps[1:].any()
 

@@ -12,7 +12,7 @@ from app.lifecycle import events as e
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.scorer import sigmoid
 from app.scores.artefact import latest_version, load_model
-from ml.additive import bin_codes, mean_log_odds
+from ml.additive import bin_codes, pooled_log_odds
 from ml.churn import fit_churn, usual_gap_days
 from ml.cutoffs import (
     HISTORY_DAYS,
@@ -94,7 +94,8 @@ def test_the_estimators_are_kept_and_are_the_tables(trained, shop, manifest):
     cutoff_us = to_us(datetime.fromisoformat(manifest["training"]["cutoffs"][-1]))
     features = labelled_states(shop, [cutoff_us], HORIZON_DAYS).features()
     by_tables = tables.intercept + tables.terms(features).sum(axis=1)
-    by_estimators = mean_log_odds(fitted["estimators"], fitted["periods"])(bin_codes(features, fitted["edges"]))
+    score = pooled_log_odds(fitted["trees"], fitted["line"], fitted["edges"], fitted["periods"])
+    by_estimators = score(bin_codes(features, fitted["edges"]))
     level = by_tables - by_estimators
     assert level == pytest.approx(np.full(len(level), level[0]), rel=0, abs=1e-12)
 

@@ -43,7 +43,7 @@ def make_tables(seed=0):
 
 def write(models, tables=None, made_at=MADE_AT, **members):
     tables = tables or make_tables()
-    model = AdditiveModel((), tables.edges, 1, tables)
+    model = AdditiveModel((), None, tables.edges, 1, tables)
     return write_artefact(models, "churn", made_at, model, MEMBERS | members)
 
 
