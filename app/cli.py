@@ -287,7 +287,8 @@ def evaluate_churn_command(
     from ml.commands import render_evaluation
     from ml.evaluate import evaluate_churn
 
-    result = evaluate_churn(data, cutoff.date(), horizon, progress=say)
+    currency = Settings.from_environment().currency
+    result = evaluate_churn(data, cutoff.date(), horizon, progress=say, currency=currency)
     print(json.dumps(result, indent=2) if as_json else render_evaluation(result))
 
 

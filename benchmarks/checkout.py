@@ -41,6 +41,7 @@ MODELS: Final = Path("var/models")
 TABLE_WIDTH: Final = 120
 COMPARISONS: Final = (
     Comparison("checkouts/s: perennial / tutorial", ANSWERS_PER_S, "perennial", "tutorial"),
+    Comparison("checkouts/s: perennial / tutorial, 1 thread", ANSWERS_PER_S, "perennial", "tutorial, 1 thread"),
     Comparison("checkouts/s: perennial / pgbench", ANSWERS_PER_S, "perennial", "pgbench"),
     Comparison("checkouts/s: perennial / floor", ANSWERS_PER_S, "perennial", "floor"),
     Comparison("checkouts/s: tutorial / pgbench", ANSWERS_PER_S, "tutorial", "pgbench"),

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -116,11 +117,13 @@ def open_perennial(bench: Bench) -> Measure:
     return partial(load_server, running, bench.plan, api_key)
 
 
-def open_tutorial(bench: Bench) -> Measure:
+def open_tutorial(bench: Bench, threads: int | None = None) -> Measure:
+    """`threads` None: as many as scikit-learn takes by itself, as a tutorial's server has it."""
     database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_tutorial"))
     port = free_port()
     command = uvicorn_command("benchmarks.tutorial_server:app", port)
-    settings = {"DATABASE_URL": as_text(database)}
+    limit = threads or os.cpu_count() or 1
+    settings = {"DATABASE_URL": as_text(database), "OMP_NUM_THREADS": str(limit)}
     running = bench.resources.enter_context(serve(command, port, settings=settings, ready_path="/docs"))
     return partial(load_server, running, bench.plan, None)
 
@@ -158,6 +161,7 @@ def open_pgbench(bench: Bench) -> Measure:
 OPENERS: Final = {
     "perennial": open_perennial,
     "tutorial": open_tutorial,
+    "tutorial, 1 thread": partial(open_tutorial, threads=1),
     "pgbench": open_pgbench,
     "floor": open_floor,
 }

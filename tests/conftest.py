@@ -236,14 +236,14 @@ class Sql:
         (value,) = (await self.row(statement, **parameters)).values()
         return value
 
-    async def wait_for_lock(self):
-        """The backend of a service that waits for a lock, as soon as there is one."""
+    async def wait_for_lock(self, backends=1):
+        """A backend of a service that waits for a lock, as soon as there are so many."""
 
         async def look():
-            return await self.rows(BLOCKED)
+            found = await self.rows(BLOCKED)
+            return found if len(found) >= backends else None
 
-        (found, *_) = await wait_until(look)
-        return found["pid"]
+        return (await wait_until(look))[0]["pid"]
 
 
 @pytest.fixture

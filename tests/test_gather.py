@@ -28,14 +28,17 @@ class Database:
 
 @pytest.fixture
 async def make():
-    gatherers = []
+    gatherers, databases = [], []
 
     def make(database, **options):
+        databases.append(database)
         gatherers.append(Gatherer("test", database.run, **{"most": 100, "queue_limit": 1000, **options}))
         gatherers[-1].start()
         return gatherers[-1]
 
     yield make
+    for database in databases:
+        database.gate.set()
     for gatherer in gatherers:
         await gatherer.close()
 

@@ -30,16 +30,43 @@ def assert_same_state(one, other):
 
 
 @pytest.fixture
-async def clients(service, serve):
-    """Clients of two services on one database, as two processes behind a load balancer."""
+async def services(service, serve):
+    """Two services on one database, as two processes behind a load balancer."""
+    async with serve() as other:
+        yield service, other
+
+
+@pytest.fixture
+async def clients(services):
+    """Fifty clients, every other one of the same service."""
     async with AsyncExitStack() as stack:
-        other = await stack.enter_async_context(serve())
         opened = []
         for number in range(50):
-            place = (service, other)[number % 2]
-            headers = {"Authorization": f"Bearer {place.key}"}
-            opened.append(await stack.enter_async_context(place.connect(headers=headers)))
+            service = services[number % 2]
+            headers = {"Authorization": f"Bearer {service.key}"}
+            opened.append(await stack.enter_async_context(service.connect(headers=headers)))
         yield opened
+
+
+@pytest.fixture
+def failed_batches(services, monkeypatch):
+    """The errors of batches that failed, and were run again item by item unseen by the client."""
+    failures = []
+
+    def watch(run):
+        async def watched(items):
+            try:
+                return await run(items)
+            except Exception as error:
+                failures.append(error)
+                raise
+
+        return watched
+
+    for service in services:
+        for gatherer in (service.resources.till, service.resources.bulk):
+            monkeypatch.setattr(gatherer, "_run", watch(gatherer._run))
+    return failures
 
 
 async def test_one_event_is_accepted(client, sql, shop):
@@ -92,8 +119,8 @@ async def test_the_same_event_fifty_times_at_once(clients, sql, shop):
     assert (state["orders"], state["spend_minor"], state["visits"]) == (1, 1250, 17)
 
 
-async def test_many_customers_from_many_clients_in_opposite_orders(clients, sql, shop):
-    """Overlapping batches that touch the same customers and events the other way round."""
+async def test_many_customers_from_many_clients(clients, failed_batches, sql, shop):
+    """Overlapping batches, each in an order of its own."""
     events = [shop.order(f"C-{n % 20}", total=1) for n in range(200)]
     batches = [random.Random(n).sample(events, 100) for n in range(len(clients))]
     responses = await asyncio.gather(*(send(c, batch) for c, batch in zip(clients, batches, strict=True)))
@@ -102,6 +129,24 @@ async def test_many_customers_from_many_clients_in_opposite_orders(clients, sql,
     assert sum(response.json()["accepted"] for response in responses) == len(sent)
     totals = await sql.row("SELECT sum(orders) AS orders, sum(spend_minor) AS spend FROM customer_states")
     assert totals == {"orders": len(sent), "spend": 100 * len(sent)}
+    assert failed_batches == []
+
+
+async def test_two_processes_with_the_same_events_in_opposite_orders_do_not_block_each_other(
+    services, failed_batches, sql, shop
+):
+    events = [shop.order(f"C-{n % 100}", total=1) for n in range(600)]
+    async with sql.engine.begin() as other:
+        await other.exec_driver_sql("LOCK TABLE events")  # so that both begin in the same moment
+        batches = (events, events[::-1])
+        sending = [
+            asyncio.create_task(send(service.client, batch)) for service, batch in zip(services, batches, strict=True)
+        ]
+        await sql.wait_for_lock(backends=2)
+    responses = await asyncio.gather(*sending)
+    assert sum(response.json()["accepted"] for response in responses) == 600
+    assert await sql.value("SELECT sum(orders) FROM customer_states") == 600
+    assert failed_batches == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from app.db import Driver
@@ -50,6 +50,9 @@ async def ledger(engine):
         yield ledger
 
 
+TELLING = ("order.completed", "feedback.submitted", "consent.changed", "tier.changed")
+"""Types of which the order matters most."""
+
 DATA = st.fixed_dictionaries(
     {
         "order_id": st.sampled_from("AB"),
@@ -73,25 +76,25 @@ DATA = st.fixed_dictionaries(
 )
 """Members of every type at once: each type reads its own."""
 
-TELLING = ("order.completed", "feedback.submitted", "consent.changed", "tier.changed")
-"""Types of which the order matters most."""
-
-EVENT = st.tuples(
-    st.one_of(st.sampled_from(TELLING), st.sampled_from(TELLING), st.sampled_from((*sorted(EVENT_TYPES), "other"))),
-    st.sampled_from("AAAB"),  # customer
-    st.sampled_from(("s", "s ", "t")),  # source: ties in time go by source, then id
-    st.one_of(st.integers(0, YEARS_US), st.sampled_from((0, 1, 86_400_000_000))),  # age, ties among them
-    DATA,
-)
-
 
 @st.composite
 def deliveries(draw):
-    """A history, and the batches in which it arrives: every event at least once, by its place."""
-    drawn = draw(st.lists(EVENT, min_size=1, max_size=20))
-    repeats = draw(st.lists(st.integers(0, len(drawn) - 1), max_size=5))
+    """A history, and the batches in which it arrives: every event at least once, by its place.
+
+    Of few types and mostly of one customer, so that events meet in the same measures.
+    """
+    types = draw(st.lists(st.sampled_from((*sorted(EVENT_TYPES), "other")), max_size=2))
+    event = st.tuples(
+        st.sampled_from([*types, draw(st.sampled_from(TELLING)), "order.completed"]),
+        st.sampled_from("AAAB"),  # customer
+        st.sampled_from(("s", "s ", "t")),  # source: ties in time go by source, then id
+        st.one_of(st.integers(0, YEARS_US), st.sampled_from((0, 1, 86_400_000_000))),  # age, ties among them
+        DATA,
+    )
+    drawn = draw(st.lists(event, min_size=3, max_size=14))
+    repeats = draw(st.lists(st.integers(0, len(drawn) - 1), max_size=4))
     mixed = draw(st.permutations([*range(len(drawn)), *repeats]))
-    cuts = draw(st.lists(st.integers(0, len(mixed)), max_size=4).map(sorted))
+    cuts = draw(st.lists(st.integers(1, len(mixed) - 1), min_size=1, max_size=4).map(sorted))
     return drawn, [mixed[start:end] for start, end in itertools.pairwise([0, *cuts, len(mixed)])]
 
 
@@ -120,10 +123,13 @@ async def read_state(engine, customer_id):
         return found.mappings().one()
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(delivery=deliveries())
 async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, ledger, delivery):
-    """Integers, times and texts exactly, sums of floats to 1e-9."""
+    """Integers, times and texts exactly, sums of floats to 1e-9.
+
+    Failures are not shrunk: each try is several transactions. The same property without a database is.
+    """
     drawn, batches = delivery
     events = make_events(drawn)
     statuses = []
