@@ -140,7 +140,8 @@ _ORDERS_SQL = """
 SELECT e.customer_id, e.source, e.id, e.type, e.occurred_us, e.reference, e.amount_minor, e.discount_minor,
        e.channel,
        list({product_id: l.item_id, category: l.category, price: l.unit_price, quantity: l.quantity}
-            ORDER BY l.item_id, l.quantity, l.unit_price) FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0) AS products
+            ORDER BY l.item_id, l.quantity, l.unit_price)
+            FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0) AS products
 FROM events e JOIN lines l ON l.customer_id = e.customer_id AND l.order_id = e.reference
      AND l.is_return = (e.type = 'order.refunded')
 GROUP BY ALL ORDER BY e.occurred_us, e.id"""
