@@ -132,20 +132,29 @@ async def test_many_customers_from_many_clients(clients, failed_batches, sql, sh
     assert failed_batches == []
 
 
-async def test_two_processes_with_the_same_events_in_opposite_orders_do_not_block_each_other(
-    services, failed_batches, sql, shop
-):
-    events = [shop.order(f"C-{n % 100}", total=1) for n in range(600)]
-    async with sql.engine.begin() as other:
-        await other.exec_driver_sql("LOCK TABLE events")  # so that both begin in the same moment
-        batches = (events, events[::-1])
-        sending = [
-            asyncio.create_task(send(service.client, batch)) for service, batch in zip(services, batches, strict=True)
-        ]
-        await sql.wait_for_lock(backends=2)
-    responses = await asyncio.gather(*sending)
-    assert sum(response.json()["accepted"] for response in responses) == 600
-    assert await sql.value("SELECT sum(orders) FROM customer_states") == 600
+@pytest.fixture
+async def slow_rows(sql):
+    """A database that takes ten milliseconds for a row, so that statements overlap for certain."""
+    await sql.rows(
+        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END'"
+    )
+    for table in ("events", "customer_states"):
+        await sql.rows(f"CREATE TRIGGER slow BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION take_time()")
+    yield
+    await sql.rows("DROP FUNCTION take_time CASCADE")
+
+
+@pytest.mark.parametrize("share", ["events", "customers"])
+async def test_opposite_orders_do_not_deadlock(services, failed_batches, slow_rows, sql, shop, share):
+    """Two processes with the same events, or with others of the same customers, the other way round."""
+    forward = [shop.order(f"C-{number}", total=1) for number in range(30)]
+    others = forward if share == "events" else [shop.order(f"C-{number}", total=1) for number in range(30)]
+    both = zip(services, (forward, others[::-1]), strict=True)
+    responses = await asyncio.gather(*(send(service.client, batch) for service, batch in both))
+    expected = 30 if share == "events" else 60
+    assert sum(response.json()["accepted"] for response in responses) == expected
+    assert await sql.value("SELECT sum(orders) FROM customer_states") == expected
     assert failed_batches == []
 
 
