@@ -1,6 +1,6 @@
 """Decisions and the catalogue of actions on the wire."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -58,12 +58,5 @@ class DecisionOut(BaseModel):
     suppressed: list[SuppressedOut]
 
 
-class ActionOut(Action):
-    """An action of the catalogue."""
-
-
 class ActionListOut(BaseModel):
     actions: list[Action]
-
-
-Language = Literal["en", "zh"]
