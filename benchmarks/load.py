@@ -147,7 +147,7 @@ class _Connection(asyncio.Protocol):
         self._loop = loop
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport
-        self._waiting = self._complete = self._done = False
+        self._waiting = self._complete = self._kept = self._done = False
         self._sent_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -166,6 +166,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._complete = True
+        self._kept = self._parser.should_keep_alive()  # known only here: the parser starts anew after it
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -176,7 +177,7 @@ class _Connection(asyncio.Protocol):
             return
         if self._complete:
             self._record()
-            if self._parser.should_keep_alive():
+            if self._kept:
                 self._send()
             else:
                 self._transport.close()
