@@ -2,8 +2,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, get_args
 
 from fastapi import Security
@@ -19,6 +19,8 @@ from app.tables import api_keys
 Scope = Literal["ingest", "read", "decide", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 KEY_PREFIX: Final = "perennial_"
+MOST_HEADERS: Final = 1000
+"""How many are remembered: the same key can be written with any number of spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +34,41 @@ class KeyRow:
     revoked_us: int | None
 
 
-@dataclass(slots=True)
 class Keyring:
-    """The valid keys of the database, in memory: SHA-256 → scopes. Read anew every few seconds."""
+    """The valid keys of the database, in memory: SHA-256 → scopes. Read anew every few seconds.
 
-    scopes_by_hash: dict[bytes, frozenset[str]] = field(default_factory=dict)
+    What a valid header allows is remembered until then, so that a till's key is not hashed at every sale.
+    """
 
-    def authorize(self, authorization: str | None, scope: Scope) -> None:
-        """Raises Unauthorized without a valid key, Forbidden where it lacks the scope. Admin has all."""
-        kind, _, key = (authorization or "").partition(" ")
-        if kind.lower() != "bearer" or not key:
+    def __init__(self, scopes_by_hash: Mapping[bytes, frozenset[str]] | None = None) -> None:
+        self._scopes_by_hash = scopes_by_hash or {}
+        self._scopes_by_header: dict[bytes, frozenset[str]] = {}
+
+    def authorize(self, authorization: bytes | None, wanted: Iterable[Scope]) -> None:
+        """Raises Unauthorized without a valid key, Forbidden where it lacks a scope. Admin has all.
+
+        `authorization` is the value of the header.
+        """
+        scopes = self._scopes_by_header.get(authorization or b"") or self._look_up(authorization or b"")
+        for scope in wanted:
+            if scope not in scopes and "admin" not in scopes:
+                raise Forbidden(f"The API key lacks the scope {scope}.")
+
+    def _look_up(self, authorization: bytes) -> frozenset[str]:
+        kind, _, key = authorization.partition(b" ")
+        if kind.lower() != b"bearer" or not key:
             raise Unauthorized("Send an API key as 'Authorization: Bearer …'.")
-        scopes = self.scopes_by_hash.get(hash_key(key.strip()))
+        scopes = self._scopes_by_hash.get(hash_key(key.strip()))
         if scopes is None:
             raise Unauthorized("The API key is not known or has been revoked.")
-        if scope not in scopes and "admin" not in scopes:
-            raise Forbidden(f"The API key lacks the scope {scope}.")
+        if len(self._scopes_by_header) < MOST_HEADERS:
+            self._scopes_by_header[authorization] = scopes
+        return scopes
 
 
-def hash_key(key: str) -> bytes:
+def hash_key(key: bytes) -> bytes:
     """SHA-256; enough for a secret of 256 random bits."""
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key).digest()
 
 
 async def read_keyring(connection: AsyncConnection) -> dict[bytes, frozenset[str]]:
@@ -69,7 +85,7 @@ async def create_key(connection: AsyncConnection, name: str, scopes: Sequence[Sc
     row: dict[str, Any] = {
         "key_id": key_id,
         "name": name,
-        "key_sha256": hash_key(key),
+        "key_sha256": hash_key(key.encode()),
         "scopes": list(scopes),
         "created_us": now_us,
     }
@@ -98,8 +114,7 @@ _bearer = HTTPBearer(auto_error=False, description="An API key, made with `peren
 async def authorize(request: Request, wanted: SecurityScopes, _: Annotated[Any, Security(_bearer)]) -> None:
     """The dependency of every route that needs a key."""
     keyring: Keyring = request.app.state.resources.keyring
-    for scope in wanted.scopes:
-        keyring.authorize(request.headers.get("authorization"), scope)  # type: ignore[arg-type]
+    keyring.authorize(request.headers.get("authorization", "").encode(), wanted.scopes)  # type: ignore[arg-type]
 
 
 def requires(scope: Scope) -> Any:
@@ -109,4 +124,4 @@ def requires(scope: Scope) -> Any:
 
 async def is_valid_key(connection: AsyncConnection, key: str) -> bool:
     """Whether a key is known and not revoked."""
-    return hash_key(key) in await read_keyring(connection)
+    return hash_key(key.encode()) in await read_keyring(connection)

@@ -36,7 +36,7 @@ def create_engine(url: str, *, command_timeout_s: float | None = None) -> AsyncE
         parsed = parsed.set(drivername="postgresql+asyncpg")
     return create_async_engine(
         parsed,
-        pool_size=4,
+        pool_size=6,
         max_overflow=4,
         pool_pre_ping=True,
         pool_timeout=3,

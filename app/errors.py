@@ -28,6 +28,7 @@ from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:perennial:problem:"
+DEFECT = "An error of ours; it has been logged with the request id."
 
 
 class Refusal(Exception):
@@ -184,6 +185,10 @@ def install_handlers(app: FastAPI) -> None:
         }
         return Response(orjson.dumps(body), error.status_code, dict(error.headers or {}), MEDIA_TYPE)
 
+    async def on_defect(_: Request, __: Exception) -> Response:
+        return Problem(DEFECT).response()
+
+    app.add_exception_handler(Exception, on_defect)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)

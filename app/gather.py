@@ -6,7 +6,6 @@ waiting, never a running transaction.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
@@ -94,8 +93,9 @@ class Gatherer(Generic[Item, Answer]):
                 return
             answers = [error]
         for (_, future), answer in zip(batch, answers, strict=True):
-            with contextlib.suppress(asyncio.InvalidStateError):  # its client has gone
-                if isinstance(answer, Exception):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
+            if future.done():  # its client has gone
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)

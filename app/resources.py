@@ -22,6 +22,8 @@ from app.scores.service import CustomerState, Scoring
 from app.telemetry import log
 
 REFRESH_SECONDS = 2.0
+TILL_LANES = 2
+"""One is answered while the other is at the database. Events of a customer go by the same one, in their order."""
 
 
 @dataclass
@@ -42,9 +44,11 @@ class Resources:
             "most": self.settings.gather_limit,
             "queue_limit": self.settings.queue_limit,
         }
-        self._drivers = [Driver(self.engine) for _ in range(4)]
-        till, bulk, reads, receipts = self._drivers
-        self.till: Gatherer[Submission, Entry] = Gatherer("till", Ledger(till, self.deciding).enter, **limits)
+        self._drivers = [Driver(self.engine) for _ in range(3 + TILL_LANES)]
+        bulk, reads, receipts, *tills = self._drivers
+        self.tills: list[Gatherer[Submission, Entry]] = [
+            Gatherer("till", Ledger(driver, self.deciding).enter, **limits) for driver in tills
+        ]
         self.bulk: Gatherer[Submission, Entry] = Gatherer(
             "bulk", Ledger(bulk, self.deciding).enter, weigh=lambda item: 1 + len(item.events), **limits
         )
@@ -54,7 +58,11 @@ class Resources:
         self.receipts: Gatherer[tuple[Decision, bytes], None] = Gatherer(
             "receipts", lambda decisions: keep_decisions(receipts, decisions), **limits
         )
-        self._gatherers = (self.till, self.bulk, self.reader, self.receipts)
+        self._gatherers: tuple[Gatherer[Any, Any], ...] = (*self.tills, self.bulk, self.reader, self.receipts)
+
+    def till(self, customer_id: str) -> Gatherer[Submission, Entry]:
+        """The lane of a customer's single events."""
+        return self.tills[hash(customer_id) % len(self.tills)]
 
     def scoring(self) -> Scoring:
         """What scores are made with now."""
@@ -92,7 +100,7 @@ class Resources:
         """Reads keys, catalogue and model anew; what cannot be read stays as it was."""
         try:
             async with transaction(self.engine) as connection:
-                self.keyring.scopes_by_hash = await read_keyring(connection)
+                self.keyring = Keyring(await read_keyring(connection))
                 self.catalogue = Catalogue(await read_actions(connection))
         except (NotReady, SQLAlchemyError) as error:  # the latter: a schema that is not ours
             log.warning("refresh.failed", reason=type(error).__name__)

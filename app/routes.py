@@ -1,28 +1,42 @@
-"""The hot route class: FastAPI's OpenAPI, without its dependency solver.
+"""The hot route class: FastAPI's OpenAPI, without its dependency solver and middlewares.
 
-A hot endpoint takes the request and its path parameters as text, and answers a Response; it reads
-its body with `read_body`. Its `response_model` and `json_body` are for OpenAPI alone.
+A hot endpoint takes a HotRequest and its path parameters as text, and answers JSON bytes or a
+Response; it reads its body with `read_body`. Its `response_model` and `json_body` are for OpenAPI alone.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from fastapi.params import Security
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Send
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from app.auth import Keyring, Scope
+from app.auth import Scope
 from app.errors import Problem, TooLarge, Unreadable, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from app.resources import Resources
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 JSON_TYPES: Final = frozenset(
-    ("application/json", "application/cloudevents+json", "application/cloudevents-batch+json")
+    (b"application/json", b"application/cloudevents+json", b"application/cloudevents-batch+json")
 )
+_JSON: Final = (b"content-type", b"application/json")
+Answer = bytes | Response
+
+
+class HotRequest(Request):
+    """A request with its headers as they came, by lower-case name, the last of a name."""
+
+    def __init__(self, scope: ASGIScope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.fields: dict[bytes, bytes] = dict(scope["headers"])
+        self.resources: Resources = scope["app"].state.resources
 
 
 class HotRoute(APIRoute):
@@ -38,56 +52,86 @@ class HotRoute(APIRoute):
         ]
 
         async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
-            request = Request(scope, receive, send)
+            request = HotRequest(scope, receive)
             try:
-                keyring: Keyring = request.app.state.resources.keyring
-                authorization = request.headers.get("authorization")
-                for wanted in scopes:
-                    keyring.authorize(authorization, wanted)
-                answer: Response = await endpoint(request, **request.path_params)
+                request.resources.keyring.authorize(request.fields.get(b"authorization"), scopes)
+                answer: Answer = await endpoint(request, **scope["path_params"])
             except Problem as problem:
                 answer = problem.response()
-            await answer(scope, receive, send)
+            if type(answer) is bytes:
+                headers = [_JSON, (b"content-length", b"%d" % len(answer))]
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": "http.response.body", "body": answer})
+            else:
+                await answer(scope, receive, send)  # type: ignore[operator]
 
         self.app = serve
 
 
-async def read_body(request: Request) -> bytes:
+class HotPaths:
+    """ASGI: takes requests to hot routes straight to them, past everything that stands before `others`."""
+
+    def __init__(self, routes: Sequence[BaseRoute], others: ASGIApp) -> None:
+        self._others = others
+        hot = [route for route in routes if isinstance(route, HotRoute)]
+        self._fixed = {(method, route.path): route for route in hot for method in route.methods or ()}
+        self._varying = [route for route in hot if "{" in route.path]
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        route = self._find(scope) if scope["type"] == "http" else None
+        if route is None:
+            await self._others(scope, receive, send)
+        else:
+            scope["route"] = route
+            await route.app(scope, receive, send)
+
+    def _find(self, scope: ASGIScope) -> HotRoute | None:
+        route = self._fixed.get((scope["method"], scope["path"]))
+        if route is not None:
+            scope["path_params"] = {}
+            return route
+        for varying in self._varying:
+            match, matched = varying.matches(scope)
+            if match is Match.FULL:
+                scope.update(matched)
+                return varying
+        return None
+
+
+async def read_body(request: HotRequest) -> bytes:
     """The body of a JSON request, at most 1 MiB.
 
-    Raises TooLarge before a larger one is read whole, UnsupportedMediaType for what is not JSON.
+    Raises TooLarge before a larger one is read whole, UnsupportedMediaType for what is not JSON,
+    Unreadable where the client goes away in the middle.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in JSON_TYPES:
+    media_type = request.fields.get(b"content-type", b"")
+    if media_type not in JSON_TYPES and media_type.partition(b";")[0].strip().lower() not in JSON_TYPES:
         raise UnsupportedMediaType("Send application/json or application/cloudevents(-batch)+json.")
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > MAX_BODY_BYTES):
+    declared = request.fields.get(b"content-length", b"")
+    if declared.isdigit() and (len(declared) > 15 or int(declared) > MAX_BODY_BYTES):
         raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
-    parts, size = [], 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > MAX_BODY_BYTES:
-                raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise Unreadable("The client went away in the middle of the body.") from error
+    parts, size, is_whole = [], 0, False
+    while not is_whole:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Unreadable("The client went away in the middle of the body.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
+        parts.append(part)
+        is_whole = not message.get("more_body", False)
     return b"".join(parts)
 
 
-def answer_json(content: Any, status: int = 200) -> Response:
-    """A JSON response."""
-    return Response(orjson.dumps(content), status, media_type="application/json")
-
-
-def language_of(request: Request) -> str:
+def language_of(request: HotRequest) -> str:
     """`zh` where the client asks for Chinese first, else `en`."""
-    return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
+    return "zh" if request.fields.get(b"accept-language", b"")[:2].lower() == b"zh" else "en"
 
 
 def json_body(schema: dict[str, Any]) -> dict[str, Any]:
     """`openapi_extra` of a hot route: the schema of its body."""
-    content = {media_type: {"schema": schema} for media_type in sorted(JSON_TYPES)}
+    content = {media_type.decode(): {"schema": schema} for media_type in sorted(JSON_TYPES)}
     return {"requestBody": {"required": True, "content": content}}
 
 

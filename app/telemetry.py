@@ -1,22 +1,26 @@
 """JSON logs with request ids: a static event name plus keywords, never payloads or personal data."""
 
+import itertools
 import logging
 import re
+import secrets
 import sys
 import time
-import uuid
 from contextvars import ContextVar
 from typing import Any, Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import Problem
+from app.errors import DEFECT, Problem
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("perennial")
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_PROCESS: Final = secrets.token_hex(10)
+_COUNT: Final = itertools.count(1)
+"""With the process before it, an id that no other request has."""
 
 
 def _add_request_id(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -67,15 +71,18 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or uuid.uuid4().hex
+        request_id = _given_id(scope) or f"{_PROCESS}{next(_COUNT):012x}"
         started = time.perf_counter()
         status: int | None = None
+        is_whole = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_whole
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            else:
+                is_whole = not message.get("more_body", False)
             await send(message)
 
         _request_id.set(request_id)
@@ -83,10 +90,10 @@ class RequestLog:
             await self._app(scope, receive, send_with_id)
         except Exception:  # the outermost handler: whatever got here is a defect of ours
             log.exception("request.defect", route=getattr(scope.get("route"), "path", "-"))
-            if status is not None:
+            if status is None:
+                await Problem(DEFECT).response()(scope, receive, send_with_id)
+            elif not is_whole:  # the server cuts the connection, so that nobody takes the part for the whole
                 raise
-            answer = Problem("An error of ours; it has been logged with the request id.").response()
-            await answer(scope, receive, send_with_id)
         finally:
             if status is None or status >= 500:
                 route = getattr(scope.get("route"), "path", "-")

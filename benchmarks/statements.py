@@ -24,9 +24,8 @@ VALUES: Final = {
     "value": _NONE,
     "digest": "sha256(convert_to('' || :event_number, 'UTF8'))",
     "data": "json_build_object('order_id', 'A-' || :event_number, 'products', repeat('x', 300))::text",
-    "received_us": _NOW_US,
 }
-"""A column of an event → an expression of pgbench's variables. The text of `products` is as long as
+"""A fact of an event → an expression of pgbench's variables. The text of `products` is as long as
 that of three."""
 
 
@@ -35,5 +34,6 @@ def single_event_statement() -> str:
 
     Raises KeyError for a parameter that has no expression here.
     """
-    arrays = [f"ARRAY[{VALUES[name]}]" for name in COUNT_EVENTS.names]
-    return re.sub(r"\$(\d+)", lambda found: arrays[int(found[1]) - 1], COUNT_EVENTS.text)
+    given = {"received_us": _NOW_US, **{name: f"ARRAY[{value}]" for name, value in VALUES.items()}}
+    written = [given[name] for name in COUNT_EVENTS.names]
+    return re.sub(r"\$(\d+)", lambda found: written[int(found[1]) - 1], COUNT_EVENTS.text)

@@ -1,10 +1,10 @@
 """`POST /v1/decisions` and the catalogue at `/v1/actions`."""
 
+import secrets
 import time
-import uuid
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import ValidationError
 
 from app.auth import requires
@@ -18,7 +18,7 @@ from app.errors import NotFound, malformed, violation
 from app.events.reading import check_texts, read_json
 from app.lifecycle.decisions import Action, Catalogue
 from app.resources import Resources
-from app.routes import HotRoute, answer_json, json_body, language_of, read_body, schema_of
+from app.routes import HotRequest, HotRoute, json_body, language_of, read_body, schema_of
 from app.scores.service import CustomerState, newcomer, score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
@@ -32,12 +32,12 @@ catalogue = APIRouter(prefix="/v1/actions", tags=["actions"], route_class=HotRou
     summary="The next best actions for a customer",
     openapi_extra=json_body(schema_of(DecisionIn)),
 )
-async def post_decision(request: Request) -> Response:
+async def post_decision(request: HotRequest) -> bytes:
     """Chooses by expected value among the eligible actions and writes the receipt.
 
     A customer there is nothing of is answered as a prospect.
     """
-    resources: Resources = request.app.state.resources
+    resources = request.resources
     raw = read_json(await read_body(request))
     check_texts(raw, orjson.dumps(raw))
     try:
@@ -49,7 +49,7 @@ async def post_decision(request: Request) -> Response:
     deciding = resources.deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
     decision = decide(
-        str(uuid.uuid4()),
+        secrets.token_hex(16),
         stand(score, deciding, state.offered_us()),
         wish,
         deciding,
@@ -58,7 +58,7 @@ async def post_decision(request: Request) -> Response:
     )
     answer = orjson.dumps(decision.answer)
     await resources.receipts.submit((decision, answer))
-    return Response(answer, media_type="application/json")
+    return answer
 
 
 async def _meet(resources: Resources, customer_id: str) -> CustomerState:
@@ -68,12 +68,12 @@ async def _meet(resources: Resources, customer_id: str) -> CustomerState:
 
 
 @catalogue.get("", dependencies=[requires("read")], response_model=ActionListOut, summary="The catalogue of actions")
-async def get_actions(request: Request) -> Response:
+async def get_actions(request: HotRequest) -> bytes:
     """All actions, in the order of their ids."""
-    resources: Resources = request.app.state.resources
+    resources = request.resources
     async with transaction(resources.engine) as connection:
         actions = await queries.read_actions(connection)
-    return answer_json({"actions": [action.model_dump(mode="json") for action in actions]})
+    return orjson.dumps({"actions": [action.model_dump(mode="json") for action in actions]})
 
 
 @catalogue.put(
@@ -83,9 +83,9 @@ async def get_actions(request: Request) -> Response:
     summary="Add or replace an action",
     openapi_extra=json_body(schema_of(Action)),
 )
-async def put_action(request: Request, action_id: str) -> Response:
+async def put_action(request: HotRequest, action_id: str) -> bytes:
     """In force at once here, and within seconds in other processes."""
-    resources: Resources = request.app.state.resources
+    resources = request.resources
     raw = read_json(await read_body(request))
     written = orjson.dumps(raw)
     check_texts(raw, written)
@@ -98,13 +98,13 @@ async def put_action(request: Request, action_id: str) -> Response:
     async with transaction(resources.engine) as connection:
         await queries.put_action(connection, action, time.time_ns() // 1000)
         resources.catalogue = Catalogue(await queries.read_actions(connection))
-    return answer_json(action.model_dump(mode="json"))
+    return orjson.dumps(action.model_dump(mode="json"))
 
 
 @catalogue.delete("/{action_id}", dependencies=[requires("admin")], status_code=204, summary="Remove an action")
-async def delete_action(request: Request, action_id: str) -> Response:
+async def delete_action(request: HotRequest, action_id: str) -> Response:
     """Receipts that name it stay."""
-    resources: Resources = request.app.state.resources
+    resources = request.resources
     async with transaction(resources.engine) as connection:
         if not is_plain_text(action_id) or not await queries.delete_action(connection, action_id):
             raise NotFound("There is no such action.")

@@ -1,9 +1,9 @@
 """Scores → decisions: standing, choice, answer and receipt."""
 
-import uuid
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,11 +15,8 @@ from app.lifecycle.decisions import Catalogue, Choice, Chosen, Policy, Standing,
 from app.lifecycle.events import DAY_US, to_major
 from app.scores.service import Score, Scoring, has_open_complaint, iso
 
-_CHECKOUT: Final = uuid.UUID("6f1d3c1e-5a44-4d0b-9d38-3d9d1f0f7c11")
 
-
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A decision as it is answered, and its receipt. `offered` are the actions chosen."""
 
     decision_id: str
@@ -31,11 +28,11 @@ class Decision:
 
 def checkout_decision_id(source: str, event_id: str) -> str:
     """The decision of a checkout follows from its event, so that a repeat finds the first."""
-    return str(uuid.uuid5(_CHECKOUT, f"{source}\x1f{event_id}"))
+    name = f"{source}\x1f{event_id}".encode()
+    return hashlib.blake2b(name, digest_size=16, person=b"checkout").hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Deciding:
+class Deciding(NamedTuple):
     """What decisions are made with. `typical_order` is a usual order in major units."""
 
     scoring: Scoring
@@ -128,7 +125,7 @@ def _receipt(choice: Choice, standing: Standing, wish: DecisionWish, deciding: D
             "has_open_complaint": standing.has_open_complaint,
             "consents": standing.consents,
         },
-        "policy": deciding.policy._asdict(),
+        "policy": _members(deciding.policy),
         "expected_values": choice.worths,
         "suppressed": dict(choice.suppressed),
         "selection_probabilities": {item.action.action_id: item.selection_probability for item in choice.chosen},
@@ -136,6 +133,11 @@ def _receipt(choice: Choice, standing: Standing, wish: DecisionWish, deciding: D
         "catalogue": deciding.catalogue.digest,
         "model_version": None if model is None else model.version,
     }
+
+
+@lru_cache
+def _members(policy: Policy) -> dict[str, float]:
+    return policy._asdict()
 
 
 async def keep_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> list[None]:

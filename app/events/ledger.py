@@ -6,8 +6,7 @@ receipts; nothing is answered before the transaction has committed.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import asyncpg
 import orjson
@@ -18,8 +17,8 @@ from app.decisions.queries import READ_ANSWERS
 from app.decisions.schemas import DecisionWish
 from app.decisions.service import Deciding, checkout_decision_id, decide, stand, write_decisions
 from app.errors import Conflict, NotReady
-from app.events.queries import COUNT_EVENTS, EVENT_COLUMNS, KEEP_REJECTED, KNOWN_EVENTS
-from app.events.service import Rejection
+from app.events.queries import COUNT_EVENTS, FACTS, KEEP_REJECTED, KNOWN_EVENTS
+from app.events.service import Rejection, is_same_content
 from app.lifecycle.events import Event
 from app.scores.service import CustomerState, iso, render_score, score_states
 
@@ -27,11 +26,22 @@ Identity = tuple[str, str]
 """(source, id)."""
 Status = Literal["accepted", "duplicate", "conflict"]
 
-_FACTS = tuple(item.name for item in EVENT_COLUMNS if item.name != "received_us")
+_FACTS = tuple(item.name for item in FACTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Known(NamedTuple):
+    """An event that was there before: a row of KNOWN_EVENTS."""
+
+    source: str
+    id: str
+    customer_id: str
+    type: str
+    occurred_us: int
+    digest: bytes
+    data: str
+
+
+class Submission(NamedTuple):
     """What one request brings: events, refusals to keep, and, from a till, the wish for a decision."""
 
     events: tuple[Event, ...]
@@ -40,17 +50,11 @@ class Submission:
     language: str = "en"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What became of a submission: a status an event, and the till's answer (JSON) if one was asked for."""
 
     statuses: tuple[Status, ...]
     answer: bytes | None = None
-
-
-def identity(event: Event) -> Identity:
-    """What an event is known by for ever."""
-    return event.source, event.id
 
 
 class Ledger:
@@ -72,9 +76,12 @@ class Ledger:
             raise NotReady("The database went away; the events were not counted.") from error
 
     async def _enter(self, submissions: Sequence[Submission], now_us: int) -> list[Entry | Exception]:
-        first = {identity(event): event for item in reversed(submissions) for event in reversed(item.events)}
+        first: dict[Identity, Event] = {}
+        for submission in submissions:
+            for event in submission.events:
+                first.setdefault((event.source, event.id), event)
         known, states = await self._count(first, now_us)
-        statuses = _statuses(submissions, first, known)
+        statuses = [_statuses(submission, first, known) for submission in submissions]
         await self._keep_refused(submissions, statuses, now_us)
         answers = await self._decide(submissions, statuses, states, now_us)
         return [
@@ -84,22 +91,17 @@ class Ledger:
 
     async def _count(
         self, first: dict[Identity, Event], now_us: int
-    ) -> tuple[dict[Identity, bytes], dict[str, CustomerState]]:
-        """The digests of the events that were there before, and the states that changed."""
+    ) -> tuple[dict[Identity, Known], dict[str, CustomerState]]:
+        """The events that were there before, and the states that changed."""
         if not first:
             return {}, {}
-        states: dict[str, CustomerState] = {}
-        new: set[Identity] = set()
-        events = list(first.values())
-        arrays = {name: [getattr(event, name) for event in events] for name in _FACTS}
-        for row in await self._driver.fetch(COUNT_EVENTS, **arrays, received_us=[now_us] * len(events)):
-            states[row["customer_id"]] = _state(row)
-            new.update(zip(row["sources"], row["ids"], strict=True))
-        if len(new) == len(first):
+        facts = dict(zip(_FACTS, map(list, zip(*first.values(), strict=True)), strict=True))
+        rows = await self._driver.fetch(COUNT_EVENTS, received_us=now_us, **facts)
+        states = {row[0]: _state(row) for row in rows}
+        if rows and rows[0]["counted"] == len(first):
             return {}, states
-        sources, ids = zip(*(first.keys() - new), strict=True)
-        rows = await self._driver.fetch(KNOWN_EVENTS, source=list(sources), id=list(ids))
-        return {(row["source"], row["id"]): row["digest"] for row in rows}, states
+        known = await self._driver.fetch(KNOWN_EVENTS, source=facts["source"], id=facts["id"])
+        return {(row["source"], row["id"]): Known(*row) for row in known}, states
 
     async def _keep_refused(
         self, submissions: Sequence[Submission], statuses: Sequence[tuple[Status, ...]], now_us: int
@@ -128,7 +130,7 @@ class Ledger:
     ) -> dict[int, bytes]:
         """Place of the submission → the score and decision, JSON; of a repeat, those it had at first."""
         asking = {
-            place: checkout_decision_id(*identity(item.events[0]))
+            place: checkout_decision_id(item.events[0].source, item.events[0].id)
             for place, item in enumerate(submissions)
             if item.wish is not None and statuses[place][0] != "conflict"
         }
@@ -163,11 +165,9 @@ class Ledger:
         """Decides and writes the receipts; where another process was first, its answer is the answer."""
         deciding = self._deciding()
         wanted = {item.events[0].customer_id for item in fresh.values()}
-        scores = {
-            score.state.customer_id: score
-            for score in score_states([states[customer_id] for customer_id in wanted], now_us, deciding.scoring)
-        }
-        offered_us = {customer_id: score.state.offered_us() for customer_id, score in scores.items()}
+        scored = score_states([states[customer_id] for customer_id in wanted], now_us, deciding.scoring)
+        scores = {score.state.customer_id: score for score in scored}
+        offered_us = {score.state.customer_id: score.state.offered_us() for score in scored}
         decided = []
         for decision_id, item in fresh.items():
             assert item.wish is not None
@@ -187,7 +187,8 @@ class Ledger:
 
 
 def _state(row: asyncpg.Record) -> CustomerState:
-    return CustomerState(row["customer_id"], row["numbers"], row["texts"], row["offered"])
+    customer_id, numbers, texts, offered, *_ = row
+    return CustomerState(customer_id, numbers, texts, offered)
 
 
 def _raw(event: Event) -> bytes:
@@ -205,16 +206,14 @@ def _raw(event: Event) -> bytes:
     )
 
 
-def _statuses(
-    submissions: Sequence[Submission], first: dict[Identity, Event], known: dict[Identity, bytes]
-) -> list[tuple[Status, ...]]:
+def _statuses(submission: Submission, first: dict[Identity, Event], known: dict[Identity, Known]) -> tuple[Status, ...]:
     """A status for every event sent, by what was there before or else came first in the batch."""
 
     def status(event: Event) -> Status:
-        key = identity(event)
-        digest = known.get(key)
-        if digest is None and event is first[key]:
+        key = (event.source, event.id)
+        earlier = known.get(key) or first[key]
+        if earlier is event:
             return "accepted"
-        return "duplicate" if event.digest == (digest or first[key].digest) else "conflict"
+        return "duplicate" if is_same_content(event, earlier) else "conflict"
 
-    return [tuple(status(event) for event in item.events) for item in submissions]
+    return tuple([status(event) for event in submission.events])

@@ -8,11 +8,14 @@ import asyncpg
 from sqlalchemy import (
     ARRAY,
     JSON,
+    BigInteger,
+    Boolean,
     Text,
     bindparam,
     cast,
     column,
     func,
+    literal_column,
     select,
     update,
 )
@@ -25,7 +28,8 @@ from app.customers.states import aggregated, latest_vector, merged, numeric_vect
 from app.db import Statement, compile_statement
 from app.tables import customer_states, events, imports, rejected_events
 
-EVENT_COLUMNS = tuple(events.c)
+FACTS = tuple(item for item in events.c if item.name != "received_us")
+"""What comes with an event: the fields of `Event`, in its order."""
 
 
 def _array_parameters(columns: tuple[Any, ...]) -> list[Any]:
@@ -41,19 +45,20 @@ def _unnested(columns: tuple[Any, ...], name: str) -> Any:
 def _count_events() -> Statement:
     """Inserts what is new, merges it into the states, returns every touched state.
 
-    Parameters: an array a column of `events`. Rows: customer_id, sources and ids of the events that
-    were new, numbers, texts, and `offered`, a JSON object of action → time of its last offer.
-    Events go in the order of their identity and states in that of customers, so that
-    concurrent statements cannot deadlock.
+    Parameters: an array for each of FACTS, no (source, id) twice, and `received_us`. Rows: customer_id,
+    numbers, texts, `offered` (a JSON object of action → time of its last offer), and `counted`, how
+    many events were new in all. Events go in the order of their identity and states in that of
+    customers, so that concurrent statements cannot deadlock.
     """
-    incoming = _unnested(EVENT_COLUMNS, "incoming")
+    incoming = _unnested(FACTS, "incoming")
     values = [cast(item, JSON) if item.name == "data" else item for item in incoming.c]
-    in_order = select(*values).order_by(incoming.c.source, incoming.c.id)
+    received_us = bindparam("received_us", type_=BigInteger)
+    in_order = select(*values, received_us).order_by(incoming.c.source, incoming.c.id)
     inserted = (
         pg_insert(events)
-        .from_select([item.name for item in EVENT_COLUMNS], in_order)
+        .from_select([item.name for item in (*FACTS, events.c.received_us)], in_order)
         .on_conflict_do_nothing()
-        .returning(*(item for item in EVENT_COLUMNS if item.name not in ("data", "digest", "received_us")))
+        .returning(*(item for item in FACTS if item.name not in ("data", "digest")))
         .cte("inserted")
     )
     deltas = aggregated(inserted).order_by("customer_id").cte("deltas")
@@ -63,31 +68,21 @@ def _count_events() -> Statement:
         .returning(customer_states.c.customer_id, numeric_vector(customer_states), latest_vector(customer_states))
         .cte("touched")
     )
-    new = (
-        select(
-            inserted.c.customer_id,
-            func.array_agg(inserted.c.source).label("sources"),
-            func.array_agg(inserted.c.id).label("ids"),
-        )
-        .group_by(inserted.c.customer_id)
-        .subquery("new")
-    )
-    return compile_statement(
-        select(*touched.c, new.c.sources, new.c.ids, offered(touched.c.customer_id)).join_from(
-            touched, new, touched.c.customer_id == new.c.customer_id
-        )
-    )
+    counted = select(func.count()).select_from(inserted).scalar_subquery().label("counted")
+    return compile_statement(select(*touched.c, offered(touched.c.customer_id), counted))
 
 
 COUNT_EVENTS = _count_events()
 
 
 def _known_events() -> Statement:
-    """The events of these (source, id) pairs that are there: source, id, digest, customer_id."""
+    """The events of these (source, id) pairs that were there before this transaction, with their content."""
     pairs = _unnested((events.c.source, events.c.id), "pairs")
+    was_there = literal_column("events.xmin <> pg_current_xact_id()::xid", Boolean)
+    content = [events.c[name] for name in ("customer_id", "type", "occurred_us", "digest")]
     return compile_statement(
-        select(events.c.source, events.c.id, events.c.digest, events.c.customer_id).join_from(
-            pairs, events, (events.c.source == pairs.c.source) & (events.c.id == pairs.c.id)
+        select(events.c.source, events.c.id, *content, cast(events.c.data, Text).label("data")).join_from(
+            pairs, events, (events.c.source == pairs.c.source) & (events.c.id == pairs.c.id) & was_there
         )
     )
 

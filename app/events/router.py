@@ -6,8 +6,6 @@ from typing import Any
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
-from starlette.responses import Response
 
 from app.auth import requires
 from app.decisions.schemas import DecisionOut, DecisionWish
@@ -18,7 +16,7 @@ from app.events.schemas import EventIn, ReceiptOut, ResultOut
 from app.events.service import Rejection, admit_or_reject
 from app.lifecycle.events import Event
 from app.resources import Resources
-from app.routes import HotRoute, answer_json, json_body, language_of, read_body, schema_of
+from app.routes import HotRequest, HotRoute, json_body, language_of, read_body, schema_of
 from app.scores.schemas import ScoreOut
 
 MAX_EVENTS = 1000
@@ -58,12 +56,12 @@ class _CheckoutEnvelope(DecisionWish):
         }
     ),
 )
-async def post_events(request: Request) -> Response:
+async def post_events(request: HotRequest) -> bytes:
     """Answers, event by event and in the order sent, `accepted`, `duplicate` or `rejected`.
 
     A single event that is refused is answered with its problem (409, 422). Refused events are kept.
     """
-    resources: Resources = request.app.state.resources
+    resources = request.resources
     raw = read_json(await read_body(request))
     is_single = not isinstance(raw, list)
     raws = [raw] if is_single else raw
@@ -72,12 +70,12 @@ async def post_events(request: Request) -> Response:
     admitted = _admit_all(raws, resources)
     events = tuple(item for item in admitted if isinstance(item, Event))
     rejections = tuple(item for item in admitted if isinstance(item, Rejection))
-    gatherer = resources.till if is_single else resources.bulk
+    gatherer = resources.till(events[0].customer_id if events else "") if is_single else resources.bulk
     entry = await gatherer.submit(Submission(events, rejections))
     results = _results(admitted, entry)
     if is_single and isinstance(results[0], Problem):
         raise results[0]
-    return answer_json(_receipt(results))
+    return orjson.dumps(_receipt(results))
 
 
 def _admit_all(raws: list[Any], resources: Resources, within: tuple[str, ...] = ()) -> list[Event | Rejection]:
@@ -124,12 +122,12 @@ def _receipt(results: list[str | Problem]) -> dict[str, Any]:
     summary="Count a till's event, and score and decide in the same round trip",
     openapi_extra=json_body(schema_of(CheckoutIn)),
 )
-async def post_checkout(request: Request) -> Response:
+async def post_checkout(request: HotRequest) -> bytes:
     """The event is counted once however often it is sent; a repeat gets its first score and decision again.
 
     Without a model the answer comes from rules and says `degraded`.
     """
-    resources: Resources = request.app.state.resources
+    resources = request.resources
     try:
         checkout = _CheckoutEnvelope.model_validate(read_json(await read_body(request)))
         check_texts(checkout.context, orjson.dumps(checkout.context), ("context",))
@@ -137,9 +135,9 @@ async def post_checkout(request: Request) -> Response:
         raise malformed(error.errors(include_url=False, include_input=False)) from None
     (event,) = _admit_all([checkout.event], resources, ("event",))
     if isinstance(event, Rejection):
-        await resources.till.submit(Submission((), (event,)))
+        await resources.till("").submit(Submission((), (event,)))
         raise event.problem
-    entry = await resources.till.submit(Submission((event,), (), checkout, language_of(request)))
+    submission = Submission((event,), (), checkout, language_of(request))
+    entry = await resources.till(event.customer_id).submit(submission)
     assert entry.answer is not None
-    head = b'{"event":{"status":"' + entry.statuses[0].encode() + b'"},'
-    return Response(head + entry.answer[1:], media_type="application/json")
+    return b'{"event":{"status":"%b"},%b' % (entry.statuses[0].encode(), entry.answer[1:])

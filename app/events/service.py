@@ -2,9 +2,8 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from pydantic import ValidationError
@@ -47,6 +46,39 @@ def pseudonymise(data: Any, key: bytes) -> Any:
     return {**data, "identifiers": hashed}
 
 
+def digest_content(type_: str, customer_id: str, occurred_us: int, data: Any) -> bytes:
+    """What tells a repeat at once: BLAKE2b over type, subject, time and data, members in order."""
+    content = orjson.dumps([type_, customer_id, occurred_us, data], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+class Content(Protocol):
+    """What of an event must be the same when it comes again. `data` is JSON text."""
+
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def occurred_us(self) -> int: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def data(self) -> str: ...
+
+
+def is_same_content(one: Content, other: Content) -> bool:
+    """Whether two events of the same source and id say the same; 100 and 100.0 do."""
+    if one.digest == other.digest:
+        return True
+    envelopes = ((event.type, event.customer_id, event.occurred_us) for event in (one, other))
+    return next(envelopes) == next(envelopes) and _canonical(one.data) == _canonical(other.data)
+
+
+def _canonical(data: str) -> bytes:
+    return orjson.dumps(_whole_as_integers(orjson.loads(data)), option=orjson.OPT_SORT_KEYS)
+
+
 def _whole_as_integers(value: Any) -> Any:
     """Floats without a fraction as integers: a relay that writes JSON anew may turn 100.0 into 100."""
     if isinstance(value, float):
@@ -58,17 +90,7 @@ def _whole_as_integers(value: Any) -> Any:
     return value
 
 
-def digest_content(type_: str, customer_id: str, occurred_us: int, data: Any) -> bytes:
-    """What tells a repeat from a conflict: BLAKE2b over type, subject, time and data, members in order."""
-    content = orjson.dumps([type_, customer_id, occurred_us, data], option=orjson.OPT_SORT_KEYS)
-    if b".0" in content:
-        plain = [type_, customer_id, occurred_us, _whole_as_integers(data)]
-        content = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(content, digest_size=16).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """An event that is refused, as it came (JSON, identifiers hashed), and why."""
 
     raw: bytes

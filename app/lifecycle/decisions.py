@@ -6,9 +6,7 @@ off-line by inverse propensity, and every refusal its code.
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
-from random import Random
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,8 +67,7 @@ class Action(BaseModel):
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What a decision needs to know of a customer. `value_at_stake` is spend in the horizon, major units."""
 
     customer_id: str
@@ -84,8 +81,7 @@ class Standing:
     """Action → time of its last offer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What is asked for."""
 
     channel: str
@@ -120,8 +116,7 @@ class Catalogue:
         return self._found.get((stage, channel), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """An action, its worth in margin (major units) and the probability of choosing it for its place."""
 
     action: Action
@@ -129,8 +124,7 @@ class Chosen:
     selection_probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The outcome of arbitration among the actions for the stage and channel.
 
     `worths` are the expected values of all that were eligible.
@@ -139,7 +133,7 @@ class Choice:
     in_control_group: bool
     chosen: list[Chosen]
     suppressed: list[tuple[str, SuppressionCode]]
-    worths: dict[str, float] = field(default_factory=dict)
+    worths: dict[str, float]
 
 
 def in_control_group(customer_id: str, share: float) -> bool:
@@ -210,15 +204,22 @@ def choose(catalogue: Catalogue, standing: Standing, wish: Wish, policy: Policy,
     return Choice(held_out, chosen, suppressed, worths)
 
 
+def _draws(seed: str, place: int) -> tuple[float, float]:
+    """Two numbers of [0, 1), uniform over seeds: 53 bits each of BLAKE2b."""
+    digest = hashlib.blake2b(b"%d:%b" % (place, seed.encode()), digest_size=16, person=b"explore").digest()
+    return (int.from_bytes(digest[:8]) >> 11) * 2.0**-53, (int.from_bytes(digest[8:]) >> 11) * 2.0**-53
+
+
 def _fill(
     eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str
 ) -> list[Chosen]:
     ranked = sorted(eligible, key=lambda action: (-worths[action.action_id], action.action_id))
-    random = Random(seed) if ranked and exploration else None  # noqa: S311 - no secret
     chosen: list[Chosen] = []
     while ranked and len(chosen) < places:
-        explores = random is not None and random.random() < exploration
-        action = random.choice(ranked) if random is not None and explores else ranked[0]
+        action = ranked[0]
+        if exploration:
+            explores, which = _draws(seed, len(chosen))
+            action = ranked[int(which * len(ranked))] if explores < exploration else action
         by_chance = exploration / len(ranked)
         probability = by_chance + (1.0 - exploration if action is ranked[0] else 0.0)
         chosen.append(Chosen(action, worths[action.action_id], probability))

@@ -3,9 +3,8 @@
 Described for retailers in docs/stages.md. The first rule that holds names the stage.
 """
 
-from dataclasses import dataclass
 from math import exp2, expm1, hypot, inf, isnan, log
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,8 +61,7 @@ class StagePolicy(BaseModel):
     """A season is missed when it is so many days past the anniversary of the last order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rhythm:
+class Rhythm(NamedTuple):
     """The customer's own pace at `as_of`. `silence` is days since the last order over `days`."""
 
     days: float
@@ -72,8 +70,7 @@ class Rhythm:
     is_reactivated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """A stage, the rule that named it, and the days since it holds (None: not known from the state)."""
 
     stage: Stage

@@ -6,8 +6,6 @@ from datetime import datetime
 import orjson
 from fastapi import APIRouter
 from pydantic import TypeAdapter, ValidationError
-from starlette.requests import Request
-from starlette.responses import Response
 
 from app.auth import requires
 from app.customers.service import check_customer_id, read_states_as_of
@@ -16,7 +14,7 @@ from app.events.reading import read_json
 from app.events.schemas import Time
 from app.events.service import MAX_AHEAD_US, to_us
 from app.resources import Resources
-from app.routes import HotRoute, answer_json, json_body, read_body, schema_of
+from app.routes import HotRequest, HotRoute, json_body, read_body, schema_of
 from app.scores.schemas import ScoreBatchIn, ScoreBatchOut, ScoreOut
 from app.scores.service import CustomerState, render_score, score_states
 
@@ -42,19 +40,19 @@ _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
         ]
     },
 )
-async def get_score(request: Request, customer_id: str) -> Response:
+async def get_score(request: HotRequest, customer_id: str) -> bytes:
     """The score now, or at any past time."""
-    resources: Resources = request.app.state.resources
+    resources = request.resources
     check_customer_id(customer_id)
     now_us = time.time_ns() // 1000
-    given = request.query_params.get("as_of")
+    given = request.query_params.get("as_of") if request.scope["query_string"] else None
     as_of_us = now_us if given is None else _read_as_of(given, now_us)
     state = await _read_state(resources, customer_id, None if given is None else as_of_us)
     if state is None:
         raise UnknownCustomer("There is no event of this customer before that time.")
     scoring = resources.scoring()
     (score,) = score_states([state], as_of_us, scoring)
-    return Response(orjson.dumps(render_score(score, scoring)), media_type="application/json")
+    return orjson.dumps(render_score(score, scoring))
 
 
 async def _read_state(resources: Resources, customer_id: str, as_of_us: int | None) -> CustomerState | None:
@@ -86,9 +84,9 @@ def _check_past(moment: datetime, now_us: int) -> int:
     summary="Scores of up to 1,000 customers",
     openapi_extra=json_body(schema_of(ScoreBatchIn)),
 )
-async def post_score_batch(request: Request) -> Response:
+async def post_score_batch(request: HotRequest) -> bytes:
     """Scores now, or at any past time, in the order asked for."""
-    resources: Resources = request.app.state.resources
+    resources = request.resources
     try:
         wanted = ScoreBatchIn.model_validate(read_json(await read_body(request)))
     except ValidationError as error:
@@ -100,7 +98,7 @@ async def post_score_batch(request: Request) -> Response:
     scoring = resources.scoring()
     known = [states[customer_id] for customer_id in customer_ids if customer_id in states]
     scores = score_states(known, as_of_us, scoring)
-    return answer_json(
+    return orjson.dumps(
         {
             "scores": [render_score(score, scoring) for score in scores],
             "unknown": [customer_id for customer_id in customer_ids if customer_id not in states],

@@ -64,7 +64,7 @@ def failed_batches(services, monkeypatch):
         return watched
 
     for service in services:
-        for gatherer in (service.resources.till, service.resources.bulk):
+        for gatherer in (*service.resources.tills, service.resources.bulk):
             monkeypatch.setattr(gatherer, "_run", watch(gatherer._run))
     return failures
 

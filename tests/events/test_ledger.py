@@ -5,7 +5,6 @@ import itertools
 import time
 import uuid
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -135,7 +134,7 @@ async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, led
     statuses = []
     for batch in batches:  # one transaction, of two submissions; a repeat is another object, as over HTTP
         halves = batch[: len(batch) // 2], batch[len(batch) // 2 :]
-        submissions = [Submission(tuple(replace(events[place]) for place in half)) for half in halves]
+        submissions = [Submission(tuple(events[place]._replace() for place in half)) for half in halves]
         statuses += [status for entry in await ledger.enter(submissions) for status in entry.statuses]
     assert statuses.count("accepted") == len(events)
     assert statuses.count("duplicate") == len(statuses) - len(events)

@@ -18,13 +18,15 @@ NAMES = {
 }
 
 
-async def warm_up(client, shop):
+async def warm_up(service, shop):
     """The driver asks for the types of a statement when it sees it first."""
-    event = shop.order("warm-up")
-    for _ in range(2):
+    client, tills = service.client, service.resources.tills
+    names = [f"warm-up-{number}" for number in range(50)]
+    of_lanes = [next(name for name in names if service.resources.till(name) is till) for till in tills]
+    for event in [shop.order(name) for name in of_lanes] * 2:
         await client.post("/v1/checkouts", json={"event": event})
-    await client.post("/v1/decisions", json={"customer_id": "warm-up"})
-    await client.post("/v1/events", json=[event, shop.order("warm-up", total=None)])
+    await client.post("/v1/decisions", json={"customer_id": of_lanes[0]})
+    await client.post("/v1/events", json=[shop.order(of_lanes[0]), shop.order(of_lanes[0], total=None)])
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ async def statements(serve, sql, shop):
             connection.add_query_logger(note)
         sync_engine = resources.engine.sync_engine
         sqlalchemy_event.listen(sync_engine, "before_cursor_execute", lambda *_: seen.append("by SQLAlchemy"))
-        await warm_up(service.client, shop)
+        await warm_up(service, shop)
         seen.clear()
         service.seen = seen
         yield service
@@ -101,14 +103,30 @@ async def test_what_collects_while_a_statement_is_under_way_goes_as_one(statemen
         body = {"event": shop.order(f"C-{number}")}
         return asyncio.create_task(statements.client.post("/v1/checkouts", json=body))
 
+    lane = statements.resources.tills[0]
+    numbers = [number for number in range(200) if statements.resources.till(f"C-{number}") is lane]
     async with sql.engine.begin() as other:
         await other.exec_driver_sql("LOCK TABLE events")
-        requests = [check_out(0)]
+        requests = [check_out(numbers[0])]
         await sql.wait_for_lock()
-        requests += [check_out(number) for number in range(1, 41)]
+        requests += [check_out(number) for number in numbers[1:]]
         async with asyncio.timeout(20):
-            while len(statements.resources.till._waiting) < 40:  # noqa: ASYNC110 - nothing tells of it
+            while len(lane._waiting) < len(numbers) - 1:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)
     responses = await asyncio.gather(*requests)
     assert {response.status_code for response in responses} == {200}
     assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "COMMIT"] * 2
+
+
+async def test_the_lanes_do_not_wait_for_each_other(statements, sql, shop):
+    names = [f"C-{number}" for number in range(50)]
+    await statements.client.post("/v1/events", json=[shop.order(name) for name in names])
+    held = names[0]
+    other_lane = next(name for name in names if statements.resources.till(name) is not statements.resources.till(held))
+    async with sql.engine.begin() as other:
+        await other.exec_driver_sql(f"SELECT FROM customer_states WHERE customer_id = '{held}' FOR UPDATE")
+        waiting = asyncio.create_task(statements.client.post("/v1/events", json=shop.order(held)))
+        await sql.wait_for_lock()
+        response = await statements.client.post("/v1/events", json=shop.order(other_lane))
+        assert response.status_code == 200
+    assert (await waiting).status_code == 200

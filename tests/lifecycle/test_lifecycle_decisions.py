@@ -1,7 +1,6 @@
 """Decisions: who may be asked, what it is worth, and with what probability it was chosen."""
 
 from collections import Counter
-from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -131,7 +130,7 @@ def test_who_refuses_personalization_is_offered_nothing_anywhere():
 
 # Eligibility.
 
-UNHAPPY = replace(STANDING, has_open_complaint=True)
+UNHAPPY = STANDING._replace(has_open_complaint=True)
 SUPPRESSIONS = {
     "excluded": (make_action(), STANDING, Wish("store", 3, exclude=("offer",))),
     "no_open_complaint": (make_action(complaint="open"), STANDING, WISH),
@@ -139,7 +138,7 @@ SUPPRESSIONS = {
     "risk_too_low": (make_action(min_risk=0.5), STANDING, WISH),
     "value_too_low": (make_action(min_value=501), STANDING, WISH),
     "no_consent": (make_action(), STANDING, Wish("email", 3)),
-    "cooling_down": (make_action(), replace(STANDING, offered_us={"offer": NOW_US - DAY_US}), WISH),
+    "cooling_down": (make_action(), STANDING._replace(offered_us={"offer": NOW_US - DAY_US}), WISH),
     "no_gain": (make_action(cost=1000), STANDING, WISH),
     "control_group": (make_action(), STANDING, WISH),
 }
@@ -187,7 +186,7 @@ def test_an_open_complaint_decides_what_is_offered(complaint, to_the_unhappy, to
 def test_least_risk_and_value_are_inclusive_and_an_unknown_risk_is_none():
     action = make_action(min_risk=0.4, min_value=500)
     assert suppression(action, STANDING, WISH, NOW_US) is None
-    unknown = replace(STANDING, churn_risk=None)
+    unknown = STANDING._replace(churn_risk=None)
     assert suppression(action, unknown, WISH, NOW_US) == "risk_too_low"
     assert suppression(make_action(), unknown, WISH, NOW_US) is None
 
@@ -203,12 +202,12 @@ def test_least_risk_and_value_are_inclusive_and_an_unknown_risk_is_none():
     ],
 )
 def test_an_action_cools_down_from_its_offer_until_the_last_day_is_over(age_us, code):
-    standing = replace(STANDING, offered_us={"offer": NOW_US - age_us, "another": NOW_US})
+    standing = STANDING._replace(offered_us={"offer": NOW_US - age_us, "another": NOW_US})
     assert suppression(make_action(cool_down_days=30), standing, WISH, NOW_US) == code
 
 
 def test_without_a_cool_down_an_action_may_be_offered_again_at_once():
-    standing = replace(STANDING, offered_us={"offer": NOW_US})
+    standing = STANDING._replace(offered_us={"offer": NOW_US})
     assert suppression(make_action(cool_down_days=0), standing, WISH, NOW_US) is None
 
 
@@ -228,7 +227,7 @@ def test_without_a_cool_down_an_action_may_be_offered_again_at_once():
 )
 def test_expected_value_by_hand(aim, risk, worth):
     action = make_action(aim=aim, cost=3)
-    assert expected_value(action, replace(STANDING, churn_risk=risk), 0.25) == pytest.approx(worth)
+    assert expected_value(action, STANDING._replace(churn_risk=risk), 0.25) == pytest.approx(worth)
 
 
 ACTIONS = st.lists(
@@ -249,7 +248,7 @@ ACTIONS = st.lists(
 
 @given(ACTIONS, st.floats(0, 1), st.floats(0, 2000), st.floats(0, 1), st.integers(1, 12), st.text(max_size=5))
 def test_no_action_that_loses_money_is_ever_chosen(actions, risk, value, exploration, places, seed):
-    standing = replace(STANDING, churn_risk=risk, value_at_stake=value)
+    standing = STANDING._replace(churn_risk=risk, value_at_stake=value)
     choice = choose_for(actions, standing, Wish("store", places), POLICY._replace(exploration=exploration), seed)
     chosen = [item.action.action_id for item in choice.chosen]
     assert all(expected_value(item.action, standing, 0.25) > 0 for item in choice.chosen)

@@ -18,7 +18,7 @@ BARE = Event("C-1", "/pos", "1", "", 0, None, None, None, 0, 0, 0, 0, None, b"",
 
 
 def happening(number, type_, day, **facts):
-    return replace(BARE, id=str(number), type=type_, occurred_us=round(day * DAY_US), **facts)
+    return BARE._replace(id=str(number), type=type_, occurred_us=round(day * DAY_US), **facts)
 
 
 HISTORY = (
@@ -155,8 +155,7 @@ def test_decayed_sums_fade_with_as_of_alone():
 DAYS = st.integers(0, 1500)
 ORDERS = st.lists(
     st.builds(
-        lambda day, amount, discount, items, type_: replace(
-            BARE,
+        lambda day, amount, discount, items, type_: BARE._replace(
             type=type_,
             occurred_us=day * DAY_US,
             amount_minor=amount,

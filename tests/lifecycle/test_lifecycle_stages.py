@@ -1,6 +1,5 @@
 """The stage policy, as a retailer would tell it, and at the edge of every threshold."""
 
-from dataclasses import replace
 from math import exp
 from typing import NamedTuple, get_args
 
@@ -32,7 +31,7 @@ def make_row(orders_ago, visits_ago=(), as_of_day=TODAY):
     """The feature row of someone who ordered and looked around so many days before TODAY."""
     happened = [(e.ORDER_COMPLETED, days) for days in orders_ago] + [(e.STORE_VISITED, days) for days in visits_ago]
     state = fold(
-        replace(BARE, id=str(number), type=type_, occurred_us=round((TODAY - days) * DAY_US), amount_minor=10_000)
+        BARE._replace(id=str(number), type=type_, occurred_us=round((TODAY - days) * DAY_US), amount_minor=10_000)
         for number, (type_, days) in enumerate(happened)
     )
     return features_of_one([state[measure.name] for measure in NUMERIC], as_of_day * DAY_US)

@@ -1,7 +1,5 @@
 """Off-line states are the core's states, labels are what came after, and nothing after leaks in."""
 
-from dataclasses import replace
-
 import ibis
 import numpy as np
 import pytest
@@ -175,9 +173,9 @@ def test_a_part_of_the_rows(shop, shop_events):
 def test_events_from_the_cutoff_on_change_no_feature(table_of, events, delays_us):
     cut = CUTOFFS[1]
     known = [event for event in events if event.occurred_us < cut]
-    known.append(replace(events[0], customer_id="C-1", id="first", type=e.ORDER_COMPLETED, occurred_us=START_US))
+    known.append(events[0]._replace(customer_id="C-1", id="first", type=e.ORDER_COMPLETED, occurred_us=START_US))
     later = [
-        replace(known[at % len(known)], id=f"later {at}", occurred_us=cut + delay_us, value="later")
+        known[at % len(known)]._replace(id=f"later {at}", occurred_us=cut + delay_us, value="later")
         for at, delay_us in enumerate(delays_us)
     ]
     without, despite = (labelled_states(table_of(history), [cut], 90) for history in (known, known + later))

@@ -1,7 +1,6 @@
 """Training on the simulated shop: what it learns from, what it writes, and what it refuses."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import joblib
@@ -125,7 +124,7 @@ def test_the_level_is_that_of_the_present(shop):
 def test_a_cutoff_before_the_shop_opened_does_not_matter(table_of, shop_events):
     """One order a year before all others: at the first cut-offs there is one customer, without a rhythm."""
     first = next(event for event in shop_events if event.type == e.ORDER_COMPLETED)
-    stray = replace(first, customer_id="DEMO-stray", id="stray", occurred_us=first.occurred_us - 400 * DAY)
+    stray = first._replace(customer_id="DEMO-stray", id="stray", occurred_us=first.occurred_us - 400 * DAY)
     orders = [event for event in shop_events if event.type == e.ORDER_COMPLETED]
     table = table_of([stray, *orders])
     span = span_of(table)
