@@ -18,6 +18,9 @@ from app.decisions.router import catalogue
 from app.decisions.router import router as decisions
 from app.decisions.schemas import DecisionIn
 from app.errors import ProblemOut, install_handlers
+from app.events.rejected import replays
+from app.events.rejected import router as rejected
+from app.events.rejected_schemas import ReplayIn
 from app.events.router import CheckoutIn
 from app.events.router import router as events
 from app.events.schemas import EventIn
@@ -28,6 +31,8 @@ from app.resources import Resources
 from app.routes import HotPaths
 from app.scores.router import router as scores
 from app.scores.schemas import ScoreBatchIn
+from app.segment.router import router as segment
+from app.segment.schemas import SegmentBatchIn, SegmentMessageIn
 from app.telemetry import RequestLog, configure_logs, log
 
 DESCRIPTION = """Customer events in; stage, churn risk, value and next best action out.
@@ -40,7 +45,17 @@ COMMAND_TIMEOUT_S = 5.0
 COLLECT_AFTER = (20_000, 20, 20)
 """Requests leave no cycles behind: looking for some every 700 objects, as is the default, costs more than it finds."""
 
-HOT_BODIES = (EventIn, CheckoutIn, DecisionIn, ScoreBatchIn, Action, ProblemOut)
+HOT_BODIES = (
+    EventIn,
+    CheckoutIn,
+    SegmentMessageIn,
+    SegmentBatchIn,
+    ReplayIn,
+    DecisionIn,
+    ScoreBatchIn,
+    Action,
+    ProblemOut,
+)
 """What hot routes take and refuse with, which FastAPI does not see."""
 
 
@@ -79,7 +94,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     install_handlers(app)
     _shorten_hot_paths(app)
-    for router in (events, scores, decisions, health, catalogue, customers):
+    for router in (events, segment, rejected, replays, scores, decisions, health, catalogue, customers):
         app.router.routes.extend(router.routes)  # included routers are matched a good deal slower
     _complete_openapi(app)
     return app

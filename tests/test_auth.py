@@ -13,6 +13,13 @@ from app.main import create_app
 SCOPES_OF_ROUTES = {
     ("POST", "/v1/events"): {"ingest"},
     ("POST", "/v1/checkouts"): {"ingest", "decide"},
+    ("POST", "/v1/segment"): {"ingest"},
+    ("POST", "/v1/segment/v1/{call}"): {"ingest"},
+    ("GET", "/v1/events/rejected"): {"read"},
+    ("DELETE", "/v1/events/rejected"): {"admin"},
+    ("DELETE", "/v1/events/rejected/{rejected_id}"): {"admin"},
+    ("POST", "/v1/events/rejected/{rejected_id:int}:replay"): {"admin"},
+    ("POST", "/v1/events/rejected:replay"): {"admin"},
     ("GET", "/v1/customers/{customer_id:path}/score"): {"read"},
     ("POST", "/v1/scores:batch"): {"read"},
     ("POST", "/v1/decisions"): {"decide"},
@@ -28,7 +35,10 @@ EACH_ROUTE = pytest.mark.parametrize(("method", "path"), SCOPES_OF_ROUTES)
 
 
 def fill(path):
-    return path.replace("{customer_id:path}", "nobody").replace("{action_id}", "none-such")
+    values = {"customer_id:path": "nobody", "action_id": "none-such", "call": "track"}
+    for name, value in (values | dict.fromkeys(("rejected_id", "rejected_id:int"), "1")).items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
 
 
 @pytest.fixture

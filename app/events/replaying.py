@@ -1,0 +1,146 @@
+"""Refused events once more, after what they were refused for has been mended.
+
+Counting is exactly once, by source and id. So a replay need not be: an event is counted in one
+transaction and its refusal removed in a later one, and what breaks off in between is replayed again as a
+duplicate.
+"""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import orjson
+
+from app.db import transaction
+from app.errors import Conflict, Problem
+from app.events.ledger import Submission
+from app.events.rejected_queries import delete_rejected, read_contents, renew_problems
+from app.events.service import Content, Rejection, admit_or_reject, digest_content, is_same_content
+from app.lifecycle.events import Event
+from app.lifecycle.identity import pseudonyms_in
+from app.resources import Resources
+
+_HASH: Final = re.compile("[0-9a-f]{64}")
+
+
+class Kept(NamedTuple):
+    """A refused event as parsed from the JSON it was kept as."""
+
+    rejected_id: int
+    raw: Any
+
+
+class Replayed(NamedTuple):
+    """What became of it. `problem` None: it is counted."""
+
+    rejected_id: int
+    status: Literal["accepted", "duplicate", "rejected"]
+    problem: Problem | None = None
+
+
+def parse_kept(text: str) -> Any:
+    """The value of kept JSON; a line of an import that was none is a text, which is refused again."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+async def replay(kept: Sequence[Kept], resources: Resources, *, is_edited: bool = False) -> list[Replayed]:
+    """Admits and counts; removes what is counted, and notes the new problem of what is refused again.
+
+    The problem of an edited event is not noted: it is none of the event that is kept.
+    """
+    admitted = _admit_all(kept, resources)
+    async with transaction(resources.engine) as connection:
+        known = await read_contents(
+            connection, {(item.source, item.id) for item in admitted if isinstance(item, Event)}
+        )
+    judged = _refuse_conflicts(admitted, known)
+    events = tuple(item for item in judged if isinstance(item, Event))
+    entry = await resources.bulk.submit(Submission(events)) if events else None
+    statuses = iter(entry.statuses if entry else ())
+    replayed = [
+        Replayed(item.rejected_id, "rejected", found)
+        if isinstance(found, Problem)
+        else _counted(item.rejected_id, next(statuses))
+        for item, found in zip(kept, judged, strict=True)
+    ]
+    await _settle(replayed, resources, is_edited)
+    return replayed
+
+
+def _admit_all(kept: Sequence[Kept], resources: Resources) -> list[Event | Problem]:
+    settings = resources.settings
+    rules = {
+        "now_us": time.time_ns() // 1000,
+        "currency": settings.currency,
+        "digits": settings.digits,
+        "identity_key": resources.identity_key,
+    }
+    admitted = [admit_again(item.raw, rules) for item in kept]
+    return [item.problem if isinstance(item, Rejection) else item for item in admitted]
+
+
+def admit_again(raw: Any, rules: dict[str, Any]) -> Event | Rejection:
+    """`admit_or_reject` for an event whose identifiers may be hashes already: they stay what they are.
+
+    They are set aside, since a hash has no value that could be checked, and stand first again afterwards;
+    the digest is then that of the event as it was first sent. Without a subject it is of the pseudonym
+    of its first identifier, as when it is admitted with the identifiers in clear.
+    """
+    data = raw.get("data") if isinstance(raw, dict) else None
+    given = data.get("identifiers") if isinstance(data, dict) else None
+    hashed = [item for item in given if _is_hashed(item)] if isinstance(given, list) else []
+    if not hashed:
+        return admit_or_reject(raw, **rules)
+    assert isinstance(given, list)
+    assert isinstance(data, dict)
+    others = [item for item in given if not _is_hashed(item)]
+    named = raw if "subject" in raw else {**raw, "subject": pseudonyms_in(data)[0]}
+    admitted = admit_or_reject({**named, "data": {**data, "identifiers": others}}, **rules)
+    if isinstance(admitted, Rejection):
+        return admitted
+    whole = orjson.loads(admitted.data)
+    whole["identifiers"] = hashed + whole["identifiers"]
+    digest = digest_content(admitted.type, admitted.customer_id, admitted.occurred_us, whole)
+    return admitted._replace(data=orjson.dumps(whole).decode(), digest=digest)
+
+
+def _is_hashed(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and item.keys() == {"kind", "hash"}
+        and isinstance(item["kind"], str)
+        and isinstance(item["hash"], str)
+        and _HASH.fullmatch(item["hash"]) is not None
+    )
+
+
+def _refuse_conflicts(
+    admitted: Sequence[Event | Problem], known: Mapping[tuple[str, str], Content]
+) -> list[Event | Problem]:
+    """Those that came before with other content, refused here: the ledger would keep a second refusal of each."""
+    first = dict(known)
+    return [
+        Conflict()
+        if isinstance(item, Event) and not is_same_content(first.setdefault((item.source, item.id), item), item)
+        else item
+        for item in admitted
+    ]
+
+
+def _counted(rejected_id: int, status: Literal["accepted", "duplicate", "conflict"]) -> Replayed:
+    """A conflict only now has come in between: it is rare, and the ledger has kept it once more."""
+    return Replayed(rejected_id, "rejected", Conflict()) if status == "conflict" else Replayed(rejected_id, status)
+
+
+async def _settle(replayed: Sequence[Replayed], resources: Resources, is_edited: bool) -> None:
+    counted = [item.rejected_id for item in replayed if item.problem is None]
+    refused = {item.rejected_id: item.problem.as_json() for item in replayed if item.problem is not None}
+    async with transaction(resources.engine) as connection:
+        if counted:
+            await delete_rejected(connection, counted)
+        if not is_edited:
+            await renew_problems(connection, refused)

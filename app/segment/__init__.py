@@ -1,0 +1,1 @@
+"""Input as Segment and RudderStack send it."""

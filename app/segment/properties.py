@@ -1,0 +1,86 @@
+"""Reading the properties of a message: names, texts, numbers, and what is left out. Pure."""
+
+import re
+from itertools import pairwise
+from typing import Any, Final
+from urllib.parse import quote
+
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+_CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_DECIMAL: Final = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?=$|[T ])", re.ASCII)
+
+_PERSONAL_WORDS: Final = frozenset(
+    (
+        *("email", "emails", "phone", "phones", "telephone", "mobile", "msisdn", "wechat", "ip", "ssn"),
+        *("address", "addresses", "street", "recipient", "recipients", "passport", "password"),
+        *("birthday", "birthdate", "dob", "firstname", "lastname", "fullname", "surname", "username", "nickname"),
+    )
+)
+_PERSONAL_PAIRS: Final = frozenset(
+    (
+        *(("first", "name"), ("last", "name"), ("full", "name"), ("family", "name"), ("given", "name")),
+        *(("user", "name"), ("customer", "name"), ("e", "mail"), ("birth", "date"), ("date", "birth")),
+    )
+)
+
+
+def split_words(name: str) -> list[str]:
+    """`Order Completed`, `order_completed` and `orderCompleted` → the same words, in lower case."""
+    words = [word for word in _SEPARATORS.split(name) if word]
+    if len(words) == 1:
+        words = _CAMEL.findall(words[0])
+    return [word.lower() for word in words]
+
+
+def write_dotted(name: str) -> str:
+    """An event's name in the form of our types: words in lower case, dots between, percent-encoded past ASCII."""
+    return quote(".".join(split_words(name)), safe=".")
+
+
+def is_personal(name: str) -> bool:
+    """Whether a member is by its name about a person rather than a purchase: `shippingAddress`, `customer_email`."""
+    words = [word for word in split_words(name) if word != "of"]
+    return not _PERSONAL_WORDS.isdisjoint(words) or not _PERSONAL_PAIRS.isdisjoint(pairwise(words))
+
+
+def keep_said(value: Any) -> Any:
+    """Without null members, empty texts and personal members, at every depth."""
+    if isinstance(value, dict):
+        return {
+            name: keep_said(member)
+            for name, member in value.items()
+            if member is not None and member != "" and not is_personal(name)
+        }
+    if isinstance(value, list):
+        return [keep_said(member) for member in value if member is not None and member != ""]
+    return value
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """An empty one for what is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_text(value: Any) -> Any:
+    """An integer as its digits, an empty text as None; anything else as it is, for the contract to judge."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None if value == "" else value
+
+
+def as_number(value: Any) -> Any:
+    """A plain decimal in a text (`"12.50"`) as the number; anything else as it is: `"$12"`, `"12,50"` are none."""
+    return float(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
+
+
+def without_sign(value: Any) -> Any:
+    """The magnitude of a number or of a decimal in a text; anything else as it is."""
+    number = as_number(value)
+    return abs(number) if isinstance(number, int | float) and not isinstance(number, bool) else number
+
+
+def as_date(value: Any) -> str | None:
+    """The day of an ISO 8601 date or time, as written; None for any other form, whose day would be a guess."""
+    found = _DATE.match(value) if isinstance(value, str) else None
+    return found.group() if found else None

@@ -1,0 +1,197 @@
+"""`POST /v1/segment`: messages of Segment and RudderStack as events."""
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
+
+from app.auth import requires
+from app.errors import Conflict, Malformed, NotFound, Problem, TooLarge, violation
+from app.events.ledger import Submission
+from app.events.reading import read_json
+from app.events.router import MAX_EVENTS
+from app.events.service import Rejection, admit_or_reject
+from app.lifecycle.events import Event
+from app.resources import Resources
+from app.routes import HotRequest, HotRoute, json_body, read_body, schema_of
+from app.segment.mapping import CALLS, Ignored, map_message
+from app.segment.schemas import SegmentBatchIn, SegmentMessageIn, SegmentReceiptOut
+
+SOURCE: Final = "/segment"
+BATCH_CALLS: Final = ("batch", "import")
+_SOURCE_NAME: Final = re.compile(r"^[\x20-\x2e\x30-\x7e]{1,100}$")
+
+Outcome = Event | Rejection | Ignored
+
+
+class BasicKeyRoute(HotRoute):
+    """Takes the API key as the user name of HTTP Basic too, which is how Segment's libraries send a write key."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        inner = self.app
+
+        async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
+            headers = [
+                (name, write_bearer(value) if name == b"authorization" else value) for name, value in scope["headers"]
+            ]
+            await inner({**scope, "headers": headers}, receive, send)
+
+        self.app = serve
+
+
+def write_bearer(authorization: bytes) -> bytes:
+    """`Basic` with a key as user name → `Bearer` with that key; anything else as it is."""
+    kind, _, encoded = authorization.partition(b" ")
+    if kind.lower() != b"basic":
+        return authorization
+    try:
+        user_name = base64.b64decode(encoded.strip(), validate=True).partition(b":")[0]
+    except binascii.Error:
+        return authorization
+    return b"Bearer " + user_name
+
+
+router = APIRouter(prefix="/v1", tags=["events"], route_class=BasicKeyRoute)
+
+
+_CONTRACT: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "source",
+            "in": "query",
+            "required": False,
+            "description": "Tells shops apart whose message ids may be the same: the events' source is then "
+            "`/segment/<source>`.",
+            "schema": {"type": "string", "maxLength": 100, "pattern": _SOURCE_NAME.pattern},
+        }
+    ],
+    **json_body({"anyOf": [schema_of(SegmentMessageIn), schema_of(SegmentBatchIn)]}),
+}
+
+
+@router.post(
+    "/segment",
+    dependencies=[requires("ingest")],
+    response_model=SegmentReceiptOut,
+    summary="Count a message of Segment or RudderStack, or a batch of up to 1,000",
+    openapi_extra=_CONTRACT,
+)
+async def post_segment(request: HotRequest) -> bytes:
+    """Answers, message by message and in the order sent, `accepted`, `duplicate`, `rejected` or `ignored`.
+
+    A single message that is refused is answered with its problem (409, 422). The events of refused
+    messages are kept; pointers of problems lead into them.
+    """
+    return await _count(request, read_json(await read_body(request)))
+
+
+@router.post(
+    "/segment/v1/{call}",
+    dependencies=[requires("ingest")],
+    response_model=SegmentReceiptOut,
+    summary="The same, at the paths that Segment's and RudderStack's libraries append to their host",
+    openapi_extra=_CONTRACT,
+)
+async def post_call(request: HotRequest, call: str) -> bytes:
+    """`call` is `batch`, `import` or the type of a message, which the message then need not name."""
+    if call not in (*BATCH_CALLS, *CALLS):
+        raise NotFound("There is no such call.")
+    body = read_json(await read_body(request))
+    if call in CALLS and isinstance(body, dict) and "batch" not in body:
+        body = {"type": call, **body}
+    return await _count(request, body)
+
+
+async def _count(request: HotRequest, body: Any) -> bytes:
+    source = _read_source(request.query_params.get("source"))
+    messages, is_single = _messages(body)
+    outcomes = _admit_all(messages, source, request.resources)
+    results = await _enter(outcomes, request.resources, is_single)
+    if is_single and isinstance(results[0], Problem):
+        raise results[0]
+    return orjson.dumps(_receipt(results))
+
+
+def _read_source(name: str | None) -> str:
+    if name is None:
+        return SOURCE
+    if not _SOURCE_NAME.fullmatch(name):
+        raise violation(("source",), "Give 1 to 100 characters of printable ASCII without a slash.")
+    return f"{SOURCE}/{name}"
+
+
+def _messages(body: Any) -> tuple[list[Any], bool]:
+    """The messages, and whether it is one by itself."""
+    if not isinstance(body, dict):
+        raise Malformed('Send a message, or several as {"batch": […]}.')
+    if "batch" not in body:
+        return [body], True
+    messages = body["batch"]
+    if not isinstance(messages, list):
+        raise violation(("batch",), "Input should be an array.")
+    if len(messages) > MAX_EVENTS:
+        raise TooLarge(f"A batch has at most {MAX_EVENTS} messages.")
+    return messages, False
+
+
+def _admit_all(messages: list[Any], source: str, resources: Resources) -> list[Outcome]:
+    settings, now_us = resources.settings, time.time_ns() // 1000
+    outcomes: list[Outcome] = []
+    for message in messages:
+        mapped = map_message(message, source)
+        outcomes.append(
+            mapped
+            if isinstance(mapped, Ignored)
+            else admit_or_reject(
+                mapped,
+                now_us=now_us,
+                currency=settings.currency,
+                digits=settings.digits,
+                identity_key=resources.identity_key,
+            )
+        )
+    return outcomes
+
+
+async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool) -> list[str | Problem | Ignored]:
+    """Counts the events and keeps the refusals; what became of each message."""
+    events = tuple(item for item in outcomes if isinstance(item, Event))
+    rejections = tuple(item for item in outcomes if isinstance(item, Rejection))
+    counted: Sequence[str] = ()
+    if events or rejections:
+        gatherer = resources.till(events[0].customer_id if events else "") if is_single else resources.bulk
+        counted = (await gatherer.submit(Submission(events, rejections))).statuses
+    statuses = iter(counted)
+    results: list[str | Problem | Ignored] = []
+    for item in outcomes:
+        if isinstance(item, Event):
+            status = next(statuses)
+            is_conflict = status == "conflict"
+            results.append(Conflict("This messageId came before with other content.") if is_conflict else status)
+        else:
+            results.append(item.problem if isinstance(item, Rejection) else item)
+    return results
+
+
+def _receipt(results: list[str | Problem | Ignored]) -> dict[str, Any]:
+    rendered = [_render(item) for item in results]
+    counts = dict.fromkeys(("accepted", "duplicate", "rejected", "ignored"), 0)
+    for item in rendered:
+        counts[item["status"]] += 1
+    return {**counts, "results": rendered}
+
+
+def _render(result: str | Problem | Ignored) -> dict[str, Any]:
+    if isinstance(result, Problem):
+        return {"status": "rejected", "problem": result.as_json()}
+    if isinstance(result, Ignored):
+        return {"status": "ignored", "reason": result.reason}
+    return {"status": result}

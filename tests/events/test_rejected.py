@@ -1,0 +1,405 @@
+"""`/v1/events/rejected`: refused events are listed, replayed after a fix, deleted."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.auth import create_key
+from app.db import transaction
+from app.events import rejected_queries
+from app.events.rejected import replays, router
+
+REJECTED = "/v1/events/rejected"
+REPLAY = "/v1/events/rejected:replay"
+CONFLICT = "urn:perennial:problem:conflict"
+MALFORMED = "urn:perennial:problem:malformed"
+CANARY = "kanarienvogel@example.com"
+
+
+def register(service):
+    routes = service.app.router.routes
+    if REJECTED not in {route.path for route in routes}:
+        routes.extend([*router.routes, *replays.routes])
+    return service
+
+
+@pytest.fixture
+def service(running_service, sql):
+    return register(running_service)
+
+
+@pytest.fixture
+def client(service):
+    return service.client
+
+
+@pytest.fixture
+def refuse(client, sql):
+    """Sends events that are refused; their ids among the refused, in order."""
+
+    async def send(*events):
+        answer = (await client.post("/v1/events", json=list(events))).json()
+        assert answer["rejected"] == len(events)
+        rows = await sql.rows("SELECT rejected_id FROM rejected_events ORDER BY rejected_id")
+        return [row["rejected_id"] for row in rows[-len(events) :]]
+
+    return send
+
+
+async def listed(client, **params):
+    response = await client.get(REJECTED, params=params)
+    assert response.status_code == 200
+    return response.json()
+
+
+async def replay(client, rejected_id, **options):
+    return await client.post(f"{REJECTED}/{rejected_id}:replay", **options)
+
+
+async def kept_ids(sql):
+    return [row["rejected_id"] for row in await sql.rows("SELECT rejected_id FROM rejected_events ORDER BY 1")]
+
+
+async def test_what_was_refused_is_listed(client, refuse, shop):
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    event = shop.order(total="ten")
+    (rejected_id,) = await refuse(event)
+    page = await listed(client)
+    (found,) = page["events"]
+    assert page["next_cursor"] is None
+    assert (found["rejected_id"], found["event"], found["problem"]["type"]) == (rejected_id, event, MALFORMED)
+    assert before <= datetime.fromisoformat(found["received_at"]) <= datetime.now(UTC)
+
+
+async def test_pages_go_from_the_latest_to_the_first(client, refuse, shop):
+    ids = await refuse(*(shop.order(total="ten") for _ in range(5)))
+    seen, cursor = [], None
+    for size in (2, 2, 1):
+        page = await listed(client, limit=2, **({} if cursor is None else {"cursor": cursor}))
+        assert len(page["events"]) == size
+        seen += [item["rejected_id"] for item in page["events"]]
+        cursor = page["next_cursor"]
+    assert cursor is None
+    assert seen == ids[::-1]
+
+
+async def test_a_page_has_a_bound_in_bytes(client, refuse, shop, monkeypatch):
+    monkeypatch.setattr(rejected_queries, "MAX_PAGE_BYTES", 2000)
+    ids = await refuse(*(shop.order(total="ten", note="x" * 1500) for _ in range(3)))
+    page = await listed(client)
+    assert [item["rejected_id"] for item in page["events"]] == ids[:0:-1]
+    page = await listed(client, cursor=page["next_cursor"])
+    assert ([item["rejected_id"] for item in page["events"]], page["next_cursor"]) == (ids[:1], None)
+
+
+async def test_filters(client, refuse, shop, sql):
+    counted = shop.order(total=1)
+    await client.post("/v1/events", json=counted)
+    malformed, conflict = await refuse(shop.order(total="ten"), {**counted, "subject": "C-2"})
+    for wanted in ("conflict", CONFLICT):
+        assert [item["rejected_id"] for item in (await listed(client, type=wanted))["events"]] == [conflict]
+    assert (await listed(client, type="none-such"))["events"] == []
+    moment = 1_790_000_000_000_000
+    await sql.rows("UPDATE rejected_events SET received_us = :at WHERE rejected_id = :id", at=moment, id=conflict)
+    await sql.rows("UPDATE rejected_events SET received_us = :at WHERE rejected_id = :id", at=moment - 1, id=malformed)
+    since = datetime.fromtimestamp(moment // 1_000_000, UTC).isoformat()
+    assert [item["rejected_id"] for item in (await listed(client, since=since))["events"]] == [conflict]
+
+
+@pytest.mark.parametrize(
+    "params", [{"since": "yesterday"}, {"since": "1790000000"}, {"limit": 0}, {"limit": 501}, {"cursor": "x"}]
+)
+async def test_parameters_of_another_form(client, params):
+    response = await client.get(REJECTED, params=params)
+    assert (response.status_code, response.json()["type"]) == (422, MALFORMED)
+
+
+async def test_a_replay_without_a_fix_is_refused_again_and_stays(client, refuse, shop, sql):
+    event = shop.order(total="ten")
+    (rejected_id,) = await refuse(event)
+    await sql.rows("""UPDATE rejected_events SET problem = '{"type": "of old"}'""")
+    response = await replay(client, rejected_id)
+    assert (response.status_code, response.json()["type"]) == (422, MALFORMED)
+    (found,) = (await listed(client))["events"]
+    assert (found["rejected_id"], found["event"], found["problem"]) == (rejected_id, event, response.json())
+    assert await sql.value("SELECT count(*) FROM events") == 0
+
+
+async def test_an_edited_event_is_counted_and_no_longer_refused(client, refuse, shop, sql):
+    event = shop.order(total="ten")
+    (rejected_id,) = await refuse(event)
+    mended = {**event, "data": {**event["data"], "total": 10}}
+    response = await replay(client, rejected_id, json=mended)
+    assert (response.status_code, response.json()) == (200, {"rejected_id": rejected_id, "status": "accepted"})
+    assert await kept_ids(sql) == []
+    assert await sql.value("SELECT spend_minor FROM customer_states WHERE customer_id = 'C-1'") == 1000
+    assert (await client.post("/v1/events", json=mended)).json()["duplicate"] == 1
+    assert (await replay(client, rejected_id, json=mended)).status_code == 404
+
+
+async def test_an_edit_that_is_refused_leaves_what_was_kept(client, refuse, shop):
+    (rejected_id,) = await refuse(shop.order(total="ten"))
+    before = await listed(client)
+    response = await replay(client, rejected_id, json=shop.order(total=1, currency="USD"))
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/data/currency")
+    assert (await replay(client, rejected_id, content=b"null", headers={"content-type": "application/json"})).is_error
+    assert await listed(client) == before
+
+
+async def test_a_conflict_stays_one_refusal(client, refuse, shop, sql):
+    event = shop.order(total=1)
+    await client.post("/v1/events", json=event)
+    (rejected_id,) = await refuse({**event, "subject": "C-2"})
+    for _ in range(2):
+        response = await replay(client, rejected_id)
+        assert (response.status_code, response.json()["type"]) == (409, CONFLICT)
+    answer = (await client.post(REPLAY, json={})).json()
+    assert (answer["rejected"], answer["results"][0]["problem"]["type"]) == (1, CONFLICT)
+    assert await kept_ids(sql) == [rejected_id]
+    edited = {**event, "subject": "C-2", "id": "another"}
+    assert (await replay(client, rejected_id, json=edited)).json()["status"] == "accepted"
+
+
+async def test_what_was_counted_meanwhile_is_a_duplicate(client, refuse, shop, sql):
+    event = shop.order(total="ten")
+    (rejected_id,) = await refuse(event)
+    mended = {**event, "data": {**event["data"], "total": 10}}
+    await client.post("/v1/events", json=mended)
+    assert (await replay(client, rejected_id, json=mended)).json()["status"] == "duplicate"
+    assert await kept_ids(sql) == []
+    assert await sql.value("SELECT orders FROM customer_states WHERE customer_id = 'C-1'") == 1
+
+
+async def test_the_same_number_written_otherwise_is_a_duplicate(client, refuse, shop):
+    event = shop.order(total=10.0)
+    await client.post("/v1/events", json=event)
+    (rejected_id,) = await refuse({**event, "time": "never"})
+    mended = {**event, "data": {**event["data"], "total": 10}}
+    assert (await replay(client, rejected_id, json=mended)).json()["status"] == "duplicate"
+
+
+async def test_identifiers_stay_the_hashes_they_are(client, refuse, shop, sql):
+    """So that the replayed event is the one that the sender would send with the identifiers in clear."""
+    event = shop.event(
+        "customer.identified",
+        at=(datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+        data={"identifiers": [{"kind": "email", "value": CANARY}, {"kind": "card", "value": "1001"}], "vip": True},
+    )
+    (rejected_id,) = await refuse(event)
+    response = await client.get(REJECTED)
+    assert CANARY not in response.text
+    (found,) = response.json()["events"]
+    assert [item["kind"] for item in found["event"]["data"]["identifiers"]] == ["email", "card"]
+    at = shop.ago(minutes=1)
+    assert (await replay(client, rejected_id, json={**found["event"], "time": at})).json()["status"] == "accepted"
+    assert await sql.value("SELECT data FROM events") == found["event"]["data"]
+    assert (await client.post("/v1/events", json={**event, "time": at})).json()["duplicate"] == 1
+    await client.post("/v1/events", json={**event, "time": at, "id": "in clear"})
+    assert await sql.value("SELECT count(DISTINCT digest) FROM events") == 1
+
+
+async def test_an_event_of_hashed_identifiers_alone_is_of_their_pseudonym(client, refuse, shop, sql):
+    event = shop.event("product.viewed", at="never", data={"identifiers": [{"kind": "email", "value": CANARY}]})
+    del event["subject"]
+    (rejected_id,) = await refuse(event)
+    kept = (await listed(client))["events"][0]["event"]
+    (identifier,) = kept["data"]["identifiers"]
+    response = await replay(client, rejected_id, json={**kept, "time": shop.ago(minutes=1)})
+    assert response.json()["status"] == "accepted"
+    assert await sql.value("SELECT customer_id FROM events") == f"~email:{identifier['hash']}"
+    assert await sql.value("SELECT data FROM events") == kept["data"]
+
+
+async def test_identifiers_of_an_edit_may_be_in_clear(client, refuse, shop, sql):
+    event = shop.event("product.viewed", at="never", data={"identifiers": [{"kind": "email", "value": CANARY}]})
+    (rejected_id,) = await refuse(event)
+    kept = (await listed(client))["events"][0]["event"]["data"]["identifiers"]
+    both = [{"kind": "phone", "value": CANARY}, *kept]
+    mended = {**event, "time": shop.ago(minutes=1), "data": {"identifiers": both}}
+    assert (await replay(client, rejected_id, json=mended)).json()["status"] == "accepted"
+    stored = (await sql.value("SELECT data FROM events"))["identifiers"]
+    assert stored[0] == kept[0]
+    assert (stored[1]["kind"], len(stored[1]["hash"])) == ("phone", 64)
+    assert CANARY not in str(stored)
+
+
+@pytest.mark.parametrize("item", [{"kind": "email", "hash": "ff"}, {"kind": 1, "hash": "f" * 64}, {"hash": "f" * 64}])
+async def test_what_only_looks_like_a_hash_is_refused(client, refuse, shop, item):
+    event = shop.event("customer.identified", at="never")
+    (rejected_id,) = await refuse(event)
+    mended = {**event, "time": shop.ago(minutes=1), "data": {"identifiers": [item]}}
+    assert (await replay(client, rejected_id, json=mended)).status_code == 422
+
+
+async def test_many_are_replayed_after_the_service_was_mended(client, refuse, shop, sql, serve):
+    """They were sent in a currency that the deployment did not count in."""
+    dollars = [shop.order(total=1, currency="USD", order_id=f"A-{number}") for number in range(3)]
+    ids = await refuse(dollars[0], shop.order(total="ten"), dollars[1], dollars[2], dollars[2])
+    async with serve(currency="USD") as other:
+        answer = (await register(other).client.post(REPLAY, json={})).json()
+    assert [(item["rejected_id"], item["status"]) for item in answer["results"]] == [
+        (ids[0], "accepted"),
+        (ids[1], "rejected"),
+        (ids[2], "accepted"),
+        (ids[3], "accepted"),
+        (ids[4], "duplicate"),
+    ]
+    assert [answer[status] for status in ("accepted", "duplicate", "rejected")] == [3, 1, 1]
+    assert (answer["unknown"], answer["next_after"]) == ([], None)
+    assert answer["results"][1]["problem"]["type"] == MALFORMED
+    assert await kept_ids(sql) == [ids[1]]
+    assert await sql.value("SELECT orders FROM customer_states WHERE customer_id = 'C-1'") == 3
+
+
+async def test_of_two_contents_of_one_identity_the_first_is_counted(client, shop, sql, refuse, serve):
+    event = shop.order(total=1, currency="USD")
+    ids = await refuse(event, {**event, "data": {**event["data"], "total": 2}})
+    async with serve(currency="USD") as other:
+        answer = (await register(other).client.post(REPLAY, json={})).json()
+    assert [item["status"] for item in answer["results"]] == ["accepted", "rejected"]
+    assert await kept_ids(sql) == [ids[1]]
+    assert await sql.value("SELECT problem ->> 'type' FROM rejected_events") == CONFLICT
+
+
+async def test_a_replay_goes_on_where_the_last_one_stopped(client, refuse, shop):
+    ids = await refuse(*(shop.order(total="ten") for _ in range(3)))
+    seen, after = [], 0
+    for size in (2, 1):
+        answer = (await client.post(REPLAY, json={"limit": 2, "after": after})).json()
+        assert answer["rejected"] == size
+        seen += [item["rejected_id"] for item in answer["results"]]
+        after = answer["next_after"]
+    assert (seen, after) == (ids, None)
+
+
+async def test_those_named_are_replayed(client, refuse, shop):
+    ids = await refuse(*(shop.order(total="ten") for _ in range(3)))
+    answer = (await client.post(REPLAY, json={"rejected_ids": [ids[2], 10**15, ids[0], ids[2]]})).json()
+    assert [item["rejected_id"] for item in answer["results"]] == [ids[0], ids[2]]
+    assert (answer["unknown"], answer["next_after"]) == ([10**15], None)
+    nothing = (await client.post(REPLAY, json={"rejected_ids": []})).json()
+    assert (nothing["results"], nothing["unknown"]) == ([], [])
+
+
+async def test_those_named_go_in_portions_where_they_are_large(client, refuse, shop, monkeypatch):
+    monkeypatch.setattr(rejected_queries, "MAX_PAGE_BYTES", 1000)
+    ids = await refuse(*(shop.order(total="ten", note="x" * 1500) for _ in range(3)))
+    await client.delete(f"{REJECTED}/{ids[1]}")
+    wanted = {"rejected_ids": [*ids, ids[2] + 1]}
+    after, seen, unknown = 0, [], []
+    while after is not None:
+        answer = (await client.post(REPLAY, json={**wanted, "after": after})).json()
+        seen += [item["rejected_id"] for item in answer["results"]]
+        unknown += answer["unknown"]
+        after = answer["next_after"]
+    assert (seen, unknown) == ([ids[0], ids[2]], [ids[1], ids[2] + 1])
+
+
+async def test_a_replay_of_one_kind(client, refuse, shop):
+    counted = shop.order(total=1)
+    await client.post("/v1/events", json=counted)
+    _, conflict = await refuse(shop.order(total="ten"), {**counted, "subject": "C-2"})
+    answer = (await client.post(REPLAY, json={"type": "conflict", "since": shop.ago(minutes=1)})).json()
+    assert [item["rejected_id"] for item in answer["results"]] == [conflict]
+    assert (await client.post(REPLAY, json={"since": datetime.now(UTC).isoformat()})).json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {"ids": [1]},
+        {"rejected_ids": ["1"]},
+        {"rejected_ids": [0]},
+        {"rejected_ids": [1] * 1001},
+        {"rejected_ids": [1], "limit": 5},
+        {"limit": 1001},
+        {"since": "yesterday"},
+    ],
+)
+async def test_wishes_of_another_form(client, body):
+    response = await client.post(REPLAY, json=body)
+    assert (response.status_code, response.json()["type"]) == (422, MALFORMED)
+
+
+async def test_what_was_no_event_at_all_is_refused_again(client, refuse, sql):
+    ids = await refuse("what?", 5)
+    await sql.rows("UPDATE rejected_events SET event = '{broken' WHERE rejected_id = :id", id=ids[1])
+    assert [item["event"] for item in (await listed(client))["events"]] == ["{broken", "what?"]
+    assert (await client.post(REPLAY, json={})).json()["rejected"] == 2
+
+
+async def test_replays_at_the_same_time_count_once(client, refuse, shop, sql, serve):
+    await refuse(*(shop.order(total=1, currency="USD", order_id=f"A-{number}") for number in range(20)))
+    async with serve(currency="USD") as other:
+        register(other)
+        answers = await asyncio.gather(*(other.client.post(REPLAY, json={}) for _ in range(4)))
+    assert sum(answer.json()["accepted"] for answer in answers) == 20
+    assert await kept_ids(sql) == []
+    assert await sql.value("SELECT orders FROM customer_states WHERE customer_id = 'C-1'") == 20
+
+
+async def test_what_broke_off_after_the_counting_is_a_duplicate_next_time(service, refuse, shop, sql, monkeypatch):
+    event = shop.order(total="ten")
+    (rejected_id,) = await refuse(event)
+    mended = {**event, "data": {**event["data"], "total": 10}}
+
+    async def lose(*_):
+        raise ConnectionResetError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("app.events.replaying.delete_rejected", lose)
+        async with service.connect(raises=False, headers={"authorization": f"Bearer {service.key}"}) as client:
+            assert (await replay(client, rejected_id, json=mended)).status_code == 503
+    assert await kept_ids(sql) == [rejected_id]
+    assert (await replay(service.client, rejected_id, json=mended)).json()["status"] == "duplicate"
+    assert await kept_ids(sql) == []
+    assert await sql.value("SELECT orders FROM customer_states WHERE customer_id = 'C-1'") == 1
+
+
+async def test_one_is_deleted(client, refuse, shop, sql):
+    first, second = await refuse(shop.order(total="ten"), shop.order(total="ten"))
+    assert (await client.delete(f"{REJECTED}/{first}")).status_code == 204
+    assert await kept_ids(sql) == [second]
+    assert (await client.delete(f"{REJECTED}/{first}")).status_code == 404
+
+
+@pytest.mark.parametrize("rejected_id", ["0", "-1", "x", str(2**63), "9" * 40])
+async def test_ids_of_another_form(client, rejected_id):
+    assert (await client.delete(f"{REJECTED}/{rejected_id}")).status_code == 422
+    assert (await replay(client, rejected_id)).status_code in (404, 405)
+
+
+async def test_the_old_are_purged_in_portions(client, refuse, shop, sql, monkeypatch):
+    monkeypatch.setattr(rejected_queries, "PURGED_AT_ONCE", 2)
+    ids = await refuse(*(shop.order(total="ten") for _ in range(6)))
+    moment = 1_790_000_000_000_000
+    await sql.rows("UPDATE rejected_events SET received_us = :at WHERE rejected_id <= :id", at=moment - 1, id=ids[4])
+    await sql.rows("UPDATE rejected_events SET received_us = :at WHERE rejected_id > :id", at=moment, id=ids[4])
+    before = datetime.fromtimestamp(moment // 1_000_000, UTC).isoformat()
+    assert (await client.delete(REJECTED, params={"before": before})).json() == {"purged": 5}
+    assert await kept_ids(sql) == [ids[5]]
+    assert (await client.delete(REJECTED)).status_code == 422
+    assert await kept_ids(sql) == [ids[5]]
+
+
+CALLS = [
+    ("GET", REJECTED, "read"),
+    ("DELETE", f"{REJECTED}/1", "admin"),
+    ("DELETE", f"{REJECTED}?before=2020-01-01T00:00:00Z", "admin"),
+    ("POST", REPLAY, "admin"),
+    ("POST", f"{REJECTED}/1:replay", "admin"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), CALLS)
+async def test_scopes(service, engine, method, path, scope):
+    async with service.connect() as stranger:
+        assert (await stranger.request(method, path)).status_code == 401
+        for given in ("ingest", "decide", "read", "admin"):
+            async with transaction(engine) as connection:
+                _, key = await create_key(connection, "test", [given], 1)
+            await service.resources._refresh()
+            response = await stranger.request(method, path, headers={"authorization": f"Bearer {key}"})
+            assert (response.status_code == 403) == (given not in (scope, "admin"))
