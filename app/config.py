@@ -44,9 +44,15 @@ class Settings(BaseModel):
     """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
     model_max_age_days: Annotated[int, Field(ge=1)] = 120
     """A model trained longer ago makes /health warn."""
+    sweep_minutes: Annotated[int, Field(ge=0)] = 60
+    """How often the running service looks for the stages that silence changed; 0: never."""
+    warning_risk: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Churn risk from which a customer is warned of."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     gather_limit: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Most requests that go together as one statement."""
+    patience_ms: Annotated[int, Field(ge=50, le=60_000)] = 400
+    """After which a request of one customer that waits for the database is told to come again (503)."""
     queue_limit: Annotated[int, Field(ge=1)] = 4096
     """Most requests that may wait for the database; the next one is refused at once with 503."""
 

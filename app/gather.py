@@ -8,12 +8,23 @@ waiting, never a running transaction.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from app.errors import NotReady, Overloaded
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+LOOKS: Final = 8
+"""In the time of patience, for who has lost it."""
+
+
+class Waiting(NamedTuple, Generic[Item, Answer]):
+    """An item, its answer to come, and the loop's time at which it arrived."""
+
+    item: Item
+    answer: "asyncio.Future[Answer]"
+    arrived_s: float
 
 
 class Gatherer(Generic[Item, Answer]):
@@ -22,6 +33,9 @@ class Gatherer(Generic[Item, Answer]):
     `run` answers every item of a batch, in order, an Exception for an item that failed by itself.
     When `run` raises, nothing of the batch was done: it is run again item by item, so that one bad item
     cannot fail its neighbours. NotReady (no database) goes to all of them at once.
+
+    Who has waited longer than `patience_s` gets NotReady. A batch that is under way goes on, and counts
+    what it counts; an item that has not begun is dropped.
     """
 
     def __init__(
@@ -31,16 +45,20 @@ class Gatherer(Generic[Item, Answer]):
         *,
         most: int,
         queue_limit: int,
+        patience_s: float,
         weigh: Callable[[Item], int] = lambda _: 1,
     ) -> None:
         self.name = name
         self._run = run
         self._most = most
         self._queue_limit = queue_limit
+        self._patience_s = patience_s
         self._weigh = weigh
-        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[Waiting[Item, Answer]] = deque()
+        self._under_way: Sequence[Waiting[Item, Answer]] = ()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._closing = False
 
     def start(self) -> None:
@@ -48,15 +66,18 @@ class Gatherer(Generic[Item, Answer]):
         self._task = asyncio.create_task(self._serve(), name=f"gatherer {self.name}")
 
     async def submit(self, item: Item) -> Answer:
-        """The answer to one item. Raises Overloaded when too many wait, NotReady when it is closed."""
+        """The answer to one item. Raises Overloaded when too many wait, NotReady when it is closed or too slow."""
         if self._closing:
             raise NotReady("The service is stopping.")
         if len(self._waiting) >= self._queue_limit:
             raise Overloaded("Too many requests are waiting for the database.")
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append(Waiting(item, answer, loop.time()))
         self._arrived.set()
-        return await future
+        if self._watch is None:
+            self._watch = loop.call_later(self._patience_s / LOOKS, self._look, loop)
+        return await answer
 
     async def close(self) -> None:
         """Answers what waits, then ends."""
@@ -64,14 +85,28 @@ class Gatherer(Generic[Item, Answer]):
         self._arrived.set()
         if self._task is not None:
             await self._task
+        if self._watch is not None:
+            self._watch.cancel()
 
-    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
-        batch, weight = [self._waiting.popleft()], 0
-        weight = self._weigh(batch[0][0])
-        while self._waiting and weight + self._weigh(self._waiting[0][0]) <= self._most:
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Turns away who has waited too long; one timer for all is cheaper than one for each."""
+        self._watch = None
+        earliest_s = loop.time() - self._patience_s
+        for waiting in (*self._under_way, *self._waiting):
+            if waiting.arrived_s < earliest_s and not waiting.answer.done():
+                waiting.answer.set_exception(NotReady("The database takes too long. What was sent may yet be counted."))
+        if self._under_way or self._waiting:
+            self._watch = loop.call_later(self._patience_s / LOOKS, self._look, loop)
+
+    def _next_batch(self) -> list[Waiting[Item, Answer]]:
+        batch: list[Waiting[Item, Answer]] = []
+        weight = 0
+        while self._waiting:
+            weight += self._weigh(self._waiting[0].item)
+            if batch and weight > self._most:
+                break
             batch.append(self._waiting.popleft())
-            weight += self._weigh(batch[-1][0])
-        return batch
+        return [waiting for waiting in batch if not _is_turned_away(waiting)]
 
     async def _serve(self) -> None:
         while self._waiting or not self._closing:
@@ -79,11 +114,14 @@ class Gatherer(Generic[Item, Answer]):
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            await self._answer(self._next_batch())
+            self._under_way = self._next_batch()
+            if self._under_way:
+                await self._answer(self._under_way)
+            self._under_way = ()
 
-    async def _answer(self, batch: Sequence[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
+    async def _answer(self, batch: Sequence[Waiting[Item, Answer]]) -> None:
         try:
-            answers = await self._run([item for item, _ in batch])
+            answers = await self._run([waiting.item for waiting in batch])
         except NotReady as error:
             answers = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever failed the batch belongs to its items
@@ -92,10 +130,14 @@ class Gatherer(Generic[Item, Answer]):
                     await self._answer([single])
                 return
             answers = [error]
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():  # its client has gone
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.answer.done():  # its client has gone, or was turned away
                 continue
             if isinstance(answer, Exception):
-                future.set_exception(answer)
+                waiting.answer.set_exception(answer)
             else:
-                future.set_result(answer)
+                waiting.answer.set_result(answer)
+
+
+def _is_turned_away(waiting: Waiting[Any, Any]) -> bool:
+    return waiting.answer.done() and not waiting.answer.cancelled()

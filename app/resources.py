@@ -22,6 +22,7 @@ from app.scores.service import CustomerState, Scoring
 from app.telemetry import log
 
 REFRESH_SECONDS = 2.0
+BULK_PATIENCE_S = 10.0
 TILL_LANES = 2
 """One is answered while the other is at the database. Events of a customer go by the same one, in their order."""
 
@@ -43,6 +44,7 @@ class Resources:
         limits: dict[str, Any] = {
             "most": self.settings.gather_limit,
             "queue_limit": self.settings.queue_limit,
+            "patience_s": self.settings.patience_ms / 1000,
         }
         self._drivers = [Driver(self.engine) for _ in range(3 + TILL_LANES)]
         bulk, reads, receipts, *tills = self._drivers
@@ -50,7 +52,10 @@ class Resources:
             Gatherer("till", Ledger(driver, self.deciding).enter, **limits) for driver in tills
         ]
         self.bulk: Gatherer[Submission, Entry] = Gatherer(
-            "bulk", Ledger(bulk, self.deciding).enter, weigh=lambda item: 1 + len(item.events), **limits
+            "bulk",
+            Ledger(bulk, self.deciding).enter,
+            weigh=lambda item: 1 + len(item.events),
+            **{**limits, "patience_s": BULK_PATIENCE_S},
         )
         self.reader: Gatherer[str, CustomerState | None] = Gatherer(
             "reads", lambda customer_ids: read_states(reads, customer_ids), **limits

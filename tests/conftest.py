@@ -190,7 +190,14 @@ def serve(tmp_path_factory, database_url):
     Not `prepares`: on the database as it is, without a key.
     """
     home = tmp_path_factory.mktemp("home")
-    usual = {"home": home, "identity_key": "tests", "control_share": 0.0, "exploration": 0.0}
+    usual = {
+        "home": home,
+        "identity_key": "tests",
+        "control_share": 0.0,
+        "exploration": 0.0,
+        "patience_ms": 30_000,  # machines that tests run on are slow at times
+        "sweep_minutes": 0,
+    }
 
     def start(url=database_url, *, prepares=True, **settings):
         return _serve(Settings(**{**usual, **settings}), url, prepares)

@@ -32,7 +32,9 @@ async def make():
 
     def make(database, **options):
         databases.append(database)
-        gatherers.append(Gatherer("test", database.run, **{"most": 100, "queue_limit": 1000, **options}))
+        gatherers.append(
+            Gatherer("test", database.run, **{"most": 100, "queue_limit": 1000, "patience_s": 60, **options})
+        )
         gatherers[-1].start()
         return gatherers[-1]
 
@@ -82,7 +84,7 @@ async def test_one_batch_at_a_time(make):
         under_way -= 1
         return items
 
-    gatherer = Gatherer("test", run, most=3, queue_limit=1000)
+    gatherer = Gatherer("test", run, most=3, queue_limit=1000, patience_s=60)
     gatherer.start()
     assert await asyncio.gather(*submit_all(gatherer, range(100))) == list(range(100))
     assert most == 1
@@ -189,7 +191,7 @@ async def test_too_many_waiters_are_refused_at_once(make):
 
 async def test_closing_answers_what_waits_and_takes_no_more():
     database = Database(is_open=False)
-    gatherer = Gatherer("test", database.run, most=100, queue_limit=1000)
+    gatherer = Gatherer("test", database.run, most=100, queue_limit=1000, patience_s=60)
     gatherer.start()
     first = submit_all(gatherer, ["a"])
     await settle(lambda: database.batches)
@@ -205,10 +207,10 @@ async def test_closing_answers_what_waits_and_takes_no_more():
 
 
 async def test_closing_while_idle_and_before_it_began():
-    idle = Gatherer("test", Database().run, most=1, queue_limit=1)
+    idle = Gatherer("test", Database().run, most=1, queue_limit=1, patience_s=60)
     idle.start()
     await asyncio.sleep(0)
-    never_started = Gatherer("test", Database().run, most=1, queue_limit=1)
+    never_started = Gatherer("test", Database().run, most=1, queue_limit=1, patience_s=60)
     async with asyncio.timeout(10):
         await idle.close()
         await never_started.close()
@@ -228,3 +230,29 @@ async def test_an_overloaded_service_answers_503_and_recovers(serve, sql, shop):
         assert (response.status_code, response.json()["type"]) == (503, "urn:perennial:problem:overloaded")
         assert int(response.headers["retry-after"]) > 0
     assert await sql.value("SELECT orders FROM customer_states") == 6
+
+
+async def test_who_waits_too_long_is_turned_away_and_what_had_not_begun_is_dropped(make):
+    database = Database(is_open=False)
+    gatherer = make(database, patience_s=0.05)
+    under_way = submit_all(gatherer, ["a"])
+    await settle(lambda: database.batches)
+    waiting = submit_all(gatherer, ["b", "c"])
+    answers = await asyncio.gather(*under_way, *waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [NotReady] * 3
+    database.gate.set()
+    assert await gatherer.submit("d") == "<d>"
+    assert database.batches == [["a"], ["d"]]
+
+
+async def test_patience_is_for_each_by_itself(make):
+    database = Database(is_open=False)
+    gatherer = make(database, patience_s=0.4)
+    early = submit_all(gatherer, ["a"])
+    await asyncio.sleep(0.3)
+    late = submit_all(gatherer, ["b"])
+    with pytest.raises(NotReady):
+        await early[0]
+    assert not late[0].done()
+    database.gate.set()
+    assert await late[0] == "<b>"

@@ -37,15 +37,15 @@ async def post_decision(request: HotRequest) -> bytes:
 
     A customer there is nothing of is answered as a prospect.
     """
-    resources = request.resources
+    resources, began_us = request.resources, time.time_ns() // 1000
     raw = read_json(await read_body(request))
     check_texts(raw, orjson.dumps(raw))
     try:
         wish = DecisionIn.model_validate(raw)
     except ValidationError as error:
         raise malformed(error.errors(include_url=False, include_input=False)) from None
-    now_us = time.time_ns() // 1000
     state = await resources.reader.submit(wish.customer_id) or await _meet(resources, wish.customer_id)
+    now_us, due_us = time.time_ns() // 1000, wish.due_us(began_us)
     deciding = resources.deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
     decision = decide(
@@ -55,6 +55,7 @@ async def post_decision(request: HotRequest) -> bytes:
         deciding,
         now_us=now_us,
         language=language_of(request),
+        is_late=due_us is not None and now_us > due_us,
     )
     answer = orjson.dumps(decision.answer)
     await resources.receipts.submit((decision, answer))

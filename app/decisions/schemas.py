@@ -21,6 +21,11 @@ class DecisionWish(BaseModel):
     learning_enabled: bool = True
     """Whether a place may be filled at random, so that outcomes can be learned from."""
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
+    """Past it no action is chosen, since nobody waits for it any more; the answer is `degraded`."""
+
+    def due_us(self, began_us: int) -> int | None:
+        """The time by which a decision is wanted, for a request that began then; None: whenever."""
+        return None if self.deadline_ms is None else began_us + self.deadline_ms * 1000
 
 
 class DecisionIn(DecisionWish):

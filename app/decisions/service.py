@@ -71,22 +71,27 @@ def decide(
     *,
     now_us: int,
     language: str,
+    is_late: bool = False,
 ) -> Decision:
-    """Chooses, and writes down what was weighed. The decision's id seeds the draw."""
-    asked = Wish(wish.channel, wish.max_actions, frozenset(wish.exclude), wish.learning_enabled)
+    """Chooses, and writes down what was weighed. The decision's id seeds the draw.
+
+    Where it is late nothing is chosen: an offer that nobody waits for would only start its cool-down.
+    """
+    places = 0 if is_late else wish.max_actions
+    asked = Wish(wish.channel, places, frozenset(wish.exclude), wish.learning_enabled)
     choice = choose(deciding.catalogue, standing, asked, deciding.policy, now_us=now_us, seed=decision_id)
     answer = {
         "decision_id": decision_id,
         "customer_id": standing.customer_id,
         "in_control_group": choice.in_control_group,
-        "degraded": deciding.scoring.model is None,
+        "degraded": is_late or deciding.scoring.model is None,
         "actions": [
             _render(chosen, place, standing, now_us, language) for place, chosen in enumerate(choice.chosen, 1)
         ],
         "suppressed": [{"action_id": action_id, "code": code} for action_id, code in choice.suppressed],
     }
     offered = tuple(item.action.action_id for item in choice.chosen)
-    return Decision(decision_id, now_us, answer, _receipt(choice, standing, wish, deciding), offered)
+    return Decision(decision_id, now_us, answer, _receipt(choice, standing, wish, deciding, is_late), offered)
 
 
 def _render(chosen: Chosen, place: int, standing: Standing, now_us: int, language: str) -> dict[str, Any]:
@@ -108,7 +113,9 @@ def _render(chosen: Chosen, place: int, standing: Standing, now_us: int, languag
     }
 
 
-def _receipt(choice: Choice, standing: Standing, wish: DecisionWish, deciding: Deciding) -> dict[str, Any]:
+def _receipt(
+    choice: Choice, standing: Standing, wish: DecisionWish, deciding: Deciding, is_late: bool
+) -> dict[str, Any]:
     model = deciding.scoring.model
     return {
         "wish": {
@@ -130,6 +137,7 @@ def _receipt(choice: Choice, standing: Standing, wish: DecisionWish, deciding: D
         "suppressed": dict(choice.suppressed),
         "selection_probabilities": {item.action.action_id: item.selection_probability for item in choice.chosen},
         "in_control_group": choice.in_control_group,
+        "is_late": is_late,
         "catalogue": deciding.catalogue.digest,
         "model_version": None if model is None else model.version,
     }

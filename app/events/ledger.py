@@ -42,12 +42,16 @@ class Known(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """What one request brings: events, refusals to keep, and, from a till, the wish for a decision."""
+    """What one request brings: events, refusals to keep, and, from a till, the wish for a decision.
+
+    `due_us` is when the decision is wanted; later there is none (None: whenever).
+    """
 
     events: tuple[Event, ...]
     rejections: tuple[Rejection, ...] = ()
     wish: DecisionWish | None = None
     language: str = "en"
+    due_us: int | None = None
 
 
 class Entry(NamedTuple):
@@ -174,7 +178,10 @@ class Ledger:
             score = scores[item.events[0].customer_id]
             offers = offered_us[score.state.customer_id]
             standing = stand(score, deciding, offers)
-            decision = decide(decision_id, standing, item.wish, deciding, now_us=now_us, language=item.language)
+            is_late = item.due_us is not None and time.time_ns() // 1000 > item.due_us
+            decision = decide(
+                decision_id, standing, item.wish, deciding, now_us=now_us, language=item.language, is_late=is_late
+            )
             offers.update(dict.fromkeys(decision.offered, now_us))
             answer = {"score": render_score(score, deciding.scoring), "decision": decision.answer}
             decided.append((decision, orjson.dumps(answer)))

@@ -127,7 +127,7 @@ async def post_checkout(request: HotRequest) -> bytes:
 
     Without a model the answer comes from rules and says `degraded`.
     """
-    resources = request.resources
+    resources, began_us = request.resources, time.time_ns() // 1000
     try:
         checkout = _CheckoutEnvelope.model_validate(read_json(await read_body(request)))
         check_texts(checkout.context, orjson.dumps(checkout.context), ("context",))
@@ -137,7 +137,7 @@ async def post_checkout(request: HotRequest) -> bytes:
     if isinstance(event, Rejection):
         await resources.till("").submit(Submission((), (event,)))
         raise event.problem
-    submission = Submission((event,), (), checkout, language_of(request))
+    submission = Submission((event,), (), checkout, language_of(request), checkout.due_us(began_us))
     entry = await resources.till(event.customer_id).submit(submission)
     assert entry.answer is not None
     return b'{"event":{"status":"%b"},%b' % (entry.statuses[0].encode(), entry.answer[1:])

@@ -1,0 +1,79 @@
+"""What a till may rely on when things are slow: an answer soon, the event counted once, the same answer again."""
+
+import asyncio
+import time
+
+import pytest
+
+
+@pytest.fixture
+async def hasty(serve, sql):
+    """A service with the patience of production."""
+    async with serve(patience_ms=400) as service:
+        yield service
+
+
+def checkout(event, **wish):
+    return {"event": event, "channel": "store", "max_actions": 2, **wish}
+
+
+async def test_without_a_deadline_or_within_it_there_are_actions(client, shop):
+    for number, wish in enumerate(({}, {"deadline_ms": 60_000})):
+        answer = (await client.post("/v1/checkouts", json=checkout(shop.order(f"C-{number}"), **wish))).json()
+        assert answer["decision"]["actions"]
+
+
+async def test_past_the_deadline_the_event_counts_and_the_decision_is_empty_and_says_so(client, sql, shop, service):
+    event = shop.order()
+    async with sql.engine.begin() as other:
+        await other.exec_driver_sql("LOCK TABLE events")
+        waiting = asyncio.create_task(client.post("/v1/checkouts", json=checkout(event, deadline_ms=20)))
+        await sql.wait_for_lock()
+        await asyncio.sleep(0.05)
+    first = (await waiting).json()
+    assert first["event"] == {"status": "accepted"}
+    assert first["score"]["stage"] == "new"
+    assert (first["decision"]["actions"], first["decision"]["degraded"]) == ([], True)
+    assert await sql.value("SELECT orders FROM customer_states") == 1
+    assert await sql.value("SELECT count(*) FROM offers") == 0
+    assert await sql.value("SELECT receipt->>'is_late' FROM decisions") == "true"
+    again = (await client.post("/v1/checkouts", json=checkout(event, deadline_ms=60_000))).json()
+    assert again == {**first, "event": {"status": "duplicate"}}
+
+
+async def test_a_decision_past_its_deadline(client, sql, shop):
+    await client.post("/v1/events", json=shop.order())
+    async with sql.engine.begin() as other:
+        await other.exec_driver_sql("LOCK TABLE customer_states IN ACCESS EXCLUSIVE MODE")
+        body = {"customer_id": "C-1", "max_actions": 2, "deadline_ms": 20}
+        waiting = asyncio.create_task(client.post("/v1/decisions", json=body))
+        await sql.wait_for_lock()
+        await asyncio.sleep(0.05)
+    decision = (await waiting).json()
+    assert (decision["actions"], decision["degraded"]) == ([], True)
+
+
+@pytest.mark.parametrize("path", ["/v1/checkouts", "/v1/events"])
+async def test_a_slow_database_is_503_soon_and_the_event_counts_once_all_the_same(hasty, sql, shop, path):
+    event = shop.order()
+    body = checkout(event) if path == "/v1/checkouts" else event
+    async with sql.engine.begin() as other:
+        await other.exec_driver_sql("LOCK TABLE events")
+        began = time.monotonic()
+        refused = await asyncio.gather(*(hasty.client.post(path, json=body) for _ in range(3)))
+        assert time.monotonic() - began < 5  # a lock has no end of its own
+    for response in refused:
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+        assert response.json()["type"] == "urn:perennial:problem:not-ready"
+    async with asyncio.timeout(10):
+        while (await hasty.client.post(path, json=body)).status_code != 200:  # noqa: ASYNC110 - a till tries again
+            await asyncio.sleep(0.05)
+    assert await sql.value("SELECT orders FROM customer_states") == 1
+
+
+async def test_a_database_that_is_gone_is_503(serve, shop, sql):
+    async with serve("postgresql://nobody@127.0.0.1:1/none", prepares=False, patience_ms=400) as service:
+        service.resources.keyring._scopes_by_header[b"Bearer x"] = frozenset(("admin",))
+        headers = {"Authorization": "Bearer x"}
+        response = await service.client.post("/v1/checkouts", json=checkout(shop.order()), headers=headers)
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
