@@ -1,6 +1,8 @@
-"""A checkout as tutorials write it, for comparison only: ORM read-modify-write, then scikit-learn.
+"""A checkout as tutorials write it, for comparison only: ORM read-modify-write and scikit-learn.
 
-Written with care: one transaction, the customer's row locked, indexes, a pool, one prediction.
+It makes the promise of the service's checkout, no more and no less: the event counts once, is scored, and
+an action is chosen that was not offered of late, with a receipt. Written with care: one transaction,
+the customer's row locked, indexes, a pool, one prediction.
 Reads DATABASE_URL from the environment and makes its tables when it starts.
 """
 
@@ -8,7 +10,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +20,7 @@ import numpy as np
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Numeric, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Numeric, UniqueConstraint, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -59,6 +61,17 @@ class Event(Base):
     customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"), index=True)
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Decision(Base):
+    __tablename__ = "decisions"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"), index=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"), unique=True)
+    action_id: Mapped[str | None]
+    decided_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    receipt: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class ProductIn(BaseModel):
@@ -207,6 +220,15 @@ ACTIONS = {
     "mature": ActionOut(action_id="early-access", title="Early access to the sale"),
     "declining": ActionOut(action_id="win-back", title="We miss you: 10 % off"),
 }
+COOL_DOWN = timedelta(days=30)
+
+
+async def choose_action(session: AsyncSession, customer: Customer, stage: str) -> ActionOut | None:
+    """The stage's action, unless it was offered of late."""
+    since = datetime.now(UTC) - COOL_DOWN
+    of_late = select(Decision.action_id).where(Decision.customer_id == customer.id, Decision.decided_at > since)
+    offered = set(await session.scalars(of_late))
+    return None if ACTIONS[stage].action_id in offered else ACTIONS[stage]
 
 
 @app.post("/v1/checkouts", response_model=CheckoutOut)
@@ -217,13 +239,25 @@ async def check_out(checkout: CheckoutIn, session: Annotated[AsyncSession, Depen
         customer = new_customer(event)
         session.add(customer)
     add_order(customer, event)
-    session.add(event_row(event))
+    row = event_row(event)
+    session.add(row)
     try:
-        await session.commit()
+        await session.flush()
     except IntegrityError as error:
         raise HTTPException(409, "The event is known, or its customer is being added.") from error
     risk = churn_risk(customer)
     stage = stage_of(customer, risk)
+    action = await choose_action(session, customer, stage) if checkout.max_actions else None
+    session.add(
+        Decision(
+            customer_id=customer.id,
+            event_id=row.id,
+            action_id=action.action_id if action else None,
+            decided_at=datetime.now(UTC),
+            receipt={"stage": stage, "churn_risk": risk, "channel": checkout.channel},
+        )
+    )
+    await session.commit()
     return CheckoutOut(
         status="accepted",
         customer_id=customer.id,
@@ -231,5 +265,5 @@ async def check_out(checkout: CheckoutIn, session: Annotated[AsyncSession, Depen
         spend=customer.spend,
         churn_risk=risk,
         stage=stage,
-        actions=[ACTIONS[stage]][: checkout.max_actions],
+        actions=[action] if action else [],
     )
