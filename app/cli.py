@@ -22,6 +22,7 @@ from app.database import open_database
 from app.db import create_engine, transaction
 from app.demo import is_prepared
 from app.errors import Problem, Refusal
+from app.events.service import Rules
 from app.identity import read_identity_key
 from app.progress import counting, say
 from app.scores.service import iso
@@ -201,10 +202,10 @@ def import_command(
     options = ImportOptions(source or f"/import/{file.stem}", timezone, shift_to_now, columns)
 
     async def work(url: str, settings: Settings) -> None:
-        identity_key = read_identity_key(settings)
+        rules = Rules.of(settings, read_identity_key(settings))
         async with _engine(url) as engine:
             with counting(f"Importing {file.name}") as tell:
-                count = await import_file(file, options, engine, settings, identity_key, tell)
+                count = await import_file(file, options, engine, settings, rules, tell)
         say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
         if count.rejected:
             say("Rejected events are kept with their reasons in the table rejected_events.")
@@ -251,6 +252,30 @@ def rebuild() -> None:
 
     with _database() as (_, url):
         asyncio.run(work(url))
+
+
+@app.command(name="sweep")
+def sweep_command() -> None:
+    """Judge everybody now, and record the changes of stage that silence made; one sweep runs at a time."""
+    from app.scores.artefact import ArtefactRefused, current_model
+    from app.stages.service import watch
+    from app.stages.sweep import SweepReport, sweep
+
+    async def work(url: str, settings: Settings) -> SweepReport:
+        try:
+            watching = watch(settings, current_model(settings.models_directory, None))
+        except ArtefactRefused as error:
+            raise Refusal(f"The model in force is refused: {error}") from error
+        async with _engine(url) as engine:
+            with counting("Sweeping customers") as tell:
+                return await sweep(engine, watching, time.time_ns() // 1000, tell=tell)
+
+    with _database() as (settings, url):
+        report = asyncio.run(work(url, settings))
+    if report.outcome == "done":
+        say(f"{report.customers:,} customers judged, {report.transitions:,} transitions recorded")
+    else:
+        say("Another process is sweeping.")
 
 
 @app.command()

@@ -24,6 +24,7 @@ from app.events.rejected_schemas import ReplayIn
 from app.events.router import CheckoutIn
 from app.events.router import router as events
 from app.events.schemas import EventIn
+from app.events.service import Rules
 from app.health.router import router as health
 from app.identity import read_identity_key
 from app.lifecycle.decisions import Action
@@ -33,7 +34,9 @@ from app.scores.router import router as scores
 from app.scores.schemas import ScoreBatchIn
 from app.segment.router import router as segment
 from app.segment.schemas import SegmentBatchIn, SegmentMessageIn
+from app.stages.router import router as stages
 from app.telemetry import RequestLog, configure_logs, log
+from app.tracing import configure_tracing
 
 DESCRIPTION = """Customer events in; stage, churn risk, value and next best action out.
 
@@ -73,7 +76,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         resources = Resources(
             settings,
             create_engine(database_url, command_timeout_s=COMMAND_TIMEOUT_S),
-            read_identity_key(settings),
+            Rules.of(settings, read_identity_key(settings)),
         )
         app.state.resources = resources
         await resources.start()
@@ -94,7 +97,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     install_handlers(app)
     _shorten_hot_paths(app)
-    for router in (events, segment, rejected, replays, scores, decisions, health, catalogue, customers):
+    for router in (events, segment, rejected, replays, scores, decisions, health, catalogue, stages, customers):
         app.router.routes.extend(router.routes)  # included routers are matched a good deal slower
     _complete_openapi(app)
     return app
@@ -104,6 +107,7 @@ def create_app_from_environment() -> FastAPI:
     """For `uvicorn --factory app.main:create_app_from_environment`; needs PERENNIAL_DATABASE_URL."""
     settings = Settings.from_environment()
     configure_logs(settings.log_level)
+    configure_tracing()
     if settings.database_url is None:
         raise SystemExit("Set PERENNIAL_DATABASE_URL, or start with 'perennial serve'.")
     return create_app(settings, settings.database_url)

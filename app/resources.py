@@ -15,10 +15,13 @@ from app.decisions.queries import read_actions
 from app.decisions.service import Deciding, Decision, keep_decisions
 from app.errors import NotReady
 from app.events.ledger import Entry, Ledger, Submission
+from app.events.service import Rules
 from app.gather import Gatherer
 from app.lifecycle.decisions import Catalogue
 from app.scores.artefact import ArtefactRefused, Model, current_model
 from app.scores.service import CustomerState, Scoring
+from app.stages.service import Watching, watch
+from app.stages.sweep import keep_swept
 from app.telemetry import log
 
 REFRESH_SECONDS = 2.0
@@ -33,7 +36,7 @@ class Resources:
 
     settings: Settings
     engine: AsyncEngine
-    identity_key: bytes
+    rules: Rules
     keyring: Keyring = field(default_factory=Keyring)
     model: Model | None = None
     model_refusal: str | None = None
@@ -65,6 +68,11 @@ class Resources:
         )
         self._gatherers: tuple[Gatherer[Any, Any], ...] = (*self.tills, self.bulk, self.reader, self.receipts)
 
+    @property
+    def gatherers(self) -> tuple[Gatherer[Any, Any], ...]:
+        """All of them; the lanes of the till have one name."""
+        return self._gatherers
+
     def till(self, customer_id: str) -> Gatherer[Submission, Entry]:
         """The lane of a customer's single events."""
         return self.tills[hash(customer_id) % len(self.tills)]
@@ -77,19 +85,29 @@ class Resources:
     def deciding(self) -> Deciding:
         """What decisions are made with now."""
         settings = self.settings
-        return Deciding(self.scoring(), self.catalogue, settings.decision_policy, settings.typical_order)
+        policy = settings.decision_policy
+        return Deciding(self.scoring(), self.catalogue, policy, settings.typical_order, settings.warning_risk)
+
+    def watching(self) -> Watching:
+        """What the sweep notes stages with now."""
+        return watch(self.settings, self.model)
 
     async def start(self) -> None:
         """Begins to serve, with whatever the database and the models directory give at once."""
         for gatherer in self._gatherers:
             gatherer.start()
         await self._refresh()
-        self._refreshing = asyncio.create_task(self._keep_fresh(), name="refresh")
+        self._background = [asyncio.create_task(self._keep_fresh(), name="refresh")]
+        if minutes := self.settings.sweep_minutes:
+            sweeping = keep_swept(self.engine, self.watching, minutes)
+            self._background.append(asyncio.create_task(sweeping, name="sweep"))
 
     async def stop(self) -> None:
         """Answers what waits, then gives up the connections."""
         self.is_draining = True
-        self._refreshing.cancel()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         for gatherer in self._gatherers:
             await gatherer.close()
         for driver in self._drivers:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import CONNECTION_LOST
 from app.errors import NotReady, Refusal
 
-HEAD_REVISION: Final = "0001"
+HEAD_REVISION: Final = "0003"
 
 _ROOT = Path(__file__).resolve().parent.parent
 

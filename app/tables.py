@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Double,
     Identity,
@@ -137,3 +138,82 @@ imports = Table(
     Column("finished_us", BigInteger),
 )
 """How far each import has come, so that it resumes where it stopped."""
+
+links = Table(
+    "links",
+    metadata,
+    Column("low_id", Text, primary_key=True),
+    Column("high_id", Text, primary_key=True),
+    Column("is_joined", Boolean, nullable=False),
+    Column("survivor_id", Text, nullable=False),
+    Column("occurred_us", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("first_us", BigInteger),
+    Index("ix_links_high_id", "high_id"),
+    postgresql_with={"fillfactor": 80},
+)
+"""What was last said of two ids being one person (`app.lifecycle.identity.Edge`), by (time, source, id)."""
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Index("ix_persons_person_id", "person_id"),
+)
+"""Which ids are one person, derived from `links`. Who is not here is a person alone."""
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("stage", Text, nullable=False),
+    Column("from_stage", Text),
+    Column("since_us", BigInteger, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("churn_risk", Double),
+    Column("expected_loss", Double, nullable=False),
+    Column("model_version", Text),
+    Column("checked_us", BigInteger, nullable=False),
+    Column("crossed_us", BigInteger),
+    Index("ix_stages_crossed_us", "crossed_us", postgresql_where=text("crossed_us IS NOT NULL")),
+    postgresql_with={"fillfactor": 70},
+)
+"""Where each customer stood when it last made a difference: `rule` to `model_version` are of `checked_us`.
+
+`from_stage` to `cause` are of the last transition. `crossed_us`: NULL, the risk is below
+the threshold of warnings; a time, it was seen to rise to it then; 0, it was there when first judged.
+"""
+
+stage_transitions = Table(
+    "stage_transitions",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("from_stage", Text),
+    Column("to_stage", Text),
+    Column("rule", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("churn_risk", Double),
+    Column("model_version", Text),
+    Column("recorded_us", BigInteger, nullable=False),
+    Index("ix_stage_transitions_at_us", "at_us"),
+)
+"""Every change of stage: when it took place as far as known, and when it was recorded. A customer's form a
+chain in the order of `at_us`: from NULL where the record begins, to NULL where the id joins another customer."""
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("sweep_id", BigInteger, Identity(), primary_key=True),
+    Column("as_of_us", BigInteger, nullable=False),
+    Column("finished_us", BigInteger),
+    Column("customers", BigInteger, nullable=False),
+    Column("transitions", BigInteger, nullable=False),
+    Column("model_version", Text),
+    Column("policy", Text, nullable=False),
+)
+"""When everybody was judged, with which model, and by which stage policy (a digest)."""

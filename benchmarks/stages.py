@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from app.events.service import admit
+from app.events.service import Rules, admit
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import Floats
 from app.lifecycle.stages import StagePolicy, judge_stage, measure_rhythm, presume_risk
@@ -72,7 +72,7 @@ class Tally:
 def load_demo(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes the table `events` of the demo shop."""
     events = [
-        admit(raw, now_us=to_us(DEMO_UNTIL), currency="CNY", digits=2, identity_key=b"demo")
+        admit(raw, Rules("CNY", 2, b"demo"), to_us(DEMO_UNTIL))
         for raw in simulate(DEMO_SEED, DEMO_CUSTOMERS, DEMO_UNTIL, DEMO_DAYS)
     ]
     connection.register("demo", _as_arrow(events))

@@ -12,6 +12,7 @@ from app.db import create_engine, transaction
 from app.decisions.queries import fill_catalogue
 from app.demo import IMPORT_ID, needs_events, needs_model
 from app.events.importing import ImportCount, run_import
+from app.events.service import Rules
 from app.identity import read_identity_key
 from app.lifecycle.catalogue import DEFAULT_ACTIONS
 from app.progress import counting, say
@@ -37,7 +38,7 @@ async def fill_demo(
         return iter(shop)
 
     count = ImportCount()
-    async for count in run_import(engine, IMPORT_ID, open_events, settings, identity_key):
+    async for count in run_import(engine, IMPORT_ID, open_events, Rules.of(settings, identity_key)):
         on_progress(count.total, total)
     return count
 

@@ -14,7 +14,7 @@ from app.config import Settings
 from app.errors import Problem
 from app.events.importing import BATCH_EVENTS, ImportCount, import_id, run_import
 from app.events.reading import read_json
-from app.events.service import Rejection
+from app.events.service import Rejection, Rules
 from app.lifecycle.events import DAY_US, to_major
 from ml.transactions import load_orders
 
@@ -37,7 +37,7 @@ async def import_file(
     options: ImportOptions,
     engine: AsyncEngine,
     settings: Settings,
-    identity_key: bytes,
+    rules: Rules,
     on_progress: Callable[[int, int | None], None],
 ) -> ImportCount:
     """Counts the file's events, in the order of time; `on_progress` gets events done and events in all.
@@ -55,7 +55,7 @@ async def import_file(
 
         count = ImportCount()
         key = import_id(_read_parts(path), repr(options))
-        async for count in run_import(engine, key, open_events, settings, identity_key):
+        async for count in run_import(engine, key, open_events, rules):
             on_progress(count.total, reader.events)
         return count
 

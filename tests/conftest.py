@@ -48,7 +48,8 @@ BLOCKED = """
 SELECT pid FROM pg_stat_activity
  WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'perennial'
 """
-EMPTIED = ("events", "customer_states", "rejected_events", "decisions", "offers", "imports")
+EMPTIED = ("events", "customer_states", "rejected_events", "decisions", "offers", "imports", "links", "persons")
+EMPTIED += ("stages", "stage_transitions", "sweeps")
 
 
 def _start_server(config: pytest.Config) -> str:

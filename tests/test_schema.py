@@ -97,5 +97,5 @@ async def test_the_way_back(make_database, config):
 
 
 def test_every_primary_key_of_a_large_table_begins_with_the_customer():
-    for name in ("events", "customer_states", "decisions", "offers"):
+    for name in ("events", "customer_states", "decisions", "offers", "persons", "stages", "stage_transitions"):
         assert next(iter(metadata.tables[name].primary_key)).name == "customer_id"

@@ -12,21 +12,25 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    column,
     delete,
+    false,
     func,
     literal,
     select,
     tuple_,
     union,
 )
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.customers.identity_queries import in_person, member_ids
 from app.customers.states import aggregated, latest_vector, numeric_vector
 from app.db import Statement, compile_statement
 from app.lifecycle.events import CASE_OPENED, CASE_RESOLVED, ORDER_COMPLETED
 from app.lifecycle.measures import MEASURES
-from app.tables import customer_states, events, offers
+from app.tables import customer_states, events, offers, persons
 
 
 def offered(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
@@ -40,7 +44,10 @@ def offered(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
 
 
 def _read_states() -> Statement:
-    """Parameter `customer_ids`. Rows: customer_id, numbers, texts, offered, of those that exist."""
+    """Parameter `customer_ids`. Rows: customer_id, numbers, texts, offered, in_person, of those that exist.
+
+    It is the customer's own row; `in_person` tells whether more is known under other ids.
+    """
     wanted = bindparam("customer_ids", type_=ARRAY(Text))
     return compile_statement(
         select(
@@ -48,6 +55,7 @@ def _read_states() -> Statement:
             numeric_vector(customer_states),
             latest_vector(customer_states),
             offered(customer_states.c.customer_id),
+            in_person(customer_states.c.customer_id),
         ).where(customer_states.c.customer_id == func.any(wanted))
     )
 
@@ -56,33 +64,32 @@ READ_STATES = _read_states()
 
 
 async def read_offered(connection: AsyncConnection, customer_id: str) -> str | None:
-    """`offered` of a customer there may be no state of."""
-    found: str | None = (await connection.execute(select(offered(literal(customer_id))))).scalar_one()
+    """`offered`, to all ids of the person, of a customer there may be no state of."""
+    lasts = (
+        select(offers.c.action_id, func.max(offers.c.offered_us).label("offered_us"))
+        .where(offers.c.customer_id == func.any(member_ids(customer_id)))
+        .group_by(offers.c.action_id)
+        .subquery("lasts")
+    )
+    as_json = func.json_object_agg(lasts.c.action_id, lasts.c.offered_us).cast(Text)
+    found: str | None = (await connection.execute(select(as_json))).scalar_one()
     return found
 
 
-async def read_states_as_of(
-    connection: AsyncConnection, customer_ids: Sequence[str], as_of_us: int | None
-) -> Sequence[Any]:
-    """Rows: customer_id, numbers, texts; now (None), or from the events before a time."""
-    states: FromClause = customer_states
-    if as_of_us is not None:
-        before = select(events).where(events.c.customer_id.in_(customer_ids), events.c.occurred_us < as_of_us)
-        states = aggregated(before.subquery("before")).subquery("states")
-    rows = await connection.execute(
-        select(states.c.customer_id, numeric_vector(states), latest_vector(states)).where(
-            states.c.customer_id.in_(customer_ids)
-        )
-    )
-    return rows.all()
+async def read_person(connection: AsyncConnection, customer_id: str) -> tuple[str, list[str]]:
+    """The id that the customer's person goes by, and all ids of the person; the customer's own if alone."""
+    own = select(persons.c.person_id).where(persons.c.customer_id == customer_id).scalar_subquery()
+    query = select(persons).where(persons.c.person_id == own).order_by(persons.c.customer_id.collate("C"))
+    rows = (await connection.execute(query)).all()
+    return (rows[0].person_id, [row.customer_id for row in rows]) if rows else (customer_id, [customer_id])
 
 
 async def count_orders_by_channel(connection: AsyncConnection, customer_id: str) -> dict[str, int]:
-    """Channel → orders; orders that name none are under `unknown`."""
+    """Channel → orders of all ids of the person; orders that name none are under `unknown`."""
     channel = func.coalesce(events.c.channel, "unknown")
     rows = await connection.execute(
         select(channel, func.count())
-        .where(events.c.customer_id == customer_id, events.c.type == ORDER_COMPLETED)
+        .where(events.c.customer_id == func.any(member_ids(customer_id)), events.c.type == ORDER_COMPLETED)
         .group_by(channel)
         .order_by(func.count().desc(), channel)
     )
@@ -90,16 +97,13 @@ async def count_orders_by_channel(connection: AsyncConnection, customer_id: str)
 
 
 async def count_open_complaints(connection: AsyncConnection, customer_id: str) -> int:
-    """Complaints opened and not resolved, case by case."""
-    resolved = (
-        select(events.c.reference)
-        .where(events.c.customer_id == customer_id, events.c.type == CASE_RESOLVED)
-        .scalar_subquery()
-    )
+    """Complaints opened and not resolved, case by case, of all ids of the person."""
+    is_theirs = events.c.customer_id == func.any(member_ids(customer_id))
+    resolved = select(events.c.reference).where(is_theirs, events.c.type == CASE_RESOLVED).scalar_subquery()
     return (
         await connection.execute(
             select(func.count(events.c.reference.distinct())).where(
-                events.c.customer_id == customer_id,
+                is_theirs,
                 events.c.type == CASE_OPENED,
                 events.c.kind == "complaint",
                 events.c.reference.not_in(resolved),
@@ -111,9 +115,12 @@ async def count_open_complaints(connection: AsyncConnection, customer_id: str) -
 async def read_events(
     connection: AsyncConnection, customer_id: str, before: tuple[int, str, str] | None, limit: int
 ) -> Sequence[Any]:
-    """Events of a customer, latest first, before a position (occurred_us, source, id)."""
+    """Events of all ids of a person, latest first, before a position (occurred_us, source, id).
+
+    `customer_id` of a row is the id that the event came under.
+    """
     place = tuple_(events.c.occurred_us, events.c.source, events.c.id)
-    query = select(events).where(events.c.customer_id == customer_id)
+    query = select(events).where(events.c.customer_id == func.any(member_ids(customer_id)))
     if before is not None:
         query = query.where(place < tuple_(*before))
     latest_first = query.order_by(events.c.occurred_us.desc(), events.c.source.desc(), events.c.id.desc())
@@ -170,19 +177,43 @@ async def read_both(
 
 
 async def rebuild_range(connection: AsyncConnection, after: str, through: str | None) -> int:
-    """Replaces the states of a range by what the events say; the number of customers with events."""
-    rows = select(customer_states.c.customer_id).where(_within(customer_states.c.customer_id, after, through))
-    await connection.execute(rows.order_by(customer_states.c.customer_id).with_for_update())
-    recomputed = aggregated(_in_range(events, after, through))
-    without_events = delete(customer_states).where(
-        _within(customer_states.c.customer_id, after, through),
-        ~select(events.c.id).where(events.c.customer_id == customer_states.c.customer_id).exists(),
-    )
-    await connection.execute(without_events)
+    """Replaces the states of a range by what the events say; the number of customers with events.
+
+    Of the customers that are found first, the rows are locked, and made where there are none, so that there
+    is something to lock; the events are read afterwards, of these customers alone. So whoever counts an event
+    meanwhile waits, and merges it into the new row. A customer whose first event comes later is not touched.
+    """
+    known = union(*(_ids_in_range(table, after, through) for table in (customer_states, events))).subquery("known")
+    found = list((await connection.execute(select(known.c.customer_id))).scalars())
+    await connection.execute(_claim_rows(found))
+    recomputed = aggregated(select(events).where(events.c.customer_id == _any_of(found)).subquery("theirs"))
     upsert = pg_insert(customer_states).from_select([item.name for item in customer_states.c], recomputed)
     values = {measure.name: upsert.excluded[measure.name] for measure in MEASURES}
     written = await connection.execute(upsert.on_conflict_do_update(index_elements=["customer_id"], set_=values))
+    without_events = delete(customer_states).where(
+        customer_states.c.customer_id == _any_of(found),
+        ~select(events.c.id).where(events.c.customer_id == customer_states.c.customer_id).exists(),
+    )
+    await connection.execute(without_events)
     return written.rowcount
+
+
+def _ids_in_range(table: Table, after: str, through: str | None) -> Select[Any]:
+    return select(table.c.customer_id).where(_within(table.c.customer_id, after, through))
+
+
+def _any_of(customer_ids: Sequence[str]) -> ColumnElement[Any]:
+    return func.any(literal(list(customer_ids), ARRAY(Text)))
+
+
+def _claim_rows(customer_ids: Sequence[str]) -> Insert:
+    """Locks the rows of customers, empty ones made where there were none, in the order the ledger locks them."""
+    wanted = func.unnest(literal(list(customer_ids), ARRAY(Text)))
+    claimed = wanted.table_valued(column("customer_id", Text), name="claimed").render_derived()
+    in_order = select(claimed.c.customer_id).order_by(claimed.c.customer_id)
+    insert = pg_insert(customer_states).from_select(["customer_id"], in_order)
+    unchanged = {"customer_id": insert.excluded.customer_id}
+    return insert.on_conflict_do_update(index_elements=["customer_id"], set_=unchanged, where=false())
 
 
 async def find_frequent_customer(connection: AsyncConnection) -> str | None:

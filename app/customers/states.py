@@ -1,4 +1,4 @@
-"""The measures in Postgres: as aggregates over events, and as merges of two rows."""
+"""The measures in Postgres: as aggregates over events, and as merges of two rows or of many."""
 
 from math import log
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.lifecycle.events import DAY_US
+from app.lifecycle.identity import BASKET
 from app.lifecycle.measures import (
     LATEST,
     LATEST_SEPARATOR,
@@ -118,11 +119,12 @@ def _aggregate(measure: Measure, events: FromClause) -> ColumnElement[Any]:
 def aggregated(events: FromClause) -> Select[Any]:
     """The states of the customers of a set of events: `customer_id`, then a column a measure.
 
-    `events` has the columns of `app.tables.events` that facts live in.
+    `events` has the columns of `app.tables.events` that facts live in. Purchases without a customer make none.
     """
     annotated = _annotated(events)
     measures = [_aggregate(measure, annotated).label(measure.name) for measure in MEASURES]
-    return select(annotated.c.customer_id, *measures).group_by(annotated.c.customer_id)
+    of_somebody = annotated.c.customer_id.not_like(_inlined(f"{BASKET}%"))
+    return select(annotated.c.customer_id, *measures).where(of_somebody).group_by(annotated.c.customer_id)
 
 
 Columns = ReadOnlyColumnCollection[str, Any]
@@ -152,6 +154,53 @@ def _merged(measure: Measure, ours: Columns, theirs: Columns) -> ColumnElement[A
             return a * _halved(reference_us - ours[REFERENCE], measure.half_life_days) + b * _halved(
                 reference_us - theirs[REFERENCE], measure.half_life_days
             )
+
+
+def _ranked(rows: FromClause) -> FromClause:
+    """The rows, each with what a merge of many cannot see of one row alone.
+
+    `reference_us` is the last event of all rows of a customer. Of a measure that stands behind a last time,
+    `<name>_place` is the row's place by that time, the latest first.
+    """
+    columns = rows.c
+    seconds = [measure for measure in MEASURES if measure.merge is Merge.SECOND_LAST]
+    return select(
+        *columns,
+        func.max(columns[REFERENCE]).over(partition_by=columns.customer_id).label("reference_us"),
+        *(
+            func.row_number()
+            .over(partition_by=columns.customer_id, order_by=columns[measure.behind].desc().nulls_last())
+            .label(f"{measure.name}_place")
+            for measure in seconds
+        ),
+    ).subquery("ranked")
+
+
+def _united(measure: Measure, rows: FromClause) -> ColumnElement[Any]:
+    """The measure over a group of ranked rows."""
+    value: ColumnElement[Any] = rows.c[measure.name]
+    match measure.merge:
+        case Merge.SUM:
+            return cast(func.sum(value), customer_states.c[measure.name].type)
+        case Merge.FIRST:
+            return func.min(value)
+        case Merge.LAST | Merge.LATEST:
+            return func.max(value)
+        case Merge.SECOND_LAST:
+            is_second = rows.c[f"{measure.name}_place"] == literal_column("2")
+            return func.greatest(func.max(value), func.max(rows.c[measure.behind]).filter(is_second))
+        case Merge.DECAYED:
+            return func.sum(value * _halved(rows.c.reference_us - rows.c[REFERENCE], measure.half_life_days))
+
+
+def united(rows: FromClause) -> Select[Any]:
+    """The merges of rows by customer: `customer_id`, then a column a measure; `merged`, of any number of rows.
+
+    `rows` has a `customer_id`, however often, and the measures; they are of disjoint events.
+    """
+    ranked = _ranked(rows)
+    measures = [_united(measure, ranked).label(measure.name) for measure in MEASURES]
+    return select(ranked.c.customer_id, *measures).group_by(ranked.c.customer_id)
 
 
 def numeric_vector(states: FromClause) -> ColumnElement[Any]:

@@ -1,14 +1,17 @@
-"""States against a recomputation from the events: reporting every difference, and repairing."""
+"""States and persons against a recomputation from the events: reporting every difference, and repairing."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import isclose
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.customers import queries
-from app.db import transaction
+from app.customers import identity_queries, queries
+from app.customers.identity import LinkingEvent, compare_persons, edges_of, note, regroup
+from app.db import CONNECTION_LOST, Driver, Statement, transaction
+from app.errors import NotReady
 from app.lifecycle.measures import MEASURES, Lift, Measure, Merge
 
 BATCH_CUSTOMERS = 2000
@@ -18,7 +21,11 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A measure of a customer that is not what the events say. None: there is no row at all."""
+    """A measure of a customer that is not what the events say. None: there is no row at all.
+
+    `measure` is `person` where the customer's person is another, and `link <other id>` where that is
+    what is kept of the two; both None for none.
+    """
 
     customer_id: str
     measure: str
@@ -54,7 +61,7 @@ def compare(customer_id: str, kept: Sequence[Any] | None, recomputed: Sequence[A
 
 
 async def verify(engine: AsyncEngine) -> AsyncIterator[VerifiedBatch]:
-    """Recomputes every state from the events, a range of customers at a time; changes nothing."""
+    """Recomputes every state, link and person from the events, a range at a time; changes nothing."""
     after: str | None = ""
     while after is not None:
         async with transaction(engine) as connection:
@@ -68,14 +75,15 @@ async def verify(engine: AsyncEngine) -> AsyncIterator[VerifiedBatch]:
         ]
         yield VerifiedBatch(len(customer_ids), differences)
         after = through
+    yield VerifiedBatch(0, await _verify_identity(engine))
 
 
 async def rebuild(engine: AsyncEngine) -> AsyncIterator[int]:
-    """Writes every state anew from the events, a range at a time; events may come in meanwhile.
+    """Writes links and persons, then every state, anew from the events, a range at a time.
 
-    The rows of a range are locked first: an event whose merge waits for that lock is not among the events
-    read, and is merged into the new row afterwards.
+    Events may come in meanwhile; those that link wait until the links are done.
     """
+    await _rebuild_identity(engine)
     after: str | None = ""
     while after is not None:
         async with transaction(engine) as connection:
@@ -83,3 +91,69 @@ async def rebuild(engine: AsyncEngine) -> AsyncIterator[int]:
             written = await queries.rebuild_range(connection, after, through)
         yield written
         after = through
+
+
+@asynccontextmanager
+async def _opened(
+    engine: AsyncEngine, isolation: Literal["read_committed", "repeatable_read"]
+) -> AsyncIterator[Driver]:
+    """A driver within a transaction. Raises NotReady when the database is out of reach."""
+    driver = Driver(engine)
+    try:
+        connection = await driver.connection()
+        async with connection.transaction(isolation=isolation):
+            yield driver
+    except CONNECTION_LOST as error:
+        raise NotReady("The database went away.") from error
+    finally:
+        await driver.close()
+
+
+async def _verify_identity(engine: AsyncEngine) -> list[Difference]:
+    """All of it as it was at one moment."""
+    async with _opened(engine, "repeatable_read") as driver:
+        await _recompute_links(driver)
+        found = [_link_difference(row) for row in await driver.fetch(identity_queries.COMPARE_LINKS)]
+        async for nodes in _batches(driver, identity_queries.ALL_NODES):
+            kept, expected = await compare_persons(driver, [row[0] for row in nodes])
+            found += [
+                Difference(node, "person", kept.get(node), expected.get(node))
+                for node in sorted(kept.keys() | expected.keys())
+                if kept.get(node) != expected.get(node)
+            ]
+    return list(dict.fromkeys(found))
+
+
+def _link_difference(row: Any) -> Difference:
+    """A row of COMPARE_LINKS: the columns as they are kept, then as recomputed, NULL where there is none."""
+    columns = tuple(row.values())
+    half = len(columns) // 2
+    low_id, high_id = (columns[at] or columns[half + at] for at in (0, 1))
+    words = (None if side[0] is None else side[2:] for side in (columns[:half], columns[half:]))
+    return Difference(low_id, f"link {high_id}", *words)
+
+
+async def _rebuild_identity(engine: AsyncEngine) -> None:
+    async with _opened(engine, "read_committed") as driver:
+        await (await driver.connection()).execute(identity_queries.HOLD_LINKS)
+        await driver.fetch(identity_queries.LOCK_PERSONS)
+        await _recompute_links(driver)
+        await driver.fetch(identity_queries.REMOVE_WRONG_LINKS)
+        await driver.fetch(identity_queries.ADD_MISSING_LINKS)
+        async for nodes in _batches(driver, identity_queries.ALL_NODES):
+            await regroup(driver, [row[0] for row in nodes])
+
+
+async def _recompute_links(driver: Driver) -> None:
+    """Fills a table that lasts as long as the transaction with what the events say of pairs of ids."""
+    await (await driver.connection()).execute(identity_queries.MAKE_RECOMPUTED)
+    async for events in _batches(driver, identity_queries.LINKING_EVENTS):
+        edges = [edge for row in events for edge in edges_of(LinkingEvent(*row.values()))]
+        await note(driver, edges, identity_queries.RECOMPUTED)
+
+
+async def _batches(driver: Driver, statement: Statement) -> AsyncIterator[list[Any]]:
+    """The rows of a statement, as they were when it began, so many at a time."""
+    cursor = await (await driver.connection()).cursor(statement.text)
+    while rows := await cursor.fetch(BATCH_CUSTOMERS):
+        yield rows

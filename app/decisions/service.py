@@ -13,6 +13,8 @@ from app.decisions.schemas import DecisionWish
 from app.errors import NotReady
 from app.lifecycle.decisions import Catalogue, Choice, Chosen, Policy, Standing, Wish, choose
 from app.lifecycle.events import DAY_US, to_major
+from app.lifecycle.identity import BASKET
+from app.metrics import count_decisions
 from app.scores.service import Score, Scoring, has_open_complaint, iso
 
 
@@ -33,12 +35,14 @@ def checkout_decision_id(source: str, event_id: str) -> str:
 
 
 class Deciding(NamedTuple):
-    """What decisions are made with. `typical_order` is a usual order in major units."""
+    """What decisions are made with. `typical_order` is a usual order in major units, `warning_risk` the
+    churn risk from which a customer is warned of."""
 
     scoring: Scoring
     catalogue: Catalogue
     policy: Policy
     typical_order: float
+    warning_risk: float
 
 
 def stand(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> Standing:
@@ -169,6 +173,7 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
         (decision.answer["customer_id"], action_id): decision.decided_us
         for decision, _ in decisions
         for action_id in decision.offered
+        if not decision.answer["customer_id"].startswith(BASKET)
     }
     rows = await driver.fetch(
         WRITE_DECISIONS,
@@ -181,4 +186,5 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
         offered_action=[action_id for _, action_id in offered],
         offered_us=list(offered.values()),
     )
+    count_decisions(decisions)
     return {row["decision_id"] for row in rows}

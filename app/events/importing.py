@@ -9,12 +9,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import Settings
 from app.db import Driver, transaction
-from app.decisions.service import Deciding
 from app.events.ledger import Ledger, Submission
 from app.events.queries import begin_import, note_import
-from app.events.service import Rejection, admit_or_reject
+from app.events.service import Rejection, Rules, admit_or_reject
 from app.lifecycle.events import Event
 
 BATCH_EVENTS = 1000
@@ -46,8 +44,7 @@ async def run_import(
     engine: AsyncEngine,
     key: str,
     open_events: Callable[[int], Iterator[Any]],
-    settings: Settings,
-    identity_key: bytes,
+    rules: Rules,
 ) -> AsyncIterator[ImportCount]:
     """Counts the events of an import, from where it stopped if it ran before.
 
@@ -58,7 +55,7 @@ async def run_import(
         plan = await begin_import(connection, key, time.time_ns() // 1000)
     batches = 0 if plan.finished_us is not None else plan.batches_done
     raws = islice(open_events(plan.began_us), batches * BATCH_EVENTS, None)
-    async for count in count_events(engine, raws, settings, identity_key):
+    async for count in count_events(engine, raws, rules):
         batches += 1
         async with transaction(engine) as connection:
             await note_import(connection, key, batches, None)
@@ -70,27 +67,15 @@ async def run_import(
 async def count_events(
     engine: AsyncEngine,
     raws: Iterator[Any],
-    settings: Settings,
-    identity_key: bytes,
+    rules: Rules,
 ) -> AsyncIterator[ImportCount]:
     """Counts CloudEvents in batches of 1,000; yields the running count after each has committed."""
     driver, count = Driver(engine), ImportCount()
-    ledger = Ledger(driver, _no_decisions)
+    ledger = Ledger(driver)
     try:
         while batch := list(islice(raws, BATCH_EVENTS)):
             now_us = time.time_ns() // 1000
-            admitted = [
-                raw
-                if isinstance(raw, Rejection)
-                else admit_or_reject(
-                    raw,
-                    now_us=now_us,
-                    currency=settings.currency,
-                    digits=settings.digits,
-                    identity_key=identity_key,
-                )
-                for raw in batch
-            ]
+            admitted = [raw if isinstance(raw, Rejection) else admit_or_reject(raw, rules, now_us) for raw in batch]
             submission = Submission(
                 tuple(item for item in admitted if isinstance(item, Event)),
                 tuple(item for item in admitted if isinstance(item, Rejection)),
@@ -104,7 +89,3 @@ async def count_events(
             yield count
     finally:
         await driver.close()
-
-
-def _no_decisions() -> Deciding:
-    raise AssertionError("an import asks for no decisions")

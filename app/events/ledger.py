@@ -8,19 +8,19 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-import asyncpg
 import orjson
 
-from app.customers.queries import READ_STATES
+from app.customers.identity import edges_of, link
 from app.db import CONNECTION_LOST, Driver
-from app.decisions.queries import READ_ANSWERS
+from app.decisions.desk import Asked, Desk
 from app.decisions.schemas import DecisionWish
-from app.decisions.service import Deciding, checkout_decision_id, decide, stand, write_decisions
+from app.decisions.service import Deciding, checkout_decision_id
 from app.errors import Conflict, NotReady
 from app.events.queries import COUNT_EVENTS, FACTS, KEEP_REJECTED, KNOWN_EVENTS
 from app.events.service import Rejection, is_same_content
 from app.lifecycle.events import Event
-from app.scores.service import CustomerState, iso, render_score, score_states
+from app.metrics import count_entered
+from app.scores.service import CustomerState, iso
 
 Identity = tuple[str, str]
 """(source, id)."""
@@ -54,6 +54,18 @@ class Submission(NamedTuple):
     due_us: int | None = None
 
 
+class Counted(NamedTuple):
+    """What counting a batch told: events that were there before, and the states that changed.
+
+    `marks` are what is noted of their stages. A customer who is known under other ids too is in
+    neither: the row is not all of them.
+    """
+
+    known: dict[Identity, Known]
+    states: dict[str, CustomerState]
+    marks: dict[str, str | None]
+
+
 class Entry(NamedTuple):
     """What became of a submission: a status an event, and the till's answer (JSON) if one was asked for."""
 
@@ -64,7 +76,8 @@ class Entry(NamedTuple):
 class Ledger:
     """Runs batches of submissions on one driver connection."""
 
-    def __init__(self, driver: Driver, deciding: Callable[[], Deciding]) -> None:
+    def __init__(self, driver: Driver, deciding: Callable[[], Deciding] | None = None) -> None:
+        """Without `deciding` nothing is decided and no stage noted: an import brings the past, the sweep judges it."""
         self._driver = driver
         self._deciding = deciding
 
@@ -74,38 +87,55 @@ class Ledger:
         now_us = time.time_ns() // 1000
         try:
             async with connection.transaction():
-                return await self._enter(submissions, now_us)
+                entries = await self._enter(submissions, now_us)
         except CONNECTION_LOST as error:
             await self._driver.close()
             raise NotReady("The database went away; the events were not counted.") from error
+        count_entered(submissions, entries, now_us)
+        return entries
 
     async def _enter(self, submissions: Sequence[Submission], now_us: int) -> list[Entry | Exception]:
+        """Locks are always taken in the order events, states, links, persons, decisions, offers, stages."""
         first: dict[Identity, Event] = {}
         for submission in submissions:
             for event in submission.events:
                 first.setdefault((event.source, event.id), event)
-        known, states = await self._count(first, now_us)
-        statuses = [_statuses(submission, first, known) for submission in submissions]
+        counted = await self._count(first, now_us)
+        await self._link(first, counted)
+        statuses = [_statuses(submission, first, counted.known) for submission in submissions]
         await self._keep_refused(submissions, statuses, now_us)
-        answers = await self._decide(submissions, statuses, states, now_us)
+        answers: dict[int, bytes] = {}
+        if self._deciding is not None:
+            desk = Desk(self._driver, self._deciding(), counted.states, now_us)
+            answers = await self._answer(desk, submissions, statuses)
+            await desk.note(counted.marks)
         return [
             Conflict() if submission.wish is not None and given[0] == "conflict" else Entry(given, answers.get(place))
             for place, (submission, given) in enumerate(zip(submissions, statuses, strict=True))
         ]
 
-    async def _count(
-        self, first: dict[Identity, Event], now_us: int
-    ) -> tuple[dict[Identity, Known], dict[str, CustomerState]]:
-        """The events that were there before, and the states that changed."""
+    async def _count(self, first: dict[Identity, Event], now_us: int) -> Counted:
+        counted = Counted({}, {}, {})
         if not first:
-            return {}, {}
+            return counted
         facts = dict(zip(_FACTS, map(list, zip(*first.values(), strict=True)), strict=True))
         rows = await self._driver.fetch(COUNT_EVENTS, received_us=now_us, **facts)
-        states = {row[0]: _state(row) for row in rows}
-        if rows and rows[0]["counted"] == len(first):
-            return {}, states
-        known = await self._driver.fetch(KNOWN_EVENTS, source=facts["source"], id=facts["id"])
-        return {(row["source"], row["id"]): Known(*row) for row in known}, states
+        for row in rows:
+            customer_id, numbers, texts, offered, mark, in_person, _ = row
+            if not in_person:
+                counted.states[customer_id] = CustomerState(customer_id, numbers, texts, offered)
+                counted.marks[customer_id] = mark
+        if not rows or rows[0]["counted"] < len(first):
+            known = await self._driver.fetch(KNOWN_EVENTS, source=facts["source"], id=facts["id"])
+            counted.known.update({(row["source"], row["id"]): Known(*row) for row in known})
+        return counted
+
+    async def _link(self, first: dict[Identity, Event], counted: Counted) -> None:
+        """Joins and takes apart the ids that new events speak of; whose person is another now is read anew."""
+        edges = [edge for key, event in first.items() if key not in counted.known for edge in edges_of(event)]
+        for customer_id in await link(self._driver, edges) if edges else ():
+            counted.states.pop(customer_id, None)
+            counted.marks.pop(customer_id, None)
 
     async def _keep_refused(
         self, submissions: Sequence[Submission], statuses: Sequence[tuple[Status, ...]], now_us: int
@@ -125,77 +155,24 @@ class Ledger:
                 event=[item.raw.decode() for item in refused],
             )
 
-    async def _decide(
-        self,
-        submissions: Sequence[Submission],
-        statuses: Sequence[tuple[Status, ...]],
-        states: dict[str, CustomerState],
-        now_us: int,
+    async def _answer(
+        self, desk: Desk, submissions: Sequence[Submission], statuses: Sequence[tuple[Status, ...]]
     ) -> dict[int, bytes]:
         """Place of the submission → the score and decision, JSON; of a repeat, those it had at first."""
-        asking = {
-            place: checkout_decision_id(item.events[0].source, item.events[0].id)
-            for place, item in enumerate(submissions)
-            if item.wish is not None and statuses[place][0] != "conflict"
-        }
-        repeated = {
-            decision_id: submissions[place].events[0].customer_id
-            for place, decision_id in asking.items()
-            if statuses[place][0] == "duplicate"
-        }
-        answers = await self._earlier_answers(repeated) if repeated else {}
-        fresh: dict[str, Submission] = {}
-        for place, decision_id in asking.items():
-            if decision_id not in answers:
-                fresh.setdefault(decision_id, submissions[place])
-        if fresh:
-            await self._read_missing({item.events[0].customer_id for item in fresh.values()}, states)
-            answers |= await self._decide_fresh(fresh, states, now_us)
+        asking: dict[int, str] = {}
+        fresh: dict[str, Asked] = {}
+        repeated: dict[str, str] = {}
+        for place, (item, given) in enumerate(zip(submissions, statuses, strict=True)):
+            if item.wish is None or given[0] == "conflict":
+                continue
+            event = item.events[0]
+            asking[place] = decision_id = checkout_decision_id(event.source, event.id)
+            if given[0] == "duplicate":
+                repeated[decision_id] = event.customer_id
+            fresh.setdefault(decision_id, Asked(event.customer_id, item.wish, item.language, item.due_us))
+        answers = await desk.read_answers(repeated) if repeated else {}
+        answers |= await desk.decide({key: asked for key, asked in fresh.items() if key not in answers})
         return {place: answers[decision_id] for place, decision_id in asking.items()}
-
-    async def _earlier_answers(self, repeated: dict[str, str]) -> dict[str, bytes]:
-        rows = await self._driver.fetch(READ_ANSWERS, customer_id=list(repeated.values()), decision_id=list(repeated))
-        return {row["decision_id"]: row["answer"].encode() for row in rows}
-
-    async def _read_missing(self, customer_ids: set[str], states: dict[str, CustomerState]) -> None:
-        missing = [customer_id for customer_id in customer_ids if customer_id not in states]
-        if missing:
-            for row in await self._driver.fetch(READ_STATES, customer_ids=missing):
-                states[row["customer_id"]] = _state(row)
-
-    async def _decide_fresh(
-        self, fresh: dict[str, Submission], states: dict[str, CustomerState], now_us: int
-    ) -> dict[str, bytes]:
-        """Decides and writes the receipts; where another process was first, its answer is the answer."""
-        deciding = self._deciding()
-        wanted = {item.events[0].customer_id for item in fresh.values()}
-        scored = score_states([states[customer_id] for customer_id in wanted], now_us, deciding.scoring)
-        scores = {score.state.customer_id: score for score in scored}
-        offered_us = {score.state.customer_id: score.state.offered_us() for score in scored}
-        decided = []
-        for decision_id, item in fresh.items():
-            assert item.wish is not None
-            score = scores[item.events[0].customer_id]
-            offers = offered_us[score.state.customer_id]
-            standing = stand(score, deciding, offers)
-            is_late = item.due_us is not None and time.time_ns() // 1000 > item.due_us
-            decision = decide(
-                decision_id, standing, item.wish, deciding, now_us=now_us, language=item.language, is_late=is_late
-            )
-            offers.update(dict.fromkeys(decision.offered, now_us))
-            answer = {"score": render_score(score, deciding.scoring), "decision": decision.answer}
-            decided.append((decision, orjson.dumps(answer)))
-        written = await write_decisions(self._driver, decided)
-        answers = {decision.decision_id: answer for decision, answer in decided}
-        lost = {
-            decision_id: item.events[0].customer_id for decision_id, item in fresh.items() if decision_id not in written
-        }
-        return {**answers, **(await self._earlier_answers(lost) if lost else {})}
-
-
-def _state(row: asyncpg.Record) -> CustomerState:
-    customer_id, numbers, texts, offered, *_ = row
-    return CustomerState(customer_id, numbers, texts, offered)
 
 
 def _raw(event: Event) -> bytes:

@@ -23,10 +23,13 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.customers.identity_queries import in_person
 from app.customers.queries import offered
 from app.customers.states import aggregated, latest_vector, merged, numeric_vector
 from app.db import Statement, compile_statement
-from app.tables import customer_states, events, imports, rejected_events
+from app.lifecycle.identity import BASKET
+from app.stages.queries import noted_mark
+from app.tables import customer_states, events, imports, persons, rejected_events
 
 FACTS = tuple(item for item in events.c if item.name != "received_us")
 """What comes with an event: the fields of `Event`, in its order."""
@@ -46,9 +49,10 @@ def _count_events() -> Statement:
     """Inserts what is new, merges it into the states, returns every touched state.
 
     Parameters: an array for each of FACTS, no (source, id) twice, and `received_us`. Rows: customer_id,
-    numbers, texts, `offered` (a JSON object of action → time of its last offer), and `counted`, how
-    many events were new in all. Events go in the order of their identity and states in that of
-    customers, so that concurrent statements cannot deadlock.
+    numbers, texts, `offered` (a JSON object of action → time of its last offer), `noted_mark` of the stage,
+    `in_person` (the row is not all of the customer), and `counted`, how many events were new in all. Events go
+    in the order of their identity and states in that of customers, so that concurrent statements
+    cannot deadlock.
     """
     incoming = _unnested(FACTS, "incoming")
     values = [cast(item, JSON) if item.name == "data" else item for item in incoming.c]
@@ -69,7 +73,8 @@ def _count_events() -> Statement:
         .cte("touched")
     )
     counted = select(func.count()).select_from(inserted).scalar_subquery().label("counted")
-    return compile_statement(select(*touched.c, offered(touched.c.customer_id), counted))
+    own = touched.c.customer_id
+    return compile_statement(select(*touched.c, offered(own), noted_mark(own), in_person(own, touched), counted))
 
 
 COUNT_EVENTS = _count_events()
@@ -134,8 +139,17 @@ DEMO_SOURCES = "/demo/"
 async def export_events(
     connection: "asyncpg.Connection[Any]", file: Path, columns: Sequence[str], simulated: bool
 ) -> None:
-    """Writes columns of the real events, or of the demo shop's, to a CSV file."""
+    """Writes columns of the real events, or of the demo shop's, to a CSV file.
+
+    `customer_id` is the person's, of those known by several ids. Purchases without a customer are left out.
+    """
     is_demo = events.c.source.startswith(DEMO_SOURCES)
-    query = select(*(events.c[name] for name in columns)).where(is_demo if simulated else ~is_demo)
+    person_id = func.coalesce(persons.c.person_id, events.c.customer_id).label("customer_id")
+    wanted = [person_id if name == "customer_id" else events.c[name] for name in columns]
+    query = (
+        select(*wanted)
+        .join_from(events, persons, persons.c.customer_id == events.c.customer_id, isouter=True)
+        .where(is_demo if simulated else ~is_demo, ~events.c.customer_id.startswith(BASKET))
+    )
     text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     await connection.copy_from_query(str(text), output=file, format="csv")

@@ -16,9 +16,10 @@ from app.db import transaction
 from app.errors import Conflict, Problem
 from app.events.ledger import Submission
 from app.events.rejected_queries import delete_rejected, read_contents, renew_problems
-from app.events.service import Content, Rejection, admit_or_reject, digest_content, is_same_content
+from app.events.service import Content, Rejection, Rules, admit_or_reject, digest_content, is_same_content
 from app.lifecycle.events import Event
 from app.lifecycle.identity import pseudonyms_in
+from app.metrics import REPLAYED
 from app.resources import Resources
 
 _HASH: Final = re.compile("[0-9a-f]{64}")
@@ -68,22 +69,18 @@ async def replay(kept: Sequence[Kept], resources: Resources, *, is_edited: bool 
         for item, found in zip(kept, judged, strict=True)
     ]
     await _settle(replayed, resources, is_edited)
+    for item in replayed:
+        REPLAYED.add((item.status,))
     return replayed
 
 
 def _admit_all(kept: Sequence[Kept], resources: Resources) -> list[Event | Problem]:
-    settings = resources.settings
-    rules = {
-        "now_us": time.time_ns() // 1000,
-        "currency": settings.currency,
-        "digits": settings.digits,
-        "identity_key": resources.identity_key,
-    }
-    admitted = [admit_again(item.raw, rules) for item in kept]
+    now_us = time.time_ns() // 1000
+    admitted = [admit_again(item.raw, resources.rules, now_us) for item in kept]
     return [item.problem if isinstance(item, Rejection) else item for item in admitted]
 
 
-def admit_again(raw: Any, rules: dict[str, Any]) -> Event | Rejection:
+def admit_again(raw: Any, rules: Rules, now_us: int) -> Event | Rejection:
     """`admit_or_reject` for an event whose identifiers may be hashes already: they stay what they are.
 
     They are set aside, since a hash has no value that could be checked, and stand first again afterwards;
@@ -94,12 +91,12 @@ def admit_again(raw: Any, rules: dict[str, Any]) -> Event | Rejection:
     given = data.get("identifiers") if isinstance(data, dict) else None
     hashed = [item for item in given if _is_hashed(item)] if isinstance(given, list) else []
     if not hashed:
-        return admit_or_reject(raw, **rules)
+        return admit_or_reject(raw, rules, now_us)
     assert isinstance(given, list)
     assert isinstance(data, dict)
     others = [item for item in given if not _is_hashed(item)]
     named = raw if "subject" in raw else {**raw, "subject": pseudonyms_in(data)[0]}
-    admitted = admit_or_reject({**named, "data": {**data, "identifiers": others}}, **rules)
+    admitted = admit_or_reject({**named, "data": {**data, "identifiers": others}}, rules, now_us)
     if isinstance(admitted, Rejection):
         return admitted
     whole = orjson.loads(admitted.data)

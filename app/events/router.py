@@ -80,18 +80,8 @@ async def post_events(request: HotRequest) -> bytes:
 
 def _admit_all(raws: list[Any], resources: Resources, within: tuple[str, ...] = ()) -> list[Event | Rejection]:
     """Each event, or why it is refused. `within` is where they stand in the body, for pointers."""
-    settings, now_us = resources.settings, time.time_ns() // 1000
-    return [
-        admit_or_reject(
-            raw,
-            now_us=now_us,
-            currency=settings.currency,
-            digits=settings.digits,
-            identity_key=resources.identity_key,
-            within=within,
-        )
-        for raw in raws
-    ]
+    now_us = time.time_ns() // 1000
+    return [admit_or_reject(raw, resources.rules, now_us, within) for raw in raws]
 
 
 def _results(admitted: list[Event | Rejection], entry: Entry) -> list[str | Problem]:

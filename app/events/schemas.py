@@ -46,12 +46,26 @@ Amount = Annotated[Money, Field(ge=0)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 
 
+class CustomerIdentifier(BaseModel):
+    """A phone, e-mail, device …: kept as a keyed hash alone."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x{9f}]+$")]
+    value: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+Identifiers = Annotated[list[CustomerIdentifier], Field(max_length=32)]
+
+
 class Data(BaseModel):
     """Members that are not named here are kept as they are; those that facts are read from are checked."""
 
     model_config = ConfigDict(extra="allow", strict=False)
 
     channel: Text | None = None
+    identifiers: Identifiers | None = None
+    """Other ids of the customer; they and the subject become one person."""
 
 
 class Product(Data):
@@ -91,13 +105,12 @@ class Visit(Data):
     query: Annotated[str, Field(max_length=1024)] | None = None
 
 
-class CustomerIdentifier(Data):
-    kind: Text
-    value: Annotated[str, Field(min_length=1, max_length=256)]
+class OtherData(BaseModel):
+    """Of a type that is not known here: only what says whose it is."""
 
+    model_config = ConfigDict(extra="allow")
 
-class CustomerIdentified(Data):
-    identifiers: Annotated[list[CustomerIdentifier], Field(default_factory=list, max_length=32)]
+    identifiers: Identifiers | None = None
 
 
 class CustomerMerged(Data):
@@ -176,7 +189,8 @@ class EventIn(BaseModel):
     id: Identifier
     source: Identifier
     type: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
-    subject: Text
+    subject: Text | None = None
+    """Who it is about; without it, the first of `data.identifiers`."""
     time: Time
     data: Annotated[dict[str, Any], Field(default_factory=dict)]
 
@@ -199,11 +213,12 @@ class ReceiptOut(BaseModel):
 
 EVENT_IN: TypeAdapter[EventIn] = TypeAdapter(EventIn)
 
+OTHER_DATA: TypeAdapter[OtherData] = TypeAdapter(OtherData)
 DATA_OF_TYPE: dict[str, TypeAdapter[Any]] = {
     e.ORDER_COMPLETED: TypeAdapter(OrderCompleted),
     e.ORDER_REFUNDED: TypeAdapter(OrderRefunded),
     **dict.fromkeys(e.VISIT_TYPES, TypeAdapter(Visit)),
-    e.CUSTOMER_IDENTIFIED: TypeAdapter(CustomerIdentified),
+    e.CUSTOMER_IDENTIFIED: TypeAdapter(Data),
     **dict.fromkeys((e.CUSTOMER_MERGED, e.CUSTOMER_UNMERGED), TypeAdapter(CustomerMerged)),
     e.CONSENT_CHANGED: TypeAdapter(ConsentChanged),
     e.FEEDBACK_SUBMITTED: TypeAdapter(FeedbackSubmitted),

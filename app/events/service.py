@@ -8,10 +8,12 @@ from typing import Any, Final, NamedTuple, Protocol
 import orjson
 from pydantic import ValidationError
 
+from app.config import Settings
 from app.errors import Malformed, Problem, malformed, violation
 from app.events.reading import check_texts
-from app.events.schemas import DATA_OF_TYPE, EVENT_IN
-from app.lifecycle.events import MAX_AMOUNT_MINOR, Event, read_facts
+from app.events.schemas import DATA_OF_TYPE, EVENT_IN, OTHER_DATA, EventIn
+from app.lifecycle.events import MAX_AMOUNT_MINOR, ORDER_COMPLETED, ORDER_REFUNDED, Event, read_facts
+from app.lifecycle.identity import make_basket, normalise_identifier, normalise_kind, pseudonyms_in
 
 MAX_AHEAD_US: Final = 5 * 60 * 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,13 +26,29 @@ def to_us(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def hash_identifier(kind: str, value: str, key: bytes) -> str:
-    """HMAC-SHA-256 of an identifier in its normal form: e-mail in lower case, phone without spaces."""
-    plain = "".join(value.split()).lower() if kind in ("email", "phone") else value.strip()
-    return hmac.new(key, f"{kind}\x1f{plain}".encode(), hashlib.sha256).hexdigest()
+class Rules(NamedTuple):
+    """What a deployment takes events by. `country_code`: digits, of phones that are written without one."""
+
+    currency: str
+    digits: int
+    identity_key: bytes
+    country_code: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings, identity_key: bytes) -> "Rules":
+        """Those of the settings."""
+        return cls(settings.currency, settings.digits, identity_key, settings.country_code)
 
 
-def pseudonymise(data: Any, key: bytes) -> Any:
+def hash_identifier(kind: str, value: str, rules: Rules) -> str | None:
+    """HMAC-SHA-256 of an identifier in its normal form; None: it identifies nobody."""
+    plain = normalise_identifier(kind, value, rules.country_code)
+    if plain is None:
+        return None
+    return hmac.new(rules.identity_key, f"{kind}\x1f{plain}".encode(), hashlib.sha256).hexdigest()
+
+
+def pseudonymise(data: Any, rules: Rules) -> Any:
     """The data with every identifier's value replaced by its keyed hash, before anything is stored.
 
     What is not of an identifier's form is left out: it cannot be hashed, and may be one all the same.
@@ -39,9 +57,10 @@ def pseudonymise(data: Any, key: bytes) -> Any:
         return data
     given = data["identifiers"]
     hashed = [
-        {"kind": item["kind"], "hash": hash_identifier(item["kind"], item["value"], key)}
+        {"kind": kind, "hash": digest}
         for item in (given if isinstance(given, list) else ())
         if isinstance(item, dict) and isinstance(item.get("kind"), str) and isinstance(item.get("value"), str)
+        if (kind := normalise_kind(item["kind"])) and (digest := hash_identifier(kind, item["value"], rules))
     ]
     return {**data, "identifiers": hashed}
 
@@ -97,12 +116,12 @@ class Rejection(NamedTuple):
     problem: Problem
 
 
-def admit_or_reject(raw: Any, *, identity_key: bytes, **rules: Any) -> Event | Rejection:
+def admit_or_reject(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> Event | Rejection:
     """`admit`, with a refusal as a value that can be kept."""
     try:
-        return admit(raw, identity_key=identity_key, **rules)
+        return admit(raw, rules, now_us, within)
     except Malformed as problem:
-        kept = {**raw, "data": pseudonymise(raw["data"], identity_key)} if _has_data(raw) else raw
+        kept = {**raw, "data": pseudonymise(raw["data"], rules)} if _has_data(raw) else raw
         return Rejection(orjson.dumps(kept), problem)
 
 
@@ -110,25 +129,17 @@ def _has_data(raw: Any) -> bool:
     return isinstance(raw, dict) and "data" in raw
 
 
-def admit(
-    raw: Any,
-    *,
-    now_us: int,
-    currency: str,
-    digits: int,
-    identity_key: bytes,
-    within: tuple[str, ...] = (),
-) -> Event:
+def admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> Event:
     """A CloudEvent as parsed from JSON → an event to be counted. `within` leads the pointers of problems.
+
+    Who names no subject is known by the first identifier; a purchase that names nobody at all is a basket.
 
     Raises Malformed: not the contract, a time more than five minutes ahead or before 1970, another
     currency than the deployment's, an amount beyond 10^12 minor units.
     """
     try:
         envelope = EVENT_IN.validate_python(raw)
-        adapter = DATA_OF_TYPE.get(envelope.type)
-        if adapter is not None:
-            adapter.validate_python(envelope.data)
+        DATA_OF_TYPE.get(envelope.type, OTHER_DATA).validate_python(envelope.data)
     except ValidationError as error:
         where = within if error.title == "EventIn" else (*within, "data")
         raise malformed(error.errors(include_url=False, include_input=False), within=where) from None
@@ -137,21 +148,31 @@ def admit(
         ahead = "ahead of now by more than 5 minutes" if occurred_us > 0 else "before 1970"
         raise violation((*within, "time"), f"The time is {ahead}.")
     data = envelope.data
-    if adapter is not None and (data.get("currency") or currency) != currency:
-        raise violation((*within, "data", "currency"), f"This deployment counts in {currency}.")
-    facts = read_facts(envelope.type, data, digits)
+    if (data.get("currency") or rules.currency) != rules.currency and envelope.type in DATA_OF_TYPE:
+        raise violation((*within, "data", "currency"), f"This deployment counts in {rules.currency}.")
+    facts = read_facts(envelope.type, data, rules.digits)
     if max(abs(facts["amount_minor"]), facts["discount_minor"]) > MAX_AMOUNT_MINOR:
         raise violation((*within, "data"), "An amount is beyond 10^12 minor units.")
-    kept = pseudonymise(data, identity_key)
+    kept = pseudonymise(data, rules)
+    customer_id = envelope.subject or _find_customer(envelope, kept, within)
     written = orjson.dumps(kept)
     check_texts(kept, written, (*within, "data"))
     return Event(
-        customer_id=envelope.subject,
+        customer_id=customer_id,
         source=envelope.source,
         id=envelope.id,
         type=envelope.type,
         occurred_us=occurred_us,
-        digest=digest_content(envelope.type, envelope.subject, occurred_us, kept),
+        digest=digest_content(envelope.type, customer_id, occurred_us, kept),
         data=written.decode(),
         **facts,
     )
+
+
+def _find_customer(envelope: EventIn, kept: Any, within: tuple[str, ...]) -> str:
+    pseudonym = next(iter(pseudonyms_in(kept)), None)
+    if pseudonym is not None:
+        return pseudonym
+    if envelope.type in (ORDER_COMPLETED, ORDER_REFUNDED):
+        return make_basket(envelope.source, envelope.id)
+    raise violation((*within, "subject"), "Name the customer by a subject, or by data.identifiers.")

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import TypeAdapter, ValidationError
 
 from app.auth import requires
+from app.customers.as_of import EVER
 from app.customers.service import check_customer_id, read_states_as_of
 from app.errors import Malformed, UnknownCustomer, malformed
 from app.events.reading import read_json
@@ -36,7 +37,14 @@ _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
                 "required": False,
                 "description": "A past time with its zone; answered from the events before it.",
                 "schema": {"type": "string", "format": "date-time"},
-            }
+            },
+            {
+                "name": "known_at",
+                "in": "query",
+                "required": False,
+                "description": "A past time with its zone; answered from the events received up to it.",
+                "schema": {"type": "string", "format": "date-time"},
+            },
         ]
     },
 )
@@ -45,36 +53,48 @@ async def get_score(request: HotRequest, customer_id: str) -> bytes:
     resources = request.resources
     check_customer_id(customer_id)
     now_us = time.time_ns() // 1000
-    given = request.query_params.get("as_of") if request.scope["query_string"] else None
-    as_of_us = now_us if given is None else _read_as_of(given, now_us)
-    state = await _read_state(resources, customer_id, None if given is None else as_of_us)
+    as_of_us, known_us = _read_times(request, now_us)
+    state = await _read_state(resources, customer_id, as_of_us, known_us)
     if state is None:
         raise UnknownCustomer("There is no event of this customer before that time.")
     scoring = resources.scoring()
-    (score,) = score_states([state], as_of_us, scoring)
+    (score,) = score_states([state], now_us if as_of_us is None else as_of_us, scoring)
     return orjson.dumps(render_score(score, scoring))
 
 
-async def _read_state(resources: Resources, customer_id: str, as_of_us: int | None) -> CustomerState | None:
+def _read_times(request: HotRequest, now_us: int) -> tuple[int | None, int]:
+    """`as_of` and `known_at`; (None, …): now. What was known by a time is asked of that time, or of `as_of`."""
+    if not request.scope["query_string"]:
+        return None, EVER
+    as_of, known_at = (request.query_params.get(name) for name in ("as_of", "known_at"))
+    known_us = EVER if known_at is None else _read_time(known_at, "known_at", now_us)
+    if as_of is None:
+        return (None if known_at is None else known_us), known_us
+    return _read_time(as_of, "as_of", now_us), known_us
+
+
+async def _read_state(
+    resources: Resources, customer_id: str, as_of_us: int | None, known_us: int
+) -> CustomerState | None:
     if as_of_us is None:
         return await resources.reader.submit(customer_id)
-    states = await read_states_as_of(resources.engine, [customer_id], as_of_us)
+    states = await read_states_as_of(resources.engine, [customer_id], as_of_us, known_us)
     return states.get(customer_id)
 
 
-def _read_as_of(text: str, now_us: int) -> int:
+def _read_time(text: str, name: str, now_us: int) -> int:
     try:
         moment = _TIME.validate_python(text.replace(" ", "+"))  # a plus sign that was not encoded
     except ValidationError:
-        raise Malformed("as_of: Give a time with its zone, like 2026-11-22T00:00:00Z.") from None
-    return _check_past(moment, now_us)
+        raise Malformed(f"{name}: Give a time with its zone, like 2026-11-22T00:00:00Z.") from None
+    return _check_past(moment, name, now_us)
 
 
-def _check_past(moment: datetime, now_us: int) -> int:
-    as_of_us = to_us(moment)
-    if not 0 <= as_of_us <= now_us + MAX_AHEAD_US:
-        raise Malformed("as_of: Give a time from 1970 to now.")
-    return as_of_us
+def _check_past(moment: datetime, name: str, now_us: int) -> int:
+    us = to_us(moment)
+    if not 0 <= us <= now_us + MAX_AHEAD_US:
+        raise Malformed(f"{name}: Give a time from 1970 to now.")
+    return us
 
 
 @router.post(
@@ -92,7 +112,7 @@ async def post_score_batch(request: HotRequest) -> bytes:
     except ValidationError as error:
         raise malformed(error.errors(include_url=False, include_input=False)) from None
     now_us = time.time_ns() // 1000
-    as_of_us = now_us if wanted.as_of is None else _check_past(wanted.as_of, now_us)
+    as_of_us = now_us if wanted.as_of is None else _check_past(wanted.as_of, "as_of", now_us)
     customer_ids = list(dict.fromkeys(wanted.customer_ids))
     states = await read_states_as_of(resources.engine, customer_ids, None if wanted.as_of is None else as_of_us)
     scoring = resources.scoring()

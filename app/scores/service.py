@@ -1,5 +1,6 @@
 """States → scores: features, churn risk, stage and reasons, for one customer or a batch."""
 
+import time
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
@@ -13,6 +14,7 @@ from app.lifecycle.features import FEATURES, features, features_of_one
 from app.lifecycle.measures import EMPTY, LATEST, NUMERIC, latest_us, latest_value
 from app.lifecycle.scorer import logistic, strongest
 from app.lifecycle.stages import Judgement, Rhythm, StagePolicy, judge_stage, measure_rhythm, presume_risk
+from app.metrics import count_scores
 from app.scores.artefact import Model
 
 _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
@@ -102,14 +104,16 @@ class Score(NamedTuple):
 
 def score_states(states: Sequence[CustomerState], as_of_us: int, scoring: Scoring) -> list[Score]:
     """Scores of a batch at one time. Without a model the risk comes from rules; prospects have none."""
+    began_s = time.perf_counter()
     if len(states) < MANY:
-        return [_score_one(state, as_of_us, scoring) for state in states]
+        return count_scores([_score_one(state, as_of_us, scoring) for state in states], began_s)
     rows = features(np.array([state.numbers for state in states], np.float64), float(as_of_us))
     all_terms = [[]] * len(rows) if scoring.model is None else scoring.model.churn.terms(rows).tolist()
-    return [
+    scores = [
         _score(state, as_of_us, row, terms, scoring)
         for state, row, terms in zip(states, rows.tolist(), all_terms, strict=True)
     ]
+    return count_scores(scores, began_s)
 
 
 def _score_one(state: CustomerState, as_of_us: int, scoring: Scoring) -> Score:
@@ -212,7 +216,7 @@ def _reason(score: Score, at: int, scoring: Scoring) -> dict[str, Any]:
     }
 
 
-def newcomer(customer_id: str, offered: str | None) -> CustomerState:
+def newcomer(customer_id: str, offered: str | None = None) -> CustomerState:
     """The state of someone of whom there is no event."""
     numbers = [EMPTY[measure.name] for measure in NUMERIC]
     return CustomerState(customer_id, numbers, [None] * len(LATEST), offered)

@@ -19,6 +19,7 @@ from app.events.reading import read_json
 from app.events.router import MAX_EVENTS
 from app.events.service import Rejection, admit_or_reject
 from app.lifecycle.events import Event
+from app.metrics import count_segment
 from app.resources import Resources
 from app.routes import HotRequest, HotRoute, json_body, read_body, schema_of
 from app.segment.mapping import CALLS, Ignored, map_message
@@ -115,6 +116,7 @@ async def _count(request: HotRequest, body: Any) -> bytes:
     messages, is_single = _messages(body)
     outcomes = _admit_all(messages, source, request.resources)
     results = await _enter(outcomes, request.resources, is_single)
+    count_segment(results)
     if is_single and isinstance(results[0], Problem):
         raise results[0]
     return orjson.dumps(_receipt(results))
@@ -143,22 +145,9 @@ def _messages(body: Any) -> tuple[list[Any], bool]:
 
 
 def _admit_all(messages: list[Any], source: str, resources: Resources) -> list[Outcome]:
-    settings, now_us = resources.settings, time.time_ns() // 1000
-    outcomes: list[Outcome] = []
-    for message in messages:
-        mapped = map_message(message, source)
-        outcomes.append(
-            mapped
-            if isinstance(mapped, Ignored)
-            else admit_or_reject(
-                mapped,
-                now_us=now_us,
-                currency=settings.currency,
-                digits=settings.digits,
-                identity_key=resources.identity_key,
-            )
-        )
-    return outcomes
+    now_us = time.time_ns() // 1000
+    mapped = (map_message(message, source) for message in messages)
+    return [item if isinstance(item, Ignored) else admit_or_reject(item, resources.rules, now_us) for item in mapped]
 
 
 async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool) -> list[str | Problem | Ignored]:

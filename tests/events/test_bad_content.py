@@ -92,7 +92,7 @@ OF_EVENTS = {
     "id": IDENTIFIERS,
     "source": IDENTIFIERS,
     "type": {**IDENTIFIERS, "blank": f"{CANARY} visited"},
-    "subject": TEXTS,
+    "subject": {name: value for name, value in TEXTS.items() if name not in ("missing", "null")},  # no one's: a basket
     "time": TIMES,
     "data": {"text": CANARY, "list": [CANARY], "null": None, "number": 1},
 }

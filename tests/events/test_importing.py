@@ -4,16 +4,16 @@ from contextlib import aclosing
 
 import pytest
 
-from app.config import Settings
 from app.events.importing import import_id, run_import
+from app.events.service import Rules
 
-SETTINGS = Settings(identity_key="tests")
+RULES = Rules("CNY", 2, b"key")
 
 
 async def run(engine, events, key="file", stop_after=None):
     """The last count of a run that may be broken off after so many batches."""
     counts = []
-    async with aclosing(run_import(engine, key, lambda _: iter(events), SETTINGS, b"key")) as batches:
+    async with aclosing(run_import(engine, key, lambda _: iter(events), RULES)) as batches:
         async for count in batches:
             counts.append(count)
             if len(counts) == stop_after:
@@ -59,7 +59,7 @@ async def test_what_depends_on_the_time_of_day_is_told_when_the_import_first_beg
         return iter([shop.order()])
 
     for _ in range(2):
-        async for _ in run_import(engine, "file", open_events, SETTINGS, b"key"):
+        async for _ in run_import(engine, "file", open_events, RULES):
             pass
     assert began[0] == began[1] == await sql.value("SELECT began_us FROM imports")
 

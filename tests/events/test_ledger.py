@@ -15,7 +15,7 @@ from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionWish
 from app.decisions.service import Deciding
 from app.events.ledger import Ledger, Submission
-from app.events.service import admit
+from app.events.service import Rules, admit
 from app.lifecycle.catalogue import DEFAULT_ACTIONS
 from app.lifecycle.decisions import Catalogue, Policy
 from app.lifecycle.events import EVENT_TYPES
@@ -31,7 +31,7 @@ MONEY = st.integers(0, 10**9).map(lambda minor: minor / 100)
 
 def deciding():
     scoring = Scoring(None, StagePolicy(), 90, "CNY", 2)
-    return Deciding(scoring, Catalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 100.0)
+    return Deciding(scoring, Catalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 100.0, 0.5)
 
 
 @asynccontextmanager
@@ -112,7 +112,7 @@ def make_events(drawn):
             "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at_us // 10**6))}.{at_us % 10**6:06d}Z",
             "data": data,
         }
-        made.append(admit(raw, now_us=NOW_US, currency="CNY", digits=2, identity_key=b"k"))
+        made.append(admit(raw, Rules("CNY", 2, b"k"), NOW_US))
     return made
 
 

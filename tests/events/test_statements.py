@@ -8,11 +8,12 @@ from sqlalchemy import event as sqlalchemy_event
 import app.customers.queries
 import app.decisions.queries
 import app.events.queries
+import app.stages.queries
 from app.db import Statement
 
 NAMES = {
     statement.text: name
-    for module in (app.customers.queries, app.decisions.queries, app.events.queries)
+    for module in (app.customers.queries, app.decisions.queries, app.events.queries, app.stages.queries)
     for name, statement in vars(module).items()
     if isinstance(statement, Statement)
 }
@@ -26,7 +27,7 @@ async def warm_up(service, shop):
     for event in [shop.order(name) for name in of_lanes] * 2:
         await client.post("/v1/checkouts", json={"event": event})
     await client.post("/v1/decisions", json={"customer_id": of_lanes[0]})
-    await client.post("/v1/events", json=[shop.order(of_lanes[0]), shop.order(of_lanes[0], total=None)])
+    await client.post("/v1/events", json=[shop.order("warm-up-bulk"), shop.order(of_lanes[0], total=None)])
 
 
 @pytest.fixture
@@ -39,7 +40,8 @@ async def statements(serve, sql, shop):
             seen.append(NAMES.get(record.query, record.query.rstrip(";")))
 
         resources = service.resources
-        resources._refreshing.cancel()
+        for task in resources._background:
+            task.cancel()
         connections = [await driver.connection() for driver in resources._drivers]
         for connection in connections:
             connection.add_query_logger(note)
@@ -56,7 +58,10 @@ async def statements(serve, sql, shop):
 async def test_a_checkout(statements, shop):
     event = shop.order(total=80)
     await statements.client.post("/v1/checkouts", json={"event": event})
-    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "COMMIT"]
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "NOTE_STAGES", "COMMIT"]
+    statements.seen.clear()
+    await statements.client.post("/v1/checkouts", json={"event": shop.order(total=80)})
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "COMMIT"]  # the stage is the same
     statements.seen.clear()
     await statements.client.post("/v1/checkouts", json={"event": event})
     assert statements.seen == ["BEGIN", "COUNT_EVENTS", "KNOWN_EVENTS", "READ_ANSWERS", "COMMIT"]
@@ -64,12 +69,12 @@ async def test_a_checkout(statements, shop):
 
 async def test_an_event_and_a_batch(statements, shop):
     await statements.client.post("/v1/events", json=shop.order())
-    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "COMMIT"]
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "NOTE_STAGES", "COMMIT"]
     statements.seen.clear()
     await statements.client.post("/v1/events", json=[shop.order(f"C-{n}") for n in range(1000)])
-    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "COMMIT"]
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "NOTE_STAGES", "COMMIT"]
     statements.seen.clear()
-    await statements.client.post("/v1/events", json=[shop.order(total=None), shop.order()])
+    await statements.client.post("/v1/events", json=[shop.order(total=None), shop.order("C-2")])
     assert statements.seen == ["BEGIN", "COUNT_EVENTS", "KEEP_REJECTED", "COMMIT"]
 
 
@@ -115,7 +120,7 @@ async def test_what_collects_while_a_statement_is_under_way_goes_as_one(statemen
                 await asyncio.sleep(0.01)
     responses = await asyncio.gather(*requests)
     assert {response.status_code for response in responses} == {200}
-    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "COMMIT"] * 2
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "NOTE_STAGES", "COMMIT"] * 2
 
 
 async def test_the_lanes_do_not_wait_for_each_other(statements, sql, shop):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events.service import admit_or_reject, is_same_content
+from app.events.service import Rules, admit_or_reject, is_same_content
 from app.lifecycle.events import Event
 from app.segment.mapping import Ignored, map_message
 from app.segment.properties import is_personal, keep_said, write_dotted
@@ -40,7 +40,7 @@ def data_of(message):
 
 
 def admit(mapped):
-    return admit_or_reject(mapped, now_us=2_000_000_000_000_000, currency="CNY", digits=2, identity_key=b"k")
+    return admit_or_reject(mapped, Rules("CNY", 2, b"k"), 2_000_000_000_000_000)
 
 
 def test_an_order_as_the_specification_shows_it():

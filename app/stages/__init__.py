@@ -1,0 +1,1 @@
+"""Stages through time: transitions, the sweep that finds those of silence, flows, early warnings."""

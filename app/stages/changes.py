@@ -1,0 +1,129 @@
+"""What a sweep notes: the difference between what is judged now and what the record says."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from app.lifecycle.events import DAY_US
+from app.lifecycle.features import Floats
+from app.stages.judging import LAST_EVENT, Judged, judge, judge_one
+from app.stages.service import Cause, Watching, is_above
+
+RISK_MOVED: Final = 0.01
+LOSS_MOVED: Final = 0.02
+"""Change of the risk, and share of the expected loss, by which a warning must move to be written anew."""
+
+
+class Stored(NamedTuple):
+    """What the record says of a customer, by `checked_us`."""
+
+    stage: str
+    churn_risk: float | None
+    expected_loss: float
+    checked_us: int
+    crossed_us: int | None
+
+
+class Customer(NamedTuple):
+    """A customer as read. `events` None: the state is of several rows, with no one count to compare."""
+
+    customer_id: str
+    events: int | None
+    stored: Stored | None
+
+
+class Before(NamedTuple):
+    """The last sweep: when, and whether the model or the stage policy is another since."""
+
+    as_of_us: int
+    rules_changed: bool
+
+
+class Note(NamedTuple):
+    """A row of `queries.NOTE_STAGES_AS_READ`, its fields the parameters."""
+
+    customer_id: str
+    stage: str
+    rule: str
+    at_us: int
+    churn_risk: float | None
+    expected_loss: float
+    is_above: bool
+    model_version: str | None
+    cause: Cause
+    events: int | None
+
+
+class Comparison(NamedTuple):
+    """What changes are found with. `before` None: no sweep was finished yet."""
+
+    watching: Watching
+    before: Before | None
+    now_us: int
+
+
+def find_changes(customers: Sequence[Customer], states: Floats, comparison: Comparison) -> Iterator[Note]:
+    """A note for each whose record is to change: stage, warning or a warning's figures.
+
+    `states` is (n, len(NUMERIC)), a row a customer.
+    """
+    watching = comparison.watching
+    judged = judge(states, float(comparison.now_us), watching)
+    for at, (customer, found) in enumerate(zip(customers, judged, strict=True)):
+        if customer.stored is None:
+            yield _note(customer, found, "event", comparison.now_us, watching)
+        elif found.judgement.stage != customer.stored.stage:
+            cause, at_us = _explain(customer.stored, found, states[at].tolist(), comparison)
+            yield _note(customer, found, cause, at_us, watching)
+        elif _is_news(customer.stored, found, watching):
+            yield _note(customer, found, "event", comparison.now_us, watching)
+
+
+def _is_news(stored: Stored, found: Judged, watching: Watching) -> bool:
+    """Whether a warning begins or ends, or is of other figures."""
+    above = is_above(found.churn_risk, watching)
+    if above != (stored.crossed_us is not None):
+        return True
+    if not above or stored.churn_risk is None or found.churn_risk is None:
+        return False
+    risk_moved = abs(found.churn_risk - stored.churn_risk) >= RISK_MOVED
+    return risk_moved or abs(found.expected_loss - stored.expected_loss) > LOSS_MOVED * stored.expected_loss
+
+
+def _explain(stored: Stored, found: Judged, state: list[float], comparison: Comparison) -> tuple[Cause, int]:
+    """What made the stage another than the stored one, and when.
+
+    The same state is judged as of the last time that the record was known to hold, its last event
+    included. If it was the stored stage then, time has passed and no more. If not, an event has come
+    since, or, without one, the model or the policy has.
+    """
+    before, watching = comparison.before, comparison.watching
+    held_us = stored.checked_us if before is None else max(stored.checked_us, before.as_of_us)
+    last_event_us = int(state[LAST_EVENT])
+    then = judge_one(state, float(max(held_us, last_event_us)), watching)
+    if then.judgement.stage != stored.stage:
+        rules_changed = before is not None and before.rules_changed and last_event_us <= held_us
+        return ("model" if rules_changed else "event"), comparison.now_us
+    days = found.judgement.held_days
+    began_us = comparison.now_us if days is None else comparison.now_us - round(days * DAY_US)
+    return "silence", min(max(began_us, held_us + 1), comparison.now_us)
+
+
+def _note(customer: Customer, found: Judged, cause: Cause, at_us: int, watching: Watching) -> Note:
+    model = watching.scoring.model
+    return Note(
+        customer.customer_id,
+        found.judgement.stage,
+        found.judgement.rule,
+        at_us,
+        found.churn_risk,
+        found.expected_loss,
+        is_above(found.churn_risk, watching),
+        None if model is None or found.churn_risk is None else model.version,
+        cause,
+        customer.events,
+    )
+
+
+def read_stored(row: Any) -> Stored | None:
+    """From a row that has the columns of `Stored`, all NULL where nothing is stored."""
+    return None if row["stage"] is None else Stored(*(row[name] for name in Stored._fields))

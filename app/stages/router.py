@@ -1,0 +1,92 @@
+"""`GET /v1/customers/{id}/stages`, `GET /v1/stages` and `GET /v1/warnings`."""
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from app.auth import requires
+from app.customers.service import check_customer_id
+from app.db import transaction
+from app.errors import Malformed, UnknownCustomer
+from app.resources import Resources
+from app.scores.service import iso
+from app.stages import queries
+from app.stages.schemas import FlowsOut, TransitionPageOut, WarningPageOut
+from app.stages.service import (
+    read_loss_place,
+    read_moment,
+    read_time_place,
+    render_flows,
+    render_transition,
+    render_warning,
+    write_place,
+)
+
+router = APIRouter(prefix="/v1", tags=["stages"], dependencies=[requires("read")])
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str | None, Query(max_length=1024)]
+Moment = Annotated[str, Query(max_length=64, description="A day (its beginning, UTC), or a time with its zone.")]
+
+
+@router.get(
+    "/customers/{customer_id:path}/stages",
+    response_model=TransitionPageOut,
+    summary="The stages a customer went through",
+)
+async def get_transitions(
+    request: Request, customer_id: str, limit: Limit = 50, cursor: Cursor = None
+) -> dict[str, Any]:
+    """Newest first, paged."""
+    resources: Resources = request.app.state.resources
+    check_customer_id(customer_id)
+    before_us = None if cursor is None else read_time_place(cursor)
+    async with transaction(resources.engine) as connection:
+        rows = await queries.read_transitions(connection, customer_id, before_us, limit + 1)
+        if not rows and not await queries.is_known(connection, customer_id):
+            raise UnknownCustomer("There is no event of this customer.")
+    page = rows[:limit]
+    return {
+        "customer_id": customer_id,
+        "transitions": [render_transition(row) for row in page],
+        "next_cursor": write_place(page[-1].at_us) if len(rows) > limit else None,
+    }
+
+
+@router.get("/stages", response_model=FlowsOut, summary="How customers flow between stages")
+async def get_flows(
+    request: Request,
+    from_: Annotated[Moment, Query(alias="from")],
+    to: Moment | None = None,
+) -> dict[str, Any]:
+    """Customers of each stage at two times, and the flows between them. `to` left out: now."""
+    resources: Resources = request.app.state.resources
+    now_us = time.time_ns() // 1000
+    from_us = read_moment(from_, "from", now_us)
+    to_us = now_us if to is None else read_moment(to, "to", now_us)
+    if to_us < from_us:
+        raise Malformed("to: Give a time that is not before from.")
+    async with transaction(resources.engine) as connection:
+        rows = await queries.count_moves(connection, from_us, to_us)
+    return render_flows(rows, from_us, to_us)
+
+
+@router.get("/warnings", response_model=WarningPageOut, summary="Customers about to leave")
+async def get_warnings(request: Request, since: Moment, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:
+    """Whose churn risk rose to the threshold since a time and is still there; most expected loss first, paged."""
+    resources: Resources = request.app.state.resources
+    settings = resources.settings
+    since_us = read_moment(since, "since", time.time_ns() // 1000)
+    after = None if cursor is None else read_loss_place(cursor)
+    async with transaction(resources.engine) as connection:
+        rows = await queries.read_warnings(connection, since_us, after, limit + 1)
+        sweep = await queries.read_last_sweep(connection)
+    page = rows[:limit]
+    return {
+        "threshold": settings.warning_risk,
+        "currency": settings.currency,
+        "swept_at": None if sweep is None else iso(sweep.as_of_us),
+        "warnings": [render_warning(row, settings.digits) for row in page],
+        "next_cursor": write_place(page[-1].expected_loss, page[-1].customer_id) if len(rows) > limit else None,
+    }

@@ -1,0 +1,221 @@
+"""Stages as they are noted, told and paged."""
+
+import base64
+import binascii
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from app.config import Settings
+from app.customers.service import is_plain_text
+from app.db import Driver
+from app.errors import Malformed
+from app.events.schemas import Time
+from app.events.service import MAX_AHEAD_US, to_us
+from app.lifecycle.events import to_major
+from app.lifecycle.stages import Rhythm, Stage
+from app.scores.artefact import Model
+from app.scores.service import Score, Scoring, iso
+from app.stages.queries import NOTE_STAGES
+
+Cause = Literal["event", "silence", "model"]
+"""What changed a stage: an event, time passing without one, or the model or stage policy."""
+
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+NONE: Final = "none"
+"""Who is not known at a time, among the stages."""
+
+
+class Watching(NamedTuple):
+    """What stages are noted with. `warning_risk`: the threshold of warnings; `typical_order` in major units."""
+
+    scoring: Scoring
+    warning_risk: float
+    typical_order: float
+
+
+def watch(settings: Settings, model: Model | None) -> Watching:
+    """By the settings and the model in force."""
+    scoring = Scoring(model, settings.stages, settings.churn_horizon_days, settings.currency, settings.digits)
+    return Watching(scoring, settings.warning_risk, settings.typical_order)
+
+
+def digest_policy(watching: Watching) -> str:
+    """What judges beside the model: another digest, other stages from the same customers."""
+    scoring = watching.scoring
+    said = f"{scoring.policy.model_dump_json()} {scoring.horizon_days}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def lose(churn_risk: float | None, rhythm: Rhythm | None, orders: float, net_minor: float, watching: Watching) -> float:
+    """Expected loss in major units: churn risk × value at stake, that of `app.decisions.service.stand`.
+
+    `net_minor` is spend less refunds. Nothing is lost with someone who never bought.
+    """
+    if churn_risk is None or rhythm is None:
+        return 0.0
+    spend = to_major(max(net_minor, 0), watching.scoring.digits)
+    average = spend / orders if orders else watching.typical_order
+    at_stake = average * max(watching.scoring.horizon_days / rhythm.days, 1.0)
+    return churn_risk * at_stake
+
+
+def expect_loss(score: Score, watching: Watching) -> float:
+    """`lose` of a score."""
+    state = score.state
+    net_minor = (state.number("spend_minor") or 0) - (state.number("refunded_minor") or 0)
+    return lose(score.churn_risk, score.rhythm, state.number("orders") or 0, net_minor, watching)
+
+
+def is_above(churn_risk: float | None, watching: Watching) -> bool:
+    """Whether the risk is one to warn of."""
+    return churn_risk is not None and churn_risk >= watching.warning_risk
+
+
+def mark_of(score: Score, watching: Watching) -> str:
+    """What matters of a score for the record: equal to `queries.noted_mark`, there is nothing to note."""
+    stage = score.judgement.stage
+    return f"{stage}!" if is_above(score.churn_risk, watching) else stage
+
+
+class Noted(NamedTuple):
+    """What a note came to: rows written, and transitions among them."""
+
+    written: int
+    transitions: int
+
+
+async def note_stages(driver: Driver, scores: Sequence[Score], now_us: int, cause: Cause, watching: Watching) -> Noted:
+    """Notes the stages of scores, no customer twice, and a transition at `now_us` of each that changed.
+
+    In the caller's transaction, in one statement.
+    """
+    model = watching.scoring.model
+    (row,) = await driver.fetch(
+        NOTE_STAGES,
+        customer_id=[score.state.customer_id for score in scores],
+        stage=[score.judgement.stage for score in scores],
+        rule=[score.judgement.rule for score in scores],
+        at_us=[now_us] * len(scores),
+        churn_risk=[score.churn_risk for score in scores],
+        expected_loss=[expect_loss(score, watching) for score in scores],
+        is_above=[is_above(score.churn_risk, watching) for score in scores],
+        model_version=[None if model is None or score.method == "rules" else model.version for score in scores],
+        cause=[cause] * len(scores),
+        events=[None] * len(scores),
+        now_us=now_us,
+    )
+    return Noted(row["written"], row["transitions"])
+
+
+def render_transition(row: Any) -> dict[str, Any]:
+    """A transition on the wire; `none` where the record begins or ends."""
+    return {
+        "at": iso(row.at_us),
+        "recorded_at": iso(row.recorded_us),
+        "from": row.from_stage or NONE,
+        "to": row.to_stage or NONE,
+        "rule": row.rule,
+        "cause": row.cause,
+        "churn_risk": None if row.churn_risk is None else round(row.churn_risk, 6),
+        "model_version": row.model_version,
+    }
+
+
+def render_flows(rows: Sequence[Any], from_us: int, to_us_: int) -> dict[str, Any]:
+    """Counts and flows from `queries.count_moves`. Who did not move is in the flow from a stage to itself."""
+    at_start: Counter[str] = Counter()
+    at_end: Counter[str] = Counter()
+    flows: Counter[tuple[str, str]] = Counter()
+    for part, source, target, customers in rows:
+        if part == "net":
+            flows[source or NONE, target or NONE] += customers
+            continue
+        for counts in (at_start, at_end) if part == "before" else (at_end,):
+            counts[target or NONE] += customers
+            counts[source or NONE] -= customers
+    for stage in STAGES:
+        flows[stage, stage] += at_start[stage] - sum(n for (source, _), n in flows.items() if source == stage)
+    del flows[NONE, NONE]
+    order = (NONE, *STAGES)
+    return {
+        "from": iso(from_us),
+        "to": iso(to_us_),
+        "stages": [
+            {"stage": stage, "customers_from": at_start[stage], "customers_to": at_end[stage]} for stage in STAGES
+        ],
+        "flows": [
+            {"from": source, "to": target, "customers": flows[source, target]}
+            for source in order
+            for target in order
+            if flows[source, target]
+        ],
+    }
+
+
+def render_warning(row: Any, digits: int) -> dict[str, Any]:
+    """An early warning on the wire, money in major units."""
+    return {
+        "customer_id": row.customer_id,
+        "stage": row.stage,
+        "stage_rule": row.rule,
+        "churn_risk": round(row.churn_risk, 6),
+        "expected_loss": round(row.expected_loss, digits),
+        "crossed_at": None if row.crossed_us == 0 else iso(row.crossed_us),
+        "as_of": iso(row.checked_us),
+        "model_version": row.model_version,
+    }
+
+
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
+
+
+def read_moment(text: str, name: str, now_us: int) -> int:
+    """Microseconds of a time with its zone, or of the beginning of a day (UTC).
+
+    Raises Malformed for anything else, and for what is not between 1970 and now.
+    """
+    try:
+        day = date.fromisoformat(text) if len(text) == len("2026-11-22") else None
+        midnight = None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+        moment = midnight or _TIME.validate_python(text.replace(" ", "+"))  # a plus sign that was not encoded
+    except (ValidationError, ValueError):
+        raise Malformed(f"{name}: Give a day, or a time with its zone, like 2026-11-22T00:00:00Z.") from None
+    us = to_us(moment)
+    if not 0 <= us <= now_us + MAX_AHEAD_US:
+        raise Malformed(f"{name}: Give a time from 1970 to now.")
+    return us
+
+
+def write_place(*parts: float | str) -> str:
+    """Where a page ends, as an opaque text."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+
+
+def _read_place(cursor: str) -> list[Any]:
+    try:
+        parts = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError, binascii.Error):
+        parts = None
+    return parts if isinstance(parts, list) else []
+
+
+def read_time_place(cursor: str) -> int:
+    """The place of a time. Raises Malformed for a text that `write_place` did not make."""
+    match _read_place(cursor):
+        case [int(at_us)] if type(at_us) is int and 0 <= at_us < 2**63:
+            return at_us
+    raise Malformed("cursor: Give the next_cursor of an earlier page.")
+
+
+def read_loss_place(cursor: str) -> tuple[float, str]:
+    """The place of an expected loss and a customer. Raises Malformed for what `write_place` did not make."""
+    match _read_place(cursor):
+        case [float(loss), str(customer_id)] if is_plain_text(customer_id):
+            return loss, customer_id
+    raise Malformed("cursor: Give the next_cursor of an earlier page.")
