@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCK := requirements.lock
 
-.PHONY: run test lint types check bench lock openapi clean
+.PHONY: run test lint types check bench chaos lock openapi clean
 
 run: .venv/ready
 	@exec $(BIN)/perennial run
@@ -21,6 +21,10 @@ types: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks.score
 	$(BIN)/python -m benchmarks.checkout $(ARGS)
+
+# Kills the service and its Postgres under load, again and again; ARGS=--short in CI.
+chaos: .venv/ready
+	$(BIN)/python -m benchmarks.chaos $(ARGS)
 
 # The environment: exactly what the lock says, each file checked against its hash.
 .venv/ready: $(LOCK) pyproject.toml

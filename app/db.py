@@ -16,7 +16,16 @@ from app.errors import NotReady, Overloaded, UnusableSettings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
-CONNECTION_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+CONNECTION_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,
+)
 """What the driver raises when the server is out of reach or went away. (InterfaceError: the
 connection is closed, in use, or refused before the protocol began.)"""
 
@@ -61,10 +70,14 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     except PoolTimeout as error:
         raise Overloaded("All connections to the database are in use.") from error
     except DBAPIError as error:
-        cause = error.orig.__cause__ if error.orig is not None else None
-        if error.connection_invalidated or isinstance(cause, CONNECTION_LOST):
+        if _is_lost(error):
             raise NotReady("The database went away.") from error
         raise
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    cause = error.orig.__cause__ if error.orig is not None else None
+    return error.connection_invalidated or isinstance(cause, CONNECTION_LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,10 @@ class Driver:
             raw = await self._held.get_raw_connection()
         except CONNECTION_LOST as error:
             raise NotReady("The database is out of reach.") from error
+        except DBAPIError as error:  # as SQLAlchemy wraps what the server says while it starts
+            if _is_lost(error):
+                raise NotReady("The database is out of reach.") from error
+            raise
         driver = raw.driver_connection
         assert driver is not None
         await driver.execute("SET plan_cache_mode = force_generic_plan")

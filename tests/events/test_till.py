@@ -77,3 +77,34 @@ async def test_a_database_that_is_gone_is_503(serve, shop, sql):
         headers = {"Authorization": "Bearer x"}
         response = await service.client.post("/v1/checkouts", json=checkout(shop.order()), headers=headers)
         assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+
+
+@pytest.fixture
+async def refusing_postgres():
+    """A server that takes connections and refuses them as a Postgres does that starts, stops or is full."""
+    codes = ["57P03"]
+
+    async def refuse(reader, writer):
+        if await reader.readexactly(8) == b"\0\0\0\x08\x04\xd2\x16\x2f":  # asks for TLS
+            writer.write(b"N")
+            await reader.readexactly(4)
+        fields = b"SFATAL\0VFATAL\0C%b\0Mno\0\0" % codes[0].encode()
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], codes
+
+
+@pytest.mark.parametrize("code", ["57P03", "57P01", "53300"])
+async def test_a_database_that_starts_or_is_full_is_503(serve, shop, sql, refusing_postgres, code):
+    port, codes = refusing_postgres
+    codes[0] = code
+    async with serve(f"postgresql://nobody@127.0.0.1:{port}/none", prepares=False) as service:
+        service.resources.keyring._scopes_by_header[b"Bearer x"] = frozenset(("admin",))
+        headers = {"Authorization": "Bearer x"}
+        for _ in range(2):
+            response = await service.client.post("/v1/checkouts", json=checkout(shop.order()), headers=headers)
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+        assert (await service.client.get("/v1/customers/C-1", headers=headers)).status_code == 503
