@@ -293,6 +293,7 @@ def _launch(cluster: _Cluster, programs: _Programs, settings: Mapping[str, str])
         "unix_socket_directories": str(cluster.socket_directory),
         "unix_socket_permissions": "0700",
         "cluster_name": cluster.name,
+        "log_error_verbosity": "terse",  # details quote rows, which are personal data
     }
     options = [word for name, value in {**settings, **ours}.items() for word in ("-c", f"{name}={value}")]
     with cluster.log.open("ab") as log:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from app.errors import NotReady, Overloaded
+from app.metrics import BATCHES, OVERLOADS
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -70,6 +71,7 @@ class Gatherer(Generic[Item, Answer]):
         if self._closing:
             raise NotReady("The service is stopping.")
         if len(self._waiting) >= self._queue_limit:
+            OVERLOADS.add((self.name,))
             raise Overloaded("Too many requests are waiting for the database.")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
@@ -78,6 +80,11 @@ class Gatherer(Generic[Item, Answer]):
         if self._watch is None:
             self._watch = loop.call_later(self._patience_s / LOOKS, self._look, loop)
         return await answer
+
+    @property
+    def waiting(self) -> int:
+        """How many wait to go into a batch."""
+        return len(self._waiting)
 
     async def close(self) -> None:
         """Answers what waits, then ends."""
@@ -116,6 +123,7 @@ class Gatherer(Generic[Item, Answer]):
                 continue
             self._under_way = self._next_batch()
             if self._under_way:
+                BATCHES.observe(len(self._under_way), (self.name,))
                 await self._answer(self._under_way)
             self._under_way = ()
 

@@ -6,8 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pydantic
 import pytest
+from asyncpg import UniqueViolationError
 from sqlalchemy.exc import IntegrityError
+
+from app import tracing
+from app.errors import NotReady
+from app.telemetry import render_exception
+from app.tracing import read_traceparent
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,6 +52,8 @@ async def main():
 
 asyncio.run(main())
 """
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
 REQUESTS = [
     ("/livez", {}),
     ("/livez", {"x-request-id": "till-3.000_1"}),
@@ -52,6 +61,8 @@ REQUESTS = [
     ("/livez", {"x-request-id": "x" * 129}),
     ("/nowhere/Kanarienvogel", {}),
     ("/v1/customers/Kanarienvogel/fail?phone=13800138000", {"x-request-id": "find-me"}),
+    ("/v1/customers/Kanarienvogel/fail", {"x-request-id": "traced", "traceparent": TRACEPARENT}),
+    ("/livez", {"traceparent": f"00-{'0' * 32}-00f067aa0ba902b7-01"}),
 ]
 
 
@@ -98,7 +109,7 @@ def test_a_path_that_is_none_is_a_problem(run):
 
 
 def test_a_failed_request_leaves_a_line_with_its_id_and_route(run):
-    (line,) = [line for line in run[1] if line.get("status") == 500]
+    (line, _) = [line for line in run[1] if line.get("status") == 500]
     assert (line["request_id"], line["level"], line["method"]) == ("find-me", "error", "GET")
     assert line["route"] == "/v1/customers/{customer_id}/fail"
     assert line["elapsed_ms"] >= 0
@@ -108,11 +119,34 @@ def test_a_failed_request_leaves_a_line_with_its_id_and_route(run):
 def test_the_defect_itself_is_logged_with_the_request_id(run):
     """The problem says so: there is a line with the traceback."""
     traced = [line for line in run[1] if "RuntimeError" in str(line.get("exception", ""))]
-    assert [line["request_id"] for line in traced] == ["find-me"]
+    assert [line["request_id"] for line in traced] == ["find-me", "traced"]
+
+
+def test_a_traceback_says_where_and_what_but_not_the_message(run):
+    (first, _) = [line["exception"] for line in run[1] if "exception" in line]
+    assert "in fail\n" in first
+    assert first.endswith("RuntimeError")
+    assert "a defect" not in first
+
+
+def test_the_trace_of_the_caller_is_in_the_lines_and_in_the_answer(run):
+    code, headers, _ = run[0][6]
+    lines = [line for line in run[1] if line.get("request_id") == "traced"]
+    assert code == 500
+    assert {line["event"] for line in lines} == {"inside.the.request", "request.defect", "request.failed"}
+    assert {line["trace_id"] for line in lines} == {TRACE_ID}
+    (span_id,) = {line["span_id"] for line in lines}
+    assert headers["traceresponse"] == f"00-{TRACE_ID}-{span_id}-00"
+    assert span_id != "00f067aa0ba902b7"
+
+
+def test_without_a_valid_trace_there_is_none(run):
+    assert all("traceresponse" not in headers for _, headers, _ in (run[0][0], run[0][7]))
+    assert not any("trace_id" in line for line in run[1] if line.get("request_id") == "find-me")
 
 
 def test_lines_within_a_request_carry_its_id_and_others_do_not(run):
-    by_event = {line["event"]: line for line in run[1]}
+    by_event = {line["event"]: line for line in reversed(run[1])}
     assert by_event["inside.the.request"]["request_id"] == "find-me"
     assert "request_id" not in by_event["service.started"]
     assert "request_id" not in by_event["service.stopped"]
@@ -126,7 +160,7 @@ def test_no_line_says_what_was_asked_of_whom(run):
 
 def test_requests_that_went_well_leave_no_line(run):
     of_requests = [line for line in run[1] if "request_id" in line]
-    assert {line["request_id"] for line in of_requests} == {"find-me"}
+    assert {line["request_id"] for line in of_requests} == {"find-me", "traced"}
 
 
 async def test_what_the_database_refuses_is_not_repeated_in_the_error(sql):
@@ -135,3 +169,93 @@ async def test_what_the_database_refuses_is_not_repeated_in_the_error(sql):
     with pytest.raises(IntegrityError) as caught:
         await sql.rows(twice, customer="Kanarienvogel")
     assert "Kanarienvogel" not in str(caught.value)
+
+
+def raise_from_another(error):
+    try:
+        int("Kanarienvogel")
+    except ValueError as cause:
+        raise error from cause
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("Kanarienvogel"),
+        OSError(111, "refused", "Kanarienvogel"),
+        ExceptionGroup("Kanarienvogel", [ValueError("Kanarienvogel"), KeyError("Kanarienvogel")]),
+        pydantic.ValidationError.from_exception_data(
+            "Event", [{"type": "missing", "loc": ("a",), "input": "Kanarienvogel"}]
+        ),
+    ],
+)
+def test_messages_of_errors_are_not_rendered(error):
+    with pytest.raises(type(error)) as caught:
+        raise_from_another(error)
+    rendered = render_exception(caught.value)
+    assert "Kanarienvogel" not in rendered
+    assert "ValueError\n" in rendered
+    assert type(error).__name__ in rendered
+    assert "in raise_from_another\n" in rendered
+
+
+def test_an_error_says_its_code_and_ours_their_sentence():
+    assert render_exception(OSError(111, "refused")).endswith("(errno 111)")
+    assert render_exception(UniqueViolationError("(C-1)")).endswith("UniqueViolationError (sqlstate 23505)")
+    assert render_exception(NotReady("The service is stopping.")).endswith("NotReady: The service is stopping.")
+
+
+@pytest.mark.parametrize(
+    ("given", "trace_id"),
+    [
+        (TRACEPARENT, TRACE_ID),
+        (TRACEPARENT.replace("00-", "cc-", 1) + "-of-a-later-version", TRACE_ID),
+        (TRACEPARENT + "-more", None),
+        (TRACEPARENT.replace("00-", "ff-", 1), None),
+        (TRACEPARENT.upper(), None),
+        (TRACEPARENT[:-1], None),
+        (f"00-{'0' * 32}-00f067aa0ba902b7-01", None),
+        (f"00-{TRACE_ID}-{'0' * 16}-01", None),
+        ("", None),
+    ],
+)
+def test_which_traceparents_are_valid(given, trace_id):
+    assert read_traceparent(given.encode()) == trace_id
+
+
+def test_without_an_endpoint_opentelemetrys_sdk_is_not_loaded():
+    program = "import sys, app.main\nfrom app.tracing import configure_tracing\n"
+    program += "configure_tracing({})\nprint('opentelemetry.sdk' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+
+
+@pytest.fixture
+def exported(monkeypatch):
+    """The spans that would be exported."""
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    in_memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    provider = pytest.importorskip("opentelemetry.sdk.trace").TracerProvider()
+    exporter = in_memory.InMemorySpanExporter()
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(tracing, "spans", tracing.Spans(provider))
+    return exporter.get_finished_spans
+
+
+async def test_a_span_a_request_under_that_of_the_caller(client, exported):
+    answer = await client.get("/v1/customers/Kanarienvogel/score", headers={"traceparent": TRACEPARENT})
+    (span,) = exported()
+    assert span.name == "GET /v1/customers/{customer_id:path}/score"
+    assert f"{span.context.trace_id:032x}" == TRACE_ID
+    assert f"{span.parent.span_id:016x}" == "00f067aa0ba902b7"
+    assert answer.headers["traceresponse"] == f"00-{TRACE_ID}-{span.context.span_id:016x}-01"
+    assert span.attributes["http.response.status_code"] == 404
+    assert "Kanarienvogel" not in span.to_json()
+
+
+async def test_a_request_without_a_trace_begins_one(client, exported):
+    await client.get("/livez")
+    await client.get("/livez")
+    first, second = exported()
+    assert first.parent is None
+    assert first.context.trace_id != second.context.trace_id

@@ -1,7 +1,15 @@
-"""What health asks the database."""
+"""What health and metrics ask the database."""
+
+from typing import Final
 
 from sqlalchemy import func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.stages.queries import read_last_sweep
+from app.tables import rejected_events
+
+MOST_COUNTED: Final = 10_000
+"""Rejected events are counted no further: a large backlog must not make a probe slow."""
 
 
 async def ping(connection: AsyncConnection) -> None:
@@ -15,3 +23,16 @@ async def read_revision(connection: AsyncConnection) -> str | None:
     if known.scalar_one() is None:
         return None
     return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+
+
+async def count_rejected(connection: AsyncConnection) -> int:
+    """How many rejected events are kept, MOST_COUNTED at most."""
+    some = select(rejected_events.c.rejected_id).limit(MOST_COUNTED).subquery()
+    count: int = (await connection.execute(select(func.count()).select_from(some))).scalar_one()
+    return count
+
+
+async def read_swept_us(connection: AsyncConnection) -> int | None:
+    """When the last sweep ended; None: there was none."""
+    sweep = await read_last_sweep(connection)
+    return None if sweep is None else sweep.finished_us

@@ -1,10 +1,12 @@
-"""`/livez`, `/readyz` and `/health`: no key, so that probes can ask."""
+"""`/livez`, `/readyz` and `/health`: no key, so that probes can ask. `/metrics`: with a key, unless it is open."""
 
 from fastapi import APIRouter, Request, Response
 
 from app.errors import NotReady
+from app.exposition import MEDIA_TYPE as METRICS_TYPE
+from app.exposition import render, workers_together
 from app.health.schemas import HealthOut
-from app.health.service import assess, check_database
+from app.health.service import assess, check_database, read_common_gauges
 from app.resources import Resources
 
 MEDIA_TYPE = "application/health+json"
@@ -40,7 +42,23 @@ async def get_readyz(request: Request) -> dict[str, str]:
     },
 )
 async def get_health(request: Request) -> Response:
-    """Database, schema, model version and age."""
+    """Database, schema, model, event lag, rejected backlog and sweep."""
     health = await assess(request.app.state.resources)
     body = health.model_dump_json(exclude_none=True)
     return Response(body, 503 if health.status == "fail" else 200, media_type=MEDIA_TYPE)
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics of all workers, in Prometheus' text format",
+    response_class=Response,
+    responses={200: {"content": {METRICS_TYPE: {"schema": {"type": "string"}}}}},
+    openapi_extra={"security": [{"HTTPBearer": []}, {}]},
+)
+async def get_metrics(request: Request) -> Response:
+    """Wants a key with the scope `read`, unless the deployment has opened it."""
+    resources: Resources = request.app.state.resources
+    if not resources.settings.metrics_open:
+        resources.keyring.authorize(request.headers.get("authorization", "").encode(), ["read"])
+    common = await read_common_gauges(resources)
+    return Response(render(workers_together(resources), common), media_type=METRICS_TYPE)

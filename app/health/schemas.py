@@ -1,5 +1,6 @@
 """Health on the wire (application/health+json, draft-inadarei-api-health-check)."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -8,13 +9,14 @@ HealthStatus = Literal["pass", "warn", "fail"]
 
 
 class CheckOut(BaseModel):
-    """One component. `observedValue` is in `observedUnit`."""
+    """One component. `observedValue` is in `observedUnit`, as of `time`; without one, of now."""
 
     status: HealthStatus
     componentType: str
     observedValue: Any = None
     observedUnit: str | None = None
     output: str | None = None
+    time: datetime | None = None
 
 
 class HealthOut(BaseModel):

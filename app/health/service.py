@@ -1,15 +1,25 @@
-"""The checks behind `/readyz` and `/health`."""
+"""The checks behind `/readyz` and `/health`, and what `/metrics` says of the database."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__
 from app.db import transaction
 from app.errors import NotReady
+from app.exposition import GaugeValue, workers_together
 from app.health import queries
 from app.health.schemas import CheckOut, HealthOut, HealthStatus
 from app.resources import Resources
 from app.schema import HEAD_REVISION
+
+SCRAPE_SECONDS: Final = 2.0
+"""A scrape waits no longer for the database; Prometheus gives up after ten."""
+LATE_SWEEPS: Final = 3
+"""So many intervals without a sweep are a warning."""
 
 
 async def check_database(resources: Resources) -> tuple[CheckOut, CheckOut]:
@@ -59,8 +69,67 @@ def check_model(resources: Resources) -> tuple[CheckOut, CheckOut]:
     return version, age
 
 
+def check_lag(resources: Resources) -> CheckOut:
+    """How long after it happened the latest event was counted, by any worker since its start."""
+    received_at, lag_s = max(taken["last_event"] for taken in workers_together(resources))
+    if not received_at:
+        return CheckOut(status="pass", componentType="component", output="No event was counted yet.")
+    time_ = datetime.fromtimestamp(received_at, UTC)
+    return CheckOut(
+        status="pass", componentType="component", observedValue=round(lag_s, 3), observedUnit="s", time=time_
+    )
+
+
+async def check_backlog(resources: Resources) -> tuple[CheckOut, CheckOut]:
+    """The rejected events that are kept, and how long ago the last sweep ended."""
+    try:
+        async with transaction(resources.engine) as connection:
+            rejected = await queries.count_rejected(connection)
+            swept_us = await queries.read_swept_us(connection)
+    except NotReady as error:
+        lost = CheckOut(status="fail", componentType="datastore", output=error.detail)
+        return lost, lost
+    are_many = rejected >= resources.settings.rejected_warn
+    backlog = CheckOut(
+        status="warn" if are_many else "pass",
+        componentType="datastore",
+        observedValue=rejected,
+        observedUnit="events",
+        output="Read GET /v1/events/rejected; replay or purge them." if are_many else None,
+    )
+    return backlog, _judge_sweep(resources, swept_us)
+
+
+def _judge_sweep(resources: Resources, swept_us: int | None) -> CheckOut:
+    if swept_us is None:
+        return CheckOut(status="pass", componentType="component", output="No sweep has ended yet.")
+    age_s, minutes = time.time() - swept_us / 1e6, resources.settings.sweep_minutes
+    is_late = minutes > 0 and age_s > LATE_SWEEPS * minutes * 60
+    return CheckOut(
+        status="warn" if is_late else "pass",
+        componentType="component",
+        observedValue=round(age_s, 1),
+        observedUnit="s",
+        output="Sweeps do not come to an end; the log says why." if is_late else None,
+    )
+
+
+async def read_common_gauges(resources: Resources) -> list[GaugeValue]:
+    """What the database says, for `/metrics`; without one, that it does not answer."""
+    try:
+        async with asyncio.timeout(SCRAPE_SECONDS), transaction(resources.engine) as connection:
+            rejected = await queries.count_rejected(connection)
+            swept_us = await queries.read_swept_us(connection)
+    except (NotReady, SQLAlchemyError, TimeoutError):
+        return [("perennial_database_up", (), 0)]
+    gauges: list[GaugeValue] = [("perennial_database_up", (), 1), ("perennial_rejected_backlog", (), rejected)]
+    if swept_us is not None:
+        gauges.append(("perennial_sweep_age_seconds", (), time.time() - swept_us / 1e6))
+    return gauges
+
+
 async def assess(resources: Resources) -> HealthOut:
-    """All checks, and the worst of them."""
+    """All checks, and the worst of them. Backlog and sweep can be told on this version's schema alone."""
     database, schema = await check_database(resources)
     version, age = check_model(resources)
     checks = {
@@ -68,7 +137,11 @@ async def assess(resources: Resources) -> HealthOut:
         "database:schema": [schema],
         "model:version": [version],
         "model:age": [age],
+        "events:lag": [check_lag(resources)],
     }
+    if schema.status == "pass":
+        backlog, sweep = await check_backlog(resources)
+        checks |= {"events:rejected": [backlog], "stages:sweepAge": [sweep]}
     statuses = [check.status for found in checks.values() for check in found]
     if resources.is_draining:
         statuses.append("fail")

@@ -5,7 +5,10 @@ import pytest
 from app.main import create_app
 from app.schema import HEAD_REVISION
 
-CHECKS = {"database:responseTime", "database:schema", "model:version", "model:age"}
+CHECKS = {
+    *("database:responseTime", "database:schema", "model:version", "model:age"),
+    *("events:lag", "events:rejected", "stages:sweepAge"),
+}
 
 
 async def health(client):
