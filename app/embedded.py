@@ -282,8 +282,7 @@ def _initialise(cluster: _Cluster, programs: _Programs, options: Sequence[str]) 
     access = (f"--username={SUPERUSER}", "--auth-local=trust", "--auth-host=reject")
     # Postgres' own C.UTF-8 sorts and folds the same on every system, whatever locales it has.
     locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    command = programs.command("initdb", "-D", programs.reach(fresh), *access, *locale, *options)
-    _run(command, **programs.place(fresh))
+    _run(programs.command("initdb", "-D", programs.reach(fresh), *access, *locale, *options), **programs.place(fresh))
     fresh.rename(cluster.directory)
 
 

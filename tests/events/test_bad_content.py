@@ -44,7 +44,7 @@ TIMES = {
     "empty": "",
     "number": 1_760_000_000,
     "number as text": "1760000000",
-    "six minutes ahead": (NOW + timedelta(minutes=6)).isoformat(),
+    "an hour ahead": (NOW + timedelta(hours=1)).isoformat(),  # of when the tests were collected
     "next year": (NOW + timedelta(days=365)).isoformat(),
     "the end of time": "9999-12-31T23:59:59-23:59",
     "before 1970": "1969-12-31T23:59:59.999999Z",
