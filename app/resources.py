@@ -4,14 +4,16 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth import Keyring, read_keyring
 from app.config import Settings
+from app.customers.queries import READ_STATES
 from app.customers.service import read_states
-from app.db import Driver, transaction
-from app.decisions.queries import read_actions
+from app.db import CONNECTION_LOST, Driver, transaction
+from app.decisions.queries import WRITE_DECISIONS, read_actions
 from app.decisions.service import Deciding, Decision, keep_decisions
 from app.errors import NotReady
 from app.events.ledger import Entry, Ledger, Submission
@@ -50,13 +52,13 @@ class Resources:
             "patience_s": self.settings.patience_ms / 1000,
         }
         self._drivers = [Driver(self.engine) for _ in range(3 + TILL_LANES)]
-        bulk, reads, receipts, *tills = self._drivers
-        self.tills: list[Gatherer[Submission, Entry]] = [
-            Gatherer("till", Ledger(driver, self.deciding).enter, **limits) for driver in tills
-        ]
+        reads, receipts, *others = self._drivers
+        self._ledgers = [Ledger(driver, self.deciding) for driver in others]
+        bulk, *tills = self._ledgers
+        self.tills: list[Gatherer[Submission, Entry]] = [Gatherer("till", ledger.enter, **limits) for ledger in tills]
         self.bulk: Gatherer[Submission, Entry] = Gatherer(
             "bulk",
-            Ledger(bulk, self.deciding).enter,
+            bulk.enter,
             weigh=lambda item: 1 + len(item.events),
             **{**limits, "patience_s": BULK_PATIENCE_S},
         )
@@ -94,6 +96,7 @@ class Resources:
 
     async def start(self) -> None:
         """Begins to serve, with whatever the database and the models directory give at once."""
+        await self._prepare()
         for gatherer in self._gatherers:
             gatherer.start()
         await self._refresh()
@@ -113,6 +116,17 @@ class Resources:
         for driver in self._drivers:
             await driver.close()
         await self.engine.dispose()
+
+    async def _prepare(self) -> None:
+        """The first sale is not to wait for statements to be planned. Those that fail now do so again when used."""
+        try:
+            for ledger in self._ledgers:
+                await ledger.prepare()
+            reads, receipts, *_ = self._drivers
+            await reads.prepare(READ_STATES)
+            await receipts.prepare(WRITE_DECISIONS)
+        except (NotReady, *CONNECTION_LOST, asyncpg.PostgresError) as error:
+            log.warning("prepare.failed", reason=type(error).__name__)
 
     async def _keep_fresh(self) -> None:
         while True:

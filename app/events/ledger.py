@@ -11,8 +11,10 @@ from typing import Literal, NamedTuple
 import orjson
 
 from app.customers.identity import edges_of, link
+from app.customers.identity_queries import PERSON_STATES
 from app.db import CONNECTION_LOST, Driver
 from app.decisions.desk import Asked, Desk
+from app.decisions.queries import READ_ANSWERS, WRITE_DECISIONS
 from app.decisions.schemas import DecisionWish
 from app.decisions.service import Deciding, checkout_decision_id
 from app.errors import Conflict, NotReady
@@ -21,6 +23,7 @@ from app.events.service import Rejection, is_same_content
 from app.lifecycle.events import Event
 from app.metrics import count_entered
 from app.scores.service import CustomerState, iso
+from app.stages.queries import NOTE_STAGES
 
 Identity = tuple[str, str]
 """(source, id)."""
@@ -80,6 +83,13 @@ class Ledger:
         """Without `deciding` nothing is decided and no stage noted: an import brings the past, the sweep judges it."""
         self._driver = driver
         self._deciding = deciding
+
+    async def prepare(self) -> None:
+        """Makes the first batch as fast as the next: a till waits for it like for any other."""
+        await self._driver.prepare(COUNT_EVENTS, received_us=0)
+        await self._driver.prepare(NOTE_STAGES, now_us=0)
+        for statement in (KNOWN_EVENTS, WRITE_DECISIONS, READ_ANSWERS, PERSON_STATES):
+            await self._driver.prepare(statement)
 
     async def enter(self, submissions: Sequence[Submission]) -> list[Entry | Exception]:
         """One transaction for all of them. Raises NotReady when the database is out of reach."""

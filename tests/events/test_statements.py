@@ -135,3 +135,13 @@ async def test_the_lanes_do_not_wait_for_each_other(statements, sql, shop):
         response = await statements.client.post("/v1/events", json=shop.order(other_lane))
         assert response.status_code == 200
     assert (await waiting).status_code == 200
+
+
+async def test_the_first_checkout_of_a_process_has_its_statements_planned_already(serve, sql, shop):
+    async with serve() as service:
+        seen = []
+        for driver in service.resources._drivers:
+            (await driver.connection()).add_query_logger(lambda record: seen.append(record.query))
+        await service.client.post("/v1/checkouts", json={"event": shop.order()})
+        known = [NAMES.get(query, query.rstrip(";")) for query in seen]
+    assert known == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "NOTE_STAGES", "COMMIT"]
