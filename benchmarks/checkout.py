@@ -8,13 +8,10 @@ write it, `pgbench` the service's own statement with one event a commit and no s
 """
 
 import argparse
-import json
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -26,13 +23,14 @@ from benchmarks.processes import ServerFailed
 from benchmarks.report import (
     ANSWERS_PER_S,
     P95_MS,
+    P99_MS,
     SERVER_CPU_US,
     Comparison,
-    Ratio,
     Round,
     error_lines,
     ratio_table,
     ratios,
+    write_json,
 )
 from benchmarks.statements import single_event_statement
 from benchmarks.systems import OPENERS, Bench, Measure, Plan, Unavailable
@@ -48,6 +46,7 @@ COMPARISONS: Final = (
     Comparison("checkouts/s: tutorial / floor", ANSWERS_PER_S, "tutorial", "floor"),
     Comparison("p95 latency: perennial / floor", P95_MS, "perennial", "floor"),
     Comparison("p95 latency: tutorial / floor", P95_MS, "tutorial", "floor"),
+    Comparison("p99 latency: perennial / pgbench", P99_MS, "perennial", "pgbench"),
     Comparison("server CPU a checkout: perennial / floor", SERVER_CPU_US, "perennial", "floor"),
     Comparison("server CPU a checkout: tutorial / floor", SERVER_CPU_US, "tutorial", "floor"),
 )
@@ -77,18 +76,6 @@ def run(plan: Plan, database_url: str | None, console: Console) -> list[Round]:
                 Round(name, connections, number, measure(connections, number)) for name, measure in systems.items()
             ]
     return rounds
-
-
-def write_json(path: Path, plan: Plan, rounds: Sequence[Round], found: Sequence[Ratio]) -> None:
-    """Everything measured, absolute figures too."""
-    document = {
-        "cores": os.cpu_count(),
-        "seconds": plan.seconds,
-        "warm_up_s": plan.warm_up_s,
-        "ratios": [asdict(ratio) for ratio in found],
-        "rounds": [asdict(each) for each in rounds],
-    }
-    path.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -131,7 +118,7 @@ def main() -> None:
     for line in error_lines(rounds):
         console.print(f"not answered: {line}", markup=False)
     if arguments.json:
-        write_json(arguments.json, plan, rounds, found)
+        write_json(arguments.json, rounds, found, seconds=plan.seconds, warm_up_s=plan.warm_up_s)
 
 
 if __name__ == "__main__":

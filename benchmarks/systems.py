@@ -18,13 +18,20 @@ from rich.console import Console
 from sqlalchemy import URL
 
 from benchmarks.baskets import CUSTOMERS, checkouts
-from benchmarks.databases import as_text, create_tables, fresh_database
+from benchmarks.databases import as_text, create_tables, execute, fresh_database
+from benchmarks.filling import fill_states
 from benchmarks.load import run_load
 from benchmarks.pgbench import find_pgbench, run_pgbench
 from benchmarks.processes import PERENNIAL, Server, free_port, serve, server_environment, uvicorn_command
-from benchmarks.report import ANSWERS_PER_S
+from benchmarks.report import ANSWERS_PER_S, P99_MS
 
 READY_WITHIN_S: Final = 60.0
+FILL_TUTORIAL: Final = f"""
+INSERT INTO customers (id, orders, store_orders, items, spend, discount, first_order_at, last_order_at)
+SELECT 'C-' || number, 5, 5, 15, 500, 10, now() - interval '200 days', now() - interval '20 days'
+FROM generate_series(1, {CUSTOMERS}) AS number
+"""
+"""Every system's customers have bought before, as a shop's have: a first order is the rare one."""
 
 
 class Unavailable(RuntimeError):
@@ -92,12 +99,21 @@ def read_method(server: Server, api_key: str) -> tuple[str, str]:
     return score["method"], score["model_version"] or "none"
 
 
-def open_perennial(bench: Bench) -> Measure:
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`perennial serve`, running on a database of its own, and a key with the scopes that were asked for."""
+
+    server: Server
+    api_key: str
+    database: URL
+    settings: Mapping[str, str]
+
+
+def start_service(bench: Bench, *scopes: str) -> Service:
+    """Starts the service with a copy of the plan's models. Raises Unavailable, ServerFailed."""
     if not PERENNIAL.exists():
         raise Unavailable(f"{PERENNIAL.name} is not installed beside {Path(sys.executable).name}")
-    home = Path(bench.resources.enter_context(tempfile.TemporaryDirectory(prefix="perennial-benchmark-")))
-    if bench.plan.models is not None:
-        shutil.copytree(bench.plan.models, home / "models")
+    home = make_home(bench.resources, bench.plan.models)
     database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_perennial"))
     port = free_port()
     settings = {
@@ -106,15 +122,31 @@ def open_perennial(bench: Bench) -> Measure:
         "PERENNIAL_PORT": str(port),
         "PERENNIAL_LOG_LEVEL": "WARNING",
     }
-    create = [PERENNIAL, "keys", "create", "benchmark", "--scope", "ingest", "--scope", "decide"]
+    create = [str(PERENNIAL), "keys", "create", "benchmark"]
+    create += [word for scope in scopes for word in ("--scope", scope)]
     made = subprocess.run(create, env=server_environment(settings), check=True, stdout=subprocess.PIPE, text=True)
-    api_key = made.stdout.strip()
     running = bench.resources.enter_context(
         serve([PERENNIAL, "serve"], port, settings=settings, ready_within_s=READY_WITHIN_S)
     )
-    method, version = read_method(running, api_key)
+    return Service(running, made.stdout.strip(), database, settings)
+
+
+def make_home(resources: ExitStack, models: Path | None) -> Path:
+    """A home of the service with a copy of the models, gone when `resources` close."""
+    home = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="perennial-benchmark-")))
+    if models is not None:
+        shutil.copytree(models, home / "models")
+    return home
+
+
+def open_perennial(bench: Bench) -> Measure:
+    service = start_service(bench, "ingest", "decide")
+    fill_states(service.database, CUSTOMERS)
+    environment = server_environment(service.settings)
+    subprocess.run([PERENNIAL, "sweep"], env=environment, check=True, stdout=subprocess.PIPE)
+    method, version = read_method(service.server, service.api_key)
     bench.console.print(f"perennial scores by {method}, model {version}", highlight=False)
-    return partial(load_server, running, bench.plan, api_key)
+    return partial(load_server, service.server, bench.plan, service.api_key)
 
 
 def open_tutorial(bench: Bench, threads: int | None = None) -> Measure:
@@ -125,14 +157,19 @@ def open_tutorial(bench: Bench, threads: int | None = None) -> Measure:
     limit = threads or os.cpu_count() or 1
     settings = {"DATABASE_URL": as_text(database), "OMP_NUM_THREADS": str(limit)}
     running = bench.resources.enter_context(serve(command, port, settings=settings, ready_path="/docs"))
+    execute(database, FILL_TUTORIAL)
     return partial(load_server, running, bench.plan, None)
+
+
+def start_floor(bench: Bench) -> Server:
+    """The bare Starlette server. Raises ServerFailed."""
+    port = free_port()
+    command = uvicorn_command("benchmarks.floor_server:app", port)
+    return bench.resources.enter_context(serve(command, port, settings={}))
 
 
 def open_floor(bench: Bench) -> Measure:
-    port = free_port()
-    command = uvicorn_command("benchmarks.floor_server:app", port)
-    running = bench.resources.enter_context(serve(command, port, settings={}))
-    return partial(load_server, running, bench.plan, None)
+    return partial(load_server, start_floor(bench), bench.plan, None)
 
 
 def open_pgbench(bench: Bench) -> Measure:
@@ -143,9 +180,10 @@ def open_pgbench(bench: Bench) -> Measure:
         raise Unavailable("there is no statement to run")
     database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_pgbench"))
     create_tables(database)
+    fill_states(database, CUSTOMERS)
 
     def measure(connections: int, _: int) -> Mapping[str, Any]:
-        per_s = run_pgbench(
+        ran = run_pgbench(
             program,
             database,
             statement,
@@ -153,12 +191,12 @@ def open_pgbench(bench: Bench) -> Measure:
             seconds=bench.plan.seconds,
             customers=CUSTOMERS,
         )
-        return {ANSWERS_PER_S: per_s}
+        return {ANSWERS_PER_S: ran.per_s, P99_MS: ran.p99_ms}
 
     return measure
 
 
-OPENERS: Final = {
+OPENERS: Final[Mapping[str, Callable[[Bench], Measure]]] = {
     "perennial": open_perennial,
     "tutorial": open_tutorial,
     "tutorial, 1 thread": partial(open_tutorial, threads=1),

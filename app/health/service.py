@@ -14,7 +14,7 @@ from app.exposition import GaugeValue, workers_together
 from app.health import queries
 from app.health.schemas import CheckOut, HealthOut, HealthStatus
 from app.resources import Resources
-from app.schema import HEAD_REVISION
+from app.schema import HEAD_REVISION, read_revision
 
 SCRAPE_SECONDS: Final = 2.0
 """A scrape waits no longer for the database; Prometheus gives up after ten."""
@@ -29,7 +29,7 @@ async def check_database(resources: Resources) -> tuple[CheckOut, CheckOut]:
         async with transaction(resources.engine) as connection:
             await queries.ping(connection)
             elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
-            revision = await queries.read_revision(connection)
+            revision = await read_revision(connection)
     except NotReady as error:
         lost = CheckOut(status="fail", componentType="datastore", output=error.detail)
         return lost, lost

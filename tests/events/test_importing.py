@@ -51,6 +51,21 @@ async def test_an_import_repeated_counts_nothing_twice(engine, sql, shop):
     assert await sql.value("SELECT orders FROM customer_states") == 10
 
 
+async def test_a_file_that_fails_half_way_leaves_what_was_read_before_counted_and_noted(engine, sql, shop):
+    events = [shop.order(f"C-{n % 5}") for n in range(2500)]
+
+    def failing():
+        yield from events[:2100]
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        await run(engine, failing())
+    assert await sql.value("SELECT sum(orders) FROM customer_states") == 2000
+    assert await sql.value("SELECT batches_done FROM imports") == 2
+    rest = await run(engine, events)
+    assert (rest.accepted, rest.duplicate) == (500, 0)
+
+
 async def test_what_depends_on_the_time_of_day_is_told_when_the_import_first_began(engine, sql, shop):
     began = []
 
