@@ -21,6 +21,11 @@ types: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks.score
 	$(BIN)/python -m benchmarks.checkout $(ARGS)
+	$(BIN)/python -m benchmarks.reads
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.imports $(if $(DATA),--data $(DATA))
 
 # Kills the service and its Postgres under load, again and again; ARGS=--short in CI.
 chaos: .venv/ready
