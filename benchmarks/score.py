@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, STORE_VISITED, Event
-from app.lifecycle.features import FEATURES, features
+from app.lifecycle.features import FEATURES, features, features_of_one
 from app.lifecycle.measures import NUMERIC, fold
-from app.lifecycle.scorer import StepTables, sigmoid, strongest
+from app.lifecycle.scorer import StepTables, logistic, strongest
 from app.lifecycle.stages import Judgement, StagePolicy, judge_stage, measure_rhythm
 
 BINS: Final = 128
@@ -96,14 +96,13 @@ def make_steps(seed: int = 0) -> dict[str, Callable[[], object]]:
     tables = make_tables(numbers, seed)
 
     def read_features() -> list[float]:
-        row: list[float] = features(np.array([numbers], np.float64), AS_OF_US)[0].tolist()
-        return row
+        return features_of_one(numbers, AS_OF_US)
 
     row = read_features()
     terms = tables.terms_of_one(row)
 
     def risk_of(terms: list[float]) -> float:
-        return float(sigmoid(tables.intercept + sum(terms)))
+        return logistic(tables.intercept + sum(terms))
 
     def stage_of(row: list[float], risk: float) -> Judgement:
         return judge_stage(row, measure_rhythm(row, POLICY, 45.0), risk, POLICY)
