@@ -118,15 +118,17 @@ class Driver:
         try:
             self._held = await self._engine.connect()
             raw = await self._held.get_raw_connection()
+            driver = raw.driver_connection
+            assert driver is not None
+            await driver.execute("SET plan_cache_mode = force_generic_plan")
         except CONNECTION_LOST as error:
             raise NotReady("The database is out of reach.") from error
+        except PoolTimeout as error:
+            raise Overloaded("All connections to the database are in use.") from error
         except DBAPIError as error:  # as SQLAlchemy wraps what the server says while it starts
             if _is_lost(error):
                 raise NotReady("The database is out of reach.") from error
             raise
-        driver = raw.driver_connection
-        assert driver is not None
-        await driver.execute("SET plan_cache_mode = force_generic_plan")
         self._connection = driver
         return driver
 

@@ -16,13 +16,13 @@
 No problem repeats what the client sent: messages and pointers are made of our own names only.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -130,8 +130,13 @@ def pointer(parts: tuple[int | str, ...]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
-def malformed(errors: list[ErrorDetails] | list[Any], *, within: tuple[int | str, ...] = ()) -> Malformed:
-    """pydantic's errors as a problem: pointer, code and message of each, never the input.
+def malformed(error: ValidationError, *, within: tuple[int | str, ...] = ()) -> Malformed:
+    """pydantic's errors as a problem: pointer, code and message of each, never the input."""
+    return _malformed(error.errors(include_url=False, include_input=False), within)
+
+
+def _malformed(errors: Sequence[Any], within: tuple[int | str, ...] = ()) -> Malformed:
+    """At most twenty of them.
 
     The last part of an unexpected member's location is the client's own text, so it is left out.
     """
@@ -172,7 +177,7 @@ def install_handlers(app: FastAPI) -> None:
     async def on_invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         trimmed = [{**found, "loc": found["loc"][1:]} for found in error.errors()]
-        return malformed(trimmed).response()
+        return _malformed(trimmed).response()
 
     async def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

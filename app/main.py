@@ -14,7 +14,7 @@ from app import __version__
 from app.config import Settings
 from app.customers.router import router as customers
 from app.db import create_engine
-from app.decisions.router import catalogue
+from app.decisions.router import actions
 from app.decisions.router import router as decisions
 from app.decisions.schemas import DecisionIn
 from app.errors import ProblemOut, install_handlers
@@ -97,7 +97,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     install_handlers(app)
     _shorten_hot_paths(app)
-    for router in (events, segment, rejected, replays, scores, decisions, health, catalogue, stages, customers):
+    for router in (events, segment, rejected, replays, scores, decisions, health, actions, stages, customers):
         app.router.routes.extend(router.routes)  # included routers are matched a good deal slower
     _complete_openapi(app)
     return app

@@ -167,10 +167,10 @@ def count_scores(scores: Scored, began_s: float) -> Scored:
     return scores
 
 
-def count_decisions(decisions: Sequence[tuple[Any, bytes]]) -> None:
-    """Decisions (`app.decisions.service.Decision`) whose receipts have been written."""
+def count_decisions(decisions: Iterable[Any]) -> None:
+    """Decisions (`app.decisions.service.Decision`) whose receipts have been written, and committed."""
     now_us, values, durations = time.time_ns() // 1000, DECISIONS.values, DECISION_DURATION.cell()
-    for decision, _ in decisions:
+    for decision in decisions:
         answer = decision.answer
         key = (answer["degraded"], answer["in_control_group"])
         values[key] = values.get(key, 0) + 1

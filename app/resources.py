@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -28,6 +29,8 @@ from app.telemetry import log
 
 REFRESH_SECONDS = 2.0
 BULK_PATIENCE_S = 10.0
+BULK_QUEUE = 64
+"""Batches that may wait: each holds up to 1 MiB of what was sent, several times that in memory."""
 TILL_LANES = 2
 """One is answered while the other is at the database. Events of a customer go by the same one, in their order."""
 
@@ -60,7 +63,7 @@ class Resources:
             "bulk",
             bulk.enter,
             weigh=lambda item: 1 + len(item.events),
-            **{**limits, "patience_s": BULK_PATIENCE_S},
+            **{**limits, "queue_limit": BULK_QUEUE, "patience_s": BULK_PATIENCE_S},
         )
         self.reader: Gatherer[str, CustomerState | None] = Gatherer(
             "reads", lambda customer_ids: read_states(reads, customer_ids), **limits
@@ -68,12 +71,8 @@ class Resources:
         self.receipts: Gatherer[tuple[Decision, bytes], None] = Gatherer(
             "receipts", lambda decisions: keep_decisions(receipts, decisions), **limits
         )
-        self._gatherers: tuple[Gatherer[Any, Any], ...] = (*self.tills, self.bulk, self.reader, self.receipts)
-
-    @property
-    def gatherers(self) -> tuple[Gatherer[Any, Any], ...]:
+        self.gatherers: tuple[Gatherer[Any, Any], ...] = (*self.tills, self.bulk, self.reader, self.receipts)
         """All of them; the lanes of the till have one name."""
-        return self._gatherers
 
     def till(self, customer_id: str) -> Gatherer[Submission, Entry]:
         """The lane of a customer's single events."""
@@ -81,8 +80,7 @@ class Resources:
 
     def scoring(self) -> Scoring:
         """What scores are made with now."""
-        settings = self.settings
-        return Scoring(self.model, settings.stages, settings.churn_horizon_days, settings.currency, settings.digits)
+        return Scoring.of(self.settings, self.model)
 
     def deciding(self) -> Deciding:
         """What decisions are made with now."""
@@ -97,13 +95,15 @@ class Resources:
     async def start(self) -> None:
         """Begins to serve, with whatever the database and the models directory give at once."""
         await self._prepare()
-        for gatherer in self._gatherers:
+        for gatherer in self.gatherers:
             gatherer.start()
         await self._refresh()
         self._background = [asyncio.create_task(self._keep_fresh(), name="refresh")]
         if minutes := self.settings.sweep_minutes:
             sweeping = keep_swept(self.engine, self.watching, minutes)
             self._background.append(asyncio.create_task(sweeping, name="sweep"))
+        for task in self._background:
+            task.add_done_callback(_tell_of_defect)
 
     async def stop(self) -> None:
         """Answers what waits, then gives up the connections."""
@@ -111,7 +111,7 @@ class Resources:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        for gatherer in self._gatherers:
+        for gatherer in self.gatherers:
             await gatherer.close()
         for driver in self._drivers:
             await driver.close()
@@ -139,12 +139,18 @@ class Resources:
             async with transaction(self.engine) as connection:
                 self.keyring = Keyring(await read_keyring(connection))
                 self.catalogue = Catalogue(await read_actions(connection))
-        except (NotReady, SQLAlchemyError) as error:  # the latter: a schema that is not ours
+        except (NotReady, SQLAlchemyError, ValidationError) as error:  # the last two: not this version's schema
             log.warning("refresh.failed", reason=type(error).__name__)
-        try:
-            self.model = current_model(self.settings.models_directory, self.model)
+        try:  # in a thread: an artefact is read and checked while tills are answered
+            self.model = await asyncio.to_thread(current_model, self.settings.models_directory, self.model)
             self.model_refusal = None
         except ArtefactRefused as error:
             if self.model_refusal != str(error):
                 log.error("model.refused", reason=str(error))
             self.model_refusal = str(error)
+
+
+def _tell_of_defect(task: "asyncio.Task[None]") -> None:
+    """A task that runs as long as the process has ended: nothing else would say so."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background.ended", task=task.get_name(), exc_info=error)

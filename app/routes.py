@@ -5,11 +5,12 @@ Response; it reads its body with `read_body`. Its `response_model` and `json_bod
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import orjson
 from fastapi.params import Security
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
@@ -17,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
 from app.auth import Scope
-from app.errors import Problem, TooLarge, Unreadable, UnsupportedMediaType
+from app.errors import Problem, TooLarge, Unreadable, UnsupportedMediaType, malformed
+from app.events.reading import check_texts, read_json
 
 if TYPE_CHECKING:
     from app.resources import Resources
@@ -28,6 +30,7 @@ JSON_TYPES: Final = frozenset(
 )
 _JSON: Final = (b"content-type", b"application/json")
 Answer = bytes | Response
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class HotRequest(Request):
@@ -122,6 +125,20 @@ async def read_body(request: HotRequest) -> bytes:
         parts.append(part)
         is_whole = not message.get("more_body", False)
     return b"".join(parts)
+
+
+async def read_model(request: HotRequest, model: type[Model], *, strict: bool | None = None) -> Model:
+    """The body as a model of the wire, its texts without control characters.
+
+    Raises Malformed beside what `read_body` and `read_json` raise.
+    """
+    raw = read_json(await read_body(request))
+    written = orjson.dumps(raw)
+    check_texts(raw, written)
+    try:
+        return model.model_validate_json(written, strict=strict)
+    except ValidationError as error:
+        raise malformed(error) from None
 
 
 def language_of(request: HotRequest) -> str:

@@ -41,7 +41,8 @@ def migrate(database_url: str) -> None:
         if revision != HEAD_REVISION:
             _upgrade(database_url)
     except (SQLAlchemyError, NotReady, asyncpg.PostgresError, *CONNECTION_LOST) as error:
-        reason = str(error.__cause__ if isinstance(error, NotReady) else error).splitlines()[0]
+        cause = error.__cause__ if isinstance(error, NotReady) else error
+        reason = (str(cause).splitlines() or [type(cause).__name__])[0]  # a time-out says nothing
         raise UnusableDatabase(f"The database cannot be used: {reason}") from error
 
 

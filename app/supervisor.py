@@ -54,7 +54,7 @@ def _bind(settings: Settings) -> socket.socket:
         listening.bind((settings.host, settings.port))
     except OSError as error:
         listening.close()
-        log.error("port.taken", errno=error.errno)
+        log.error("listen.failed", errno=error.errno)
         raise SystemExit(3) from error
     listening.listen(BACKLOG)
     return listening
@@ -113,7 +113,11 @@ class _Supervisor:
             code = await self._workers[slot].wait()
             log.error("worker.ended", worker=slot, code=code)
             await asyncio.sleep(pause_s)
-            is_ready = await self._start(slot)
+            try:
+                is_ready = await self._start(slot)
+            except OSError as error:  # no memory, no process to be had: the place stays ours to fill
+                log.error("worker.unstarted", worker=slot, errno=error.errno)
+                is_ready = False
             pause_s = 0.0 if is_ready else min(LONGEST_PAUSE_S, 2 * pause_s + 1.0)
 
     async def _stop(self) -> None:

@@ -214,7 +214,7 @@ async def running_service(anyio_backend, serve):
 
 async def wait_until(look):
     """What `look` returns as soon as it is true. For what happens elsewhere and sets no event of ours."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := await look()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return found

@@ -12,7 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from app.db import create_engine
-from app.schema import _ROOT, HEAD_REVISION, migrate
+from app.errors import NotReady
+from app.schema import _ROOT, HEAD_REVISION, UnusableDatabase, migrate
 from app.tables import metadata
 
 
@@ -99,3 +100,12 @@ async def test_the_way_back(make_database, config):
 def test_every_primary_key_of_a_large_table_begins_with_the_customer():
     for name in ("events", "customer_states", "decisions", "offers", "persons", "stages", "stage_transitions"):
         assert next(iter(metadata.tables[name].primary_key)).name == "customer_id"
+
+
+def test_a_server_that_never_answers_is_told_of_in_a_sentence(monkeypatch):
+    async def give_up(_):
+        raise NotReady("The database is out of reach.") from TimeoutError()
+
+    monkeypatch.setattr("app.schema._find_revision", give_up)
+    with pytest.raises(UnusableDatabase, match="cannot be used: TimeoutError"):
+        migrate("postgresql://nobody@/none")

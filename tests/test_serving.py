@@ -204,4 +204,4 @@ async def test_a_worker_that_cannot_start_ends_the_service(database_url, tmp_pat
         )
         _, told = await process.communicate()
     assert process.returncode == 3
-    assert b"port.taken" in told
+    assert b"listen.failed" in told

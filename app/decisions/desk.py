@@ -10,7 +10,7 @@ from app.customers.identity import read_person_states
 from app.db import Driver
 from app.decisions.queries import READ_ANSWERS
 from app.decisions.schemas import DecisionWish
-from app.decisions.service import Deciding, decide, stand, write_decisions
+from app.decisions.service import Deciding, Decision, decide, stand, write_decisions
 from app.scores.service import CustomerState, Score, newcomer, render_score, score_states
 from app.stages.service import Watching, mark_of, note_stages
 
@@ -33,6 +33,8 @@ class Desk:
         self._states = states
         self._now_us = now_us
         self._scores: dict[str, Score] = {}
+        self.written: list[Decision] = []
+        """The decisions whose receipts this batch writes."""
 
     async def read_answers(self, given: Mapping[str, str]) -> dict[str, bytes]:
         """The answers that decisions had, JSON. `given`: decision → customer."""
@@ -44,9 +46,10 @@ class Desk:
         is the answer."""
         if not asked:
             return {}
-        await self._read_missing({item.customer_id for item in asked.values()})
-        self._score({item.customer_id for item in asked.values()})
-        offered_us = {item.customer_id: self._states[item.customer_id].offered_us() for item in asked.values()}
+        customer_ids = {item.customer_id for item in asked.values()}
+        await self._read_missing(customer_ids)
+        self._score(customer_ids)
+        offered_us = {customer_id: self._states[customer_id].offered_us() for customer_id in customer_ids}
         deciding, now_us = self._deciding, self._now_us
         decided = []
         for decision_id, item in asked.items():
@@ -64,6 +67,7 @@ class Desk:
             answer = {"score": render_score(score, deciding.scoring), "decision": decision.answer}
             decided.append((decision, orjson.dumps(answer)))
         written = await write_decisions(self._driver, decided)
+        self.written += [decision for decision, _ in decided if decision.decision_id in written]
         answers = {decision.decision_id: answer for decision, answer in decided}
         lost = {key: item.customer_id for key, item in asked.items() if key not in written}
         return answers | await self.read_answers(lost) if lost else answers
@@ -71,7 +75,7 @@ class Desk:
     async def note(self, marks: Mapping[str, str | None]) -> None:
         """Notes the stages that are not as they are noted (`marks`): few of those whose state has changed."""
         self._score(marks)
-        watching = Watching(self._deciding.scoring, self._deciding.warning_risk, self._deciding.typical_order)
+        watching = Watching(self._deciding.scoring, self._deciding.warning_risk)
         scores = (self._scores[customer_id] for customer_id in marks)
         changed = [score for score in scores if mark_of(score, watching) != marks[score.state.customer_id]]
         if changed:

@@ -24,17 +24,20 @@ def _write_decisions() -> Statement:
     """Writes receipts, and notes when their actions were last offered. Rows: decision_id of those written.
 
     Parameters: an array a column of `decisions`, where one that is there stays as it is; and arrays
-    `offered_to`, `offered_action`, `offered_us`, no pair twice.
+    `offered_to`, `offered_action`, `offered_us`, no pair twice, and `offered_by`, the decision: of one that
+    was there already no offer is noted.
     """
     given = _unnested(customer_id=Text(), decision_id=Text(), decided_us=BigInteger(), receipt=Text(), answer=Text())
     rows = [cast(item, JSON) if item.name in ("receipt", "answer") else item for item in given.c]
     receipts = pg_insert(decisions).from_select([item.name for item in decisions.c], select(*rows))
-    made = _unnested(offered_to=Text(), offered_action=Text(), offered_us=BigInteger())
-    in_order = select(*made.c).order_by(made.c.offered_to, made.c.offered_action)
+    written = receipts.on_conflict_do_nothing().returning(decisions.c.decision_id).cte("written")
+    made = _unnested(offered_to=Text(), offered_action=Text(), offered_us=BigInteger(), offered_by=Text())
+    offered = [made.c[name] for name in ("offered_to", "offered_action", "offered_us")]
+    is_made = made.c.offered_by.in_(select(written.c.decision_id))
+    in_order = select(*offered).where(is_made).order_by(made.c.offered_to, made.c.offered_action)
     upsert = pg_insert(offers).from_select([item.name for item in offers.c], in_order)
     latest = func.greatest(offers.c.offered_us, upsert.excluded.offered_us)
     noted = upsert.on_conflict_do_update(index_elements=["customer_id", "action_id"], set_={"offered_us": latest})
-    written = receipts.on_conflict_do_nothing().returning(decisions.c.decision_id).cte("written")
     return compile_statement(select(written.c.decision_id).add_cte(noted.cte("noted")))
 
 

@@ -5,7 +5,6 @@ import time
 
 import orjson
 from fastapi import APIRouter, Response
-from pydantic import ValidationError
 
 from app.auth import requires
 from app.customers.queries import read_offered
@@ -14,15 +13,14 @@ from app.db import transaction
 from app.decisions import queries
 from app.decisions.schemas import ActionListOut, DecisionIn, DecisionOut
 from app.decisions.service import decide, stand
-from app.errors import NotFound, malformed, violation
-from app.events.reading import check_texts, read_json
+from app.errors import NotFound, violation
 from app.lifecycle.decisions import Action, Catalogue
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, language_of, read_body, schema_of
+from app.routes import HotRequest, HotRoute, json_body, language_of, read_model, schema_of
 from app.scores.service import CustomerState, newcomer, score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
-catalogue = APIRouter(prefix="/v1/actions", tags=["actions"], route_class=HotRoute)
+actions = APIRouter(prefix="/v1/actions", tags=["actions"], route_class=HotRoute)
 
 
 @router.post(
@@ -38,12 +36,7 @@ async def post_decision(request: HotRequest) -> bytes:
     A customer there is nothing of is answered as a prospect.
     """
     resources, began_us = request.resources, time.time_ns() // 1000
-    raw = read_json(await read_body(request))
-    check_texts(raw, orjson.dumps(raw))
-    try:
-        wish = DecisionIn.model_validate(raw)
-    except ValidationError as error:
-        raise malformed(error.errors(include_url=False, include_input=False)) from None
+    wish = await read_model(request, DecisionIn)
     state = await resources.reader.submit(wish.customer_id) or await _meet(resources, wish.customer_id)
     now_us, due_us = time.time_ns() // 1000, wish.due_us(began_us)
     deciding = resources.deciding()
@@ -68,7 +61,7 @@ async def _meet(resources: Resources, customer_id: str) -> CustomerState:
         return newcomer(customer_id, await read_offered(connection, customer_id))
 
 
-@catalogue.get("", dependencies=[requires("read")], response_model=ActionListOut, summary="The catalogue of actions")
+@actions.get("", dependencies=[requires("read")], response_model=ActionListOut, summary="The catalogue of actions")
 async def get_actions(request: HotRequest) -> bytes:
     """All actions, in the order of their ids."""
     resources = request.resources
@@ -77,7 +70,7 @@ async def get_actions(request: HotRequest) -> bytes:
     return orjson.dumps({"actions": [action.model_dump(mode="json") for action in actions]})
 
 
-@catalogue.put(
+@actions.put(
     "/{action_id}",
     dependencies=[requires("admin")],
     response_model=Action,
@@ -87,27 +80,23 @@ async def get_actions(request: HotRequest) -> bytes:
 async def put_action(request: HotRequest, action_id: str) -> bytes:
     """In force at once here, and within seconds in other processes."""
     resources = request.resources
-    raw = read_json(await read_body(request))
-    written = orjson.dumps(raw)
-    check_texts(raw, written)
-    try:
-        action = Action.model_validate_json(written, strict=True)
-    except ValidationError as error:
-        raise malformed(error.errors(include_url=False, include_input=False)) from None
+    action = await read_model(request, Action, strict=True)
     if action.action_id != action_id:
         raise violation(("action_id",), "It differs from the one in the path.")
     async with transaction(resources.engine) as connection:
         await queries.put_action(connection, action, time.time_ns() // 1000)
-        resources.catalogue = Catalogue(await queries.read_actions(connection))
+        catalogue = Catalogue(await queries.read_actions(connection))
+    resources.catalogue = catalogue
     return orjson.dumps(action.model_dump(mode="json"))
 
 
-@catalogue.delete("/{action_id}", dependencies=[requires("admin")], status_code=204, summary="Remove an action")
+@actions.delete("/{action_id}", dependencies=[requires("admin")], status_code=204, summary="Remove an action")
 async def delete_action(request: HotRequest, action_id: str) -> Response:
     """Receipts that name it stay."""
     resources = request.resources
     async with transaction(resources.engine) as connection:
         if not is_plain_text(action_id) or not await queries.delete_action(connection, action_id):
             raise NotFound("There is no such action.")
-        resources.catalogue = Catalogue(await queries.read_actions(connection))
+        catalogue = Catalogue(await queries.read_actions(connection))
+    resources.catalogue = catalogue
     return Response(status_code=204)

@@ -12,10 +12,10 @@ from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionWish
 from app.errors import NotReady
 from app.lifecycle.decisions import Catalogue, Choice, Chosen, Policy, Standing, Wish, choose
-from app.lifecycle.events import DAY_US, to_major
+from app.lifecycle.events import DAY_US
 from app.lifecycle.identity import BASKET
 from app.metrics import count_decisions
-from app.scores.service import Score, Scoring, has_open_complaint, iso
+from app.scores.service import Score, Scoring, has_open_complaint, iso, value_of
 
 
 class Decision(NamedTuple):
@@ -46,21 +46,13 @@ class Deciding(NamedTuple):
 
 
 def stand(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> Standing:
-    """What a decision needs to know, from a score.
-
-    Value at stake is what the customer spends in a horizon at their own rhythm and average order, and
-    at least one order: nobody is worth less than the next purchase they may make.
-    """
-    state, orders = score.state, score.state.number("orders") or 0
-    net_minor = (state.number("spend_minor") or 0) - (state.number("refunded_minor") or 0)
-    spend = to_major(max(net_minor, 0), deciding.scoring.digits)
-    average = spend / orders if orders else deciding.typical_order
-    pace = deciding.scoring.horizon_days / score.rhythm.days if score.rhythm is not None else 0.0
+    """What a decision needs to know, from a score. Who has not bought is worth a usual order."""
+    state, value = score.state, value_of(score, deciding.scoring)
     return Standing(
         customer_id=state.customer_id,
         stage=score.judgement.stage,
         churn_risk=score.churn_risk,
-        value_at_stake=average * max(pace, 1.0),
+        value_at_stake=deciding.typical_order if value is None else value,
         has_open_complaint=has_open_complaint(state),
         consents=state.consents(),
         offered_us=offered_us,
@@ -75,7 +67,7 @@ def decide(
     *,
     now_us: int,
     language: str,
-    is_late: bool = False,
+    is_late: bool,
 ) -> Decision:
     """Chooses, and writes down what was weighed. The decision's id seeds the draw.
 
@@ -160,7 +152,8 @@ async def keep_decisions(driver: Driver, decisions: Sequence[tuple[Decision, byt
             await write_decisions(driver, decisions)
     except CONNECTION_LOST as error:
         await driver.close()
-        raise NotReady("The database went away; no decision was made.") from error
+        raise NotReady("The database went away; the decision may yet have been kept.") from error
+    count_decisions([decision for decision, _ in decisions])
     return [None] * len(decisions)
 
 
@@ -170,7 +163,7 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
     Returns the ids of those that were not there before.
     """
     offered = {
-        (decision.answer["customer_id"], action_id): decision.decided_us
+        (decision.answer["customer_id"], action_id): (decision.decided_us, decision.decision_id)
         for decision, _ in decisions
         for action_id in decision.offered
         if not decision.answer["customer_id"].startswith(BASKET)
@@ -184,7 +177,7 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
         answer=[answer.decode() for _, answer in decisions],
         offered_to=[customer_id for customer_id, _ in offered],
         offered_action=[action_id for _, action_id in offered],
-        offered_us=list(offered.values()),
+        offered_us=[decided_us for decided_us, _ in offered.values()],
+        offered_by=[decision_id for _, decision_id in offered.values()],
     )
-    count_decisions(decisions)
     return {row["decision_id"] for row in rows}

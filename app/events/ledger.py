@@ -16,12 +16,12 @@ from app.db import CONNECTION_LOST, Driver
 from app.decisions.desk import Asked, Desk
 from app.decisions.queries import READ_ANSWERS, WRITE_DECISIONS
 from app.decisions.schemas import DecisionWish
-from app.decisions.service import Deciding, checkout_decision_id
+from app.decisions.service import Deciding, Decision, checkout_decision_id
 from app.errors import Conflict, NotReady
 from app.events.queries import COUNT_EVENTS, FACTS, KEEP_REJECTED, KNOWN_EVENTS
 from app.events.service import Rejection, is_same_content
 from app.lifecycle.events import Event
-from app.metrics import count_entered
+from app.metrics import count_decisions, count_entered
 from app.scores.service import CustomerState, iso
 from app.stages.queries import NOTE_STAGES
 
@@ -97,15 +97,21 @@ class Ledger:
         now_us = time.time_ns() // 1000
         try:
             async with connection.transaction():
-                entries = await self._enter(submissions, now_us)
+                entries, decided = await self._enter(submissions, now_us)
         except CONNECTION_LOST as error:
             await self._driver.close()
-            raise NotReady("The database went away; the events were not counted.") from error
+            raise NotReady("The database went away; what was sent may yet be counted.") from error
         count_entered(submissions, entries, now_us)
+        count_decisions(decided)
         return entries
 
-    async def _enter(self, submissions: Sequence[Submission], now_us: int) -> list[Entry | Exception]:
-        """Locks are always taken in the order events, states, links, persons, decisions, offers, stages."""
+    async def _enter(
+        self, submissions: Sequence[Submission], now_us: int
+    ) -> tuple[list[Entry | Exception], list[Decision]]:
+        """What became of each, and the decisions made.
+
+        Locks are always taken in the order events, states, links, persons, decisions, offers, stages.
+        """
         first: dict[Identity, Event] = {}
         for submission in submissions:
             for event in submission.events:
@@ -115,14 +121,17 @@ class Ledger:
         statuses = [_statuses(submission, first, counted.known) for submission in submissions]
         await self._keep_refused(submissions, statuses, now_us)
         answers: dict[int, bytes] = {}
+        decided: list[Decision] = []
         if self._deciding is not None:
             desk = Desk(self._driver, self._deciding(), counted.states, now_us)
             answers = await self._answer(desk, submissions, statuses)
             await desk.note(counted.marks)
-        return [
+            decided = desk.written
+        entries: list[Entry | Exception] = [
             Conflict() if submission.wish is not None and given[0] == "conflict" else Entry(given, answers.get(place))
             for place, (submission, given) in enumerate(zip(submissions, statuses, strict=True))
         ]
+        return entries, decided
 
     async def _count(self, first: dict[Identity, Event], now_us: int) -> Counted:
         counted = Counted({}, {}, {})

@@ -4,20 +4,19 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import ValidationError
 
 from app.auth import requires
 from app.db import transaction
-from app.errors import TYPE_PREFIX, NotFound, malformed, violation
+from app.errors import TYPE_PREFIX, NotFound, violation
 from app.events import rejected_queries as queries
 from app.events.reading import read_json
 from app.events.rejected_queries import Selection
-from app.events.rejected_schemas import PurgedOut, RejectedPageOut, ReplayedOut, ReplayIn, ReplayOut
+from app.events.rejected_schemas import ProblemType, PurgedOut, RejectedPageOut, ReplayedOut, ReplayIn, ReplayOut
 from app.events.replaying import Kept, Replayed, parse_kept, replay
 from app.events.schemas import EventIn, Time
 from app.events.service import to_us
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, read_body, schema_of
+from app.routes import HotRequest, HotRoute, json_body, read_body, read_model, schema_of
 from app.scores.service import iso
 
 MAX_ID: Final = 2**63 - 1
@@ -32,7 +31,7 @@ replays = APIRouter(prefix="/v1/events", tags=["rejected events"], route_class=H
 async def get_rejected(
     request: Request,
     since: Time | None = None,
-    type: Annotated[str | None, Query(max_length=128)] = None,  # noqa: A002 - the name on the wire
+    type: ProblemType | None = None,  # noqa: A002 - the name on the wire
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(pattern="^[0-9]{1,19}$")] = None,
 ) -> dict[str, Any]:
@@ -122,7 +121,7 @@ async def replay_one(request: HotRequest, rejected_id: int) -> bytes:
 
 
 def _has_body(request: HotRequest) -> bool:
-    headers = dict(request.scope["headers"])
+    headers = request.fields
     return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
@@ -136,10 +135,7 @@ def _has_body(request: HotRequest) -> bool:
 async def replay_many(request: HotRequest) -> bytes:
     """Those named, or the oldest first, up to 1,000 and to 8 MiB at once."""
     resources = request.resources
-    try:
-        wanted = ReplayIn.model_validate(read_json(await read_body(request)))
-    except ValidationError as error:
-        raise malformed(error.errors(include_url=False, include_input=False)) from None
+    wanted = await read_model(request, ReplayIn)
     rows, are_more = await _read_wanted(wanted, resources)
     kept = [Kept(row.rejected_id, parse_kept(row.event)) for row in rows]
     replayed = await replay(kept, resources)

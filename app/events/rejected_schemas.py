@@ -8,6 +8,7 @@ from app.events.schemas import Time
 
 MAX_REPLAYED = 1000
 
+ProblemType = Annotated[str, Field(max_length=128, pattern=r"^[\x21-\x7e]+$")]
 RejectedId = Annotated[int, Field(ge=1, le=2**63 - 1, strict=True)]
 
 
@@ -34,7 +35,7 @@ class ReplayIn(BaseModel):
 
     rejected_ids: Annotated[list[RejectedId], Field(max_length=MAX_REPLAYED)] | None = None
     since: Time | None = None
-    type: Annotated[str, Field(max_length=128)] | None = None
+    type: ProblemType | None = None
     after: Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)] = 0
     limit: Annotated[int, Field(ge=1, le=MAX_REPLAYED, strict=True)] = MAX_REPLAYED
 

@@ -5,10 +5,9 @@ transaction and its refusal removed in a later one, and what breaks off in betwe
 duplicate.
 """
 
-import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -18,11 +17,9 @@ from app.events.ledger import Submission
 from app.events.rejected_queries import delete_rejected, read_contents, renew_problems
 from app.events.service import Content, Rejection, Rules, admit_or_reject, digest_content, is_same_content
 from app.lifecycle.events import Event
-from app.lifecycle.identity import pseudonyms_in
+from app.lifecycle.identity import is_pseudonym, make_pseudonym, pseudonyms_in
 from app.metrics import REPLAYED
 from app.resources import Resources
-
-_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 class Kept(NamedTuple):
@@ -95,7 +92,7 @@ def admit_again(raw: Any, rules: Rules, now_us: int) -> Event | Rejection:
     assert isinstance(given, list)
     assert isinstance(data, dict)
     others = [item for item in given if not _is_hashed(item)]
-    named = raw if "subject" in raw else {**raw, "subject": pseudonyms_in(data)[0]}
+    named = raw if raw.get("subject") is not None else {**raw, "subject": pseudonyms_in(data)[0]}
     admitted = admit_or_reject({**named, "data": {**data, "identifiers": others}}, rules, now_us)
     if isinstance(admitted, Rejection):
         return admitted
@@ -111,7 +108,7 @@ def _is_hashed(item: Any) -> bool:
         and item.keys() == {"kind", "hash"}
         and isinstance(item["kind"], str)
         and isinstance(item["hash"], str)
-        and _HASH.fullmatch(item["hash"]) is not None
+        and is_pseudonym(make_pseudonym(item["kind"], item["hash"]))
     )
 
 

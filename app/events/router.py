@@ -122,7 +122,7 @@ async def post_checkout(request: HotRequest) -> bytes:
         checkout = _CheckoutEnvelope.model_validate(read_json(await read_body(request)))
         check_texts(checkout.context, orjson.dumps(checkout.context), ("context",))
     except ValidationError as error:
-        raise malformed(error.errors(include_url=False, include_input=False)) from None
+        raise malformed(error) from None
     (event,) = _admit_all([checkout.event], resources, ("event",))
     if isinstance(event, Rejection):
         await resources.till("").submit(Submission((), (event,)))

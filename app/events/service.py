@@ -142,7 +142,7 @@ def admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> 
         DATA_OF_TYPE.get(envelope.type, OTHER_DATA).validate_python(envelope.data)
     except ValidationError as error:
         where = within if error.title == "EventIn" else (*within, "data")
-        raise malformed(error.errors(include_url=False, include_input=False), within=where) from None
+        raise malformed(error, within=where) from None
     occurred_us = to_us(envelope.time)
     if not 0 <= occurred_us <= now_us + MAX_AHEAD_US:
         ahead = "ahead of now by more than 5 minutes" if occurred_us > 0 else "before 1970"

@@ -47,6 +47,8 @@ def latest_version(models_directory: Path) -> str | None:
         return None
     except UnicodeDecodeError as error:
         raise ArtefactRefused(f"{CURRENT}: it names no version.") from error
+    except OSError as error:
+        raise ArtefactRefused(f"{CURRENT}: it cannot be read ({type(error).__name__}).") from error
 
 
 def current_model(models_directory: Path, held: Model | None) -> Model | None:

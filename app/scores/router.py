@@ -10,12 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 from app.auth import requires
 from app.customers.as_of import EVER
 from app.customers.service import check_customer_id, read_states_as_of
-from app.errors import Malformed, UnknownCustomer, malformed
-from app.events.reading import read_json
+from app.errors import Malformed, UnknownCustomer
 from app.events.schemas import Time
 from app.events.service import MAX_AHEAD_US, to_us
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, read_body, schema_of
+from app.routes import HotRequest, HotRoute, json_body, read_model, schema_of
 from app.scores.schemas import ScoreBatchIn, ScoreBatchOut, ScoreOut
 from app.scores.service import CustomerState, render_score, score_states
 
@@ -107,10 +106,7 @@ def _check_past(moment: datetime, name: str, now_us: int) -> int:
 async def post_score_batch(request: HotRequest) -> bytes:
     """Scores now, or at any past time, in the order asked for."""
     resources = request.resources
-    try:
-        wanted = ScoreBatchIn.model_validate(read_json(await read_body(request)))
-    except ValidationError as error:
-        raise malformed(error.errors(include_url=False, include_input=False)) from None
+    wanted = await read_model(request, ScoreBatchIn)
     now_us = time.time_ns() // 1000
     as_of_us = now_us if wanted.as_of is None else _check_past(wanted.as_of, "as_of", now_us)
     customer_ids = list(dict.fromkeys(wanted.customer_ids))

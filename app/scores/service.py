@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import orjson
 
+from app.config import Settings
 from app.lifecycle.events import ALL_CHANNELS, DAY_US, to_major
 from app.lifecycle.features import FEATURES, features, features_of_one
 from app.lifecycle.measures import EMPTY, LATEST, NUMERIC, latest_us, latest_value
@@ -36,6 +37,11 @@ class Scoring(NamedTuple):
     horizon_days: int
     currency: str
     digits: int
+
+    @classmethod
+    def of(cls, settings: Settings, model: Model | None) -> "Scoring":
+        """By the settings and the model in force."""
+        return cls(model, settings.stages, settings.churn_horizon_days, settings.currency, settings.digits)
 
     @property
     def usual_gap_days(self) -> float:
@@ -193,6 +199,24 @@ def _flags(score: Score) -> list[str]:
         "open_complaint": has_open_complaint(state),
     }
     return [flag for flag, is_set in flags.items() if is_set]
+
+
+def value_at_stake(rhythm: Rhythm, orders: float, net_minor: float, scoring: Scoring) -> float:
+    """What someone who has bought spends in a horizon, at their own rhythm and average order; major units.
+
+    At least one order: nobody is worth less than the next purchase they may make. `net_minor` is spend less refunds.
+    """
+    spend = to_major(max(net_minor, 0), scoring.digits)
+    return spend / orders * max(scoring.horizon_days / rhythm.days, 1.0)
+
+
+def value_of(score: Score, scoring: Scoring) -> float | None:
+    """`value_at_stake` of a score; None: they have not bought."""
+    if score.rhythm is None:
+        return None
+    state = score.state
+    net_minor = (state.number("spend_minor") or 0) - (state.number("refunded_minor") or 0)
+    return value_at_stake(score.rhythm, state.number("orders") or 0, net_minor, scoring)
 
 
 def has_open_complaint(state: CustomerState) -> bool:

@@ -9,6 +9,7 @@ from app.lifecycle.features import Floats, features, features_of_one
 from app.lifecycle.measures import NUMERIC
 from app.lifecycle.scorer import StepTables, logistic
 from app.lifecycle.stages import Judgement, judge_stage, measure_rhythm, presume_risk
+from app.scores.service import value_at_stake
 from app.stages.service import Watching, lose
 
 _AT: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
@@ -69,4 +70,4 @@ def _judge_one(row: list[float], orders: float, net_minor: float, log_odds: floa
     rhythm = measure_rhythm(row, scoring.policy, scoring.usual_gap_days)
     risk = presume_risk(rhythm, scoring.horizon_days) if log_odds is None else logistic(log_odds)
     judgement = judge_stage(row, rhythm, risk, scoring.policy)
-    return Judged(judgement, risk, lose(risk, rhythm, orders, net_minor, watching))
+    return Judged(judgement, risk, lose(risk, value_at_stake(rhythm, orders, net_minor, scoring)))

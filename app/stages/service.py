@@ -17,10 +17,9 @@ from app.db import Driver
 from app.errors import Malformed
 from app.events.schemas import Time
 from app.events.service import MAX_AHEAD_US, to_us
-from app.lifecycle.events import to_major
-from app.lifecycle.stages import Rhythm, Stage
+from app.lifecycle.stages import Stage
 from app.scores.artefact import Model
-from app.scores.service import Score, Scoring, iso
+from app.scores.service import Score, Scoring, iso, value_of
 from app.stages.queries import NOTE_STAGES
 
 Cause = Literal["event", "silence", "model"]
@@ -32,17 +31,15 @@ NONE: Final = "none"
 
 
 class Watching(NamedTuple):
-    """What stages are noted with. `warning_risk`: the threshold of warnings; `typical_order` in major units."""
+    """What stages are noted with. `warning_risk`: the threshold of warnings."""
 
     scoring: Scoring
     warning_risk: float
-    typical_order: float
 
 
 def watch(settings: Settings, model: Model | None) -> Watching:
     """By the settings and the model in force."""
-    scoring = Scoring(model, settings.stages, settings.churn_horizon_days, settings.currency, settings.digits)
-    return Watching(scoring, settings.warning_risk, settings.typical_order)
+    return Watching(Scoring.of(settings, model), settings.warning_risk)
 
 
 def digest_policy(watching: Watching) -> str:
@@ -52,24 +49,14 @@ def digest_policy(watching: Watching) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def lose(churn_risk: float | None, rhythm: Rhythm | None, orders: float, net_minor: float, watching: Watching) -> float:
-    """Expected loss in major units: churn risk × value at stake, that of `app.decisions.service.stand`.
-
-    `net_minor` is spend less refunds. Nothing is lost with someone who never bought.
-    """
-    if churn_risk is None or rhythm is None:
-        return 0.0
-    spend = to_major(max(net_minor, 0), watching.scoring.digits)
-    average = spend / orders if orders else watching.typical_order
-    at_stake = average * max(watching.scoring.horizon_days / rhythm.days, 1.0)
-    return churn_risk * at_stake
+def lose(churn_risk: float | None, value: float | None) -> float:
+    """Expected loss in major units: churn risk × value at stake. Nothing is lost with someone who never bought."""
+    return 0.0 if churn_risk is None or value is None else churn_risk * value
 
 
 def expect_loss(score: Score, watching: Watching) -> float:
     """`lose` of a score."""
-    state = score.state
-    net_minor = (state.number("spend_minor") or 0) - (state.number("refunded_minor") or 0)
-    return lose(score.churn_risk, score.rhythm, state.number("orders") or 0, net_minor, watching)
+    return lose(score.churn_risk, value_of(score, watching.scoring))
 
 
 def is_above(churn_risk: float | None, watching: Watching) -> bool:

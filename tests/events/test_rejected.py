@@ -109,3 +109,8 @@ async def test_scopes(service, engine, method, path, scope):
             await service.resources._refresh()
             response = await stranger.request(method, path, headers={"authorization": f"Bearer {key}"})
             assert (response.status_code == 403) == (given not in (scope, "admin"))
+
+
+async def test_a_type_with_a_null_character(client):
+    assert (await client.get(REJECTED, params={"type": "a\0b"})).status_code == 422
+    assert (await client.post(REPLAY, json={"type": "a\0b"})).status_code == 422

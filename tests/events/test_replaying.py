@@ -249,3 +249,21 @@ async def test_what_broke_off_after_the_counting_is_a_duplicate_next_time(servic
     assert (await replay(service.client, rejected_id, json=mended)).json()["status"] == "duplicate"
     assert await kept_ids(sql) == []
     assert await sql.value("SELECT orders FROM customer_states WHERE customer_id = 'C-1'") == 1
+
+
+async def test_a_purchase_whose_subject_is_null_stays_its_customers(client, refuse, shop, sql):
+    """Its identifiers are hashes by then; they name the customer all the same."""
+    identifiers = [{"kind": "phone", "value": "+8613800138000"}]
+    event = {**shop.order(total="ten", identifiers=identifiers), "subject": None}
+    (rejected_id,) = await refuse(event)
+    (kept,) = (await listed(client))["events"]
+    mended = {**kept["event"], "data": {**kept["event"]["data"], "total": 10}}
+    assert (await replay(client, rejected_id, json=mended)).json()["status"] == "accepted"
+    assert (await sql.value("SELECT customer_id FROM customer_states")).startswith("~phone:")
+
+
+async def test_a_hash_of_a_kind_that_is_none_is_refused(client, refuse, shop):
+    (rejected_id,) = await refuse(shop.order(total="ten"))
+    event = shop.event("product.viewed", data={"identifiers": [{"kind": "a:b", "hash": "0" * 64}]})
+    event.pop("subject")
+    assert (await replay(client, rejected_id, json=event)).status_code == 422

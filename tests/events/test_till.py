@@ -2,8 +2,12 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import pytest
+
+from app.db import Driver, create_engine
+from app.errors import Overloaded
 
 
 @pytest.fixture
@@ -108,3 +112,15 @@ async def test_a_database_that_starts_or_is_full_is_503(serve, shop, sql, refusi
             response = await service.client.post("/v1/checkouts", json=checkout(shop.order()), headers=headers)
             assert (response.status_code, response.headers["retry-after"]) == (503, "1")
         assert (await service.client.get("/v1/customers/C-1", headers=headers)).status_code == 503
+
+
+async def test_no_connection_to_be_had_is_told_to_all_that_wait_at_once(database_url):
+    """As an overload: as any other error it would be taken for an item's own, and tried again item by item."""
+    engine = create_engine(database_url)
+    engine.pool._timeout = 0.05
+    async with AsyncExitStack() as held:
+        for _ in range(engine.pool.size() + engine.pool._max_overflow):
+            await held.enter_async_context(engine.connect())
+        with pytest.raises(Overloaded):
+            await Driver(engine).connection()
+    await engine.dispose()

@@ -235,3 +235,17 @@ def test_reading_an_artefact_needs_no_scikit_learn():
     program = "import sys, app.scores.artefact; print({'sklearn', 'scipy', 'joblib', 'pickle5'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+async def test_what_cannot_be_read_is_refused_and_looked_at_again(serve, sql):
+    """The task that also reads keys anew lives on: else a revoked key would stay valid."""
+    async with serve() as service:
+        current = service.resources.settings.models_directory / "current"
+        current.mkdir(parents=True)
+        try:
+            await service.resources._refresh()
+            assert service.resources.model_refusal is not None
+        finally:
+            current.rmdir()
+        await service.resources._refresh()
+        assert service.resources.model_refusal is None

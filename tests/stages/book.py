@@ -31,7 +31,7 @@ def iso_day(day):
 
 
 def rules(model=None, *, warning_risk=0.5, **policy):
-    return Watching(Scoring(model, StagePolicy(**policy), 90, "CNY", 2), warning_risk, 100.0)
+    return Watching(Scoring(model, StagePolicy(**policy), 90, "CNY", 2), warning_risk)
 
 
 USUAL = rules()

@@ -45,7 +45,7 @@ def states():
 @pytest.fixture(params=["rules", "model"])
 def watching(request, make_model):
     model = make_model("v1") if request.param == "model" else None
-    return Watching(Scoring(model, StagePolicy(), 90, "CNY", 2), 0.5, 80.0)
+    return Watching(Scoring(model, StagePolicy(), 90, "CNY", 2), 0.5)
 
 
 def test_every_stage_risk_and_loss_is_that_of_the_score(states, watching):
@@ -69,9 +69,7 @@ def test_one_at_a_time_is_the_same(states, watching):
 
 
 def test_the_loss_is_the_risk_of_what_a_decision_has_at_stake(states, watching):
-    deciding = Deciding(
-        watching.scoring, Catalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), watching.typical_order, 0.5
-    )
+    deciding = Deciding(watching.scoring, Catalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 80.0, 0.5)
     for score in score_states(states, NOW_US, watching.scoring):
         at_stake = stand(score, deciding, {}).value_at_stake
         assert expect_loss(score, watching) == (score.churn_risk or 0.0) * at_stake
