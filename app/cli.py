@@ -6,26 +6,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth import SCOPES, Scope, create_key, is_valid_key, list_keys, revoke_key
+from app.auth import SCOPES, create_key, is_valid_key
+from app.commands import evaluation, keys, models
+from app.commands.access import database, engine_of
 from app.config import Settings
 from app.customers import verification
 from app.database import open_database
-from app.db import create_engine, transaction
+from app.db import transaction
 from app.demo import is_prepared
 from app.errors import Problem, Refusal
 from app.events.service import Rules
 from app.identity import read_identity_key
 from app.progress import counting, say
-from app.scores.service import iso
 
 app = typer.Typer(
     name="perennial",
@@ -34,26 +32,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
-evaluation = typer.Typer(help="How good the scores are on a file of transactions.", no_args_is_help=True)
-app.add_typer(keys, name="keys")
-app.add_typer(evaluation, name="evaluate")
-
-
-@contextmanager
-def _database() -> Iterator[tuple[Settings, str]]:
-    settings = Settings.from_environment()
-    with open_database(settings) as url:
-        yield settings, url
-
-
-@asynccontextmanager
-async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(url)
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
+app.add_typer(keys.commands, name="keys")
+app.add_typer(evaluation.commands, name="evaluate")
+app.add_typer(models.commands)
 
 
 @app.command()
@@ -78,12 +59,12 @@ def demo() -> None:
     """Fill an empty database with a simulated shop, and train a model on it."""
     from ml.demo import prepare_demo
 
-    with _database() as (settings, url):
+    with database() as (settings, url):
         asyncio.run(prepare_demo(url, settings))
 
 
 async def _is_prepared(url: str, settings: Settings) -> bool:
-    async with _engine(url) as engine:
+    async with engine_of(url) as engine:
         return await is_prepared(engine, settings)
 
 
@@ -115,7 +96,7 @@ def _greet(settings: Settings, key: str, customer_id: str) -> None:
 async def _some_customer(url: str) -> str:
     from app.customers.queries import find_frequent_customer
 
-    async with _engine(url) as engine, transaction(engine) as connection:
+    async with engine_of(url) as engine, transaction(engine) as connection:
         return await find_frequent_customer(connection) or "C-1001"
 
 
@@ -124,7 +105,7 @@ def _keep_dev_key(url: str, path: Path) -> str:
     kept = path.read_text().strip() if path.exists() else ""
 
     async def renew() -> str:
-        async with _engine(url) as engine, transaction(engine) as connection:
+        async with engine_of(url) as engine, transaction(engine) as connection:
             if kept and await is_valid_key(connection, kept):
                 return kept
             _, key = await create_key(connection, "development", SCOPES, time.time_ns() // 1000)
@@ -144,10 +125,10 @@ def serve_command() -> None:
     from app.serving import serve
 
     async def prepare(url: str) -> None:
-        async with _engine(url) as engine, transaction(engine) as connection:
+        async with engine_of(url) as engine, transaction(engine) as connection:
             await fill_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
 
-    with _database() as (settings, url):
+    with database() as (settings, url):
         asyncio.run(prepare(url))
         serve(settings, url, lambda: say(f"Perennial serves on http://{settings.host}:{settings.port}"))
 
@@ -155,7 +136,7 @@ def serve_command() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    with _database():
+    with database():
         say("The schema is up to date.")
 
 
@@ -203,14 +184,14 @@ def import_command(
 
     async def work(url: str, settings: Settings) -> None:
         rules = Rules.of(settings, read_identity_key(settings))
-        async with _engine(url) as engine:
+        async with engine_of(url) as engine:
             with counting(f"Importing {file.name}") as tell:
                 count = await import_file(file, options, engine, settings, rules, tell)
         say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
         if count.rejected:
-            say("Rejected events are kept with their reasons in the table rejected_events.")
+            say("Rejected events are kept with their reasons: GET /v1/events/rejected.")
 
-    with _database() as (settings, url):
+    with database() as (settings, url):
         asyncio.run(work(url, settings))
 
 
@@ -220,7 +201,7 @@ def verify() -> None:
 
     async def work(url: str) -> int:
         customers = differences = 0
-        async with _engine(url) as engine:
+        async with engine_of(url) as engine:
             with counting("Verifying customers") as tell:
                 async for batch in verification.verify(engine):
                     customers += batch.customers
@@ -231,7 +212,7 @@ def verify() -> None:
         say(f"{customers:,} customers verified, {differences:,} differences")
         return differences
 
-    with _database() as (_, url):
+    with database() as (_, url):
         if asyncio.run(work(url)):
             say("'perennial rebuild' writes the states anew from the events.")
             raise typer.Exit(1)
@@ -243,14 +224,14 @@ def rebuild() -> None:
 
     async def work(url: str) -> None:
         customers = 0
-        async with _engine(url) as engine:
+        async with engine_of(url) as engine:
             with counting("Rebuilding customers") as tell:
                 async for written in verification.rebuild(engine):
                     customers += written
                     tell(customers, None)
         say(f"{customers:,} customers rebuilt")
 
-    with _database() as (_, url):
+    with database() as (_, url):
         asyncio.run(work(url))
 
 
@@ -266,104 +247,16 @@ def sweep_command() -> None:
             watching = watch(settings, current_model(settings.models_directory, None))
         except ArtefactRefused as error:
             raise Refusal(f"The model in force is refused: {error}") from error
-        async with _engine(url) as engine:
+        async with engine_of(url) as engine:
             with counting("Sweeping customers") as tell:
                 return await sweep(engine, watching, time.time_ns() // 1000, tell=tell)
 
-    with _database() as (settings, url):
+    with database() as (settings, url):
         report = asyncio.run(work(url, settings))
     if report.outcome == "done":
         say(f"{report.customers:,} customers judged, {report.transitions:,} transitions recorded")
     else:
         say("Another process is sweeping.")
-
-
-@app.command()
-def train(
-    data: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Transactions file (default: the database)"),
-    ] = None,
-    simulated: Annotated[bool, typer.Option("--simulated", help="Train on the demo shop's events")] = False,
-    timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",
-) -> None:
-    """Make the churn model from the database's events or from a file, and put it in force."""
-    from ml.commands import train_from_database, train_from_file
-
-    async def work(url: str, settings: Settings) -> str:
-        async with _engine(url) as engine:
-            return await train_from_database(engine, settings, simulated)
-
-    if data is not None:
-        say(train_from_file(data, Settings.from_environment(), timezone))
-        return
-    with _database() as (settings, url):
-        say(asyncio.run(work(url, settings)))
-
-
-@evaluation.command(name="churn")
-def evaluate_churn_command(
-    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Transactions file")],
-    cutoff: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Predict from this day on")],
-    horizon: Annotated[int, typer.Option(min=1, max=730, help="Days")] = 90,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
-) -> None:
-    """Churn risk beside the classic models, trained only on what was known at the cut-off."""
-    from ml.commands import render_evaluation
-    from ml.evaluate import evaluate_churn
-
-    currency = Settings.from_environment().currency
-    result = evaluate_churn(data, cutoff.date(), horizon, progress=say, currency=currency)
-    print(json.dumps(result, indent=2) if as_json else render_evaluation(result))
-
-
-@keys.command(name="create")
-def create_key_command(
-    name: Annotated[str, typer.Argument(help="Who it is for")],
-    scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(SCOPES)}; may be repeated")],
-) -> None:
-    """Make a key and print it; it cannot be shown again."""
-    scopes: list[Scope] = [known for known in SCOPES if known in scope]
-    if unknown := set(scope) - set(SCOPES):
-        raise typer.BadParameter(f"unknown scope {', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}")
-
-    async def work(url: str) -> str:
-        async with _engine(url) as engine, transaction(engine) as connection:
-            key_id, key = await create_key(connection, name, scopes, time.time_ns() // 1000)
-        say(f"Key {key_id} for {name}: {', '.join(scopes)}")
-        return key
-
-    with _database() as (_, url):
-        print(asyncio.run(work(url)))
-
-
-@keys.command(name="list")
-def list_keys_command() -> None:
-    """List the keys, revoked ones too."""
-
-    async def work(url: str) -> None:
-        async with _engine(url) as engine, transaction(engine) as connection:
-            for row in await list_keys(connection):
-                state = "valid" if row.revoked_us is None else f"revoked {iso(row.revoked_us)}"
-                print(f"{row.key_id}\t{row.name}\t{','.join(row.scopes)}\t{iso(row.created_us)}\t{state}")
-
-    with _database() as (_, url):
-        asyncio.run(work(url))
-
-
-@keys.command(name="revoke")
-def revoke_key_command(key_id: Annotated[str, typer.Argument(help="As listed")]) -> None:
-    """Revoke a key; running services refuse it within seconds."""
-
-    async def work(url: str) -> bool:
-        async with _engine(url) as engine, transaction(engine) as connection:
-            return await revoke_key(connection, key_id, time.time_ns() // 1000)
-
-    with _database() as (_, url):
-        if not asyncio.run(work(url)):
-            say("There is no valid key of this id.")
-            raise typer.Exit(1)
-        say("Revoked.")
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The commands of `perennial`, by what they are about; `app.cli` puts them together."""
