@@ -1,29 +1,29 @@
 """What the command line tells while it works. Standard output is left to results."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-console = Console(stderr=True, highlight=False)
 _LINE_SECONDS = 5.0
 
 
 def say(sentence: str) -> None:
     """A line for the person at the terminal."""
-    console.print(sentence, markup=False, soft_wrap=True)
+    print(sentence, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def counting(task: str) -> Iterator[Callable[[int, int | None], None]]:
     """A bar on a terminal, else a line every few seconds. Call it with what is done, and of how much."""
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _lines(task)
         return
+    from rich.console import Console  # a server has no terminal, and does without
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task(task, total=None)
         yield lambda done, total: progress.update(bar, completed=done, total=total)
 
