@@ -107,8 +107,12 @@ def to_major(amount_minor: float, digits: int) -> float:
 
 def count_items(products: list[Mapping[str, Any]]) -> int:
     """Pieces in a basket. A weighed product (a fraction as quantity) counts as one piece."""
-    quantities = (float(product.get("quantity") or 1) for product in products)
-    return sum(int(quantity) if quantity.is_integer() else 1 for quantity in quantities)
+    items = 0
+    for product in products:
+        quantity = product.get("quantity") or 1
+        whole = int(quantity)
+        items += whole if whole == quantity else 1
+    return items
 
 
 def read_facts(type_: str, data: Mapping[str, Any], digits: int) -> dict[str, Any]:
