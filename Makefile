@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCK := requirements.lock
 
-.PHONY: run test lint types check bench chaos lock openapi clean
+.PHONY: run test lint types check bench chaos spark lock openapi clean
 
 run: .venv/ready
 	@exec $(BIN)/perennial run
@@ -41,9 +41,20 @@ chaos: .venv/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# PySpark, 400 MB, for --engine spark and its test. Java 17 or later is needed to run it.
+spark: .venv/spark-ready
+
+.venv/spark-ready: requirements-spark.lock .venv/ready
+	@echo "Installing PySpark ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes \
+	  --progress-bar off -r requirements-spark.lock
+	@touch $@
+
 lock:
-	uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --upgrade --quiet -o $(LOCK)
+	uv pip compile pyproject.toml --extra embedded --extra ml --extra otel --extra dev --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o $(LOCK)
+	uv pip compile pyproject.toml --extra spark --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --quiet -c $(LOCK) -o requirements-spark.lock
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --upgrade --quiet -c $(LOCK) -o requirements-server.lock
 

@@ -4,14 +4,10 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
-from fastapi import Security
-from fastapi.security import SecurityScopes
-from fastapi.security.http import HTTPBearer
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.requests import Request
 
 from app.errors import Forbidden, Unauthorized
 from app.tables import api_keys
@@ -79,6 +75,13 @@ async def read_keyring(connection: AsyncConnection) -> dict[bytes, frozenset[str
     return {bytes(row.key_sha256): frozenset(row.scopes) for row in rows}
 
 
+async def find_key_id(connection: AsyncConnection, authorization: bytes) -> str | None:
+    """The id of the key in a header, for an audit; None: it is known no more."""
+    key = authorization.partition(b" ")[2].strip()
+    found = await connection.execute(select(api_keys.c.key_id).where(api_keys.c.key_sha256 == hash_key(key)))
+    return found.scalar_one_or_none()
+
+
 async def create_key(connection: AsyncConnection, name: str, scopes: Sequence[Scope], now_us: int) -> tuple[str, str]:
     """Makes a key; (key_id, key). The key cannot be read again."""
     key_id, key = secrets.token_hex(4), KEY_PREFIX + secrets.token_urlsafe(32)
@@ -106,20 +109,6 @@ async def revoke_key(connection: AsyncConnection, key_id: str, now_us: int) -> b
         update(api_keys).where(api_keys.c.key_id == key_id, api_keys.c.revoked_us.is_(None)).values(revoked_us=now_us)
     )
     return revoked.rowcount > 0
-
-
-_bearer = HTTPBearer(auto_error=False, description="An API key, made with `perennial keys create`.")
-
-
-async def authorize(request: Request, wanted: SecurityScopes, _: Annotated[Any, Security(_bearer)]) -> None:
-    """The dependency of every route that needs a key."""
-    keyring: Keyring = request.app.state.resources.keyring
-    keyring.authorize(request.headers.get("authorization", "").encode(), wanted.scopes)  # type: ignore[arg-type]
-
-
-def requires(scope: Scope) -> Any:
-    """`dependencies=[requires("read")]` on a route."""
-    return Security(authorize, scopes=[scope])
 
 
 async def is_valid_key(connection: AsyncConnection, key: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from app.auth import SCOPES, create_key, is_valid_key
-from app.commands import evaluation, keys, models
+from app.commands import evaluation, keys, models, scores, watch
 from app.commands.access import database, engine_of
 from app.config import Settings
 from app.customers import verification
@@ -35,6 +35,8 @@ app = typer.Typer(
 app.add_typer(keys.commands, name="keys")
 app.add_typer(evaluation.commands, name="evaluate")
 app.add_typer(models.commands)
+app.add_typer(scores.commands)
+app.add_typer(watch.commands)
 
 
 @app.command()
@@ -46,7 +48,7 @@ def run() -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     say("Starting the database …")
     with open_database(settings) as url:
-        if not asyncio.run(_is_prepared(url, settings)):
+        if not asyncio.run(_is_prepared(url)):
             # in a process of its own: the service loads neither scikit-learn nor DuckDB
             subprocess.run([sys.executable, "-m", "app", "demo"], check=True)
         key = _keep_dev_key(url, settings.home / "dev-api-key")
@@ -63,9 +65,9 @@ def demo() -> None:
         asyncio.run(prepare_demo(url, settings))
 
 
-async def _is_prepared(url: str, settings: Settings) -> bool:
+async def _is_prepared(url: str) -> bool:
     async with engine_of(url) as engine:
-        return await is_prepared(engine, settings)
+        return await is_prepared(engine)
 
 
 def _greet(settings: Settings, key: str, customer_id: str) -> None:
@@ -238,16 +240,18 @@ def rebuild() -> None:
 @app.command(name="sweep")
 def sweep_command() -> None:
     """Judge everybody now, and record the changes of stage that silence made; one sweep runs at a time."""
-    from app.scores.artefact import ArtefactRefused, current_model
+    from app.models.service import load_champion
+    from app.scores.artefact import ArtefactRefused
     from app.stages.service import watch
     from app.stages.sweep import SweepReport, sweep
 
     async def work(url: str, settings: Settings) -> SweepReport:
-        try:
-            watching = watch(settings, current_model(settings.models_directory, None))
-        except ArtefactRefused as error:
-            raise Refusal(f"The model in force is refused: {error}") from error
         async with engine_of(url) as engine:
+            try:
+                async with transaction(engine) as connection:
+                    watching = watch(settings, await load_champion(connection))
+            except ArtefactRefused as error:
+                raise Refusal(f"The model in force is refused: {error}") from error
             with counting("Sweeping customers") as tell:
                 return await sweep(engine, watching, time.time_ns() // 1000, tell=tell)
 

@@ -11,6 +11,7 @@ from app.errors import UnusableSettings
 from app.lifecycle.decisions import Policy
 from app.lifecycle.events import minor_digits
 from app.lifecycle.stages import StagePolicy
+from app.lifecycle.value import ValueShares
 
 PREFIX = "PERENNIAL_"
 TEST_PREFIX = "PERENNIAL_TEST_"
@@ -40,14 +41,26 @@ class Settings(BaseModel):
     """Gross margin on spend: what a purchase is worth to the retailer."""
     typical_order: Annotated[float, Field(gt=0)] = 100.0
     """A usual order in major units: what someone who has not bought yet may spend."""
+    value_high_share: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """The most valuable customers who together hold this share of all expected spend are in the value tier `high`."""
+    value_medium_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """The next ones, who hold this share of it, are in the tier `medium`; the others in `low`."""
     stages: StagePolicy = StagePolicy()
     """Thresholds of the stage policy, as JSON: `{"mature_orders": 8}`."""
     identity_key: str | None = None
     """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
     model_max_age_days: Annotated[int, Field(ge=1)] = 120
     """A model trained longer ago makes /health warn."""
+    retrain: Annotated[int, Field(ge=0, le=3650)] = 0
+    """Days between retrainings from the database's real events; 0: never."""
+    spark_master: str = "local[*]"
+    """Where '--engine spark' computes: this machine, or a cluster's master."""
+    spark_directory: Path | None = None
+    """Through which events are handed to Spark: every machine of a cluster must see it; none: a temporary one."""
     sweep_minutes: Annotated[int, Field(ge=0)] = 60
     """How often the running service looks for the stages that silence changed; 0: never."""
+    watch_hours: Annotated[int, Field(ge=0, le=8760)] = 24
+    """How often models are asked of a sample of customers, and compared with what came; 0: never."""
     warning_risk: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Churn risk from which a customer is warned of."""
     rejected_warn: Annotated[int, Field(ge=1, le=10_000)] = 1000
@@ -68,13 +81,18 @@ class Settings(BaseModel):
 
     @property
     def models_directory(self) -> Path:
-        """Where artefacts are kept, and which one is current."""
+        """Where artefacts are written, with all their files; what serves is in the registry."""
         return self.home / "models"
 
     @property
     def digits(self) -> int:
         """Decimal digits of the currency's minor unit."""
         return minor_digits(self.currency)
+
+    @property
+    def value_shares(self) -> ValueShares:
+        """Of the value tiers."""
+        return ValueShares(self.value_high_share, self.value_medium_share)
 
     @property
     def decision_policy(self) -> Policy:

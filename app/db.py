@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ClauseElement, make_url
+from sqlalchemy import ARRAY, JSON, ClauseElement, Text, bindparam, column, func, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -96,6 +96,14 @@ def compile_statement(statement: ClauseElement) -> Statement:
     """SQLAlchemy statement → text for the driver, compiled once."""
     compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     return Statement(str(compiled), tuple(getattr(compiled, "positiontup", None) or ()))
+
+
+def unnested(name: str, /, **types: Any) -> Any:
+    """The rows of parameters that are arrays of equal length, each named as its column; JSON goes as text."""
+    plain = {each: Text() if isinstance(type_, JSON) else type_ for each, type_ in types.items()}
+    parameters = [bindparam(each, type_=ARRAY(type_)) for each, type_ in plain.items()]
+    columns = [column(each, type_) for each, type_ in plain.items()]
+    return func.unnest(*parameters).table_valued(*columns, name=name).render_derived()
 
 
 class Driver:

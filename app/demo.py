@@ -4,10 +4,10 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import Settings
 from app.db import transaction
 from app.events.queries import find_import, has_events
-from app.scores.artefact import latest_version
+from app.lifecycle.features import feature_digest
+from app.models.queries import read_champion
 
 IMPORT_ID: Final = "demo"
 
@@ -21,13 +21,15 @@ async def needs_events(engine: AsyncEngine) -> bool:
         return not await has_events(connection)
 
 
-async def needs_model(engine: AsyncEngine, settings: Settings) -> bool:
-    """Whether the demo shop is there, and no model at all."""
+async def needs_model(engine: AsyncEngine) -> bool:
+    """Whether the demo shop is there, and no model that this version can read, or none at all."""
     async with transaction(engine) as connection:
-        begun = await find_import(connection, IMPORT_ID)
-    return begun is not None and latest_version(settings.models_directory) is None
+        if await find_import(connection, IMPORT_ID) is None:
+            return False
+        champion = await read_champion(connection)
+    return champion is None or (champion.is_simulated and champion.feature_digest != feature_digest())
 
 
-async def is_prepared(engine: AsyncEngine, settings: Settings) -> bool:
+async def is_prepared(engine: AsyncEngine) -> bool:
     """Whether `perennial demo` has nothing to do."""
-    return not await needs_events(engine) and not await needs_model(engine, settings)
+    return not await needs_events(engine) and not await needs_model(engine)

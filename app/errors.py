@@ -7,6 +7,7 @@
     ├── NotFound                404     not-found
     │   └── UnknownCustomer     404     unknown-customer
     ├── Conflict                409     conflict            same source and id, other content
+    ├── NotPromotable           409     not-promotable      a model that cannot be put in force
     ├── TooLarge                413     too-large
     ├── UnsupportedMediaType    415     unsupported-media-type
     ├── Malformed               422     malformed           JSON, but not what the contract says
@@ -20,10 +21,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import orjson
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
@@ -94,6 +92,10 @@ class Conflict(Problem):
     status, slug, title = 409, "conflict", "The same source and id came before with other content"
 
 
+class NotPromotable(Problem):
+    status, slug, title = 409, "not-promotable", "The model cannot be put in force"
+
+
 class TooLarge(Problem):
     status, slug, title = 413, "too-large", "The body is too large"
 
@@ -132,14 +134,11 @@ def pointer(parts: tuple[int | str, ...]) -> str:
 
 def malformed(error: ValidationError, *, within: tuple[int | str, ...] = ()) -> Malformed:
     """pydantic's errors as a problem: pointer, code and message of each, never the input."""
-    return _malformed(error.errors(include_url=False, include_input=False), within)
+    return malformed_by(error.errors(include_url=False, include_input=False), within)
 
 
-def _malformed(errors: Sequence[Any], within: tuple[int | str, ...] = ()) -> Malformed:
-    """At most twenty of them.
-
-    The last part of an unexpected member's location is the client's own text, so it is left out.
-    """
+def malformed_by(errors: Sequence[Any], within: tuple[int | str, ...] = ()) -> Malformed:
+    """`malformed` of pydantic's list of errors."""
     found = []
     for error in errors[:20]:
         parts = (*within, *error["loc"])
@@ -162,38 +161,3 @@ def violation(parts: tuple[int | str, ...], sentence: str) -> Malformed:
     """A rule of ours that the content breaks, in the form of `malformed`."""
     where = pointer(parts)
     return Malformed(f"{where}: {sentence}", errors=[{"pointer": where, "code": "rule", "detail": sentence}])
-
-
-_SLUGS_OF_HTTP = {404: "not-found", 405: "method-not-allowed"}
-
-
-def install_handlers(app: FastAPI) -> None:
-    """Makes every error of the application a problem document."""
-
-    async def on_problem(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)
-        return error.response()
-
-    async def on_invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        trimmed = [{**found, "loc": found["loc"][1:]} for found in error.errors()]
-        return _malformed(trimmed).response()
-
-    async def on_http(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        slug = _SLUGS_OF_HTTP.get(error.status_code)
-        body = {
-            "type": TYPE_PREFIX + slug if slug else "about:blank",
-            "title": str(error.detail),
-            "status": error.status_code,
-            "detail": f"{error.detail}.",
-        }
-        return Response(orjson.dumps(body), error.status_code, dict(error.headers or {}), MEDIA_TYPE)
-
-    async def on_defect(_: Request, __: Exception) -> Response:
-        return Problem(DEFECT).response()
-
-    app.add_exception_handler(Exception, on_defect)
-    app.add_exception_handler(Problem, on_problem)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(HTTPException, on_http)

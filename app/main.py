@@ -17,7 +17,7 @@ from app.db import create_engine
 from app.decisions.router import actions
 from app.decisions.router import router as decisions
 from app.decisions.schemas import DecisionIn
-from app.errors import ProblemOut, install_handlers
+from app.errors import ProblemOut
 from app.events.rejected import replays
 from app.events.rejected import router as rejected
 from app.events.rejected_schemas import ReplayIn
@@ -28,6 +28,10 @@ from app.events.service import Rules
 from app.health.router import router as health
 from app.identity import read_identity_key
 from app.lifecycle.decisions import Action
+from app.models.router import changes as model_changes
+from app.models.router import router as models
+from app.models.schemas import ModelChangeIn
+from app.problems import install_handlers
 from app.resources import Resources
 from app.routes import HotPaths
 from app.scores.router import router as scores
@@ -56,6 +60,7 @@ HOT_BODIES = (
     ReplayIn,
     DecisionIn,
     ScoreBatchIn,
+    ModelChangeIn,
     Action,
     ProblemOut,
 )
@@ -97,7 +102,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     install_handlers(app)
     _shorten_hot_paths(app)
-    for router in (events, segment, rejected, replays, scores, decisions, health, actions, stages, customers):
+    offices = (actions, models, model_changes)
+    for router in (events, segment, rejected, replays, scores, decisions, health, *offices, stages, customers):
         app.router.routes.extend(router.routes)  # included routers are matched a good deal slower
     _complete_openapi(app)
     return app

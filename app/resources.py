@@ -21,11 +21,14 @@ from app.events.ledger import Entry, Ledger, Submission
 from app.events.service import Rules
 from app.gather import Gatherer
 from app.lifecycle.decisions import Catalogue
-from app.scores.artefact import ArtefactRefused, Model, current_model
+from app.models.loading import Held, refresh_held, tell_of_unregistered
+from app.models.retraining import keep_retrained
+from app.scores.artefact import Model
 from app.scores.service import CustomerState, Scoring
 from app.stages.service import Watching, watch
 from app.stages.sweep import keep_swept
 from app.telemetry import log
+from app.watch.service import keep_watched
 
 REFRESH_SECONDS = 2.0
 BULK_PATIENCE_S = 10.0
@@ -37,13 +40,14 @@ TILL_LANES = 2
 
 @dataclass
 class Resources:
-    """Shared by all requests of a process. `keyring`, `model` and `catalogue` are replaced whole."""
+    """Shared by all requests of a process. `keyring`, the models and `catalogue` are replaced whole."""
 
     settings: Settings
     engine: AsyncEngine
     rules: Rules
     keyring: Keyring = field(default_factory=Keyring)
     model: Model | None = None
+    challenger: Model | None = None
     model_refusal: str | None = None
     catalogue: Catalogue = field(default_factory=lambda: Catalogue(()))
     is_draining: bool = False
@@ -54,6 +58,7 @@ class Resources:
             "queue_limit": self.settings.queue_limit,
             "patience_s": self.settings.patience_ms / 1000,
         }
+        self._held = Held()
         self._drivers = [Driver(self.engine) for _ in range(3 + TILL_LANES)]
         reads, receipts, *others = self._drivers
         self._ledgers = [Ledger(driver, self.deciding) for driver in others]
@@ -78,6 +83,11 @@ class Resources:
         """The lane of a customer's single events."""
         return self.tills[hash(customer_id) % len(self.tills)]
 
+    def gatherer_of(self, submission: Submission, *, is_single: bool) -> Gatherer[Submission, Entry]:
+        """Where it waits: a single event in its customer's lane, a batch with the batches."""
+        events = submission.events
+        return self.till(events[0].customer_id if events else "") if is_single else self.bulk
+
     def scoring(self) -> Scoring:
         """What scores are made with now."""
         return Scoring.of(self.settings, self.model)
@@ -93,15 +103,21 @@ class Resources:
         return watch(self.settings, self.model)
 
     async def start(self) -> None:
-        """Begins to serve, with whatever the database and the models directory give at once."""
+        """Begins to serve, with whatever the database gives at once."""
         await self._prepare()
         for gatherer in self.gatherers:
             gatherer.start()
         await self._refresh()
+        tell_of_unregistered(self._held, self.settings.models_directory)
         self._background = [asyncio.create_task(self._keep_fresh(), name="refresh")]
         if minutes := self.settings.sweep_minutes:
             sweeping = keep_swept(self.engine, self.watching, minutes)
             self._background.append(asyncio.create_task(sweeping, name="sweep"))
+        if hours := self.settings.watch_hours:
+            watched = keep_watched(self.engine, lambda: (self.model, self.challenger), hours)
+            self._background.append(asyncio.create_task(watched, name="watch"))
+        if days := self.settings.retrain:
+            self._background.append(asyncio.create_task(keep_retrained(self.engine, days), name="retraining"))
         for task in self._background:
             task.add_done_callback(_tell_of_defect)
 
@@ -141,13 +157,25 @@ class Resources:
                 self.catalogue = Catalogue(await read_actions(connection))
         except (NotReady, SQLAlchemyError, ValidationError) as error:  # the last two: not this version's schema
             log.warning("refresh.failed", reason=type(error).__name__)
-        try:  # in a thread: an artefact is read and checked while tills are answered
-            self.model = await asyncio.to_thread(current_model, self.settings.models_directory, self.model)
-            self.model_refusal = None
-        except ArtefactRefused as error:
-            if self.model_refusal != str(error):
-                log.error("model.refused", reason=str(error))
-            self.model_refusal = str(error)
+            if isinstance(error, NotReady):
+                return
+        await self._refresh_models()
+
+    async def _refresh_models(self) -> None:
+        try:
+            async with transaction(self.engine) as connection:
+                held = await refresh_held(connection, self._held)
+        except (NotReady, SQLAlchemyError) as error:
+            log.warning("refresh.failed", reason=type(error).__name__)
+            return
+        if held is not self._held:
+            self._held = held
+            self.model, self.challenger, self.model_refusal = held.champion, held.challenger, held.refusal
+            log.info("models.held", champion=_version(held.champion), challenger=_version(held.challenger))
+
+
+def _version(model: Model | None) -> str | None:
+    return None if model is None else model.version
 
 
 def _tell_of_defect(task: "asyncio.Task[None]") -> None:

@@ -5,11 +5,14 @@ Response; it reads its body with `read_body`. Its `response_model` and `json_bod
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import orjson
-from fastapi.params import Security
+from fastapi import Security
+from fastapi.params import Security as SecurityParam
 from fastapi.routing import APIRoute
+from fastapi.security import SecurityScopes
+from fastapi.security.http import HTTPBearer
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +20,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from app.auth import Scope
+from app.auth import Keyring, Scope
 from app.errors import Problem, TooLarge, Unreadable, UnsupportedMediaType, malformed
 from app.events.reading import check_texts, read_json
 
@@ -31,6 +34,20 @@ JSON_TYPES: Final = frozenset(
 _JSON: Final = (b"content-type", b"application/json")
 Answer = bytes | Response
 Model = TypeVar("Model", bound=BaseModel)
+
+
+_bearer = HTTPBearer(auto_error=False, description="An API key, made with `perennial keys create`.")
+
+
+async def authorize(request: Request, wanted: SecurityScopes, _: Annotated[Any, Security(_bearer)]) -> None:
+    """The dependency of every route that needs a key."""
+    keyring: Keyring = request.app.state.resources.keyring
+    keyring.authorize(request.headers.get("authorization", "").encode(), wanted.scopes)  # type: ignore[arg-type]
+
+
+def requires(scope: Scope) -> Any:
+    """`dependencies=[requires("read")]` on a route."""
+    return Security(authorize, scopes=[scope])
 
 
 class HotRequest(Request):
@@ -50,7 +67,7 @@ class HotRoute(APIRoute):
         scopes: list[Scope] = [
             scope  # type: ignore[misc]
             for dependency in self.dependencies
-            if isinstance(dependency, Security)
+            if isinstance(dependency, SecurityParam)
             for scope in dependency.scopes or ()
         ]
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import CONNECTION_LOST, create_engine, transaction
 from app.errors import NotReady, Refusal
 
-HEAD_REVISION: Final = "0003"
+HEAD_REVISION: Final = "0004"
 
 _ROOT = Path(__file__).resolve().parent.parent
 

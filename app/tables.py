@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Double,
     Identity,
@@ -217,3 +218,83 @@ sweeps = Table(
     Column("policy", Text, nullable=False),
 )
 """When everybody was judged, with which model, and by which stage policy (a digest)."""
+
+models = Table(
+    "models",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("is_simulated", Boolean, nullable=False),
+    Column("horizon_days", BigInteger, nullable=False),
+    Column("feature_digest", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("data_from_us", BigInteger, nullable=False),
+    Column("data_until_us", BigInteger, nullable=False),
+    Column("metrics", JSONB, nullable=False),
+    Column("registered_us", BigInteger, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("tables", LargeBinary, nullable=False),
+    Column("card", Text),
+    CheckConstraint("state IN ('champion', 'challenger', 'retired')", name="state"),
+    Index("uq_models_champion", "state", unique=True, postgresql_where=text("state = 'champion'")),
+)
+"""Every model there was, with the bytes that serve it: replicas share no disk. `sha256` is of `manifest`, which
+has the digests of the other files. One champion serves; one challenger is scored in its shadow."""
+
+model_changes = Table(
+    "model_changes",
+    metadata,
+    Column("change_id", BigInteger, Identity(), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("was", Text),
+    Column("state", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    CheckConstraint("act IN ('registered', 'promoted', 'rolled_back', 'replaced', 'kept')", name="act"),
+)
+"""Every change of a model's state, who made it and why; what a rollback goes back by. `was` NULL: it is new."""
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("churn_risk", Double, nullable=False),
+    Column("expected_orders", Double, nullable=False),
+    Column("expected_spend_minor", Double, nullable=False),
+    Column("orders_ahead", BigInteger),
+    Column("spend_ahead_minor", BigInteger),
+    Index("ix_predictions_at_us", "at_us"),
+)
+"""What models said of a sample of customers at `at_us`, and, once the horizon has passed, what came."""
+
+model_reports = Table(
+    "model_reports",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("made_us", BigInteger, nullable=False),
+    Column("report", JSONB, nullable=False),
+    CheckConstraint("kind IN ('drift', 'outcome')", name="kind"),
+)
+"""How a model fares: `drift` of its features at `at_us`; `outcome`, what it said then against what came."""
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("as_of_us", BigInteger, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("churn_risk", Double),
+    Column("expected_orders", Double),
+    Column("expected_spend_minor", Double),
+    Column("value_tier", Text),
+    Column("expected_next_order_us", BigInteger),
+    Column("model_version", Text),
+)
+"""Everybody's score at one time, published whole by `perennial score`."""

@@ -82,7 +82,8 @@ SELECT 'C-' || (:first + floor(random() * :customers)::bigint) AS customer_id, '
        {_NOW_US} - (random() * 730 * {_DAY_US})::bigint AS occurred_us,
        NULL::text AS kind, 'store' AS channel, 'A-' || number AS reference,
        (100 + random() * 49900)::bigint AS amount_minor, 0::bigint AS discount_minor, 3::bigint AS items,
-       0::bigint AS points, NULL::text AS value, sha256(convert_to('' || number, 'UTF8')) AS digest,
+       0::bigint AS points, NULL::text AS value,
+       substring(sha256(convert_to('' || number, 'UTF8')) FROM 1 FOR 16) AS digest,
        json_build_object('order_id', 'A-' || number, 'products', repeat('x', 300)) AS data, {_NOW_US} AS received_us
 FROM generate_series(:after + 1, :until) AS number
 """

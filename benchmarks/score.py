@@ -2,7 +2,8 @@
 
     python -m benchmarks.score [--blocks 60] [--json FILE]
 
-The tables are random, as large as a trained model's can be: 128 bins a feature. Beside it, whether
+The tables are random, as large as a trained model's can be: 128 bins a feature, all of them with a say in all
+three targets. Beside it, whether
 importing the server imports scikit-learn.
 """
 
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -22,11 +24,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from app.config import Settings
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, STORE_VISITED, Event
 from app.lifecycle.features import FEATURES, features, features_of_one
-from app.lifecycle.measures import NUMERIC, fold
-from app.lifecycle.scorer import StepTables, logistic, strongest
-from app.lifecycle.stages import Judgement, StagePolicy, judge_stage, measure_rhythm
+from app.lifecycle.measures import LATEST, NUMERIC, fold
+from app.lifecycle.next_order import expect_next_order
+from app.lifecycle.phrases import Money, phrase
+from app.lifecycle.scorer import TARGETS, Scorecard, strongest
+from app.lifecycle.stages import StagePolicy, judge_stage, measure_rhythm
+from app.lifecycle.value import value_curve
+from app.scores.artefact import Model
+from app.scores.rendering import render_score
+from app.scores.service import CustomerState, Scoring, score_states
 
 BINS: Final = 128
 REASONS: Final = 5
@@ -72,14 +81,29 @@ def make_numbers(chance: random.Random) -> list[float | None]:
     return [state[measure.name] for measure in NUMERIC]
 
 
-def make_tables(numbers: Sequence[float | None], seed: int) -> StepTables:
-    """Random steps, and edges all around this customer's values."""
+def make_model(numbers: Sequence[float | None], seed: int) -> Model:
+    """Random steps of all targets, edges all around this customer's values, and a level that moves."""
     generator = np.random.default_rng(seed)
     row = np.nan_to_num(features(np.array([numbers], np.float64), AS_OF_US)[0], nan=1.0)
     spread = np.sort(generator.normal(1.0, 0.5, (len(FEATURES), BINS - 1)), axis=1)
-    steps = generator.normal(0.0, 0.1, (len(FEATURES), BINS + 1))
+    steps = generator.normal(0.0, 0.1, (len(FEATURES), BINS + 1, len(TARGETS)))
     edges = np.sort(spread * np.where(row == 0.0, 1.0, row)[:, None], axis=1)
-    return StepTables(-0.5, tuple(edges), tuple(steps))
+    days = np.arange(AS_OF_US // DAY_US - 100, AS_OF_US // DAY_US + 300, 7)
+    levels = generator.normal(0.0, 0.1, (len(days), len(TARGETS)))
+    now = datetime.now(UTC)
+    return Model(
+        version="benchmark",
+        horizon_days=90,
+        scorecard=Scorecard(tuple(edges), (-0.5, 0.5, 9.0), tuple(steps), days, levels),
+        value=value_curve(generator.lognormal(9.0, 1.0, 10_000)),
+        rhythm_days=45.0,
+        trained_at=now,
+        data_until=now,
+        simulated=True,
+        method="additive_trees",
+        drift={},
+        manifest={},
+    )
 
 
 def loop() -> int:
@@ -93,37 +117,39 @@ def loop() -> int:
 def make_steps(seed: int = 0) -> dict[str, Callable[[], object]]:
     """What is timed: each step of a score alone, and the whole."""
     numbers = make_numbers(random.Random(seed))
-    tables = make_tables(numbers, seed)
+    model, row = make_model(numbers, seed), features_of_one(numbers, AS_OF_US)
+    scorecard, state = model.scorecard, CustomerState("C-1", numbers, [None] * len(LATEST))
+    scoring = Scoring.of(Settings(), model)
+    forecast = scorecard.forecast_one(row, AS_OF_US)
+    (scored,) = score_states([state], AS_OF_US, scoring)
+    money = Money(scoring.currency, scoring.digits)
+    first = strongest(forecast.churn_terms, REASONS)
 
-    def read_features() -> list[float]:
-        return features_of_one(numbers, AS_OF_US)
+    def score_with_reasons() -> object:
+        row = features_of_one(numbers, AS_OF_US)
+        forecast = scorecard.forecast_one(row, AS_OF_US)
+        coming = expect_next_order(forecast.churn_risk, forecast.orders, 90.0)
+        reasons = [
+            [phrase(at, row, money, "en") for at in strongest(terms, REASONS)]
+            for terms in (forecast.churn_terms, forecast.spend_terms)
+        ]
+        return forecast, coming, reasons
 
-    row = read_features()
-    terms = tables.terms_of_one(row)
-
-    def risk_of(terms: list[float]) -> float:
-        return logistic(tables.intercept + sum(terms))
-
-    def stage_of(row: list[float], risk: float) -> Judgement:
-        return judge_stage(row, measure_rhythm(row, POLICY, 45.0), risk, POLICY)
-
-    def score() -> tuple[float, list[int], list[float]]:
-        row = read_features()
-        terms = tables.terms_of_one(row)
-        return risk_of(terms), strongest(terms, REASONS), row
-
-    def score_and_stage() -> tuple[list[int], Judgement]:
-        risk, reasons, row = score()
-        return reasons, stage_of(row, risk)
+    def answer() -> object:
+        (score,) = score_states([state], AS_OF_US, scoring)
+        return render_score(score, scoring, "en")
 
     return {
-        "features": read_features,
-        "terms": lambda: tables.terms_of_one(row),
-        "risk": lambda: risk_of(terms),
-        "reasons": lambda: strongest(terms, REASONS),
-        "stage": lambda: stage_of(row, 0.3),
-        "score: features, terms, risk, reasons": score,
-        "score and stage": score_and_stage,
+        "features": lambda: features_of_one(numbers, AS_OF_US),
+        "risk, orders and spend with their terms": lambda: scorecard.forecast_one(row, AS_OF_US),
+        "strongest reasons of one target": lambda: strongest(forecast.churn_terms, REASONS),
+        "five reasons in words": lambda: [phrase(at, row, money, "en") for at in first],
+        "stage": lambda: judge_stage(row, measure_rhythm(row, POLICY, 45.0), 0.3, POLICY),
+        "next order and its interval": lambda: expect_next_order(0.3, 1.5, 90.0),
+        "score: features, all targets, next order, both reasons in words": score_with_reasons,
+        "as the service scores it: with the stage": lambda: score_states([state], AS_OF_US, scoring),
+        "as the service writes it out: reasons in words": lambda: render_score(scored, scoring, "en"),
+        "score and answer, all of it": answer,
     }
 
 

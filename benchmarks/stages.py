@@ -10,33 +10,31 @@ a file it is the demo shop, without cut-offs the last six months that can be ans
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import duckdb
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from app.events.service import Rules, admit
 from app.lifecycle.events import DAY_US, Event
-from app.lifecycle.features import Floats
-from app.lifecycle.stages import StagePolicy, judge_stage, measure_rhythm, presume_risk
-from ml.churn import fit_churn, usual_gap_days
+from app.lifecycle.stages import StagePolicy
+from ml.churn import usual_gap_days
 from ml.cutoffs import matured, monthly_cutoffs, span_of, to_time, to_us
 from ml.data import labelled_states
+from ml.learning import learn
 from ml.simulate import simulate
+from ml.staging import ORDERED_STAGES, StageShare, describe_order, judge_stages
 from ml.transactions import load_orders
 
-STAGES: Final = ("mature", "growing", "new", "declining", "lost")
+STAGES: Final = ORDERED_STAGES
 WAYS: Final = ("model", "rules")
 DEMO_SEED, DEMO_CUSTOMERS, DEMO_DAYS = 20, 3000, 730
 DEMO_UNTIL: Final = datetime(2026, 11, 22, tzinfo=UTC)
@@ -84,29 +82,18 @@ def _as_arrow(events: Sequence[Event]) -> pa.Table:
     return pa.table(columns)
 
 
-def judge(rows: Floats, risks: Floats | None, usual_days: float, horizon_days: int) -> Iterator[tuple[str, str]]:
-    """(stage, rule) of every feature row; `risks` None: they are presumed."""
-    for number, row in enumerate(rows.tolist()):
-        rhythm = measure_rhythm(row, POLICY, usual_days)
-        risk = presume_risk(rhythm, horizon_days) if risks is None else float(risks[number])
-        judgement = judge_stage(row, rhythm, risk, POLICY)
-        yield judgement.stage, judgement.rule
-
-
 def study(events: ir.Table, cutoff_us: int, horizon_days: int) -> list[Case]:
     """Everyone who had bought before the cut-off, judged there both ways.
 
     Without a model the usual gap is the policy's, as it is when served.
     """
-    earlier = matured(monthly_cutoffs(span_of(events), cutoff_us), cutoff_us, horizon_days)
-    labelled = labelled_states(events, [*earlier, cutoff_us], horizon_days)
-    is_now: NDArray[np.bool_] = labelled.cutoffs_us == cutoff_us
-    past, present = labelled.at(~is_now), labelled.at(is_now)
+    learned = learn(events.filter(events.occurred_us < cutoff_us), cutoff_us, horizon_days, lambda _: None)
+    present = labelled_states(events, [cutoff_us], horizon_days)
     vectors = present.features()
-    risks = fit_churn(past, present, horizon_days).risk(vectors)
+    risks, usual_days = learned.targets.predict(vectors, cutoff_us).churn, usual_gap_days(present)
     judged = {
-        "model": judge(vectors, risks, usual_gap_days(present), horizon_days),
-        "rules": judge(vectors, None, POLICY.rhythm_days, horizon_days),
+        "model": judge_stages(vectors, risks, usual_days, horizon_days, POLICY),
+        "rules": judge_stages(vectors, None, POLICY.rhythm_days, horizon_days, POLICY),
     }
     bought = (~present.churned).tolist()
     return [
@@ -122,15 +109,6 @@ def tally(cases: Sequence[Case], *fields: str) -> dict[tuple[str, ...], Tally]:
     return {key: Tally(len(bought), sum(bought) / len(bought)) for key, bought in groups.items()}
 
 
-def describe_order(found: Sequence[Tally | None]) -> str:
-    """Whether the rates fall from stage to stage, and where they do not."""
-    named = list(zip(STAGES, found, strict=True))
-    rates = [(stage, each.rate) for stage, each in named if each is not None]
-    broken = [f"{upper} ≤ {lower}" for (upper, high), (lower, low) in pairwise(rates) if high <= low]
-    empty = [f"no {stage}" for stage, each in named if each is None]
-    return ", ".join(broken + empty) or "falls"
-
-
 def stage_table(cases_at: Mapping[int, Sequence[Case]], horizon_days: int) -> Table:
     """A row a cut-off and way, a column a stage: customers, and the share that bought."""
     table = Table(title=f"customers, and the share that bought in the next {horizon_days} days")
@@ -141,8 +119,15 @@ def stage_table(cases_at: Mapping[int, Sequence[Case]], horizon_days: int) -> Ta
         for way in WAYS:
             found = [tallies.get((way, stage)) for stage in STAGES]
             cells = ("–" if each is None else f"{each.customers} {each.rate:.3f}" for each in found)
-            table.add_row(str(to_time(cutoff_us).date()), way, *cells, describe_order(found))
+            table.add_row(str(to_time(cutoff_us).date()), way, *cells, describe_order(_shares(found)))
     return table
+
+
+def _shares(found: Sequence[Tally | None]) -> list[StageShare]:
+    return [
+        StageShare(stage, 0, None) if each is None else StageShare(stage, each.customers, each.rate)
+        for stage, each in zip(STAGES, found, strict=True)
+    ]
 
 
 def rule_table(cutoff_us: int, cases: Sequence[Case]) -> Table:

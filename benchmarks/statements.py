@@ -22,7 +22,7 @@ VALUES: Final = {
     "items": "3::bigint",
     "points": "0::bigint",
     "value": _NONE,
-    "digest": "sha256(convert_to('' || :event_number, 'UTF8'))",
+    "digest": "substring(sha256(convert_to('' || :event_number, 'UTF8')) for 16)",
     "data": "json_build_object('order_id', 'A-' || :event_number, 'products', repeat('x', 300))::text",
 }
 """A fact of an event → an expression of pgbench's variables. The text of `products` is as long as

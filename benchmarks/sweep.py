@@ -24,7 +24,7 @@ from benchmarks.filling import TIDY, fill_states
 from benchmarks.options import add_models, chosen_models, make_parser, open_console
 from benchmarks.processes import PERENNIAL, ServerFailed, run_command
 from benchmarks.report import Comparison, Round, ratio_table, ratios, write_json
-from benchmarks.systems import make_home
+from benchmarks.systems import Unavailable, make_home, register_newest
 
 SECONDS: Final = "seconds"
 PEAK_MB: Final = "peak_mb"
@@ -62,15 +62,16 @@ async def _drop(_: bytes) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> list[Round]:
-    """A round of three sweeps each on a store of its own. Raises ServerFailed."""
+    """A round of three sweeps each on a store of its own. Raises ServerFailed, Unavailable."""
     rounds: list[Round] = []
     for number in range(1, arguments.rounds + 1):
         with ExitStack() as resources:
             server = resources.enter_context(postgres(arguments.database_url))
             database = resources.enter_context(fresh_database(server, "benchmark_sweep"))
-            home = make_home(resources, chosen_models(arguments))
+            home = make_home(resources)
             settings = {"PERENNIAL_HOME": str(home), "PERENNIAL_DATABASE_URL": as_text(database)}
             run_command([PERENNIAL, "migrate"], settings)
+            register_newest(chosen_models(arguments), settings)
             console.print(f"round {number} of {arguments.rounds}: filling {arguments.customers:,} customers")
             fill_states(database, arguments.customers)
             for name, command in SWEEPS.items():
@@ -102,7 +103,7 @@ def main() -> None:
     arguments, console = parser.parse_args(), open_console()
     try:
         rounds = run(arguments, console)
-    except ServerFailed as reason:
+    except (ServerFailed, Unavailable) as reason:
         console.print(f"skipped all: {reason}", markup=False)
         return
     found = ratios(rounds, COMPARISONS)

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,8 +41,8 @@ class Unavailable(RuntimeError):
 class Plan:
     """Rounds of each system at each number of connections.
 
-    `statement` None leaves pgbench out. `models` is a directory of artefacts that is copied for the
-    service; None: it scores by rules.
+    `statement` None leaves pgbench out. `models` is a directory of artefacts, of which the service scores by
+    the newest; None: it scores by rules.
     """
 
     systems: tuple[str, ...]
@@ -110,10 +109,10 @@ class Service:
 
 
 def start_service(bench: Bench, *scopes: str) -> Service:
-    """Starts the service with a copy of the plan's models. Raises Unavailable, ServerFailed."""
+    """Starts the service, scoring by the newest of the plan's models. Raises Unavailable, ServerFailed."""
     if not PERENNIAL.exists():
         raise Unavailable(f"{PERENNIAL.name} is not installed beside {Path(sys.executable).name}")
-    home = make_home(bench.resources, bench.plan.models)
+    home = make_home(bench.resources)
     database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_perennial"))
     port = free_port()
     settings = {
@@ -125,18 +124,29 @@ def start_service(bench: Bench, *scopes: str) -> Service:
     create = [str(PERENNIAL), "keys", "create", "benchmark"]
     create += [word for scope in scopes for word in ("--scope", scope)]
     made = subprocess.run(create, env=server_environment(settings), check=True, stdout=subprocess.PIPE, text=True)
+    register_newest(bench.plan.models, settings)
     running = bench.resources.enter_context(
         serve([PERENNIAL, "serve"], port, settings=settings, ready_within_s=READY_WITHIN_S)
     )
     return Service(running, made.stdout.strip(), database, settings)
 
 
-def make_home(resources: ExitStack, models: Path | None) -> Path:
-    """A home of the service with a copy of the models, gone when `resources` close."""
-    home = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="perennial-benchmark-")))
-    if models is not None:
-        shutil.copytree(models, home / "models")
-    return home
+def make_home(resources: ExitStack) -> Path:
+    """A home of the service, gone when `resources` close."""
+    return Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="perennial-benchmark-")))
+
+
+def register_newest(models: Path | None, settings: Mapping[str, str]) -> None:
+    """Puts the newest artefact of a directory in force. Raises Unavailable where there is none, or it is refused."""
+    if models is None:
+        return
+    made = [(json.loads(path.read_text())["created_at"], path.parent) for path in models.glob("*/manifest.json")]
+    if not made:
+        raise Unavailable(f"there is no model in {models}")
+    command = [str(PERENNIAL), "models", "register", str(max(made)[1])]
+    ran = subprocess.run(command, env=server_environment(settings), capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise Unavailable(ran.stderr.strip())
 
 
 def open_perennial(bench: Bench) -> Measure:

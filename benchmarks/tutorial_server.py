@@ -1,8 +1,8 @@
 """A checkout as tutorials write it, for comparison only: ORM read-modify-write and scikit-learn.
 
-It makes the promise of the service's checkout, no more and no less: the event counts once, is scored, and
-an action is chosen that was not offered of late, with a receipt. Written with care: one transaction,
-the customer's row locked, indexes, a pool, one prediction.
+It keeps the first promise of the service's checkout: the event counts once, is scored, and an action is
+chosen that was not offered of late, with a receipt. A repeat is answered 409, where the service gives its first
+answer again. Written with care: one transaction, the customer's row locked, indexes, a pool, one prediction.
 Reads DATABASE_URL from the environment and makes its tables when it starts.
 """
 

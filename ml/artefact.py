@@ -1,39 +1,52 @@
-"""Writing model artefacts: a directory that appears whole, and the pointer to the one in force."""
+"""Writing model artefacts: a directory that appears whole."""
 
 import hashlib
 import importlib.metadata
 import io
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 
 from app.lifecycle.features import FEATURE_NAMES, feature_digest
-from app.lifecycle.scorer import pack
-from app.scores.artefact import CURRENT, FORMAT, MANIFEST, TABLES, canonical_manifest
-from ml.additive import AdditiveModel
+from app.lifecycle.scorer import Scorecard, pack
+from app.lifecycle.value import ValueCurve
+from app.scores.artefact import CARD, DRIFT, FORMAT, MANIFEST, TABLES, canonical_manifest
 
 ESTIMATORS: Final = "model.joblib"
 _LIBRARIES: Final = ("scikit-learn", "numpy", "scipy", "joblib", "duckdb", "ibis-framework")
 
 
-def write_artefact(
-    models_directory: Path, kind: str, made_at: datetime, model: AdditiveModel, members: Mapping[str, Any]
-) -> Path:
-    """Writes `<models>/<version>/` and puts it in force; the directory.
+class Parts(NamedTuple):
+    """What an artefact is made of. `drift` are the arrays of `app.lifecycle.drift.reference`; `estimators`
+    is what was fitted, for audit and never read by the server; `card` renders the manifest for people."""
 
-    The version is kind, time in UTC and the first digits of the tables' digest. Everything is written
-    beside and renamed, so that no reader ever sees half of it, whatever is killed when.
+    scorecard: Scorecard
+    value: ValueCurve
+    drift: Mapping[str, NDArray[Any]]
+    estimators: Mapping[str, Any]
+    card: Callable[[Mapping[str, Any]], str]
+
+
+def write_artefact(
+    models_directory: Path, kind: str, made_at: datetime, parts: Parts, members: Mapping[str, Any]
+) -> Path:
+    """Writes `<models>/<version>/`; the directory. It is in force only once the registry says so.
+
+    `members` of the manifest: horizon_days, method, population.rhythm_days, training.data_until,
+    data.simulated and whatever else is worth telling. The version is kind, time in UTC and the first digits
+    of the tables' digest. Everything is written beside and renamed, so that no reader ever sees half of it,
+    whatever is killed when.
     """
-    files = {TABLES: _tables(model), ESTIMATORS: _estimators(model)}
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     made_at = made_at.astimezone(UTC).replace(microsecond=0)
-    version = f"{kind}-{made_at:%Y%m%dT%H%M%S}-{digests[TABLES][:8]}"
+    tables = _tables(parts)
+    version = f"{kind}-{made_at:%Y%m%dT%H%M%S}-{hashlib.sha256(tables).hexdigest()[:8]}"
     manifest = {
         **members,
         "format": FORMAT,
@@ -42,8 +55,9 @@ def write_artefact(
         "features": list(FEATURE_NAMES),
         "feature_digest": feature_digest(),
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        "files": digests,
     }
+    files = {TABLES: tables, ESTIMATORS: _dump(parts.estimators), CARD: parts.card(manifest).encode()}
+    manifest["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     draft = models_directory / f".{version}.{os.getpid()}"
     draft.mkdir(parents=True)
     try:
@@ -53,18 +67,10 @@ def write_artefact(
         directory = models_directory / version
         if not directory.exists():  # else made in the same second from the same tables
             draft.rename(directory)
+            _sync(models_directory)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    put_in_force(models_directory, version)
     return directory
-
-
-def put_in_force(models_directory: Path, version: str) -> None:
-    """Makes `version` the one that servers load."""
-    draft = models_directory / f".{CURRENT}.{os.getpid()}"
-    _write_durably(draft, version.encode())
-    draft.replace(models_directory / CURRENT)
-    _sync(models_directory)
 
 
 def _write_durably(path: Path, content: bytes) -> None:
@@ -83,15 +89,16 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _tables(model: AdditiveModel) -> bytes:
+def _tables(parts: Parts) -> bytes:
+    arrays = pack(parts.scorecard)
+    arrays |= {"value.spend_minor": parts.value.spend_minor, "value.share": parts.value.share}
+    arrays |= {f"{DRIFT}{name}": array for name, array in parts.drift.items()}
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {f"churn.{name}": array for name, array in pack(model.tables).items()}
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
-def _estimators(model: AdditiveModel) -> bytes:
+def _dump(estimators: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    fitted = {"trees": model.trees, "line": model.line, "edges": model.edges, "periods": model.periods}
-    joblib.dump(fitted, buffer, compress=3)
+    joblib.dump(dict(estimators), buffer, compress=3)
     return buffer.getvalue()

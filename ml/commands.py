@@ -1,59 +1,59 @@
-"""What the command line asks of the off-line side: training and evaluation, told in sentences."""
+"""What the command line asks of the off-line side: training, told in sentences."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import ibis
-from rich.console import Console
-from rich.table import Table
+import ibis.expr.types as ir
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings
+from app.db import transaction
+from app.models.service import register
 from app.progress import say
 from ml.cutoffs import Untrainable
 from ml.database import load_events
+from ml.engines import open_engine
+from ml.histories import read_history
 from ml.train import Training, train
-from ml.transactions import load_orders
+
+BY: Final = "training"
 
 
-def train_from_file(path: Path, settings: Settings, timezone: str) -> str:
-    """Trains on a transactions file; what was made, in a sentence. Raises Untrainable."""
-    connection = ibis.duckdb.connect()
-    load_orders(connection.con, path, source="training", currency=settings.currency, timezone=timezone)
-    training = Training(connection.table("events"), path.name, False, settings.churn_horizon_days)
-    return _train(training, settings)
+async def train_from_file(
+    engine: AsyncEngine, path: Path, settings: Settings, timezone: str, states_by: str = "duckdb"
+) -> str:
+    """Trains on a transactions file and registers the model; what became of it, in a sentence.
+
+    `states_by` is one of `ml.engines.ENGINES`. Raises Untrainable, UnusableTransactions, UnusableEngine.
+    """
+    events = read_history(path, source="training", currency=settings.currency, timezone=timezone, say=say)
+    return await _train(engine, events, path.name, settings, states_by, simulated=False)
 
 
-async def train_from_database(engine: AsyncEngine, settings: Settings, simulated: bool) -> str:
-    """Trains on the database's real events, or on the demo shop's. Raises Untrainable."""
+async def train_from_database(
+    engine: AsyncEngine, settings: Settings, simulated: bool, states_by: str = "duckdb"
+) -> str:
+    """The same on the database's real events, or on the demo shop's."""
     connection = ibis.duckdb.connect()
     count = await load_events(engine, connection.con, simulated)
     if not count:
         other = "real" if simulated else "simulated ones; '--simulated' trains on the demo shop's"
         raise Untrainable(f"There are no such events in the database, only {other} events, or none at all.")
-    training = Training(connection.table("events"), "database", simulated, settings.churn_horizon_days)
-    return _train(training, settings)
+    return await _train(engine, connection.table("events"), "database", settings, states_by, simulated)
 
 
-def _train(training: Training, settings: Settings) -> str:
+async def _train(
+    engine: AsyncEngine, events: ir.Table, source: str, settings: Settings, states_by: str, simulated: bool
+) -> str:
     made_at = datetime.now(UTC)
-    directory = train(training, settings.models_directory, made_at, say)
+    with open_engine(states_by, settings.spark_master, settings.spark_directory) as states:
+        horizon_days = settings.churn_horizon_days
+        training = Training(states.take(events), source, simulated, horizon_days, settings.digits)
+        directory = train(training, settings.models_directory, made_at, say)
     seconds = (datetime.now(UTC) - made_at).total_seconds()
-    return f"Model {directory.name}, made in {seconds:.1f} s, in force; running services load it within seconds."
-
-
-def render_evaluation(result: dict[str, Any]) -> str:
-    """An evaluation as a table for a terminal."""
-    table = Table(title=f"{result['n']:,} customers, {result['base_rate']:.1%} without a purchase in the horizon")
-    table.add_column("model")
-    names = list(next(iter(result["models"].values())))
-    for name in names:
-        table.add_column(name, justify="right")
-    for model, metrics in result["models"].items():
-        figures = ["–" if metrics[name] is None else f"{metrics[name]:.4f}" for name in names]
-        table.add_row(model, *figures)
-    console = Console(width=110)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
+    async with transaction(engine) as connection:
+        registered = await register(connection, directory, time.time_ns() // 1000, BY)
+    return f"{registered.sentence} It was made in {seconds:.1f} s."

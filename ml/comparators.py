@@ -1,7 +1,10 @@
-"""What a churn model has to beat: recency, a logit on RFM, BG/NBD and Pareto/NBD."""
+"""What the models have to beat: recency, a logit on RFM, BG/NBD and Pareto/NBD, with Gamma-Gamma for money.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+A comparator that cannot be fitted is left out with the reason; it does not fail the others.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -10,8 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ml.btyd import BgNbd, FitError, ParetoNbd
-from ml.metrics import churn_metrics, rank_metrics
+from ml.btyd import BgNbd, FitError, GammaGamma, ParetoNbd
 from ml.series import Floats
 
 RANK_ONLY: Final = frozenset({"recency"})
@@ -45,27 +47,66 @@ class PurchaseSummary:
         return np.where(self.repeats > 0, self.tenure_days - self.recency_days, 0.0)
 
 
-def comparator_risks(
-    train: Sequence[tuple[PurchaseSummary, NDArray[np.bool_]]], test: PurchaseSummary, horizon_days: float
-) -> dict[str, Floats]:
-    """Risk of no purchase in `[cut-off, cut-off + horizon_days)` of the customers in `test`, by comparator.
+Labelled = tuple[PurchaseSummary, NDArray[np.bool_]]
+"""A summary at an earlier cut-off, and who did not buy in the horizon after it."""
 
-    `train` holds summaries at earlier cut-offs with who did not buy in the horizon; the caller
-    sees to it that those labels end before the test's cut-off. Only the logit learns from them:
-    the BTYD models need no labels and are fitted to the histories in `test`. `recency` is days
-    (see RANK_ONLY), the others are probabilities. Raises FitError where a comparator cannot be fitted.
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Predictions (n,) by comparator; `left_out` says in a sentence why another could not be made."""
+
+    predictions: dict[str, Floats] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, predict: Callable[[], Floats]) -> None:
+        """What `predict` gives, or the sentence of the FitError that it raises."""
+        try:
+            self.predictions[name] = predict()
+        except FitError as error:
+            self.left_out[name] = str(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Orders (n,) and net spend (n,) in the `window_days` before the cut-off, in any one unit of money."""
+
+    orders: Floats
+    spend: Floats
+    window_days: float
+
+
+def compare_churn(train: Sequence[Labelled], test: PurchaseSummary, horizon_days: float) -> Comparison:
+    """Risk of no purchase in `[cut-off, cut-off + horizon_days)` of the customers in `test`.
+
+    The caller sees to it that the labels in `train` end before the test's cut-off. Only the logit learns
+    from them: the BTYD models need no labels and are fitted to the histories in `test`. `recency` is
+    days (see RANK_ONLY), the others are probabilities.
     """
-    return {
-        "recency": test.recency_days,
-        "rfm_logit": _rfm_logit(train).predict_proba(_rfm(test))[:, 1],
-        "bg_nbd": _btyd_risk(BgNbd, test, horizon_days),
-        "pareto_nbd": _btyd_risk(ParetoNbd, test, horizon_days),
-    }
+    compared = Comparison({"recency": test.recency_days})
+    compared.add("rfm_logit", lambda: np.asarray(_rfm_logit(train).predict_proba(_rfm(test))[:, 1]))
+    for name, kind in _CLASSICS.items():
+        compared.add(name, lambda kind=kind: _no_purchase(kind, test, horizon_days))  # type: ignore[misc]
+    return compared
 
 
-def comparator_metrics(risks: Mapping[str, Floats], churned: NDArray[np.bool_]) -> dict[str, dict[str, float | None]]:
-    """The churn metrics of each comparator; those in RANK_ONLY have None for what needs a probability."""
-    return {name: (rank_metrics if name in RANK_ONLY else churn_metrics)(churned, risk) for name, risk in risks.items()}
+def compare_orders(test: PurchaseSummary, recent: Recent, horizon_days: float) -> Comparison:
+    """Expected orders in `[cut-off, cut-off + horizon_days)`; those of the BTYD models are purchase days."""
+    compared = Comparison({"recent_rate": recent.orders * (horizon_days / recent.window_days)})
+    for name, kind in _CLASSICS.items():
+        compared.add(name, lambda kind=kind: _purchases(kind, test, horizon_days))  # type: ignore[misc]
+    return compared
+
+
+def compare_spend(test: PurchaseSummary, recent: Recent, horizon_days: float) -> Comparison:
+    """Expected net spend in `[cut-off, cut-off + horizon_days)`, in the unit of `test` and `recent`."""
+    compared = Comparison({"recent_rate": recent.spend * (horizon_days / recent.window_days)})
+    for name, kind in _CLASSICS.items():
+
+        def predict(kind: type[BgNbd | ParetoNbd] = kind) -> Floats:
+            return _purchases(kind, test, horizon_days) * _spend_a_purchase(test)
+
+        compared.add(f"{name}_gamma_gamma", predict)
+    return compared
 
 
 def _rfm(summary: PurchaseSummary) -> Floats:
@@ -77,14 +118,45 @@ def _rfm(summary: PurchaseSummary) -> Floats:
     return np.log1p(np.maximum(np.column_stack(columns), 0.0))
 
 
-def _rfm_logit(train: Sequence[tuple[PurchaseSummary, NDArray[np.bool_]]]) -> Pipeline:
-    churned = np.concatenate([labels for _, labels in train]) if train else np.empty(0, dtype=np.bool_)
+def _rfm_logit(train: Sequence[Labelled]) -> Pipeline:
+    if not train:
+        raise FitError("No earlier cut-off has a whole horizon to learn the regression from.")
+    churned = np.concatenate([labels for _, labels in train])
     if churned.all() or not churned.any():
         raise FitError("The logit needs training customers who bought again and some who did not.")
     inputs = np.vstack([_rfm(summary) for summary, _ in train])
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(inputs, churned)
 
 
-def _btyd_risk(kind: type[BgNbd | ParetoNbd], test: PurchaseSummary, horizon_days: float) -> Floats:
-    history = (test.repeats, test.last_repeat_days, test.tenure_days)
-    return kind.fit(*history).probability_no_purchase(*history, horizon_days)
+_CLASSICS: Final[Mapping[str, type[BgNbd | ParetoNbd]]] = {"bg_nbd": BgNbd, "pareto_nbd": ParetoNbd}
+MOST_HISTORIES: Final = 20_000
+"""Four parameters need no more customers than so many."""
+
+
+def _columns(summary: PurchaseSummary) -> tuple[Floats, Floats, Floats]:
+    return summary.repeats, summary.last_repeat_days, summary.tenure_days
+
+
+def _fit(kind: type[BgNbd | ParetoNbd], test: PurchaseSummary) -> BgNbd | ParetoNbd:
+    every = -(-test.purchases.size // MOST_HISTORIES)
+    return kind.fit(*(column[::every] for column in _columns(test)))
+
+
+def _no_purchase(kind: type[BgNbd | ParetoNbd], test: PurchaseSummary, horizon_days: float) -> Floats:
+    return _fit(kind, test).probability_no_purchase(*_columns(test), horizon_days)
+
+
+def _purchases(kind: type[BgNbd | ParetoNbd], test: PurchaseSummary, horizon_days: float) -> Floats:
+    return _fit(kind, test).expected_purchases(*_columns(test), horizon_days)
+
+
+def _spend_a_purchase(test: PurchaseSummary) -> Floats:
+    """By Gamma-Gamma from every purchase, the first one too. Who got back all they paid is like anyone else."""
+    mean = test.spend / test.purchases
+    telling = mean > 0
+    frequency, mean = np.where(telling, test.purchases, 0.0), np.where(telling, mean, 0.0)
+    every = -(-mean.size // MOST_HISTORIES)
+    expected = GammaGamma.fit(frequency[::every], mean[::every]).expected_spend(frequency, mean)
+    if not np.isfinite(expected).all():
+        raise FitError("The spends a purchase are too unequal for a mean to exist.")
+    return expected

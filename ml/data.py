@@ -17,124 +17,213 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Refusal
-from app.lifecycle.events import DAY_US, ORDER_COMPLETED
+from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
 from app.lifecycle.features import FEATURES, Floats, features
 from app.lifecycle.measures import (
+    HALF_LIVES_DAYS,
+    LATEST,
     LATEST_SEPARATOR,
     MEASURES,
     NUMERIC,
     RADIANS_PER_US,
+    REFERENCE,
     Lift,
     Measure,
     Merge,
 )
 
-_DEEPEST_HALVING = -1000.0
+_KEYS: Final = ("customer_id", "until_us")
+_DECAYED: Final = tuple(measure for measure in MEASURES if measure.merge is Merge.DECAYED)
+_SECOND_LAST: Final = tuple(measure for measure in MEASURES if measure.merge is Merge.SECOND_LAST)
+_TYPES: Final[dict[tuple[str, ...], str]] = {
+    types: f"counts_{number}"
+    for number, types in enumerate(dict.fromkeys(measure.types for measure in MEASURES if measure.types))
+}
+"""Each set of types that a measure counts → the name of its column."""
 _SUMMATION = 1e-6
-
-
-def _lifted(measure: Measure, events: ir.Table) -> ir.Value:
-    match measure.lift:
-        case Lift.ONE:
-            return events.one
-        case Lift.SEASON_COS:
-            return (events.occurred_us * RADIANS_PER_US).cos()
-        case Lift.SEASON_SIN:
-            return (events.occurred_us * RADIANS_PER_US).sin()
-        case column:
-            return events[column]
-
-
-def _counting(measure: Measure, events: ir.Table) -> ir.BooleanValue | None:
-    conditions = [events.type.isin(measure.types)] if measure.types else []
-    conditions += [events[column] == wanted for column, wanted in measure.where]
-    return reduce(and_, conditions) if conditions else None
-
-
-def _halved(age_us: ir.NumericValue, half_life_days: int) -> ir.FloatingValue:
-    """2^(−age / half-life)."""
-    halvings = age_us.cast("float64") / float(-half_life_days * DAY_US)
-    return (ibis.greatest(halvings, _DEEPEST_HALVING) * log(2.0)).exp()
-
-
-def _aggregate(measure: Measure, events: ir.Table) -> ir.Scalar:
-    """The measure over a group of events; a decayed sum is counted to `cutoff_us`."""
-    where, value = _counting(measure, events), _lifted(measure, events)
-    match measure.merge:
-        case Merge.SUM:
-            return value.sum(where=where).fill_null(0)
-        case Merge.FIRST:
-            return value.min(where=where)
-        case Merge.LAST:
-            return value.max(where=where)
-        case Merge.SECOND_LAST:
-            return events.previous_order_us.max(where=where)
-        case Merge.LATEST:
-            return events.latest_text.max(where=where)
-        case Merge.DECAYED:
-            left = _halved(events.cutoff_us - events.occurred_us, measure.half_life_days)
-            return (value * left).sum(where=where).fill_null(0.0)
-
-
-def _annotate(events: ir.Table) -> ir.Table:
-    """Adds what aggregates cannot see of one row alone: the order before, and the latest text."""
-    order_us = ibis.cases((events.type == ORDER_COMPLETED, events.occurred_us))
-    earlier = ibis.window(
-        group_by=[events.customer_id, events.type],
-        order_by=[events.occurred_us, events.source, events.id],
-    )
-    seventeen_digits = events.occurred_us.cast("string").lpad(17, "0")
-    return events.mutate(
-        one=ibis.literal(1, "int64"),
-        previous_order_us=order_us.lag().over(earlier),
-        latest_text=ibis.literal(LATEST_SEPARATOR).join(
-            [seventeen_digits, events.source, events.id, events.value.fill_null("")]
-        ),
-    )
+_MOST_HALVINGS: Final = 900
+"""2^±900 times any sum of money is a finite float64."""
+_TRADE: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 
 
 def states(events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
     """The state of every customer at every cut-off, from the events before it: `[…, cut-off)`.
 
-    One row a (customer_id, cutoff_us) with at least one event; one column a measure.
+    One row a (customer_id, cutoff_us) with at least one event; one column a measure. Every event is
+    aggregated once, into the interval between cut-offs that it falls into; what a cut-off sees is the
+    merge of the intervals before it. Decayed sums are counted to one origin on the way, and
+    brought to the last event at the end.
     """
-    cutoffs = _cutoff_table(cutoffs_us)
-    annotated = _annotate(events)
-    known = annotated.join(cutoffs, annotated.occurred_us < cutoffs.cutoff_us)
-    grouped = known.group_by(["customer_id", "cutoff_us"]).aggregate(
-        **{measure.name: _aggregate(measure, known) for measure in MEASURES}
+    cutoffs = sorted(set(cutoffs_us))
+    origin_us = cutoffs[-1] - _MOST_HALVINGS * min(HALF_LIVES_DAYS) * DAY_US
+    annotated = _annotate(_before_next(events, cutoffs), origin_us)
+    lifted = annotated.select(*_KEYS, **{measure.name: _lift(measure, annotated) for measure in MEASURES})
+    intervals = lifted.group_by(_KEYS).aggregate(
+        **{measure.name: _aggregate(measure, lifted[measure.name]) for measure in MEASURES}
     )
-    return grouped.mutate(
-        **{
-            measure.name: grouped[measure.name]
-            / _halved(grouped.cutoff_us - grouped.last_event_us, measure.half_life_days)
-            for measure in MEASURES
-            if measure.merge is Merge.DECAYED
-        }
+    merged = _merge_upwards(intervals)
+    return _spread(merged.mutate(**{m.name: _to_reference(m, merged, origin_us) for m in _DECAYED}), cutoffs)
+
+
+def _before_next(events: ir.Table, bounds_us: Sequence[int]) -> ir.Table:
+    """Events before the last bound, each with the first bound after it as `until_us`. Bounds ascend."""
+    known = events.filter(events.occurred_us < bounds_us[-1])
+    return known.mutate(until_us=_first_after(known.occurred_us, bounds_us))
+
+
+def _first_after(moment_us: ir.IntegerValue, bounds_us: Sequence[int]) -> ir.IntegerValue:
+    return ibis.cases(*((moment_us < bound_us, ibis.literal(bound_us, "int64")) for bound_us in bounds_us))
+
+
+def _annotate(events: ir.Table, origin_us: int) -> ir.Table:
+    """Adds what several measures take, so that it is computed once an event.
+
+    One and the calendar phase; whether it is of the types that count; what the origin leaves of one at each
+    half-life; the latest text, where any measure keeps it.
+    """
+    seventeen_digits = events.occurred_us.cast("string").lpad(17, "0")
+    parts = [seventeen_digits, events.source, events.id, events.value.fill_null("")]
+    is_kept = events.type.isin(sorted({type_ for measure in LATEST for type_ in measure.types}))
+    phase = events.occurred_us * RADIANS_PER_US
+    left = {_left(days): _halved(origin_us - events.occurred_us, days) for days in HALF_LIVES_DAYS}
+    return events.mutate(
+        **{Lift.ONE.name: 1, Lift.SEASON_COS.name: phase.cos(), Lift.SEASON_SIN.name: phase.sin()},
+        **{name: events.type.isin(types) for types, name in _TYPES.items()},
+        **left,
+        latest_text=is_kept.ifelse(ibis.literal(LATEST_SEPARATOR).join(parts), None),
     )
+
+
+def _left(half_life_days: int) -> str:
+    return f"left_{half_life_days}d"
+
+
+def _lift(measure: Measure, events: ir.Table) -> ir.Value:
+    """What an annotated event contributes; NULL where it does not count."""
+    value = events[measure.lift.name if isinstance(measure.lift, Lift) else measure.lift]
+    if measure.merge is Merge.LATEST:
+        value = events.latest_text
+    elif measure.merge is Merge.DECAYED:
+        value = value * events[_left(measure.half_life_days)]
+    conditions = [events[_TYPES[measure.types]]] if measure.types else []
+    conditions += [events[column] == wanted for column, wanted in measure.where]
+    return reduce(and_, conditions).ifelse(value, None) if conditions else value
+
+
+def _halved(age_us: ir.IntegerValue, half_life_days: int) -> ir.FloatingValue:
+    """2^(−age / half-life), for ages of either sign."""
+    halvings = age_us.cast("float64") / float(-half_life_days * DAY_US)
+    bounded = ibis.least(ibis.greatest(halvings, float(-_MOST_HALVINGS)), float(_MOST_HALVINGS))
+    return (bounded * log(2.0)).exp()
+
+
+def _aggregate(measure: Measure, lifted: ir.Column) -> ir.Scalar:
+    """The measure over a group of lifted events."""
+    match measure.merge:
+        case Merge.SUM if measure.lift is Lift.ONE:
+            return lifted.count()
+        case Merge.SUM | Merge.DECAYED:
+            return lifted.sum().fill_null(0)
+        case Merge.FIRST:
+            return lifted.min()
+        case Merge.LAST | Merge.LATEST:
+            return lifted.max()
+        case Merge.SECOND_LAST:
+            times = lifted.collect()
+            return (times.length() > 1).ifelse(times.sort()[times.length() - 2], None)
+
+
+def _merge_upwards(intervals: ir.Table) -> ir.Table:
+    """Each interval merged with all of the customer before it; `next_us` is where the next one ends."""
+    in_order = {"group_by": intervals.customer_id, "order_by": intervals.until_us}
+    before = ibis.window(**in_order, preceding=(None, 1))
+    neighbours = intervals.mutate(
+        next_us=intervals.until_us.lead().over(ibis.window(**in_order)),
+        **{_before(measure): intervals[measure.behind].max().over(before) for measure in _SECOND_LAST},
+    )
+    so_far = ibis.window(group_by=neighbours.customer_id, order_by=neighbours.until_us, preceding=None, following=0)
+    merged = {measure.name: _merge(measure, neighbours).over(so_far) for measure in MEASURES}
+    return neighbours.select(*_KEYS, "next_us", **merged)
+
+
+def _before(measure: Measure) -> str:
+    return f"{measure.behind}_before"
+
+
+def _merge(measure: Measure, intervals: ir.Table) -> ir.Scalar:
+    """The measure over intervals of one customer, of which each ends before the next begins."""
+    value = intervals[measure.name]
+    match measure.merge:
+        case Merge.SUM | Merge.DECAYED:
+            return value.sum()
+        case Merge.FIRST:
+            return value.min()
+        case Merge.LAST | Merge.LATEST:
+            return value.max()
+        case Merge.SECOND_LAST:
+            beaten = intervals[measure.behind].notnull().ifelse(intervals[_before(measure)], None)
+            return ibis.coalesce(value, beaten).max()
+
+
+def _to_reference(measure: Measure, merged: ir.Table, origin_us: int) -> ir.FloatingValue:
+    return merged[measure.name] * _halved(merged[REFERENCE] - origin_us, measure.half_life_days)
+
+
+def _spread(merged: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
+    """Rows that hold from `until_us` to before `next_us` → one row a cut-off; `next_us` NULL: to the end.
+
+    By an array of a row's cut-offs, since joins by inequality are dear on some engines.
+    """
+    ends_us = merged.next_us.fill_null(max(cutoffs_us) + 1)
+    held = ibis.array([ibis.literal(cutoff_us, "int64") for cutoff_us in sorted(set(cutoffs_us))]).filter(
+        lambda cutoff_us: (cutoff_us >= merged.until_us) & (cutoff_us < ends_us)
+    )
+    return merged.select("customer_id", held.unnest().name("cutoff_us"), *merged.drop(*_KEYS, "next_us").columns)
 
 
 def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> ir.Table:
-    """Orders in `[cut-off, cut-off + horizon)`: (customer_id, cutoff_us, orders_ahead), who has any."""
-    cutoffs = _cutoff_table(cutoffs_us)
-    orders = events.filter(events.type == ORDER_COMPLETED)
-    ahead = orders.join(
-        cutoffs,
-        (orders.occurred_us >= cutoffs.cutoff_us) & (orders.occurred_us < cutoffs.cutoff_us + horizon_days * DAY_US),
-    )
-    return ahead.group_by(["customer_id", "cutoff_us"]).aggregate(orders_ahead=ahead.count())
+    """What is bought in `[cut-off, cut-off + horizon)`: (customer_id, cutoff_us, orders_ahead, spend_ahead_minor).
 
-
-def purchase_days(events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
-    """Distinct days (UTC) with an order before the cut-off: (customer_id, cutoff_us, purchase_days).
-
-    Not a measure (days are no monoid without keeping them all); what buy-till-you-die models count.
+    Of whoever has an order or a refund in it; the spend is net of the refunds in it. Orders of one moment are
+    one: where only the day is known, it is the days with an order that are counted.
     """
-    cutoffs = _cutoff_table(cutoffs_us)
-    orders = events.filter(events.type == ORDER_COMPLETED)
-    known = orders.join(cutoffs, orders.occurred_us < cutoffs.cutoff_us)
-    days = (known.occurred_us.cast("float64") / float(DAY_US)).floor()
-    return known.group_by(["customer_id", "cutoff_us"]).aggregate(purchase_days=days.nunique())
+    horizon_us, cutoffs = horizon_days * DAY_US, _cutoff_table(cutoffs_us)
+    bounds_us = sorted({bound_us for cutoff_us in cutoffs_us for bound_us in (cutoff_us, cutoff_us + horizon_us)})
+    trade = events.filter(events.type.isin(_TRADE), events.occurred_us >= bounds_us[0])
+    trade = _before_next(trade, bounds_us)
+    is_order = trade.type == ORDER_COMPLETED
+    intervals = trade.group_by(_KEYS).aggregate(
+        orders=trade.occurred_us.nunique(where=is_order),  # a moment lies in one interval
+        spend_minor=is_order.ifelse(trade.amount_minor, -trade.amount_minor).sum(),
+    )
+    ahead = intervals.join(
+        cutoffs,
+        (intervals.until_us > cutoffs.cutoff_us) & (intervals.until_us <= cutoffs.cutoff_us + horizon_us),
+    )
+    return ahead.group_by(["customer_id", "cutoff_us"]).aggregate(
+        orders_ahead=ahead.orders.sum(), spend_ahead_minor=ahead.spend_minor.sum()
+    )
+
+
+def purchases(events: ir.Table, cutoffs_us: Sequence[int], unit_us: int) -> ir.Table:
+    """Distinct units of time with an order before the cut-off: (customer_id, cutoff_us, purchases).
+
+    Not a measure (days are no monoid without keeping them all). A unit counts from the first cut-off after
+    its first order on.
+    """
+    cutoffs = sorted(set(cutoffs_us))
+    orders = events.filter(events.type == ORDER_COMPLETED, events.occurred_us < cutoffs[-1])
+    units = orders.group_by(orders.customer_id, unit=orders.occurred_us // unit_us)
+    units = units.aggregate(first_us=orders.occurred_us.min())
+    units = units.mutate(until_us=_first_after(units.first_us, cutoffs))
+    intervals = units.group_by(_KEYS).aggregate(purchases=units.count())
+    in_order = {"group_by": intervals.customer_id, "order_by": intervals.until_us}
+    merged = intervals.select(
+        *_KEYS,
+        next_us=intervals.until_us.lead().over(ibis.window(**in_order)),
+        purchases=intervals.purchases.sum().over(ibis.window(**in_order, preceding=None, following=0)),
+    )
+    return _spread(merged, cutoffs)
 
 
 def _cutoff_table(cutoffs_us: Sequence[int]) -> ir.Table:
@@ -173,15 +262,19 @@ def refuse_leaks(events: ir.Table, cutoff_us: int) -> None:
 class LabelledStates:
     """Known buyers at cut-offs, and what they did next. Rows are (customer, cut-off) pairs.
 
-    `states` is (n, len(NUMERIC)), `cutoffs_us` (n,), `purchase_days` (n,) distinct days with an order
-    before the cut-off, `orders_ahead` (n,) orders in the horizon.
+    `states` is (n, len(NUMERIC)), `cutoffs_us` (n,). `purchases` (n,) are distinct moments and `purchase_days`
+    (n,) distinct days (UTC) with an order before the cut-off: buy-till-you-die models count days.
+    `orders_ahead` (n,) are distinct moments with an order in `[cut-off, cut-off + horizon)`, and
+    `spend_ahead_minor` (n,) their amounts less the refunds in it: it may be negative.
     """
 
     customer_ids: NDArray[np.object_]
     cutoffs_us: NDArray[np.int64]
     states: Floats
+    purchases: NDArray[np.int64]
     purchase_days: NDArray[np.int64]
     orders_ahead: NDArray[np.int64]
+    spend_ahead_minor: Floats
 
     @property
     def churned(self) -> NDArray[np.bool_]:
@@ -215,18 +308,23 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
     known = known.filter(known.orders > 0)
     joined = known.left_join(outcomes(events, cutoffs_us, horizon_days), keys)
     joined = joined.drop("customer_id_right", "cutoff_us_right")
-    joined = joined.join(purchase_days(events, cutoffs_us), keys)
+    for name, unit_us in (("purchases", 1), ("purchase_days", DAY_US)):
+        joined = joined.join(purchases(events, cutoffs_us, unit_us).rename({name: "purchases"}), keys)
     frame = joined.select(
         *keys,
         *(joined[measure.name].cast("float64").name(measure.name) for measure in NUMERIC),
+        purchases=joined.purchases,
         purchase_days=joined.purchase_days,
-        orders_ahead=joined.orders_ahead.fill_null(0),
+        orders_ahead=joined.orders_ahead.fill_null(0).cast("int64"),
+        spend_ahead_minor=joined.spend_ahead_minor.fill_null(0).cast("float64"),
     ).order_by("cutoff_us", "customer_id")
     columns = frame.to_pyarrow()
     return LabelledStates(
         columns["customer_id"].to_numpy(zero_copy_only=False),
         columns["cutoff_us"].to_numpy(),
         np.column_stack([columns[measure.name].to_numpy() for measure in NUMERIC]),
+        columns["purchases"].to_numpy(),
         columns["purchase_days"].to_numpy(),
         columns["orders_ahead"].to_numpy(),
+        columns["spend_ahead_minor"].to_numpy(),
     )

@@ -39,8 +39,9 @@ async def load_events(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection
             await export_events(await driver.connection(), file, tuple(_COLUMNS), simulated)
         finally:
             await driver.close()
-        connection.execute(
-            "CREATE OR REPLACE TABLE events AS SELECT * FROM read_csv($file, header = false, columns = $columns)",
+        connection.execute(  # nothing is guessed from the file: it may be empty
+            "CREATE OR REPLACE TABLE events AS SELECT * FROM"
+            " read_csv($file, auto_detect = false, header = false, columns = $columns)",
             {"file": str(file), "columns": _COLUMNS},
         )
     ((count,),) = connection.execute("SELECT count(*) FROM events").fetchall()

@@ -54,7 +54,7 @@ async def prepare_demo(database_url: str, settings: Settings) -> None:
             with counting("Counting the demo shop's events") as tell:
                 count = await fill_demo(engine, settings, read_identity_key(settings), tell)
             say(f"{count.accepted:,} events counted")
-        if await needs_model(engine, settings):
+        if await needs_model(engine):
             say(await train_from_database(engine, settings, simulated=True))
     finally:
         await engine.dispose()

@@ -119,7 +119,7 @@ def _holds_cloudevents(path: Path) -> bool:
 def _cloudevents_reader(path: Path) -> _Reader:
     def lines() -> Iterator[Any]:
         with path.open("rb") as file:
-            yield from (_read_line(line) for line in file if line.strip())
+            yield from (_read_line(line, number) for number, line in enumerate(file, 1) if line.strip())
 
     times = [_us_of(event) for event in lines()]
 
@@ -131,12 +131,15 @@ def _cloudevents_reader(path: Path) -> _Reader:
     return _Reader(len(times), max(times, default=0), read)
 
 
-def _read_line(line: bytes) -> Any:
-    """The event of a line, or the line as a refusal where it is not JSON."""
+def _read_line(line: bytes, number: int) -> Any:
+    """The event of a line; a refusal where it is not JSON.
+
+    Of such a line the place and the size are kept, never the content: identifiers in it cannot be found, and hashed.
+    """
     try:
         return read_json(line)
     except Problem as problem:
-        return Rejection(orjson.dumps(line.decode("utf-8", "replace")), problem)
+        return Rejection(orjson.dumps({"line": number, "bytes": len(line)}), problem)
 
 
 def _us_of(event: Any) -> int:

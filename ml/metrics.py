@@ -9,6 +9,9 @@ which is the expectation over breaking the ties at random. A number that the dat
 (one class only, no variation, nothing bought) is NaN here and None in the dictionaries.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import pearsonr, spearmanr
@@ -16,6 +19,8 @@ from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score
 from sklearn.metrics import log_loss as mean_log_loss
 
 Floats = NDArray[np.float64]
+Metrics = dict[str, float | None]
+Target = Literal["churn", "orders", "spend"]
 
 
 class UnusableScores(ValueError):
@@ -61,13 +66,13 @@ def lift_at(churned: ArrayLike, risk: ArrayLike, share: float = 0.1) -> float:
     return float(ranked @ taken / slots / outcome.mean()) if outcome.any() else np.nan
 
 
-def churn_metrics(churned: ArrayLike, risk: ArrayLike) -> dict[str, float | None]:
+def churn_metrics(churned: ArrayLike, risk: ArrayLike) -> Metrics:
     """Every churn number of a predicted probability. Raises UnusableScores for a risk beyond [0, 1]."""
     proper = {"brier": brier(churned, risk), "log_loss": log_loss(churned, risk), "ece": ece(churned, risk)}
     return rank_metrics(churned, risk) | proper
 
 
-def rank_metrics(churned: ArrayLike, score: ArrayLike) -> dict[str, float | None]:
+def rank_metrics(churned: ArrayLike, score: ArrayLike) -> Metrics:
     """The same keys for a score that only ranks, such as days of recency.
 
     It claims no probability, so `brier`, `log_loss` and `ece` have nothing to measure: None.
@@ -115,6 +120,50 @@ def bias(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Total predicted over total actual, minus 1: above 0 promises too much."""
     actual, predicted = _paired(actual, predicted)
     return float(predicted.sum() / actual.sum() - 1) if actual.sum() != 0 else np.nan
+
+
+def orders_metrics(actual: ArrayLike, predicted: ArrayLike) -> Metrics:
+    """Every number of expected orders."""
+    return _measure(ORDERS, actual, predicted)
+
+
+def spend_metrics(actual: ArrayLike, predicted: ArrayLike) -> Metrics:
+    """Every number of expected spend, in one unit of money."""
+    return _measure(SPEND, actual, predicted)
+
+
+Metric = Callable[[ArrayLike, ArrayLike], float]
+ORDERS: Final[Mapping[str, Metric]] = {
+    "mae": mae,
+    "rmse": rmse,
+    "pearson": pearson,
+    "spearman": spearman,
+    "bias": bias,
+}
+SPEND: Final[Mapping[str, Metric]] = {
+    "mae": mae,
+    "spearman": spearman,
+    "normalised_gini": normalised_gini,
+    "bias": bias,
+}
+MEASURERS: Final[Mapping[Target, Callable[[ArrayLike, ArrayLike], Metrics]]] = {
+    "churn": churn_metrics,
+    "orders": orders_metrics,
+    "spend": spend_metrics,
+}
+MORE_IS_BETTER: Final = frozenset({"auc", "lift_at_10", "pearson", "spearman", "normalised_gini"})
+"""Of the others less is better, for `bias` less of its size."""
+
+
+def advantage(metric: str, ours: float, theirs: float) -> float:
+    """How much better `ours` is than `theirs`, in the unit of the metric; below 0 it is worse."""
+    if metric == "bias":
+        return abs(theirs) - abs(ours)
+    return ours - theirs if metric in MORE_IS_BETTER else theirs - ours
+
+
+def _measure(measures: Mapping[str, Metric], actual: ArrayLike, predicted: ArrayLike) -> Metrics:
+    return {name: _known(measure(actual, predicted)) for name, measure in measures.items()}
 
 
 def _paired(outcome: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats]:

@@ -1,111 +1,124 @@
-"""Making the churn model: monthly cut-offs, an honest measurement, the fit on all, the artefact."""
+"""Making a model: what the history teaches, an honest measurement of the same way, and the artefact."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import ibis.expr.types as ir
-import numpy as np
 
+from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
-from ml.artefact import write_artefact
-from ml.btyd import FitError
-from ml.churn import ChurnModel, fit_churn, measure_against_classics, usual_gap_days
-from ml.cutoffs import (
-    FALL_BACK,
-    HISTORY_DAYS,
-    Span,
-    Untrainable,
-    check_trainable,
-    matured,
-    monthly_cutoffs,
-    span_of,
-    to_time,
-)
-from ml.data import LabelledStates, labelled_states, refuse_leaks
+from app.lifecycle.features import Floats
+from app.lifecycle.scorer import TARGETS, combine
+from app.lifecycle.value import value_curve
+from ml.additive import AdditiveModel
+from ml.artefact import Parts, write_artefact
+from ml.card import render_card
+from ml.churn import usual_gap_days
+from ml.cutoffs import Span, Untrainable, span_of, to_time
+from ml.data import refuse_leaks
+from ml.judging import compare, judge, outcomes_at
+from ml.learning import Learned, learn
+from ml.metrics import Target
 
 Say = Callable[[str], None]
+MEASURED: Final[tuple[Target, ...]] = ("churn", "orders", "spend")
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a model is made from. `source` names the data; `simulated`: they are the demo shop's."""
+    """What a model is made from. `source` names the data; `simulated`: they are the demo shop's; `digits`
+    are those of the currency's minor unit, for what is told of money."""
 
     events: ir.Table
     source: str
     simulated: bool
     horizon_days: int
+    digits: int = 2
 
 
 def train(training: Training, models_directory: Path, made_at: datetime, say: Say) -> Path:
-    """Fits the model on every cut-off whose labels have come, and puts its artefact in force.
+    """Learns from everything, for use from the end of the data on, and writes the artefact; its directory.
 
-    Measured first on the last such cut-off, by a model trained on the earlier ones whose labels end
-    before it. The model kept is for use from the end of the data on. Returns the artefact's directory.
+    Measured on the last cut-off whose outcome is known, by what the same way learns from the events before it.
     Raises Untrainable where the history is too short or too thin.
     """
-    horizon_days, span = training.horizon_days, span_of(training.events)
-    cutoffs = _training_cutoffs(span, horizon_days)
-    say(f"Reading states at {len(cutoffs)} monthly cut-offs …")
-    rows = labelled_states(training.events, [*cutoffs, span.until_us], horizon_days)
-    past, present = rows.at(rows.cutoffs_us < span.until_us), rows.at(rows.cutoffs_us == span.until_us)
-    check_trainable(past, present, horizon_days)
-    refuse_leaks(training.events, cutoffs[-1])
-    say(f"Measuring at {to_time(cutoffs[-1]):%Y-%m-%d} …")
-    metrics = _holdout_metrics(past, cutoffs, horizon_days)
-    say(f"Fitting on {len(past.churned):,} customers at past cut-offs …")
-    model = fit_churn(past, present, horizon_days)
+    span = span_of(training.events)
+    learned = learn(training.events, span.until_us, training.horizon_days, say)
+    refuse_leaks(training.events, learned.cutoffs_us[-1] if learned.cutoffs_us else span.until_us)
+    now = learned.present.features()
+    expected = learned.targets.predict(now, span.until_us)
     members = {
-        "horizon_days": horizon_days,
-        "population": {"rhythm_days": usual_gap_days(present), "customers": len(present.churned)},
-        "training": {
-            "cutoffs": [to_time(cutoff_us).isoformat() for cutoff_us in cutoffs],
-            "rows": len(past.churned),
-            "base_rate": float(past.churned.mean()),
-            "data_from": to_time(span.first_us).isoformat(),
-            "data_until": to_time(span.until_us).isoformat(),
+        "horizon_days": training.horizon_days,
+        "method": learned.method,
+        "inner_horizon_days": learned.inner_horizon_days,
+        "note": learned.note,
+        "population": {
+            "rhythm_days": usual_gap_days(learned.present),
+            "customers": len(learned.present.customer_ids),
         },
-        "level": describe_level(model),
+        "training": _describe_rows(learned, span),
+        "level": {
+            "expected_share": float(expected.churn.mean()),
+            "expected_orders": float(expected.orders.mean()),
+            "expected_spend": float(expected.spend_minor.mean()) / 10**training.digits,
+        },
         "data": {"source": training.source, "simulated": training.simulated},
-        "metrics": metrics,
+        "metrics": _measure_before(training, span.until_us - training.horizon_days * DAY_US, say),
     }
     kind = "demo-churn" if training.simulated else "churn"
-    return write_artefact(models_directory, kind, made_at, model.additive, members)
+    parts = _assemble(learned, now, expected.spend_minor)
+    return write_artefact(models_directory, kind, made_at, parts, members)
 
 
-def _training_cutoffs(span: Span, horizon_days: int) -> list[int]:
-    cutoffs = monthly_cutoffs(span, span.until_us - horizon_days * DAY_US)
-    if cutoffs:
-        return cutoffs
-    raise Untrainable(
-        f"The orders span {(span.last_us - span.first_us) // DAY_US} days; a model of {horizon_days} days "
-        f"needs {HISTORY_DAYS + horizon_days}: history to look back on, then the outcome. {FALL_BACK}"
+def _describe_rows(learned: Learned, span: Span) -> dict[str, Any]:
+    return {
+        "cutoffs": [to_time(cutoff_us).isoformat() for cutoff_us in learned.cutoffs_us],
+        "rows": learned.rows,
+        "base_rate": float(learned.past.churned.mean()) if len(learned.past.churned) else None,
+        "data_from": to_time(span.first_us).isoformat(),
+        "data_until": to_time(span.until_us).isoformat(),
+    }
+
+
+def _assemble(learned: Learned, now: Floats, spend_minor: Floats) -> Parts:
+    """`now` are the features of everyone known at the end of the data, (n, len(FEATURES)), `spend_minor` (n,)
+    what is expected of them."""
+    targets = learned.targets
+    tables = {target: targets.models[target].tables for target in TARGETS}
+    return Parts(
+        scorecard=combine(tables, targets.level_days, targets.levels),
+        value=value_curve(spend_minor),
+        drift=reference(now),
+        estimators={target: _members(targets.models[target]) for target in TARGETS},
+        card=render_card,
     )
 
 
-def describe_level(model: ChurnModel) -> dict[str, Any]:
-    """How the share of customers who will not buy was forecast, for the manifest."""
-    return {
-        "expected_share": model.expected_share,
-        "shift": model.shift,
-        "errors": [{"cutoff": to_time(error.cutoff_us).isoformat(), "shift": error.shift} for error in model.errors],
-    }
+def _members(model: AdditiveModel) -> Mapping[str, Any]:
+    """The fitted estimators and what they read, as `ml.additive.pooled_score` takes them; the tables are elsewhere."""
+    return {field.name: getattr(model, field.name) for field in fields(model) if field.name != "tables"}
 
 
-def _holdout_metrics(past: LabelledStates, cutoffs: Sequence[int], horizon_days: int) -> dict[str, Any]:
-    """Metrics on the last cut-off; none where the earlier ones whose labels end before it are too thin."""
-    earlier, test = matured(cutoffs, cutoffs[-1], horizon_days), past.at(past.cutoffs_us == cutoffs[-1])
-    known = past.at(np.isin(past.cutoffs_us, earlier))
+def _measure_before(training: Training, cutoff_us: int, say: Say) -> dict[str, Any]:
+    """Metrics of each target beside its comparators; none where too little was known before the cut-off."""
+    say(f"Measuring at {to_time(cutoff_us):%Y-%m-%d} …")
+    events, horizon_days, minor_per_unit = training.events, training.horizon_days, 10.0**training.digits
     try:
-        check_trainable(known, test, horizon_days)
-        models = measure_against_classics(known, test, horizon_days)
-    except (Untrainable, FitError):
+        learned = learn(events, cutoff_us, horizon_days, say)
+    except Untrainable:
         return {}
-    return {
-        "cutoff": to_time(cutoffs[-1]).isoformat(),
+    test = outcomes_at(events, learned, cutoff_us, horizon_days)
+    judged = {
+        target: judge(target, learned, test, compare(target, events, learned, test, horizon_days), minor_per_unit)
+        for target in MEASURED
+    }
+    told: dict[str, Any] = {
+        "cutoff": to_time(cutoff_us).isoformat(),
         "n": len(test.churned),
         "base_rate": float(test.churned.mean()),
-        "models": models,
+        "method": learned.method,
     }
+    return told | {target: {"models": one.metrics, "left_out": one.left_out} for target, one in judged.items()}

@@ -128,6 +128,8 @@ def _lines_sql(path: Path, columns: Columns, digits: int) -> str:
     """One row a line of the file, in our own names; NULL or 0 where a line says nothing that can be used."""
     quantity = _number(columns.quantity) if columns.quantity else "1.0"
     amount = _number(columns.amount) if columns.amount else f"({quantity} * {_number(columns.unit_price)})"
+    # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
+    is_trade = "amount IS NOT NULL" if columns.amount else "amount <> 0"
     texts = [name for name in (columns.customer_id, columns.order_id, columns.item_id) if name]
     return f"""
         WITH read AS (
@@ -149,7 +151,7 @@ def _lines_sql(path: Path, columns: Columns, digits: int) -> str:
                is_return OR coalesce(quantity < 0, false) OR amount < 0 AS is_return
         FROM read
         WHERE customer_id IS NOT NULL AND moment IS NOT NULL AND isfinite(moment)
-              AND amount <> 0 AND abs(amount) * 1e{digits} <= {MAX_AMOUNT_MINOR}"""
+              AND {is_trade} AND abs(amount) * 1e{digits} <= {MAX_AMOUNT_MINOR}"""
 
 
 def _events_sql(source: str) -> str:
@@ -213,7 +215,7 @@ def _why_nothing(connection: duckdb.DuckDBPyConnection, path: Path, columns: Col
         return f"{path.name}: column {columns.timestamp!r} has no time like 2026-01-31 10:15:00."
     if not known:
         return f"{path.name}: column {columns.customer_id!r} names no customer; anonymous orders are no use."
-    return f"{path.name}: no line has a customer, a time and an amount that is not 0."
+    return f"{path.name}: no line has a customer, a time and an amount that can be used."
 
 
 assert {field.name for field in fields(Columns)} == set(_GUESSES)

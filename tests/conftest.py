@@ -37,7 +37,8 @@ from app.decisions.queries import fill_catalogue
 from app.embedded import start_embedded
 from app.lifecycle.catalogue import DEFAULT_ACTIONS
 from app.lifecycle.features import FEATURE_NAMES
-from app.lifecycle.scorer import StepTables
+from app.lifecycle.scorer import Scorecard
+from app.lifecycle.value import ValueCurve
 from app.main import create_app
 from app.schema import migrate
 from app.scores.artefact import Model
@@ -50,6 +51,7 @@ SELECT pid FROM pg_stat_activity
 """
 EMPTIED = ("events", "customer_states", "rejected_events", "decisions", "offers", "imports", "links", "persons")
 EMPTIED += ("stages", "stage_transitions", "sweeps")
+EMPTIED += ("models", "model_changes", "predictions", "model_reports", "scores")
 
 
 def _start_server(config: pytest.Config) -> str:
@@ -198,6 +200,7 @@ def serve(tmp_path_factory, database_url):
         "exploration": 0.0,
         "patience_ms": 30_000,  # machines that tests run on are slow at times
         "sweep_minutes": 0,
+        "watch_hours": 0,
     }
 
     def start(url=database_url, *, prepares=True, **settings):
@@ -305,20 +308,34 @@ class Shop:
 
 @pytest.fixture(scope="session")
 def make_model():
-    """Makes a model that knows recency alone: risk rises with it in three steps."""
+    """Makes a model that knows recency alone: risk rises with it in three steps, orders and spend fall."""
 
     def make(version, *, trained_days_ago=1.0, horizon_days=90):
         at = FEATURE_NAMES.index("recency_days")
         none, edges = np.empty(0), np.array([30.0, 90.0])
-        churn = StepTables(
-            intercept=-0.5,
-            edges=tuple(edges if j == at else none for j in range(len(FEATURE_NAMES))),
-            steps=tuple(
-                np.array([0.25, -1.5, 0.5, 2.0]) if j == at else np.zeros(2) for j in range(len(FEATURE_NAMES))
-            ),
+        steps = np.array([[0.25, 0.0, 0.0], [-1.5, 0.7, 0.8], [0.5, -0.6, -0.7], [2.0, -1.8, -2.0]])
+        scorecard = Scorecard(
+            tuple(edges if j == at else none for j in range(len(FEATURE_NAMES))),
+            (-0.5, 0.1, 9.0),
+            tuple(steps if j == at else np.zeros((2, 3)) for j in range(len(FEATURE_NAMES))),
+            np.array([0]),
+            np.zeros((1, 3)),
         )
         trained_at = datetime.now(UTC) - timedelta(days=trained_days_ago)
-        return Model(version, horizon_days, churn, 30.0, trained_at, trained_at, False, {})
+        value = ValueCurve(np.array([15_000.0, 5_000.0, 3_000.0, 1_000.0]), np.array([0.5, 0.8, 0.9, 1.0]))
+        return Model(
+            version,
+            horizon_days,
+            scorecard,
+            value,
+            rhythm_days=30.0,
+            trained_at=trained_at,
+            data_until=trained_at,
+            simulated=False,
+            method="additive_trees",
+            drift={},
+            manifest={},
+        )
 
     return make
 

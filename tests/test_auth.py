@@ -29,6 +29,11 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/actions"): {"read"},
     ("PUT", "/v1/actions/{action_id}"): {"admin"},
     ("DELETE", "/v1/actions/{action_id}"): {"admin"},
+    ("GET", "/v1/models"): {"admin"},
+    ("GET", "/v1/models:compare"): {"admin"},
+    ("GET", "/v1/models/{version}"): {"admin"},
+    ("POST", "/v1/models/{version}:promote"): {"admin"},
+    ("POST", "/v1/models:rollback"): {"admin"},
     ("GET", "/v1/customers/{customer_id:path}/events"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}"): {"read"},
 }
@@ -38,7 +43,7 @@ EACH_ROUTE = pytest.mark.parametrize(("method", "path"), SCOPES_OF_ROUTES)
 
 
 def fill(path):
-    values = {"customer_id:path": "nobody", "action_id": "none-such", "call": "track"}
+    values = {"customer_id:path": "nobody", "action_id": "none-such", "version": "none-such", "call": "track"}
     for name, value in (values | dict.fromkeys(("rejected_id", "rejected_id:int"), "1")).items():
         path = path.replace(f"{{{name}}}", value)
     return path

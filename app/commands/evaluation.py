@@ -1,34 +1,101 @@
 """`perennial evaluate`: how good the scores are on a retailer's own past."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from app.config import Settings
 from app.progress import say
 
-commands = typer.Typer(help="How good the scores are on a file of transactions.", no_args_is_help=True)
+commands = typer.Typer(
+    help="How good the scores are on a file of transactions, beside the classic models.", no_args_is_help=True
+)
+
+
+class Cutoffs(StrEnum):
+    """One cut-off, or the same day of every earlier month too."""
+
+    ONE = "one"
+    MONTHLY = "monthly"
+
+
+Target = Literal["churn", "orders", "spend"]
+Data = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Transactions file")]
+Cutoff = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Predict from this day on (default: the last that can be judged)"),
+]
+Horizon = Annotated[int, typer.Option(min=1, max=730, help="Days")]
+Rolling = Annotated[Cutoffs, typer.Option("--cutoffs", help="'monthly': the same day of the earlier months too")]
+Page = Annotated[Path | None, typer.Option("--html", dir_okay=False, help="Write a report with pictures")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
+Timezone = Annotated[str, typer.Option(help="Zone of the file's times that carry none")]
+StatesBy = Annotated[str, typer.Option("--engine", help="What makes states of events: duckdb or spark")]
 
 
 @commands.callback()
-def evaluate() -> None:
-    """How good the scores are on a file of transactions."""
+def evaluate_callback() -> None:
+    """How good the scores are on a file of transactions, beside the classic models."""
 
 
-@commands.command(name="churn")
-def evaluate_churn_command(
-    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Transactions file")],
-    cutoff: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Predict from this day on")],
-    horizon: Annotated[int, typer.Option(min=1, max=730, help="Days")] = 90,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+def _offer(target: Target, promise: str) -> None:
+    """Adds the command of a target."""
+
+    @commands.command(name=target, help=f"{promise}, learnt from nothing but what was known at the cut-off.")
+    def evaluate_target(
+        data: Data,
+        cutoff: Cutoff = None,
+        horizon: Horizon = 90,
+        cutoffs: Rolling = Cutoffs.ONE,
+        html: Page = None,
+        as_json: AsJson = False,
+        timezone: Timezone = "UTC",
+        states_by: StatesBy = "duckdb",
+    ) -> None:
+        day = None if cutoff is None else cutoff.date()
+        _evaluate(target, data, day, horizon, cutoffs is Cutoffs.MONTHLY, html, as_json, timezone, states_by)
+
+
+def _evaluate(
+    target: Target,
+    data: Path,
+    cutoff: date | None,
+    horizon_days: int,
+    monthly: bool,
+    html: Path | None,
+    as_json: bool,
+    timezone: str,
+    states_by: str,
 ) -> None:
-    """Churn risk beside the classic models, trained only on what was known at the cut-off."""
-    from ml.commands import render_evaluation
-    from ml.evaluate import evaluate_churn
+    from ml.engines import open_engine
+    from ml.evaluate import evaluate
+    from ml.figures import render_figures
+    from ml.report import render_report
 
-    currency = Settings.from_environment().currency
-    result = evaluate_churn(data, cutoff.date(), horizon, progress=say, currency=currency)
-    print(json.dumps(result, indent=2) if as_json else render_evaluation(result))
+    settings = Settings.from_environment()
+    with open_engine(states_by, settings.spark_master, settings.spark_directory) as engine:
+        evaluation = evaluate(
+            data,
+            target,
+            cutoff,
+            horizon_days,
+            cutoffs="monthly" if monthly else "one" if html is None else "levels",
+            progress=say,
+            currency=settings.currency,
+            timezone=timezone,
+            policy=settings.stages,
+            take=engine.take,
+        )
+    if html is not None:
+        html.write_text(render_report(evaluation, settings.currency), encoding="utf-8")
+        say(f"The report is in {html}.")
+    print(json.dumps(evaluation.result, indent=2) if as_json else render_figures(evaluation.result), flush=True)
+
+
+_offer("churn", "The probability of no purchase in the horizon")
+_offer("orders", "Expected orders in the horizon")
+_offer("spend", "Expected spend in the horizon, refunds taken off")

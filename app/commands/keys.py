@@ -9,8 +9,8 @@ import typer
 from app.auth import SCOPES, Scope, create_key, list_keys, revoke_key
 from app.commands.access import database, engine_of
 from app.db import transaction
+from app.moments import iso
 from app.progress import say
-from app.scores.service import iso
 
 commands = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 

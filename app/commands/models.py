@@ -1,16 +1,33 @@
-"""`perennial train`."""
+"""`perennial train`, `retrain`, and `models`: list, show, compare, promote, rollback, register."""
 
 import asyncio
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.access import database, engine_of
 from app.config import Settings
+from app.db import transaction
+from app.models import rendering, service
 from app.progress import say
 
 commands = typer.Typer()
+registry = typer.Typer(help="The registry of models: which one serves, and which did.", no_args_is_help=True)
+commands.add_typer(registry, name="models")
+
+Told = TypeVar("Told")
+Version = Annotated[str, typer.Argument(help="As listed")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
+BY = "the command line"
+NICENESS = 10
+"""Of a scheduled retraining: tills come first."""
 
 
 @commands.command()
@@ -21,16 +38,153 @@ def train(
     ] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Train on the demo shop's events")] = False,
     timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",
+    states_by: Annotated[str, typer.Option("--engine", help="What makes states of events: duckdb or spark")] = "duckdb",
 ) -> None:
-    """Make the churn model from the database's events or from a file, and put it in force."""
+    """Make a model from the database's events or from a file, and register it."""
     from ml.commands import train_from_database, train_from_file
 
     async def work(url: str, settings: Settings) -> str:
         async with engine_of(url) as engine:
-            return await train_from_database(engine, settings, simulated)
+            if data is not None:
+                return await train_from_file(engine, data, settings, timezone, states_by)
+            return await train_from_database(engine, settings, simulated, states_by)
 
-    if data is not None:
-        say(train_from_file(data, Settings.from_environment(), timezone))
-        return
     with database() as (settings, url):
         say(asyncio.run(work(url, settings)))
+
+
+@commands.command()
+def retrain(
+    every_days: Annotated[
+        int, typer.Option(min=0, help="Do nothing where a model was made within so many days; 0: always do")
+    ] = 0,
+) -> None:
+    """Train on the database's real events, and promote the model if it is not worse than the champion."""
+    from ml.retraining import retrain as retrain_model
+
+    async def work(url: str, settings: Settings) -> str:
+        async with engine_of(url) as engine:
+            return await retrain_model(engine, settings, every_days)
+
+    if every_days:
+        os.nice(NICENESS)
+    with database() as (settings, url):
+        say(asyncio.run(work(url, settings)))
+
+
+def _ask(work: Callable[[AsyncConnection], Awaitable[Told]]) -> Told:
+    """One transaction's answer."""
+
+    async def ask(url: str) -> Told:
+        async with engine_of(url) as engine, transaction(engine) as connection:
+            return await work(connection)
+
+    with database() as (_, url):
+        return asyncio.run(ask(url))
+
+
+@registry.command(name="list")
+def list_models(as_json: AsJson = False) -> None:
+    """Every model, the latest first."""
+    models = _ask(rendering.list_models)
+    if as_json:
+        print(json.dumps(models, indent=2))
+    elif models:
+        _print_table(models)
+    else:
+        say("No model is registered: 'perennial train' makes one, 'perennial models register DIRECTORY' takes one in.")
+
+
+def _print_table(models: list[dict[str, Any]]) -> None:
+    from rich.console import Console  # the service loads this module, and does without tables
+    from rich.table import Table
+
+    table = Table(box=None)
+    for name in ("version", "state", "horizon", "data until", "registered"):
+        table.add_column(name, overflow="fold")
+    for model in models:
+        state = (
+            model["state"] + (" (demo)" if model["simulated"] else "") + ("" if model["readable"] else ", unreadable")
+        )
+        horizon = f"{model['horizon_days']} days"
+        table.add_row(model["version"], state, horizon, model["data_until"][:10], model["registered_at"][:19])
+    Console(width=120).print(table)
+
+
+@registry.command()
+def show(version: Version, as_json: AsJson = False) -> None:
+    """A model's card, and the changes of its state."""
+    model = _ask(lambda connection: rendering.describe_model(connection, version))
+    if as_json:
+        print(json.dumps(model, indent=2, ensure_ascii=False))
+        return
+    _print_table([model])
+    print()
+    for change in model["changes"]:
+        print(f"{change['at'][:19]}  {change['act']}: {change['state']}, by {change['made_by']}. {change['reason']}")
+    print(f"\n{model['card'] or 'It has no card.'}")
+
+
+@registry.command()
+def compare(
+    versions: Annotated[list[str], typer.Argument(help="Two or more, as listed")], as_json: AsJson = False
+) -> None:
+    """Models side by side: their hold-outs, and their scores of the same customers."""
+    wanted = list(dict.fromkeys(versions))
+    if len(wanted) < 2:
+        raise typer.BadParameter("name two different versions at least")
+    compared = _ask(lambda connection: rendering.compare_models(connection, wanted))
+    if as_json:
+        print(json.dumps(compared, indent=2))
+        return
+    _print_table(compared["models"])
+    for model in compared["models"]:
+        print(f"\n{model['version']}, hold-out: {json.dumps(model['metrics'])}")
+    for pair in compared["shadow"]:
+        print(f"\n{_tell_shadow(pair)}")
+
+
+def _tell_shadow(pair: dict[str, Any]) -> str:
+    if not pair["customers"]:
+        return f"{pair['first']} and {pair['second']} were not asked of the same customers yet."
+    told = (
+        f"Of {pair['customers']:,} scores of the same customers {pair['second']} is {pair['mean_difference']:+.4f} "
+        f"from {pair['first']}, {pair['mean_absolute_difference']:.4f} either way."
+    )
+    if not pair["matured"]:
+        return f"{told} No horizon has passed yet."
+    errors = "; ".join(
+        f"{version}: Brier {error['brier']:.4f}, log-loss {error['log_loss']:.4f}"
+        for version, error in pair["errors"].items()
+    )
+    return f"{told} Of {pair['matured']:,} whose horizon has passed: {errors}."
+
+
+@registry.command()
+def promote(version: Version, reason: Reason = "") -> None:
+    """Put a model in force; running services answer by it within five seconds."""
+    promoted = _ask(lambda connection: service.promote(connection, version, _now_us(), BY, reason))
+    _tell_promoted(promoted)
+
+
+@registry.command()
+def rollback(reason: Reason = "") -> None:
+    """Go back to the model that was in force before; again, to the one before that."""
+    _tell_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), BY, reason)))
+
+
+def _tell_promoted(promoted: service.Promoted) -> None:
+    before = "" if promoted.replaced is None else f" in the place of {promoted.replaced}"
+    say(f"{promoted.version} is in force{before}; running services answer by it within five seconds.")
+
+
+@registry.command()
+def register(
+    directory: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="An artefact, models/<version>")],
+) -> None:
+    """Take an artefact into the registry, of another installation say."""
+    say(_ask(lambda connection: service.register(connection, directory, _now_us(), BY)).sentence)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.states import latest_vector, numeric_vector, united
-from app.db import Statement, compile_statement
+from app.db import Statement, compile_statement, unnested
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
 from app.lifecycle.identity import MOST_HOLDERS
 from app.lifecycle.measures import MEASURES
@@ -41,11 +41,8 @@ _PSEUDONYM = "'^~[^:]+:[0-9a-f]{64}$'"
 _PAIR = ("low_id", "high_id")
 
 
-def _unnested(table: Table, names: Sequence[str]) -> Any:
-    """Rows from one array parameter a column, named as it is."""
-    parameters = [bindparam(name, type_=ARRAY(table.c[name].type)) for name in names]
-    typed = [column(name, table.c[name].type) for name in names]
-    return func.unnest(*parameters).table_valued(*typed, name="incoming").render_derived()
+def _incoming(table: Table, names: Sequence[str]) -> Any:
+    return unnested("incoming", **{name: table.c[name].type for name in names})
 
 
 class LinkStatements(NamedTuple):
@@ -63,7 +60,7 @@ class LinkStatements(NamedTuple):
 def write_links(table: Table) -> LinkStatements:
     """The statements for `links`, or for a table like it."""
     names = [item.name for item in table.c]
-    incoming, pairs = _unnested(table, names), _unnested(table, _PAIR)
+    incoming, pairs = _incoming(table, names), _incoming(table, _PAIR)
     in_order = select(*incoming.c).order_by(incoming.c.low_id, incoming.c.high_id)
     insert = pg_insert(table).from_select(names, in_order)
     claim = insert.on_conflict_do_update(
@@ -124,7 +121,7 @@ REMOVE_PERSONS = compile_statement(delete(persons).where(persons.c.customer_id =
 
 def _write_persons() -> Statement:
     insert = pg_insert(persons).from_select(
-        ["customer_id", "person_id"], select(*_unnested(persons, ["customer_id", "person_id"]).c)
+        ["customer_id", "person_id"], select(*_incoming(persons, ["customer_id", "person_id"]).c)
     )
     replaced = {"person_id": insert.excluded.person_id}
     return compile_statement(insert.on_conflict_do_update(index_elements=["customer_id"], set_=replaced))

@@ -30,7 +30,7 @@ from app.customers.states import aggregated, latest_vector, numeric_vector
 from app.db import Statement, compile_statement
 from app.lifecycle.events import CASE_OPENED, CASE_RESOLVED, ORDER_COMPLETED
 from app.lifecycle.measures import MEASURES
-from app.tables import customer_states, events, offers, persons
+from app.tables import customer_states, events, offers
 
 
 def offered(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
@@ -76,14 +76,6 @@ async def read_offered(connection: AsyncConnection, customer_id: str) -> str | N
     return found
 
 
-async def read_person(connection: AsyncConnection, customer_id: str) -> tuple[str, list[str]]:
-    """The id that the customer's person goes by, and all ids of the person; the customer's own if alone."""
-    own = select(persons.c.person_id).where(persons.c.customer_id == customer_id).scalar_subquery()
-    query = select(persons).where(persons.c.person_id == own).order_by(persons.c.customer_id.collate("C"))
-    rows = (await connection.execute(query)).all()
-    return (rows[0].person_id, [row.customer_id for row in rows]) if rows else (customer_id, [customer_id])
-
-
 async def count_orders_by_channel(connection: AsyncConnection, customer_id: str) -> dict[str, int]:
     """Channel → orders of all ids of the person; orders that name none are under `unknown`."""
     channel = func.coalesce(events.c.channel, "unknown")
@@ -113,7 +105,7 @@ async def count_open_complaints(connection: AsyncConnection, customer_id: str) -
 
 
 async def read_events(
-    connection: AsyncConnection, customer_id: str, before: tuple[int, str, str] | None, limit: int
+    connection: AsyncConnection, customer_id: str, before: Sequence[Any] | None, limit: int
 ) -> Sequence[Any]:
     """Events of all ids of a person, latest first, before a position (occurred_us, source, id).
 

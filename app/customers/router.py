@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from app.auth import requires
 from app.customers import queries
 from app.customers.schemas import EventPageOut, ProfileOut
-from app.customers.service import check_customer_id, read_cursor, render_event, render_profile, write_cursor
+from app.customers.service import check_customer_id, render_event, render_profile
 from app.db import transaction
 from app.errors import UnknownCustomer
+from app.paging import read_cursor, write_cursor
 from app.resources import Resources
+from app.routes import requires
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], dependencies=[requires("read")])
 
@@ -25,7 +26,7 @@ async def get_events(
     """Latest first, paged."""
     resources: Resources = request.app.state.resources
     check_customer_id(customer_id)
-    before = None if cursor is None else read_cursor(cursor)
+    before = None if cursor is None else read_cursor(cursor, int, str, str)
     async with transaction(resources.engine) as connection:
         rows = await queries.read_events(connection, customer_id, before, limit + 1)
     if not rows and before is None:
@@ -34,7 +35,7 @@ async def get_events(
     last = page[-1] if len(rows) > limit else None
     return {
         "events": [render_event(row) for row in page],
-        "next_cursor": write_cursor((last.occurred_us, last.source, last.id)) if last is not None else None,
+        "next_cursor": write_cursor(last.occurred_us, last.source, last.id) if last is not None else None,
     }
 
 

@@ -1,21 +1,19 @@
 """Customers: states now and at past times, profiles, histories."""
 
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers import as_of, queries
 from app.customers.identity import read_person_states
 from app.customers.identity_queries import PERSON_STATES
 from app.db import CONNECTION_LOST, Driver, transaction
-from app.errors import Malformed, NotReady, UnknownCustomer
+from app.errors import NotReady, UnknownCustomer
 from app.lifecycle.events import DAY_US, to_major
-from app.scores.service import CustomerState, iso
+from app.moments import iso
+from app.scores.service import CustomerState
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
@@ -117,26 +115,6 @@ def render_event(row: Any) -> dict[str, Any]:
         "time": iso(row.occurred_us),
         "data": row.data,
     }
-
-
-Position = tuple[int, str, str]
-"""(occurred_us, source, id) of the last event of a page."""
-
-
-def write_cursor(position: Position) -> str:
-    """A position as an opaque text."""
-    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> Position:
-    """Raises Malformed for a text that `write_cursor` did not make."""
-    try:
-        us, source, id_ = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, binascii.Error):
-        raise Malformed("cursor: Give the next_cursor of an earlier page.") from None
-    if not (type(us) is int and 0 <= us < 2**63 and is_plain_text(source) and is_plain_text(id_)):
-        raise Malformed("cursor: Give the next_cursor of an earlier page.")
-    return us, source, id_
 
 
 def is_plain_text(value: Any) -> bool:

@@ -11,7 +11,8 @@ from app.db import Driver
 from app.decisions.queries import READ_ANSWERS
 from app.decisions.schemas import DecisionWish
 from app.decisions.service import Deciding, Decision, decide, stand, write_decisions
-from app.scores.service import CustomerState, Score, newcomer, render_score, score_states
+from app.scores.rendering import render_score
+from app.scores.service import CustomerState, Score, newcomer, score_states
 from app.stages.service import Watching, mark_of, note_stages
 
 
@@ -64,7 +65,7 @@ class Desk:
                 is_late=item.due_us is not None and time.time_ns() // 1000 > item.due_us,
             )
             offers.update(dict.fromkeys(decision.offered, now_us))
-            answer = {"score": render_score(score, deciding.scoring), "decision": decision.answer}
+            answer = {"score": render_score(score, deciding.scoring, item.language), "decision": decision.answer}
             decided.append((decision, orjson.dumps(answer)))
         written = await write_decisions(self._driver, decided)
         self.written += [decision for decision, _ in decided if decision.decision_id in written]
@@ -79,7 +80,7 @@ class Desk:
         scores = (self._scores[customer_id] for customer_id in marks)
         changed = [score for score in scores if mark_of(score, watching) != marks[score.state.customer_id]]
         if changed:
-            await note_stages(self._driver, changed, self._now_us, "event", watching)
+            await note_stages(self._driver, changed, self._now_us, watching)
 
     async def _read_missing(self, customer_ids: Iterable[str]) -> None:
         missing = [customer_id for customer_id in customer_ids if customer_id not in self._states]

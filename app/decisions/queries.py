@@ -1,23 +1,15 @@
 """SQL of decisions: receipts, last offers, the catalogue."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Text, bindparam, cast, column, delete, func, insert, select
+from sqlalchemy import BigInteger, Text, cast, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import Statement, compile_statement
+from app.db import Statement, compile_statement, unnested
 from app.lifecycle.decisions import Action
 from app.tables import actions, decisions, offers
-
-
-def _unnested(**types: Any) -> Any:
-    """The rows of parameters that are arrays of equal length."""
-    parameters = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
-    columns = [column(name, type_) for name, type_ in types.items()]
-    return func.unnest(*parameters).table_valued(*columns, name="given").render_derived()
 
 
 def _write_decisions() -> Statement:
@@ -27,11 +19,13 @@ def _write_decisions() -> Statement:
     `offered_to`, `offered_action`, `offered_us`, no pair twice, and `offered_by`, the decision: of one that
     was there already no offer is noted.
     """
-    given = _unnested(customer_id=Text(), decision_id=Text(), decided_us=BigInteger(), receipt=Text(), answer=Text())
+    given = unnested(
+        "given", customer_id=Text(), decision_id=Text(), decided_us=BigInteger(), receipt=Text(), answer=Text()
+    )
     rows = [cast(item, JSON) if item.name in ("receipt", "answer") else item for item in given.c]
     receipts = pg_insert(decisions).from_select([item.name for item in decisions.c], select(*rows))
     written = receipts.on_conflict_do_nothing().returning(decisions.c.decision_id).cte("written")
-    made = _unnested(offered_to=Text(), offered_action=Text(), offered_us=BigInteger(), offered_by=Text())
+    made = unnested("made", offered_to=Text(), offered_action=Text(), offered_us=BigInteger(), offered_by=Text())
     offered = [made.c[name] for name in ("offered_to", "offered_action", "offered_us")]
     is_made = made.c.offered_by.in_(select(written.c.decision_id))
     in_order = select(*offered).where(is_made).order_by(made.c.offered_to, made.c.offered_action)
@@ -43,7 +37,7 @@ def _write_decisions() -> Statement:
 
 def _read_answers() -> Statement:
     """Parameters: arrays `customer_id`, `decision_id`. Rows: decision_id, answer (JSON text)."""
-    given = _unnested(customer_id=Text(), decision_id=Text())
+    given = unnested("given", customer_id=Text(), decision_id=Text())
     matches = (decisions.c.customer_id == given.c.customer_id) & (decisions.c.decision_id == given.c.decision_id)
     return compile_statement(
         select(decisions.c.decision_id, cast(decisions.c.answer, Text).label("answer")).join_from(

@@ -6,7 +6,6 @@ import time
 import orjson
 from fastapi import APIRouter, Response
 
-from app.auth import requires
 from app.customers.queries import read_offered
 from app.customers.service import is_plain_text
 from app.db import transaction
@@ -16,7 +15,7 @@ from app.decisions.service import decide, stand
 from app.errors import NotFound, violation
 from app.lifecycle.decisions import Action, Catalogue
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, language_of, read_model, schema_of
+from app.routes import HotRequest, HotRoute, json_body, language_of, read_model, requires, schema_of
 from app.scores.service import CustomerState, newcomer, score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)

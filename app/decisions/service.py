@@ -15,7 +15,8 @@ from app.lifecycle.decisions import Catalogue, Choice, Chosen, Policy, Standing,
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identity import BASKET
 from app.metrics import count_decisions
-from app.scores.service import Score, Scoring, has_open_complaint, iso, value_of
+from app.moments import iso
+from app.scores.service import Score, Scoring, has_open_complaint, value_of
 
 
 class Decision(NamedTuple):

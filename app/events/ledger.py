@@ -22,7 +22,8 @@ from app.events.queries import COUNT_EVENTS, FACTS, KEEP_REJECTED, KNOWN_EVENTS
 from app.events.service import Rejection, is_same_content
 from app.lifecycle.events import Event
 from app.metrics import count_decisions, count_entered
-from app.scores.service import CustomerState, iso
+from app.moments import iso
+from app.scores.service import CustomerState
 from app.stages.queries import NOTE_STAGES
 
 Identity = tuple[str, str]

@@ -6,14 +6,12 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import (
-    ARRAY,
     JSON,
     BigInteger,
     Boolean,
     Text,
     bindparam,
     cast,
-    column,
     func,
     literal_column,
     select,
@@ -26,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.customers.identity_queries import in_person
 from app.customers.queries import offered
 from app.customers.states import aggregated, latest_vector, merged, numeric_vector
-from app.db import Statement, compile_statement
+from app.db import Statement, compile_statement, unnested
 from app.lifecycle.identity import BASKET
 from app.stages.queries import noted_mark
 from app.tables import customer_states, events, imports, persons, rejected_events
@@ -35,14 +33,8 @@ FACTS = tuple(item for item in events.c if item.name != "received_us")
 """What comes with an event: the fields of `Event`, in its order."""
 
 
-def _array_parameters(columns: tuple[Any, ...]) -> list[Any]:
-    """One array parameter a column, named as it is; JSON goes as text."""
-    return [bindparam(item.name, type_=ARRAY(Text() if isinstance(item.type, JSON) else item.type)) for item in columns]
-
-
 def _unnested(columns: tuple[Any, ...], name: str) -> Any:
-    typed = [column(item.name, Text() if isinstance(item.type, JSON) else item.type) for item in columns]
-    return func.unnest(*_array_parameters(columns)).table_valued(*typed, name=name).render_derived()
+    return unnested(name, **{item.name: item.type for item in columns})
 
 
 def _count_events() -> Statement:

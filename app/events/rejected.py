@@ -5,19 +5,18 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app.auth import requires
 from app.db import transaction
 from app.errors import TYPE_PREFIX, NotFound, violation
 from app.events import rejected_queries as queries
 from app.events.reading import read_json
 from app.events.rejected_queries import Selection
 from app.events.rejected_schemas import ProblemType, PurgedOut, RejectedPageOut, ReplayedOut, ReplayIn, ReplayOut
-from app.events.replaying import Kept, Replayed, parse_kept, replay
+from app.events.replaying import Kept, Replayed, replay
 from app.events.schemas import EventIn, Time
 from app.events.service import to_us
+from app.moments import iso
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, read_body, read_model, schema_of
-from app.scores.service import iso
+from app.routes import HotRequest, HotRoute, json_body, read_body, read_model, requires, schema_of
 
 MAX_ID: Final = 2**63 - 1
 
@@ -59,7 +58,7 @@ def _render_row(row: Any) -> dict[str, Any]:
         "rejected_id": row.rejected_id,
         "received_at": iso(row.received_us),
         "problem": row.problem,
-        "event": parse_kept(row.event),
+        "event": orjson.loads(row.event),
     }
 
 
@@ -113,7 +112,7 @@ async def replay_one(request: HotRequest, rejected_id: int) -> bytes:
     if not rows:
         raise NotFound("There is no such refused event.")
     is_edited = _has_body(request)
-    raw = read_json(await read_body(request)) if is_edited else parse_kept(rows[0].event)
+    raw = read_json(await read_body(request)) if is_edited else orjson.loads(rows[0].event)
     (replayed,) = await replay([Kept(rejected_id, raw)], resources, is_edited=is_edited)
     if replayed.problem is not None:
         raise replayed.problem
@@ -137,7 +136,7 @@ async def replay_many(request: HotRequest) -> bytes:
     resources = request.resources
     wanted = await read_model(request, ReplayIn)
     rows, are_more = await _read_wanted(wanted, resources)
-    kept = [Kept(row.rejected_id, parse_kept(row.event)) for row in rows]
+    kept = [Kept(row.rejected_id, orjson.loads(row.event)) for row in rows]
     replayed = await replay(kept, resources)
     statuses = [item.status for item in replayed]
     last = rows[-1].rejected_id if are_more else None

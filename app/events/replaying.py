@@ -37,14 +37,6 @@ class Replayed(NamedTuple):
     problem: Problem | None = None
 
 
-def parse_kept(text: str) -> Any:
-    """The value of kept JSON; a line of an import that was none is a text, which is refused again."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-
-
 async def replay(kept: Sequence[Kept], resources: Resources, *, is_edited: bool = False) -> list[Replayed]:
     """Admits and counts; removes what is counted, and notes the new problem of what is refused again.
 

@@ -7,19 +7,20 @@ import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
-from app.auth import requires
 from app.decisions.schemas import DecisionOut, DecisionWish
-from app.errors import Conflict, Problem, TooLarge, malformed
-from app.events.ledger import Entry, Submission
+from app.errors import Problem, TooLarge, malformed
+from app.events.ledger import Submission
 from app.events.reading import check_texts, read_json
+from app.events.receipts import render_receipt, render_result, submission_of, tell
 from app.events.schemas import EventIn, ReceiptOut, ResultOut
 from app.events.service import Rejection, admit_or_reject
 from app.lifecycle.events import Event
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, language_of, read_body, schema_of
+from app.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
 from app.scores.schemas import ScoreOut
 
 MAX_EVENTS = 1000
+STATUSES = ("accepted", "duplicate", "rejected")
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
 
@@ -68,41 +69,18 @@ async def post_events(request: HotRequest) -> bytes:
     if len(raws) > MAX_EVENTS:
         raise TooLarge(f"A batch has at most {MAX_EVENTS} events.")
     admitted = _admit_all(raws, resources)
-    events = tuple(item for item in admitted if isinstance(item, Event))
-    rejections = tuple(item for item in admitted if isinstance(item, Rejection))
-    gatherer = resources.till(events[0].customer_id if events else "") if is_single else resources.bulk
-    entry = await gatherer.submit(Submission(events, rejections))
-    results = _results(admitted, entry)
+    submission = submission_of(admitted)
+    entry = await resources.gatherer_of(submission, is_single=is_single).submit(submission)
+    results = tell(admitted, entry.statuses, "This source and id came before with other content.")
     if is_single and isinstance(results[0], Problem):
         raise results[0]
-    return orjson.dumps(_receipt(results))
+    return orjson.dumps(render_receipt([render_result(result) for result in results], STATUSES))
 
 
 def _admit_all(raws: list[Any], resources: Resources, within: tuple[str, ...] = ()) -> list[Event | Rejection]:
     """Each event, or why it is refused. `within` is where they stand in the body, for pointers."""
     now_us = time.time_ns() // 1000
     return [admit_or_reject(raw, resources.rules, now_us, within) for raw in raws]
-
-
-def _results(admitted: list[Event | Rejection], entry: Entry) -> list[str | Problem]:
-    statuses = iter(entry.statuses)
-    results: list[str | Problem] = []
-    for item in admitted:
-        status = item.problem if isinstance(item, Rejection) else next(statuses)
-        is_conflict = status == "conflict"
-        results.append(Conflict("This source and id came before with other content.") if is_conflict else status)
-    return results
-
-
-def _receipt(results: list[str | Problem]) -> dict[str, Any]:
-    rendered = [
-        {"status": "rejected", "problem": item.as_json()} if isinstance(item, Problem) else {"status": item}
-        for item in results
-    ]
-    counts = dict.fromkeys(("accepted", "duplicate", "rejected"), 0)
-    for item in rendered:
-        counts[item["status"]] += 1  # type: ignore[index]
-    return {**counts, "results": rendered}
 
 
 @router.post(

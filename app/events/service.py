@@ -121,12 +121,14 @@ def admit_or_reject(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]
     try:
         return admit(raw, rules, now_us, within)
     except Malformed as problem:
-        kept = {**raw, "data": pseudonymise(raw["data"], rules)} if _has_data(raw) else raw
-        return Rejection(orjson.dumps(kept), problem)
+        return Rejection(orjson.dumps(_without_identifiers(raw, rules)), problem)
 
 
-def _has_data(raw: Any) -> bool:
-    return isinstance(raw, dict) and "data" in raw
+def _without_identifiers(raw: Any, rules: Rules) -> Any:
+    """What may be kept of a refused event; of what is none at all (a bare text may be a phone) the size alone."""
+    if not isinstance(raw, dict):
+        return {"bytes": len(orjson.dumps(raw))}
+    return {**raw, "data": pseudonymise(raw["data"], rules)} if "data" in raw else raw
 
 
 def admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> Event:

@@ -15,11 +15,14 @@ from app.health import queries
 from app.health.schemas import CheckOut, HealthOut, HealthStatus
 from app.resources import Resources
 from app.schema import HEAD_REVISION, read_revision
+from app.watch.queries import read_standing
+from app.watch.standing import Standing, find_drifted, is_miscalibrated, read_gauges
 
 SCRAPE_SECONDS: Final = 2.0
 """A scrape waits no longer for the database; Prometheus gives up after ten."""
 LATE_SWEEPS: Final = 3
 """So many intervals without a sweep are a warning."""
+LATE_WATCHES: Final = 3
 
 
 async def check_database(resources: Resources) -> tuple[CheckOut, CheckOut]:
@@ -114,22 +117,69 @@ def _judge_sweep(resources: Resources, swept_us: int | None) -> CheckOut:
     )
 
 
+async def check_watch(resources: Resources) -> tuple[CheckOut, CheckOut]:
+    """How far the customers have moved from those learned from, and how wrong the risks were that have matured."""
+    try:
+        async with transaction(resources.engine) as connection:
+            standing = await read_standing(connection)
+    except NotReady as error:
+        lost = CheckOut(status="fail", componentType="datastore", output=error.detail)
+        return lost, lost
+    return _judge_drift(resources, standing), _judge_calibration(standing)
+
+
+def _judge_drift(resources: Resources, standing: Standing) -> CheckOut:
+    found = standing.champion_drift
+    if found is None:
+        return CheckOut(status="pass", componentType="component", output="The model was not watched yet.")
+    hours, drifted = resources.settings.watch_hours, find_drifted(found.report)
+    output = None
+    if drifted:
+        output = f"Customers are others than those learned from: {', '.join(drifted)}. Run 'perennial train'."
+    elif hours and time.time() - found.made_us / 1e6 > LATE_WATCHES * hours * 3600:
+        output = "The watch does not come to an end; the log says why."
+    return CheckOut(
+        status="pass" if output is None else "warn",
+        componentType="component",
+        observedValue=round(max(found.report["psi"].values(), default=0.0), 4),
+        observedUnit="PSI",
+        output=output,
+        time=datetime.fromtimestamp(found.at_us / 1e6, UTC),
+    )
+
+
+def _judge_calibration(standing: Standing) -> CheckOut:
+    found = standing.champion_outcome
+    if found is None:
+        return CheckOut(status="pass", componentType="component", output="No score has matured yet.")
+    is_wrong = is_miscalibrated(found.report)
+    return CheckOut(
+        status="warn" if is_wrong else "pass",
+        componentType="component",
+        observedValue=round(found.report["ece"], 4),
+        observedUnit="probability",
+        output="Risks do not come true as often as they say: run 'perennial train'." if is_wrong else None,
+        time=datetime.fromtimestamp(found.at_us / 1e6, UTC),
+    )
+
+
 async def read_common_gauges(resources: Resources) -> list[GaugeValue]:
     """What the database says, for `/metrics`; without one, that it does not answer."""
     try:
         async with asyncio.timeout(SCRAPE_SECONDS), transaction(resources.engine) as connection:
             rejected = await queries.count_rejected(connection)
             swept_us = await queries.read_swept_us(connection)
+            standing = await read_standing(connection)
     except (NotReady, SQLAlchemyError, TimeoutError):
         return [("perennial_database_up", (), 0)]
     gauges: list[GaugeValue] = [("perennial_database_up", (), 1), ("perennial_rejected_backlog", (), rejected)]
     if swept_us is not None:
         gauges.append(("perennial_sweep_age_seconds", (), time.time() - swept_us / 1e6))
-    return gauges
+    return [*gauges, *read_gauges(standing, time.time_ns() // 1000)]
 
 
 async def assess(resources: Resources) -> HealthOut:
-    """All checks, and the worst of them. Backlog and sweep can be told on this version's schema alone."""
+    """All checks, and the worst of them. Backlog, sweep and watch can be told on this version's schema alone."""
     database, schema = await check_database(resources)
     version, age = check_model(resources)
     checks = {
@@ -141,7 +191,9 @@ async def assess(resources: Resources) -> HealthOut:
     }
     if schema.status == "pass":
         backlog, sweep = await check_backlog(resources)
+        drift, calibration = await check_watch(resources)
         checks |= {"events:rejected": [backlog], "stages:sweepAge": [sweep]}
+        checks |= {"model:drift": [drift], "model:calibration": [calibration]}
     statuses = [check.status for found in checks.values() for check in found]
     if resources.is_draining:
         statuses.append("fail")

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.btyd import PARAMETERS, lapse_chance, lapse_chance_of_one
+from app.lifecycle.btyd import PARAMETERS, prospects, prospects_of_one
 from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import DECAYED, NUMERIC, RADIANS_PER_US, REFERENCE, SUMS, TIMES
 
@@ -39,11 +39,12 @@ BASE: Final = (
     "phase_sin",
     "silence",
     "lapse_chance",
+    "pace_orders",
 )
 """Base columns, in order. `phase_…` is the calendar phase of the customer's orders relative to
 `as_of`, summed over orders: cos > 0 when they fall in the same season of the year. `silence` is
 days since the last order × repeat orders: over the span of the orders, it is the present silence
-in units of the customer's own mean gap. `lapse_chance` is that of `app.lifecycle.btyd`."""
+in units of the customer's own mean gap. `lapse_chance` and `pace_orders` are those of `app.lifecycle.btyd`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,12 @@ _DECLARED: Final = (
     Feature("known_days", "Days since first seen", "days", "days_since_first_event"),
     Feature("orders", "Orders", "orders", "orders"),
     Feature("net_spend", "Spend less refunds", "minor", "spend_minor", "refunded_minor"),
-    Feature("average_order", "Average order", "minor", "spend_minor", per="orders"),
+    Feature("average_order", "Average order less refunds", "minor", "spend_minor", "refunded_minor", per="orders"),
     Feature("items_per_order", "Pieces per order", "pieces", "items", per="orders"),
     Feature("rhythm_days", "Usual days between orders", "days", _FIRST, _LAST, "orders", "one"),
     Feature("silence_ratio", "Silence in usual gaps", "ratio", "silence", "zero", _FIRST, _LAST),
     Feature("lapse_chance", "Chance of no order in 90 days at this pace", "probability", "lapse_chance"),
+    Feature("pace_orders", "Orders to expect in 90 days at this pace", "orders", "pace_orders"),
     Feature("recency_share", "Silence as share of the relation", "ratio", _LAST, per=_FIRST),
     Feature("orders_per_day", "Orders per day of the relation", "orders/day", "orders", per=_FIRST),
     Feature("last_gap_days", "Days between the last two orders", "days", "days_since_second_last_order", _LAST),
@@ -149,7 +151,8 @@ _DECAYED_AT: Final = slice(_TIMES_AT.stop, _STATE_AT.stop)
 _PHASE_AT: Final = slice(_STATE_AT.stop, _STATE_AT.stop + 2)
 _SEASON_AT: Final = slice(_COLUMN["season_cos"], _COLUMN["season_sin"] + 1)
 _ORDERS, _RECENCY, _SILENCE = _COLUMN["orders"], _COLUMN["days_since_last_order"], _COLUMN["silence"]
-_TENURE, _LAPSE = _COLUMN["days_since_first_order"], _COLUMN["lapse_chance"]
+_TENURE = _COLUMN["days_since_first_order"]
+_LAPSE, _PACE = _COLUMN["lapse_chance"], _COLUMN["pace_orders"]
 _REFERENCE_AGE: Final = _COLUMN[days_since(REFERENCE)]
 _HALVINGS_PER_DAY: Final = -1.0 / np.array([measure.half_life_days for measure in DECAYED])
 
@@ -169,7 +172,7 @@ def _base_columns(states: Floats, as_of_us: float) -> Floats:
     base[:, _PHASE_AT] = (base[:, _SEASON_AT].copy().view(np.complex128) * turn).view(np.float64)
     repeats = base[:, _ORDERS] - 1.0
     base[:, _SILENCE] = base[:, _RECENCY] * repeats
-    base[:, _LAPSE] = lapse_chance(repeats, base[:, _RECENCY], base[:, _TENURE])
+    base[:, _LAPSE], base[:, _PACE] = prospects(repeats, base[:, _RECENCY], base[:, _TENURE])
     return base
 
 
@@ -210,8 +213,7 @@ def features_of_one(state: Sequence[float | None], as_of_us: float) -> list[floa
     season = complex(base[_SEASON_AT.start], base[_SEASON_AT.start + 1])
     phase = season * cmath.rect(1.0, -as_of_us * RADIANS_PER_US)
     repeats, recency = base[_ORDERS] - 1.0, base[_RECENCY]
-    chance = lapse_chance_of_one(repeats, recency, base[_TENURE])
-    base += (phase.real, phase.imag, recency * repeats, chance)
+    base += (phase.real, phase.imag, recency * repeats, *prospects_of_one(repeats, recency, base[_TENURE]))
     quotients = [
         (base[plus] - base[minus]) / divisor if (divisor := base[per] - base[less]) > 0.0 else _UNKNOWN
         for plus, per, minus, less in _QUOTIENTS

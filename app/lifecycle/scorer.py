@@ -1,22 +1,35 @@
-"""Step tables: an additive model as one look-up per feature.
+"""Step tables: additive models as one look-up per feature, for all targets at once.
 
-A score is an intercept plus one term per feature, so the terms are the reasons, exactly.
+A score is an intercept, a level of the time, and one term per feature, so the terms are the reasons, exactly.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import tanh
+from math import exp, tanh
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.lifecycle.bins import MANY, Guide, make_guide, ranks
+from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
+
+TARGETS: Final = ("churn", "orders", "spend")
+"""P(no order in the horizon), link log-odds; E[orders in it] and E[net spend in it, minor units], link log."""
+CHURN, ORDERS, SPEND = range(3)
+_BLOCK: Final = 8192
+"""Rows that are looked up at once: what they need stays in the processor's cache."""
+_STEEPEST: Final = 650.0
+"""The greatest link there may be: e to it is still a number."""
+
+Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class StepTables:
-    """score(x) = intercept + Σ_j steps[j][bin of x_j].
+    """score(x) = intercept + Σ_j steps[j][bin of x_j], of one target.
 
     `edges[j]` ascends, (k_j,); `steps[j]` is (k_j + 2,): the term of an unknown (NaN) value, then of
     the intervals (−∞, edge₀), [edge₀, edge₁), …, [edge_k−1, ∞). Features without a say have no
@@ -26,29 +39,137 @@ class StepTables:
     intercept: float
     edges: tuple[Floats, ...]
     steps: tuple[Floats, ...]
-    _lists: tuple[list[list[float]], list[list[float]], list[float]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        known = [steps[1:].tolist() for steps in self.steps]
-        unknown = [float(steps[0]) for steps in self.steps]
-        object.__setattr__(self, "_lists", ([edges.tolist() for edges in self.edges], known, unknown))
 
     def terms(self, features: Floats) -> Floats:
         """(n, features) → (n, features): each feature's part of the score."""
         terms = np.empty(features.shape)
         for j, (edges, steps) in enumerate(zip(self.edges, self.steps, strict=True)):
-            column = features[:, j]
-            bins = np.searchsorted(edges, column, side="right") + 1
-            bins[np.isnan(column)] = 0
-            terms[:, j] = steps[bins]
+            terms[:, j] = steps[_bins(edges, features[:, j])]
         return terms
 
-    def terms_of_one(self, features: Sequence[float]) -> list[float]:
-        """`terms` of a single row; plain bisection beats array calls for one."""
-        return [
+
+def _bins(edges: Floats, column: Floats) -> NDArray[np.int64]:
+    """(n,): the step of each value; NaN is above every edge in sorting, so it is set apart."""
+    return _steps_at(np.searchsorted(edges, column, side="right"), column)
+
+
+def _steps_at(reached: NDArray[np.int64], column: Floats) -> NDArray[np.int64]:
+    steps = reached + 1
+    steps[np.isnan(column)] = 0
+    return steps
+
+
+class Forecast(NamedTuple):
+    """What is to be expected of one customer, and the terms of two of it, one a feature."""
+
+    churn_risk: float
+    orders: float
+    spend_minor: float
+    churn_terms: Sequence[float]
+    spend_terms: Sequence[float]
+
+
+class Forecasts(NamedTuple):
+    """What is to be expected of customers, each (n,)."""
+
+    churn_risk: Floats
+    orders: Floats
+    spend_minor: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """Step tables of all TARGETS over the same bins, and their level through time.
+
+    link(x, t) = intercepts + level(t) + Σ_j steps[j][bin of x_j], (3,). `steps[j]` is (k_j + 2, 3), its rows
+    as in StepTables. The level is linear between `level_days` (K ≥ 1, days since 1970 UTC, ascending),
+    where it is `levels` (K, 3), and holds its ends.
+    """
+
+    edges: tuple[Floats, ...]
+    intercepts: Triple
+    steps: tuple[Floats, ...]
+    level_days: NDArray[np.int64]
+    levels: Floats
+    _lists: tuple[list[list[float]], list[list[Triple]], list[Triple]] = field(init=False, repr=False, compare=False)
+    _days: tuple[list[int], list[Triple]] = field(init=False, repr=False, compare=False)
+    _guides: tuple[Guide | None, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rows: list[list[Triple]] = [[tuple(row) for row in steps.tolist()] for steps in self.steps]
+        edges = [each.tolist() for each in self.edges]
+        object.__setattr__(self, "_lists", (edges, [each[1:] for each in rows], [each[0] for each in rows]))
+        levels = [tuple(row) for row in self.levels.tolist()]
+        object.__setattr__(self, "_days", (self.level_days.tolist(), levels))
+        object.__setattr__(self, "_guides", tuple(map(make_guide, self.edges)))
+
+    def level(self, as_of_us: float) -> Triple:
+        """By how much the links of a time differ from their intercepts."""
+        days, levels = self._days
+        day = as_of_us / DAY_US
+        after = bisect_right(days, day)
+        if after in (0, len(days)):
+            return levels[max(after - 1, 0)]
+        part = (day - days[after - 1]) / (days[after] - days[after - 1])
+        (a, b, c), (x, y, z) = levels[after - 1], levels[after]
+        return a + (x - a) * part, b + (y - b) * part, c + (z - c) * part
+
+    def _offsets(self, as_of_us: float) -> Triple:
+        (a, b, c), (x, y, z) = self.intercepts, self.level(as_of_us)
+        return a + x, b + y, c + z
+
+    def forecast_one(self, row: Sequence[float], as_of_us: float) -> Forecast:
+        """Of one feature row; plain bisection, once for all targets, beats array calls for one."""
+        found = [
             steps[bisect_right(edges, value)] if value == value else unknown  # NaN is unlike itself
-            for value, edges, steps, unknown in zip(features, *self._lists, strict=True)
+            for value, edges, steps, unknown in zip(row, *self._lists, strict=True)
         ]
+        churn_terms, order_terms, spend_terms = zip(*found, strict=True)
+        churn, orders, spend = self._offsets(as_of_us)
+        return Forecast(
+            logistic(churn + sum(churn_terms)),
+            exp(orders + sum(order_terms)),
+            exp(spend + sum(spend_terms)),
+            churn_terms,
+            spend_terms,
+        )
+
+    def forecast_each(self, rows: Floats, as_of_us: float) -> list[Forecast]:
+        """`forecast_one` of every row, (n, features), equal to the last bit."""
+        terms = np.empty((*rows.shape, len(TARGETS)))
+        for j, (edges, steps) in enumerate(zip(self.edges, self.steps, strict=True)):
+            terms[:, j] = steps[_bins(edges, rows[:, j])]
+        links = self.links(rows, as_of_us).tolist()
+        churn_terms, spend_terms = terms[:, :, CHURN].tolist(), terms[:, :, SPEND].tolist()
+        return [
+            Forecast(logistic(churn), exp(orders), exp(spend), *both)
+            for (churn, orders, spend), *both in zip(links, churn_terms, spend_terms, strict=True)
+        ]
+
+    def links(self, rows: Floats, as_of_us: float) -> Floats:
+        """(n, features) → (n, 3). Added up one feature after the other, as for a single customer."""
+        links = np.empty((len(rows), len(TARGETS)))
+        for start in range(0, len(rows), _BLOCK):
+            block = np.ascontiguousarray(rows[start : start + _BLOCK].T)
+            total = np.zeros((block.shape[1], len(TARGETS)))
+            for steps, bins in zip(self.steps, self._bins_of_block(block), strict=True):
+                total += steps[0] if bins is None else steps.take(bins, axis=0)
+            np.add(self._offsets(as_of_us), total, out=links[start : start + _BLOCK])
+        return links
+
+    def _bins_of_block(self, block: Floats) -> Iterator[NDArray[np.int64] | None]:
+        """(features, n) → of each feature the steps of its values, (n,); None where it has no say."""
+        guides = self._guides if block.shape[1] >= MANY else (None,) * len(block)
+        for column, at, guide, edges, steps in zip(block, ranks(block), guides, self.edges, self.steps, strict=True):
+            if guide is not None:
+                yield _steps_at(guide.reached(column, at), column)
+            else:
+                yield _bins(edges, column) if len(edges) or steps.any() else None
+
+    def forecast(self, rows: Floats, as_of_us: float) -> Forecasts:
+        """(n, features) → three times (n,)."""
+        links = self.links(rows, as_of_us)
+        return Forecasts(sigmoid(links[:, CHURN]), np.exp(links[:, ORDERS]), np.exp(links[:, SPEND]))
 
 
 def sigmoid(log_odds: Floats) -> Floats:
@@ -68,28 +189,74 @@ def strongest(terms: Sequence[float], most: int) -> list[int]:
     return [j for j in order[:most] if terms[j]]
 
 
-def pack(tables: StepTables) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
-    """The tables as plain arrays, for an .npz."""
-    return {
-        "intercept": np.array([tables.intercept]),
-        "edge_counts": np.array([len(edges) for edges in tables.edges], np.int64),
-        "edges": np.concatenate(tables.edges) if tables.edges else np.empty(0),
-        "steps": np.concatenate(tables.steps) if tables.steps else np.empty(0),
+def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], levels: Mapping[str, Floats]) -> Scorecard:
+    """One scorecard of the tables of all TARGETS, over the bins that the edges of all of them make."""
+    each = [tables[target] for target in TARGETS]
+    edges = tuple(np.unique(np.concatenate(columns)) for columns in zip(*(one.edges for one in each), strict=True))
+    steps = tuple(
+        np.column_stack([one.steps[j][_bins_of(edge, one.edges[j])] for one in each]) for j, edge in enumerate(edges)
+    )
+    churn, orders, spend = (float(one.intercept) for one in each)
+    return Scorecard(
+        edges,
+        (churn, orders, spend),
+        steps,
+        np.asarray(level_days, np.int64),
+        np.column_stack([levels[target] for target in TARGETS]),
+    )
+
+
+def _bins_of(finer: Floats, edges: Floats) -> NDArray[np.int64]:
+    """Of each step over `finer` edges, the step over `edges`, which are among them."""
+    return np.concatenate(([0, 1], np.searchsorted(edges, finer, side="right") + 1))
+
+
+def pack(card: Scorecard) -> dict[str, NDArray[Any]]:
+    """The scorecard as plain arrays, for an .npz: the edges once, steps and intercept a target, the level."""
+    steps = np.concatenate([*card.steps, np.empty((0, len(TARGETS)))])
+    arrays: dict[str, NDArray[Any]] = {
+        "edge_counts": np.array([len(edges) for edges in card.edges], np.int64),
+        "edges": np.concatenate([*card.edges, np.empty(0)]),
+        "level.days": card.level_days,
     }
+    for at, target in enumerate(TARGETS):
+        arrays[f"{target}.intercept"] = np.array([card.intercepts[at]])
+        arrays[f"{target}.steps"] = steps[:, at]
+        arrays[f"level.{target}"] = card.levels[:, at]
+    return arrays
 
 
-def unpack(arrays: Mapping[str, NDArray[np.float64] | NDArray[np.int64]], features: int) -> StepTables:
-    """Tables of so many features, from the arrays that `pack` makes.
+def unpack(arrays: Mapping[str, NDArray[Any]], features: int) -> Scorecard:
+    """The scorecard of so many features, from the arrays that `pack` makes.
 
     Raises ValueError where they do not fit together or hold what is no number, KeyError where one is missing.
     """
-    counts, intercept = arrays["edge_counts"].astype(np.int64), arrays["intercept"].astype(np.float64)
-    edges, steps = arrays["edges"].astype(np.float64), arrays["steps"].astype(np.float64)
-    sizes = (len(counts), len(edges), len(steps), len(intercept))
-    if sizes != (features, counts.sum(), (counts + 2).sum(), 1) or (counts < 0).any():
-        raise ValueError(f"step tables of {len(edges)} edges and {len(steps)} steps do not fit their counts")
+    counts, edges = arrays["edge_counts"].astype(np.int64), arrays["edges"].astype(np.float64)
+    days = arrays["level.days"].astype(np.int64)
+    parts = [[arrays[name.format(target)].astype(np.float64) for target in TARGETS] for name in _PER_TARGET]
+    intercepts, steps, levels = parts
+    if (counts < 0).any() or (len(counts), len(edges)) != (features, counts.sum()):
+        raise ValueError(f"step tables of {len(edges)} edges do not fit their counts")
+    for size, column in ((1, intercepts), ((counts + 2).sum(), steps), (max(len(days), 1), levels)):
+        if any(array.shape != (size,) for array in column):
+            raise ValueError("step tables do not fit one another")
     columns = tuple(np.split(edges, np.cumsum(counts)[:-1]))
-    numbers = np.concatenate((edges, steps, intercept))
-    if not np.isfinite(numbers).all() or any((np.diff(column) <= 0).any() for column in columns):
-        raise ValueError("step tables hold what is no number, or edges that do not ascend")
-    return StepTables(float(intercept[0]), columns, tuple(np.split(steps, np.cumsum(counts + 2)[:-1])))
+    if (np.diff(days) <= 0).any() or any((np.diff(column) <= 0).any() for column in columns):
+        raise ValueError("step tables whose edges or days do not ascend")
+    if not np.isfinite(np.concatenate([edges, *intercepts, *steps, *levels])).all():
+        raise ValueError("step tables hold what is no number")
+    rows = tuple(np.split(np.column_stack(steps), np.cumsum(counts + 2)[:-1]))
+    churn, orders, spend = (float(one[0]) for one in intercepts)
+    card = Scorecard(columns, (churn, orders, spend), rows, days, np.column_stack(levels))
+    if (_greatest_links(card) > _STEEPEST).any():
+        raise ValueError("step tables whose terms add up beyond all numbers")
+    return card
+
+
+_PER_TARGET: Final = ("{}.intercept", "{}.steps", "level.{}")
+
+
+def _greatest_links(card: Scorecard) -> Floats:
+    """(3,): bounds of what the links can come to."""
+    steps = np.sum([np.abs(each).max(axis=0) for each in card.steps], axis=0)
+    return np.asarray(np.abs(card.intercepts) + np.abs(card.levels).max(axis=0) + steps)

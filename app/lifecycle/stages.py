@@ -3,7 +3,7 @@
 Described for retailers in docs/stages.md. The first rule that holds names the stage.
 """
 
-from math import exp2, expm1, hypot, inf, isnan, log
+from math import exp2, expm1, inf, isnan, log, sqrt
 from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -88,11 +88,12 @@ def measure_rhythm(row: list[float], policy: StagePolicy, usual_days: float) -> 
     span, gaps = row[_AT["tenure_days"]] - recency, orders - 1.0
     weight = policy.rhythm_weight
     days = (weight * usual_days + span) / (weight + gaps)
-    concentration = hypot(row[_AT["season_same"]], row[_AT["season_ahead"]])
+    same, ahead = row[_AT["season_same"]], row[_AT["season_ahead"]]
+    concentration = sqrt(same * same + ahead * ahead)  # no hypot: that of arrays differs in the last bit
     seasonal = (
         span >= policy.seasonal_days
         and concentration >= policy.seasonal_share
-        and orders * concentration**2 >= policy.seasonal_evidence
+        and orders * (concentration * concentration) >= policy.seasonal_evidence
         and days < YEAR_DAYS
     )
     last_gap = row[_AT["last_gap_days"]]
@@ -174,11 +175,15 @@ def _seen_days(tenure: float, half_life_days: int) -> float:
     return half_life_days / log(2.0) * (1.0 - exp2(-tenure / half_life_days))
 
 
+def presume_active(rhythm: Rhythm) -> float:
+    """The chance, by rule, that a customer still buys: each usual gap of silence past the first halves it."""
+    return exp2(-max(rhythm.silence - 1.0, 0.0))
+
+
 def presume_risk(rhythm: Rhythm, horizon_days: float) -> float:
     """P(no purchase in the horizon) by rule, where no model serves.
 
     A customer still active buys like a Poisson process at their own rhythm, P(no order) =
-    exp(−horizon / rhythm); each usual gap of silence past the first halves the chance that they are.
+    exp(−horizon / rhythm).
     """
-    active = exp2(-max(rhythm.silence - 1.0, 0.0))
-    return 1.0 + active * expm1(-horizon_days / rhythm.days)
+    return 1.0 + presume_active(rhythm) * expm1(-horizon_days / rhythm.days)

@@ -1,26 +1,21 @@
 """`GET /v1/customers/{id}/score` and `POST /v1/scores:batch`."""
 
 import time
-from datetime import datetime
 
 import orjson
 from fastapi import APIRouter
-from pydantic import TypeAdapter, ValidationError
 
-from app.auth import requires
 from app.customers.as_of import EVER
 from app.customers.service import check_customer_id, read_states_as_of
-from app.errors import Malformed, UnknownCustomer
-from app.events.schemas import Time
-from app.events.service import MAX_AHEAD_US, to_us
+from app.errors import UnknownCustomer
+from app.moments import check_past, read_moment
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, read_model, schema_of
+from app.routes import HotRequest, HotRoute, json_body, language_of, read_model, requires, schema_of
+from app.scores.rendering import render_score
 from app.scores.schemas import ScoreBatchIn, ScoreBatchOut, ScoreOut
-from app.scores.service import CustomerState, render_score, score_states
+from app.scores.service import CustomerState, score_states
 
 router = APIRouter(prefix="/v1", tags=["scores"], route_class=HotRoute)
-
-_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 
 
 @router.get(
@@ -58,7 +53,7 @@ async def get_score(request: HotRequest, customer_id: str) -> bytes:
         raise UnknownCustomer("There is no event of this customer before that time.")
     scoring = resources.scoring()
     (score,) = score_states([state], now_us if as_of_us is None else as_of_us, scoring)
-    return orjson.dumps(render_score(score, scoring))
+    return orjson.dumps(render_score(score, scoring, language_of(request)))
 
 
 def _read_times(request: HotRequest, now_us: int) -> tuple[int | None, int]:
@@ -66,10 +61,10 @@ def _read_times(request: HotRequest, now_us: int) -> tuple[int | None, int]:
     if not request.scope["query_string"]:
         return None, EVER
     as_of, known_at = (request.query_params.get(name) for name in ("as_of", "known_at"))
-    known_us = EVER if known_at is None else _read_time(known_at, "known_at", now_us)
+    known_us = EVER if known_at is None else read_moment(known_at, "known_at", now_us)
     if as_of is None:
         return (None if known_at is None else known_us), known_us
-    return _read_time(as_of, "as_of", now_us), known_us
+    return read_moment(as_of, "as_of", now_us), known_us
 
 
 async def _read_state(
@@ -79,21 +74,6 @@ async def _read_state(
         return await resources.reader.submit(customer_id)
     states = await read_states_as_of(resources.engine, [customer_id], as_of_us, known_us)
     return states.get(customer_id)
-
-
-def _read_time(text: str, name: str, now_us: int) -> int:
-    try:
-        moment = _TIME.validate_python(text.replace(" ", "+"))  # a plus sign that was not encoded
-    except ValidationError:
-        raise Malformed(f"{name}: Give a time with its zone, like 2026-11-22T00:00:00Z.") from None
-    return _check_past(moment, name, now_us)
-
-
-def _check_past(moment: datetime, name: str, now_us: int) -> int:
-    us = to_us(moment)
-    if not 0 <= us <= now_us + MAX_AHEAD_US:
-        raise Malformed(f"{name}: Give a time from 1970 to now.")
-    return us
 
 
 @router.post(
@@ -108,15 +88,15 @@ async def post_score_batch(request: HotRequest) -> bytes:
     resources = request.resources
     wanted = await read_model(request, ScoreBatchIn)
     now_us = time.time_ns() // 1000
-    as_of_us = now_us if wanted.as_of is None else _check_past(wanted.as_of, "as_of", now_us)
-    customer_ids = list(dict.fromkeys(wanted.customer_ids))
+    as_of_us = now_us if wanted.as_of is None else check_past(wanted.as_of, "as_of", now_us)
+    customer_ids, language = list(dict.fromkeys(wanted.customer_ids)), language_of(request)
     states = await read_states_as_of(resources.engine, customer_ids, None if wanted.as_of is None else as_of_us)
     scoring = resources.scoring()
     known = [states[customer_id] for customer_id in customer_ids if customer_id in states]
     scores = score_states(known, as_of_us, scoring)
     return orjson.dumps(
         {
-            "scores": [render_score(score, scoring) for score in scores],
+            "scores": [render_score(score, scoring, language) for score in scores],
             "unknown": [customer_id for customer_id in customer_ids if customer_id not in states],
         }
     )

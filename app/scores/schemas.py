@@ -6,22 +6,35 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.events.schemas import Time
 from app.lifecycle.stages import Stage
+from app.lifecycle.value import Tier
 
 MAX_CUSTOMERS = 1000
 
 
 class ScoreReasonOut(BaseModel):
-    """`effect` is the term of this feature in the log-odds of churn: positive raises the risk."""
+    """`effect` is the term of this feature in the log-odds of churn (`reasons`) or in the logarithm of the
+    expected spend (`value_reasons`): positive raises it. `text` says the same for people, in the language asked for."""
 
     feature: str
     label: str
+    text: str
     value: float | None
     unit: str
     effect: float
 
 
+class NextOrderIntervalOut(BaseModel):
+    """Four of five of the orders that come within the horizon come between these times."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
+    from_: str = Field(alias="from")
+    until: str
+
+
 class ScoreOut(BaseModel):
-    """`churn_risk` is the probability of no purchase in the horizon. Null: not answered for this customer."""
+    """`churn_risk` is the probability of no purchase in the horizon, `expected_orders` and `expected_spend` (less
+    refunds) are means of what comes in it. Null: not answered for this customer."""
 
     customer_id: str
     as_of: str
@@ -33,9 +46,11 @@ class ScoreOut(BaseModel):
     churn_horizon_days: int
     expected_orders: float | None
     expected_spend: float | None
-    value_tier: str | None
+    value_tier: Tier | None
     expected_next_order_at: str | None
+    expected_next_order_interval: NextOrderIntervalOut | None
     reasons: list[ScoreReasonOut]
+    value_reasons: list[ScoreReasonOut]
     method: str
     data_sufficiency: str
     model_version: str | None

@@ -12,21 +12,21 @@ from fastapi import APIRouter
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from app.auth import requires
-from app.errors import Conflict, Malformed, NotFound, Problem, TooLarge, violation
-from app.events.ledger import Submission
+from app.errors import Malformed, NotFound, Problem, TooLarge, violation
+from app.events import router as events
 from app.events.reading import read_json
-from app.events.router import MAX_EVENTS
+from app.events.receipts import render_receipt, render_result, submission_of, tell
 from app.events.service import Rejection, admit_or_reject
 from app.lifecycle.events import Event
 from app.metrics import count_segment
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, read_body, schema_of
+from app.routes import HotRequest, HotRoute, json_body, read_body, requires, schema_of
 from app.segment.mapping import CALLS, Ignored, map_message
 from app.segment.schemas import SegmentBatchIn, SegmentMessageIn, SegmentReceiptOut
 
 SOURCE: Final = "/segment"
 BATCH_CALLS: Final = ("batch", "import")
+STATUSES: Final = (*events.STATUSES, "ignored")
 _SOURCE_NAME: Final = re.compile(r"^[\x20-\x2e\x30-\x7e]{1,100}$")
 
 Outcome = Event | Rejection | Ignored
@@ -119,7 +119,7 @@ async def _count(request: HotRequest, body: Any) -> bytes:
     count_segment(results)
     if is_single and isinstance(results[0], Problem):
         raise results[0]
-    return orjson.dumps(_receipt(results))
+    return orjson.dumps(render_receipt([_render(result) for result in results], STATUSES))
 
 
 def _read_source(name: str | None) -> str:
@@ -139,8 +139,8 @@ def _messages(body: Any) -> tuple[list[Any], bool]:
     messages = body["batch"]
     if not isinstance(messages, list):
         raise violation(("batch",), "Input should be an array.")
-    if len(messages) > MAX_EVENTS:
-        raise TooLarge(f"A batch has at most {MAX_EVENTS} messages.")
+    if len(messages) > events.MAX_EVENTS:
+        raise TooLarge(f"A batch has at most {events.MAX_EVENTS} messages.")
     return messages, False
 
 
@@ -152,35 +152,15 @@ def _admit_all(messages: list[Any], source: str, resources: Resources) -> list[O
 
 async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool) -> list[str | Problem | Ignored]:
     """Counts the events and keeps the refusals; what became of each message."""
-    events = tuple(item for item in outcomes if isinstance(item, Event))
-    rejections = tuple(item for item in outcomes if isinstance(item, Rejection))
-    counted: Sequence[str] = ()
-    if events or rejections:
-        gatherer = resources.till(events[0].customer_id if events else "") if is_single else resources.bulk
-        counted = (await gatherer.submit(Submission(events, rejections))).statuses
-    statuses = iter(counted)
-    results: list[str | Problem | Ignored] = []
-    for item in outcomes:
-        if isinstance(item, Event):
-            status = next(statuses)
-            is_conflict = status == "conflict"
-            results.append(Conflict("This messageId came before with other content.") if is_conflict else status)
-        else:
-            results.append(item.problem if isinstance(item, Rejection) else item)
-    return results
-
-
-def _receipt(results: list[str | Problem | Ignored]) -> dict[str, Any]:
-    rendered = [_render(item) for item in results]
-    counts = dict.fromkeys(("accepted", "duplicate", "rejected", "ignored"), 0)
-    for item in rendered:
-        counts[item["status"]] += 1
-    return {**counts, "results": rendered}
+    submission = submission_of(outcomes)
+    statuses: Sequence[str] = ()
+    if submission.events or submission.rejections:
+        entry = await resources.gatherer_of(submission, is_single=is_single).submit(submission)
+        statuses = entry.statuses
+    return tell(outcomes, statuses, "This messageId came before with other content.")
 
 
 def _render(result: str | Problem | Ignored) -> dict[str, Any]:
-    if isinstance(result, Problem):
-        return {"status": "rejected", "problem": result.as_json()}
     if isinstance(result, Ignored):
         return {"status": "ignored", "reason": result.reason}
-    return {"status": result}
+    return render_result(result)

@@ -1,15 +1,16 @@
 """Many customers judged at once: what `app.scores.service.score_states` says, without the reasons."""
 
 from collections.abc import Sequence
+from math import exp
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from app.lifecycle.features import Floats, features, features_of_one
 from app.lifecycle.measures import NUMERIC
-from app.lifecycle.scorer import StepTables, logistic
+from app.lifecycle.scorer import logistic
 from app.lifecycle.stages import Judgement, judge_stage, measure_rhythm, presume_risk
-from app.scores.service import value_at_stake
+from app.scores.service import foreseen_at_stake, value_at_stake
 from app.stages.service import Watching, lose
 
 _AT: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
@@ -19,6 +20,10 @@ LAST_EVENT: Final = _AT["last_event_us"]
 _NUMBER: Final = np.dtype([("bytes", ">i4"), ("value", ">f8")])
 _VECTOR: Final = np.dtype([("header", "V20"), ("numbers", _NUMBER, (len(NUMERIC),))])
 """Postgres' binary form of a float8[] without NULL."""
+
+
+Foreseen = tuple[float, float]
+"""A model's churn risk and expected spend in minor units."""
 
 
 class Judged(NamedTuple):
@@ -39,11 +44,11 @@ def judge(states: Floats, as_of_us: float, watching: Watching) -> list[Judged]:
     """State vectors, (n, len(NUMERIC)), at one time. By the same rules as single customers."""
     scoring = watching.scoring
     rows = features(states, as_of_us)
-    odds = None if scoring.model is None else _log_odds(scoring.model.churn, rows).tolist()
+    foreseen = None if scoring.model is None else scoring.model.scorecard.links(rows, as_of_us).tolist()
     orders = states[:, _ORDERS].tolist()
     net_minor = (states[:, _SPEND] - states[:, _REFUNDED]).tolist()
     return [
-        _judge_one(row, orders[at], net_minor[at], None if odds is None else odds[at], watching)
+        _judge_one(row, orders[at], net_minor[at], None if foreseen is None else _foresee(*foreseen[at]), watching)
         for at, row in enumerate(rows.tolist())
     ]
 
@@ -51,23 +56,27 @@ def judge(states: Floats, as_of_us: float, watching: Watching) -> list[Judged]:
 def judge_one(state: Sequence[float], as_of_us: float, watching: Watching) -> Judged:
     """`judge` of a single state vector; plain arithmetic beats array calls for one."""
     row, model = features_of_one(state, as_of_us), watching.scoring.model
-    odds = None if model is None else model.churn.intercept + sum(model.churn.terms_of_one(row))
-    return _judge_one(row, state[_ORDERS], state[_SPEND] - state[_REFUNDED], odds, watching)
+    forecast = None if model is None else model.scorecard.forecast_one(row, as_of_us)
+    foreseen = None if forecast is None else (forecast.churn_risk, forecast.spend_minor)
+    return _judge_one(row, state[_ORDERS], state[_SPEND] - state[_REFUNDED], foreseen, watching)
 
 
-def _log_odds(tables: StepTables, rows: Floats) -> Floats:
-    """Added up one term after the other, as for a single customer, so that both are equal to the last bit."""
-    total = np.zeros(len(rows))
-    for terms in tables.terms(rows).T:
-        total += terms
-    return np.asarray(tables.intercept + total)
+def _foresee(churn: float, _: float, spend: float) -> Foreseen:
+    """Of the links of the targets. Exponentials one by one, as for a single customer: equal to the last bit."""
+    return logistic(churn), exp(spend)
 
 
-def _judge_one(row: list[float], orders: float, net_minor: float, log_odds: float | None, watching: Watching) -> Judged:
+def _judge_one(
+    row: list[float], orders: float, net_minor: float, foreseen: Foreseen | None, watching: Watching
+) -> Judged:
     scoring = watching.scoring
     if not orders:
         return Judged(judge_stage(row, None, None, scoring.policy), None, 0.0)
     rhythm = measure_rhythm(row, scoring.policy, scoring.usual_gap_days)
-    risk = presume_risk(rhythm, scoring.horizon_days) if log_odds is None else logistic(log_odds)
-    judgement = judge_stage(row, rhythm, risk, scoring.policy)
-    return Judged(judgement, risk, lose(risk, value_at_stake(rhythm, orders, net_minor, scoring)))
+    if foreseen is None:
+        risk = presume_risk(rhythm, scoring.horizon_days)
+        at_stake = value_at_stake(rhythm, orders, net_minor, scoring)
+    else:
+        risk, spend_minor = foreseen
+        at_stake = foreseen_at_stake(spend_minor, risk, scoring.digits)
+    return Judged(judge_stage(row, rhythm, risk, scoring.policy), risk, lose(risk, at_stake))

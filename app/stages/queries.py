@@ -15,7 +15,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    column,
     func,
     literal,
     literal_column,
@@ -30,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.identity_queries import member_ids
-from app.db import Statement, compile_statement
+from app.db import Statement, compile_statement, unnested
 from app.tables import customer_states, persons, stage_transitions, stages, sweeps
 
 ONE: Final = literal_column("1", BigInteger)
@@ -51,15 +50,8 @@ def noted_mark(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
     )
 
 
-def _unnested(name: str, **types: Any) -> Any:
-    """The rows of parameters that are arrays of equal length."""
-    parameters = [bindparam(item, type_=ARRAY(type_)) for item, type_ in types.items()]
-    columns = [column(item, type_) for item, type_ in types.items()]
-    return func.unnest(*parameters).table_valued(*columns, name=name).render_derived()
-
-
 def _given() -> Any:
-    return _unnested(
+    return unnested(
         "given",
         customer_id=Text(),
         stage=Text(),
@@ -213,9 +205,12 @@ async def count_moves(connection: AsyncConnection, from_us: int, to_us: int) -> 
 
 
 async def read_warnings(
-    connection: AsyncConnection, since_us: int, after: tuple[float, str] | None, limit: int
+    connection: AsyncConnection, since_us: int, after: Sequence[Any] | None, limit: int
 ) -> Sequence[Any]:
-    """Rows of `stages` whose risk crossed the threshold since and is above, most expected loss first."""
+    """Rows of `stages` whose risk crossed the threshold since and is above, most expected loss first.
+
+    `after`: the loss and the customer that a page ended with.
+    """
     place = tuple_(stages.c.expected_loss, stages.c.customer_id)
     query = select(stages).where(stages.c.crossed_us >= since_us)
     if after is not None:

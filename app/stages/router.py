@@ -5,23 +5,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from app.auth import requires
 from app.customers.service import check_customer_id
 from app.db import transaction
 from app.errors import Malformed, UnknownCustomer
+from app.moments import iso, read_moment
+from app.paging import read_cursor, write_cursor
 from app.resources import Resources
-from app.scores.service import iso
+from app.routes import requires
 from app.stages import queries
 from app.stages.schemas import FlowsOut, TransitionPageOut, WarningPageOut
-from app.stages.service import (
-    read_loss_place,
-    read_moment,
-    read_time_place,
-    render_flows,
-    render_transition,
-    render_warning,
-    write_place,
-)
+from app.stages.service import render_flows, render_transition, render_warning
 
 router = APIRouter(prefix="/v1", tags=["stages"], dependencies=[requires("read")])
 
@@ -41,7 +34,7 @@ async def get_transitions(
     """Newest first, paged."""
     resources: Resources = request.app.state.resources
     check_customer_id(customer_id)
-    before_us = None if cursor is None else read_time_place(cursor)
+    before_us = None if cursor is None else read_cursor(cursor, int)[0]
     async with transaction(resources.engine) as connection:
         rows = await queries.read_transitions(connection, customer_id, before_us, limit + 1)
         if not rows and not await queries.is_known(connection, customer_id):
@@ -50,7 +43,7 @@ async def get_transitions(
     return {
         "customer_id": customer_id,
         "transitions": [render_transition(row) for row in page],
-        "next_cursor": write_place(page[-1].at_us) if len(rows) > limit else None,
+        "next_cursor": write_cursor(page[-1].at_us) if len(rows) > limit else None,
     }
 
 
@@ -78,7 +71,7 @@ async def get_warnings(request: Request, since: Moment, limit: Limit = 50, curso
     resources: Resources = request.app.state.resources
     settings = resources.settings
     since_us = read_moment(since, "since", time.time_ns() // 1000)
-    after = None if cursor is None else read_loss_place(cursor)
+    after = None if cursor is None else read_cursor(cursor, float, str)
     async with transaction(resources.engine) as connection:
         rows = await queries.read_warnings(connection, since_us, after, limit + 1)
         sweep = await queries.read_last_sweep(connection)
@@ -88,5 +81,5 @@ async def get_warnings(request: Request, since: Moment, limit: Limit = 50, curso
         "currency": settings.currency,
         "swept_at": None if sweep is None else iso(sweep.as_of_us),
         "warnings": [render_warning(row, settings.digits) for row in page],
-        "next_cursor": write_place(page[-1].expected_loss, page[-1].customer_id) if len(rows) > limit else None,
+        "next_cursor": write_cursor(page[-1].expected_loss, page[-1].customer_id) if len(rows) > limit else None,
     }

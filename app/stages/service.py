@@ -1,25 +1,16 @@
-"""Stages as they are noted, told and paged."""
+"""Stages as they are noted and told."""
 
-import base64
-import binascii
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-import orjson
-from pydantic import TypeAdapter, ValidationError
-
 from app.config import Settings
-from app.customers.service import is_plain_text
 from app.db import Driver
-from app.errors import Malformed
-from app.events.schemas import Time
-from app.events.service import MAX_AHEAD_US, to_us
 from app.lifecycle.stages import Stage
+from app.moments import iso
 from app.scores.artefact import Model
-from app.scores.service import Score, Scoring, iso, value_of
+from app.scores.service import Score, Scoring, value_of
 from app.stages.queries import NOTE_STAGES
 
 Cause = Literal["event", "silence", "model"]
@@ -70,20 +61,14 @@ def mark_of(score: Score, watching: Watching) -> str:
     return f"{stage}!" if is_above(score.churn_risk, watching) else stage
 
 
-class Noted(NamedTuple):
-    """What a note came to: rows written, and transitions among them."""
-
-    written: int
-    transitions: int
-
-
-async def note_stages(driver: Driver, scores: Sequence[Score], now_us: int, cause: Cause, watching: Watching) -> Noted:
-    """Notes the stages of scores, no customer twice, and a transition at `now_us` of each that changed.
+async def note_stages(driver: Driver, scores: Sequence[Score], now_us: int, watching: Watching) -> None:
+    """Notes the stages of scores, no customer twice, and a transition at `now_us` of each that an event changed.
 
     In the caller's transaction, in one statement.
     """
+    cause: Cause = "event"
     model = watching.scoring.model
-    (row,) = await driver.fetch(
+    await driver.fetch(
         NOTE_STAGES,
         customer_id=[score.state.customer_id for score in scores],
         stage=[score.judgement.stage for score in scores],
@@ -97,7 +82,6 @@ async def note_stages(driver: Driver, scores: Sequence[Score], now_us: int, caus
         events=[None] * len(scores),
         now_us=now_us,
     )
-    return Noted(row["written"], row["transitions"])
 
 
 def render_transition(row: Any) -> dict[str, Any]:
@@ -157,52 +141,3 @@ def render_warning(row: Any, digits: int) -> dict[str, Any]:
         "as_of": iso(row.checked_us),
         "model_version": row.model_version,
     }
-
-
-_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
-
-
-def read_moment(text: str, name: str, now_us: int) -> int:
-    """Microseconds of a time with its zone, or of the beginning of a day (UTC).
-
-    Raises Malformed for anything else, and for what is not between 1970 and now.
-    """
-    try:
-        day = date.fromisoformat(text) if len(text) == len("2026-11-22") else None
-        midnight = None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
-        moment = midnight or _TIME.validate_python(text.replace(" ", "+"))  # a plus sign that was not encoded
-    except (ValidationError, ValueError):
-        raise Malformed(f"{name}: Give a day, or a time with its zone, like 2026-11-22T00:00:00Z.") from None
-    us = to_us(moment)
-    if not 0 <= us <= now_us + MAX_AHEAD_US:
-        raise Malformed(f"{name}: Give a time from 1970 to now.")
-    return us
-
-
-def write_place(*parts: float | str) -> str:
-    """Where a page ends, as an opaque text."""
-    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
-
-
-def _read_place(cursor: str) -> list[Any]:
-    try:
-        parts = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, binascii.Error):
-        parts = None
-    return parts if isinstance(parts, list) else []
-
-
-def read_time_place(cursor: str) -> int:
-    """The place of a time. Raises Malformed for a text that `write_place` did not make."""
-    match _read_place(cursor):
-        case [int(at_us)] if type(at_us) is int and 0 <= at_us < 2**63:
-            return at_us
-    raise Malformed("cursor: Give the next_cursor of an earlier page.")
-
-
-def read_loss_place(cursor: str) -> tuple[float, str]:
-    """The place of an expected loss and a customer. Raises Malformed for what `write_place` did not make."""
-    match _read_place(cursor):
-        case [float(loss), str(customer_id)] if is_plain_text(customer_id):
-            return loss, customer_id
-    raise Malformed("cursor: Give the next_cursor of an earlier page.")

@@ -8,6 +8,7 @@ from app.schema import HEAD_REVISION
 CHECKS = {
     *("database:responseTime", "database:schema", "model:version", "model:age"),
     *("events:lag", "events:rejected", "stages:sweepAge"),
+    *("model:drift", "model:calibration"),
 }
 
 
@@ -58,34 +59,23 @@ async def test_an_old_model_is_a_warning(serve, sql, make_model):
     assert (check(told, "model:version")["status"], check(told, "model:age")["status"]) == ("pass", "warn")
 
 
-@pytest.mark.parametrize("current", ["none-such", "../elsewhere", "\0", "version\nother"])
-async def test_a_model_that_cannot_be_loaded_is_a_warning_and_says_why(serve, sql, make_model, tmp_path, current):
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "current").write_text(current)
-    async with serve(home=tmp_path) as service:
+async def test_a_model_that_cannot_be_loaded_is_a_warning_and_says_why(serve, sql):
+    await sql.rows(
+        "INSERT INTO models VALUES ('broken', 'champion', false, 90, '', '', 0, 0, '{}', 0, 0, 'no manifest', '', NULL)"
+    )
+    async with serve() as service:
         code, told = await health(service.client)
         assert (code, told["status"]) == (200, "warn")
-        assert check(told, "model:version")["output"]
+        assert "broken: the manifest cannot be read" in check(told, "model:version")["output"]
         assert (await service.client.post("/v1/decisions", json={"customer_id": "C"})).json()["degraded"] is True
 
 
-async def test_the_model_in_use_stays_when_the_next_cannot_be_loaded(
-    serve, sql, make_model, tmp_path, monkeypatch, wait_until
-):
-    monkeypatch.setattr("app.resources.REFRESH_SECONDS", 0.02)
-    async with serve(home=tmp_path) as service:
-        service.resources.model = make_model("v7")
-        (tmp_path / "models").mkdir()
-        (tmp_path / "models" / "current").write_bytes(b"\xff\xfe broken")
-
-        async def version(status):
-            told = check((await health(service.client))[1], "model:version")
-            return told if told["status"] == status else None
-
-        told = await wait_until(lambda: version("warn"))
-        assert told["observedValue"] == "v7"
-        (tmp_path / "models" / "current").unlink()
-        await wait_until(lambda: version("pass"))
+async def test_the_model_in_use_is_told_beside_the_one_that_was_refused(serve, sql, make_model):
+    async with serve() as service:
+        service.resources.model, service.resources.model_refusal = make_model("v7"), "v8: it is none."
+        code, told = await health(service.client)
+    found = check(told, "model:version")
+    assert (code, found["status"], found["observedValue"], found["output"]) == (200, "warn", "v7", "v8: it is none.")
 
 
 async def test_a_schema_of_another_version_is_a_failure(client, stale_schema):

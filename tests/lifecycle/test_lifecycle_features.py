@@ -37,7 +37,7 @@ BY_HAND = {
     "known_days": 40,
     "orders": 3,
     "net_spend": 54_000,
-    "average_order": 20_000,
+    "average_order": 18_000,
     "items_per_order": 2,
     "rhythm_days": 15,  # 30 days between first and last, two gaps
     "silence_ratio": 10 / 15,

@@ -1,14 +1,25 @@
-"""Step tables: one row like many, exact on an edge, and refused when they do not fit."""
+"""Step tables: one row like many, exact on an edge, the level of its time, and refused when they do not fit."""
 
 import io
-from math import exp, inf, nan
+from math import exp, inf, log, nan
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lifecycle.scorer import StepTables, logistic, pack, sigmoid, strongest, unpack
+from app.lifecycle.events import DAY_US
+from app.lifecycle.scorer import (
+    TARGETS,
+    Scorecard,
+    StepTables,
+    combine,
+    logistic,
+    pack,
+    sigmoid,
+    strongest,
+    unpack,
+)
 
 TABLES = StepTables(
     -0.25,
@@ -16,6 +27,15 @@ TABLES = StepTables(
     (np.array([9.0, 0.1, 0.2, 0.3]), np.zeros(2), np.array([-1.0, -2.0, 2.0])),
 )
 """Steps are of: unknown, below the first edge, from each edge on."""
+
+NO_LEVEL = (np.array([0]), {target: np.zeros(1) for target in TARGETS})
+CARD = Scorecard(
+    TABLES.edges,
+    (-0.25, 0.5, 6.0),
+    tuple(np.column_stack([steps, -steps, 2 * steps]) for steps in TABLES.steps),
+    np.array([10, 20, 40]),
+    np.array([[0.0, 0.0, 0.0], [1.0, -2.0, 3.0], [-1.0, 0.0, 5.0]]),
+)
 
 BY_HAND = {
     "below every edge": ((0.5, 7.0, -3.0), (0.1, 0.0, -2.0)),
@@ -29,61 +49,148 @@ BY_HAND = {
 
 @pytest.mark.parametrize(("row", "terms"), BY_HAND.values(), ids=BY_HAND)
 def test_terms_by_hand(row, terms):
-    assert tuple(TABLES.terms_of_one(row)) == terms
     assert tuple(TABLES.terms(np.array([row]))[0]) == terms
+    forecast = CARD.forecast_one(row, 0.0)
+    assert forecast.churn_terms == terms
+    assert forecast.spend_terms == tuple(2 * term for term in terms)
 
 
-VALUES = st.floats(-1e6, 1e6)
+def test_a_forecast_by_hand():
+    """At day 20 the level is (1, −2, 3); the terms of the row are .2, 0 and 2."""
+    forecast = CARD.forecast_one((1.0, 7.0, 0.0), 20.0 * DAY_US)
+    assert forecast.churn_risk == pytest.approx(1 / (1 + exp(-(-0.25 + 1.0 + 2.2))), rel=1e-12)
+    assert forecast.orders == pytest.approx(exp(0.5 - 2.0 - 2.2), rel=1e-12)
+    assert forecast.spend_minor == pytest.approx(exp(6.0 + 3.0 + 4.4), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("day", "level"),
+    [
+        (0.0, (0.0, 0.0, 0.0)),
+        (10.0, (0.0, 0.0, 0.0)),
+        (15.0, (0.5, -1.0, 1.5)),
+        (20.0, (1.0, -2.0, 3.0)),
+        (35.0, (-0.5, -0.5, 4.5)),
+        (40.0, (-1.0, 0.0, 5.0)),
+        (4000.5, (-1.0, 0.0, 5.0)),
+    ],
+)
+def test_the_level_is_linear_between_its_days_and_holds_its_ends(day, level):
+    assert CARD.level(day * DAY_US) == pytest.approx(level, abs=1e-12)
+
+
+VALUES = st.floats(-1e3, 1e3)
+SMALL = st.floats(-5, 5)
+
+
+@st.composite
+def tables_of(draw, edges):
+    steps = [draw(st.lists(SMALL, min_size=len(each) + 2, max_size=len(each) + 2)) for each in edges]
+    return StepTables(draw(SMALL), tuple(np.array(each) for each in edges), tuple(map(np.array, steps)))
+
+
+@st.composite
+def edges_of(draw, features):
+    column = st.lists(VALUES, max_size=6, unique=True).map(sorted)
+    return draw(st.lists(column, min_size=features, max_size=features))
 
 
 @st.composite
 def tables_and_rows(draw):
-    """Tables of a few features, and rows that fall beside, between and exactly on their edges."""
-    edges = draw(st.lists(st.lists(VALUES, max_size=6, unique=True).map(sorted), min_size=1, max_size=5))
-    steps = [draw(st.lists(VALUES, min_size=len(each) + 2, max_size=len(each) + 2)) for each in edges]
-    cell = [st.sampled_from([*each, nan, inf, -inf]) | VALUES for each in edges]
+    """Tables of all targets over edges of their own, a level, and rows beside, between and exactly on edges."""
+    features = draw(st.integers(1, 5))
+    edges = {target: draw(edges_of(features)) for target in TARGETS}
+    tables = {target: draw(tables_of(edges[target])) for target in TARGETS}
+    on_edges = [[value for each in edges.values() for value in each[at]] for at in range(features)]
+    cell = [st.sampled_from([*each, nan, inf, -inf]) | VALUES for each in on_edges]
     rows = draw(st.lists(st.tuples(*cell), min_size=1, max_size=8))
-    tables = StepTables(draw(VALUES), tuple(map(np.array, edges)), tuple(map(np.array, steps)))
-    return tables, np.array(rows, np.float64)
+    days = np.array(sorted(draw(st.sets(st.integers(0, 100), min_size=1, max_size=4))))
+    level = st.lists(SMALL, min_size=len(days), max_size=len(days)).map(np.array)
+    levels = {target: draw(level) for target in TARGETS}
+    return tables, days, levels, np.array(rows, np.float64), draw(st.floats(-10, 120)) * DAY_US
 
 
 @given(tables_and_rows())
-def test_one_row_has_the_terms_it_has_among_many(drawn):
-    tables, rows = drawn
-    assert [tables.terms_of_one(row) for row in rows.tolist()] == tables.terms(rows).tolist()
+def test_one_scorecard_says_what_its_tables_say(drawn):
+    """Whatever the edges of each: the bins of all together are finer, and change no term."""
+    tables, days, levels, rows, at_us = drawn
+    card = combine(tables, days, levels)
+    forecasts = card.forecast_each(rows, at_us)
+    assert [list(each.churn_terms) for each in forecasts] == tables["churn"].terms(rows).tolist()
+    assert [list(each.spend_terms) for each in forecasts] == tables["spend"].terms(rows).tolist()
+    link = tables["orders"].intercept + np.interp(at_us / DAY_US, days, levels["orders"])
+    expected = link + tables["orders"].terms(rows).sum(axis=1)
+    assert [log(each.orders) for each in forecasts] == pytest.approx(expected, abs=1e-9)
+
+
+@given(tables_and_rows())
+def test_one_row_has_the_forecast_it_has_among_many(drawn):
+    tables, days, levels, rows, at_us = drawn
+    card = combine(tables, days, levels)
+    each = card.forecast_each(rows, at_us)
+    ones = [card.forecast_one(row, at_us) for row in rows.tolist()]
+    assert [(*one[:3], list(one.churn_terms), list(one.spend_terms)) for one in ones] == [tuple(one) for one in each]
+    columns = card.forecast(rows, at_us)
+    assert columns.churn_risk == pytest.approx([one.churn_risk for one in ones], rel=1e-12, abs=1e-15)
+    assert columns.orders == pytest.approx([one.orders for one in ones], rel=1e-12)
+    assert columns.spend_minor == pytest.approx([one.spend_minor for one in ones], rel=1e-12)
+
+
+def test_many_rows_are_looked_up_in_blocks_and_come_out_in_order():
+    rows = np.random.default_rng(5).normal(1.0, 1.0, (20_000, 3))
+    columns = CARD.forecast(rows, 12.5 * DAY_US)
+    for at in (0, 8191, 8192, 16_384, 19_999):
+        one = CARD.forecast_one(rows[at].tolist(), 12.5 * DAY_US)
+        assert (columns.churn_risk[at], columns.orders[at]) == pytest.approx((one.churn_risk, one.orders), rel=1e-12)
+
+
+def test_nobody_is_forecast_of_nobody():
+    assert [len(column) for column in CARD.forecast(np.empty((0, 3)), 0.0)] == [0, 0, 0]
+    assert CARD.forecast_each(np.empty((0, 3)), 0.0) == []
+
+
+def test_equal_edges_are_kept_once():
+    card = combine(dict.fromkeys(TARGETS, TABLES), *NO_LEVEL)
+    assert [each.tolist() for each in card.edges] == [each.tolist() for each in TABLES.edges]
 
 
 @given(tables_and_rows())
 def test_packed_tables_come_back_through_a_file(drawn):
-    tables, rows = drawn
-    file = io.BytesIO()
-    np.savez(file, **pack(tables))
+    tables, days, levels, rows, at_us = drawn
+    card, file = combine(tables, days, levels), io.BytesIO()
+    np.savez(file, **pack(card))
     file.seek(0)
     with np.load(file, allow_pickle=False) as arrays:
-        back = unpack(arrays, len(tables.edges))
-    assert back.intercept == tables.intercept
-    assert [each.tolist() for each in back.edges] == [each.tolist() for each in tables.edges]
-    assert [each.tolist() for each in back.steps] == [each.tolist() for each in tables.steps]
-    np.testing.assert_array_equal(back.terms(rows), tables.terms(rows))
+        back = unpack(arrays, len(card.edges))
+    assert back.intercepts == card.intercepts
+    assert back.forecast_each(rows, at_us) == card.forecast_each(rows, at_us)
 
 
 def test_a_row_of_another_length_is_refused():
     with pytest.raises(ValueError, match="zip"):
-        TABLES.terms_of_one([1.0, 2.0])
+        CARD.forecast_one([1.0, 2.0], 0.0)
 
 
+STEPS = pack(CARD)["churn.steps"]
 MISFITS = {
     "features of another number": {"features": 4},
     "an edge too few": {"edges": np.array([1.0, 2.0])},
-    "a step too many": {"steps": np.zeros(10)},
-    "a step that is no number": {"steps": np.array([9, 0.1, nan, 0.3, 0, 0, -1, -2, 2])},
-    "an infinite step": {"steps": np.array([9, 0.1, inf, 0.3, 0, 0, -1, -2, 2])},
+    "a step too many": {"churn.steps": np.append(STEPS, 0.0)},
+    "a step too few": {"spend.steps": STEPS[:-1]},
+    "steps in a square": {"orders.steps": STEPS[:, None]},
+    "a step that is no number": {"churn.steps": np.where(np.arange(len(STEPS)) == 2, nan, STEPS)},
+    "an infinite step": {"orders.steps": np.where(np.arange(len(STEPS)) == 2, inf, STEPS)},
+    "steps beyond all numbers": {"spend.steps": 1e6 * STEPS},
     "a count below none": {"edge_counts": np.array([4, -1, 0])},
     "an edge that is no number": {"edges": np.array([1.0, nan, 0.0])},
     "edges that do not ascend": {"edges": np.array([2.0, 1.0, 0.0])},
     "an edge twice": {"edges": np.array([1.0, 1.0, 0.0])},
-    "no intercept": {"intercept": np.empty(0)},
-    "an intercept that is no number": {"intercept": np.array([nan])},
+    "no intercept": {"churn.intercept": np.empty(0)},
+    "an intercept that is no number": {"spend.intercept": np.array([nan])},
+    "no day of the level": {"level.days": np.empty(0, np.int64)},
+    "days that do not ascend": {"level.days": np.array([10, 20, 20])},
+    "a level too many": {"level.orders": np.zeros(4)},
+    "a level that is no number": {"level.spend": np.array([0.0, nan, 0.0])},
 }
 
 
@@ -91,12 +198,12 @@ MISFITS = {
 def test_arrays_that_do_not_fit_are_refused(changes):
     features = changes.get("features", 3)
     with pytest.raises(ValueError, match="step tables"):
-        unpack({**pack(TABLES), **changes}, features)
+        unpack({**pack(CARD), **changes}, features)
 
 
-@pytest.mark.parametrize("name", pack(TABLES))
+@pytest.mark.parametrize("name", pack(CARD))
 def test_a_missing_array_is_refused(name):
-    arrays = pack(TABLES)
+    arrays = pack(CARD)
     del arrays[name]
     with pytest.raises(KeyError, match=name):
         unpack(arrays, 3)

@@ -1,13 +1,13 @@
 """The step tables are the estimators, and the estimators learn what they should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from app.lifecycle.scorer import sigmoid
-from ml.additive import MAX_BINS, bin_codes, bin_edges, fit_additive, pooled_log_odds
+from ml.additive import Recipe, fit_additive
+from ml.distilling import teach
 
 ROWS = 2400
 
@@ -33,22 +33,24 @@ def trained():
     rng = np.random.default_rng(1)
     features, churned = make_features(rng)
     customers = np.arange(ROWS).astype(str).astype(object)
-    model = fit_additive(features, churned, customers, np.repeat([10, 20, 30], ROWS // 3), EITHER_WAY, None)
+    model = fit_additive(features, churned, EITHER_WAY, customers, np.repeat([10, 20, 30], ROWS // 3))
     return model, features, churned
 
 
-EITHER_WAY = np.zeros(6, np.int64)
+def chances(*directions, line_on=()):
+    return Recipe("log_odds", np.array(directions), line_on)
 
 
-def estimated(model, features):
-    """What the estimators say of features, without the tables."""
-    score = pooled_log_odds(model.trees, model.line, model.edges, model.periods)
-    return score(bin_codes(features, model.edges))
+def amounts(*directions, line_on=()):
+    return Recipe("log", np.array(directions), line_on)
+
+
+EITHER_WAY = chances(0, 0, 0, 0, 0, 0)
 
 
 def test_tables_equal_the_estimators_on_training_rows(trained):
     model, features, _ = trained
-    assert model.log_odds(features) == pytest.approx(estimated(model, features), rel=0, abs=1e-12)
+    assert model.score(features) == pytest.approx(model.estimate(features), rel=0, abs=1e-12)
 
 
 def test_tables_equal_the_estimators_on_rows_never_seen(trained):
@@ -58,19 +60,13 @@ def test_tables_equal_the_estimators_on_rows_never_seen(trained):
     unseen[rng.random(unseen.shape) < 0.2] = np.nan
     on_edges = rng.permuted(np.resize(np.concatenate(model.edges), (500, features.shape[1])), axis=0)
     for rows in (unseen, on_edges, features[::-1, ::-1]):
-        assert model.log_odds(rows) == pytest.approx(estimated(model, rows), rel=0, abs=1e-12)
-
-
-def test_one_row_has_the_terms_of_many(trained):
-    model, features, _ = trained
-    many = model.tables.terms(features[:200])
-    assert [model.tables.terms_of_one(row) for row in features[:200].tolist()] == many.tolist()
+        assert model.score(rows) == pytest.approx(model.estimate(rows), rel=0, abs=1e-12)
 
 
 def test_terms_are_differences_to_the_average_customer(trained):
     model, features, _ = trained
     assert model.tables.terms(features).mean(axis=0) == pytest.approx(np.zeros(6), abs=1e-9)
-    assert model.tables.intercept == pytest.approx(estimated(model, features).mean())
+    assert model.tables.intercept == pytest.approx(model.estimate(features).mean())
 
 
 def test_a_feature_that_tells_nothing_has_no_say(trained):
@@ -88,13 +84,13 @@ def test_what_is_there_is_learnt(trained):
     assert np.corrcoef(terms[:, 1], np.log(features[:, 1]))[0, 1] > 0.9
     unknown = np.isnan(features[:, 3])
     assert 0.5 < terms[unknown, 3].mean() - terms[~unknown, 3].mean() < 1.5
-    assert churned[model.log_odds(features) > 1].mean() > 0.7
+    assert churned[model.score(features) > 1].mean() > 0.7
 
 
 def test_the_same_data_give_the_same_model(trained):
     model, features, churned = trained
     customers = np.arange(ROWS).astype(str).astype(object)
-    again = fit_additive(features, churned, customers, np.repeat([10, 20, 30], ROWS // 3), EITHER_WAY, None)
+    again = fit_additive(features, churned, EITHER_WAY, customers, np.repeat([10, 20, 30], ROWS // 3))
     assert again.tables.intercept == model.tables.intercept
     for ours, theirs in zip(again.tables.steps, model.tables.steps, strict=True):
         assert np.array_equal(ours, theirs)
@@ -106,8 +102,8 @@ def test_what_a_period_did_is_put_on_the_period_not_on_a_feature_that_grows_with
     periods = np.repeat([0, 1, 2, 3], 600)
     age = periods * 30 + rng.uniform(0, 120, 2400)
     churned = rng.random(2400) < np.array([0.2, 0.35, 0.65, 0.8])[periods]
-    with_periods = fit_additive(age[:, None], churned, None, periods, np.zeros(1, int), None).tables
-    without = fit_additive(age[:, None], churned, directions=np.zeros(1, int), line_on=None).tables
+    with_periods = fit_additive(age[:, None], churned, chances(0), None, periods).tables
+    without = fit_additive(age[:, None], churned, chances(0)).tables
     spread = [float(np.ptp(tables.steps[0][1:])) for tables in (with_periods, without)]
     assert spread[0] < spread[1] / 2
     assert sigmoid(with_periods.intercept) == pytest.approx(0.8, abs=0.1)
@@ -120,13 +116,13 @@ def test_the_line_is_a_line_in_log_odds_and_has_half_a_say():
     log_odds = np.log(chance / (1 - chance))
     churned = rng.random(6000) < sigmoid(2 * log_odds)
     columns = np.column_stack([rng.normal(size=6000), chance])
-    model = fit_additive(columns, churned, directions=np.zeros(2, int), line_on=1)
-    assert model.log_odds(columns) == pytest.approx(estimated(model, columns), rel=0, abs=1e-12)
+    model = fit_additive(columns, churned, chances(0, 0, line_on=(1,)))
+    assert model.score(columns) == pytest.approx(model.estimate(columns), rel=0, abs=1e-12)
     terms = model.tables.terms(columns)[:, 1]
     assert np.corrcoef(terms, log_odds)[0, 1] > 0.98
     middle = np.abs(log_odds) < 2
     assert np.polyfit(log_odds[middle], terms[middle], 1)[0] == pytest.approx(1, abs=0.15)
-    assert fit_additive(columns * [1, 0], churned, directions=np.zeros(2, int), line_on=1).line is None
+    assert fit_additive(columns * [1, 0], churned, chances(0, 0, line_on=(1,))).line is None
 
 
 def test_a_direction_is_kept_whatever_the_data_say():
@@ -134,45 +130,88 @@ def test_a_direction_is_kept_whatever_the_data_say():
     silence = rng.normal(size=(1500, 1))
     churned = rng.random(1500) < sigmoid(np.sin(3 * silence[:, 0]))
     for way in (1, -1):
-        steps = fit_additive(silence, churned, directions=np.array([way]), line_on=None).tables.steps[0]
+        steps = fit_additive(silence, churned, chances(way)).tables.steps[0]
         assert (way * np.diff(steps[1:]) >= 0).all()
         assert steps[1:].any()
 
 
-@given(
-    arrays(
-        np.float64,
-        st.integers(0, 60),
-        elements=st.one_of(st.floats(-1e9, 1e9), st.integers(-3, 3).map(float), st.just(np.nan)),
-    )
-)
-def test_edges_ascend_and_part_the_known_values(column):
-    edges = bin_edges(column, 8)
-    known = column[~np.isnan(column)]
-    assert len(edges) <= 7
-    assert (np.diff(edges) > 0).all()
-    assert (len(edges) > 0) == (len(np.unique(known)) > 1)
-    if len(edges):
-        assert known.min() < edges[0]
-        assert edges[-1] <= known.max()
-        codes = bin_codes(column[:, None], (edges,))
-        assert np.array_equal(np.isnan(codes[:, 0]), np.isnan(column))
-        assert set(codes[~np.isnan(codes)]) <= set(range(len(edges) + 1))
+def test_means_are_learnt_in_the_logarithm_whatever_the_unit():
+    """Counts of a known mean, and the same a million times as large."""
+    rng = np.random.default_rng(8)
+    columns = np.column_stack([rng.normal(size=6000), rng.random(6000)])
+    counts = rng.poisson(np.exp(np.sin(2 * columns[:, 0]) - columns[:, 1])).astype(float)
+    model, large = (fit_additive(columns, counts * unit, amounts(0, 0)) for unit in (1, 1e6))
+    assert model.score(columns) == pytest.approx(model.estimate(columns), rel=0, abs=1e-12)
+    assert large.score(columns) - model.score(columns) == pytest.approx(np.full(6000, np.log(1e6)), abs=1e-9)
+    assert model.expect(columns).mean() == pytest.approx(counts.mean(), rel=0.02)
+    assert model.expect(columns, 0.5) == pytest.approx(model.expect(columns) * np.exp(0.5))
+    terms = model.tables.terms(columns)
+    assert np.corrcoef(terms[:, 0], np.sin(2 * columns[:, 0]))[0, 1] > 0.95
+    assert np.polyfit(columns[:, 1], terms[:, 1], 1)[0] == pytest.approx(-1, abs=0.3)
 
 
-def test_a_long_column_has_bins_of_equal_mass():
-    column = np.random.default_rng(4).lognormal(size=100_000)
-    edges = bin_edges(column)
-    counts = np.bincount(np.searchsorted(edges, column, side="right"))
-    assert len(counts) == MAX_BINS
-    assert counts.max() < 1.02 * counts.min()
+def test_a_line_through_two_amounts_tells_the_best_customers_apart():
+    """Spend is pace × amount; a bin of the best customer in a hundred would make all of them alike."""
+    rng = np.random.default_rng(9)
+    pace, amount = rng.lognormal(0, 1.5, 8000), rng.lognormal(5, 1, 8000)
+    columns = np.column_stack([rng.normal(size=8000), pace, np.where(rng.random(8000) < 0.1, np.nan, amount)])
+    spend = pace * amount * rng.gamma(2, 0.5, 8000)
+    model = fit_additive(columns, spend, amounts(0, 1, 1, line_on=(1, 2)))
+    assert model.score(columns) == pytest.approx(model.estimate(columns), rel=0, abs=1e-12)
+    assert model.line.slopes == pytest.approx([1, 1], abs=0.1)
+    best = (pace > np.quantile(pace, 0.99)) & ~np.isnan(columns[:, 2])
+    assert len(np.unique(model.tables.terms(columns)[best, 1])) > 20
 
 
-def test_rare_values_have_bins():
-    """One customer in a thousand complained; one in a thousand has some discount, none twice the same."""
-    rng = np.random.default_rng(7)
-    rare = rng.random(20_000) < 0.001
-    assert bin_edges(rare.astype(float)).tolist() == [1.0]
-    edges = bin_edges(np.where(rare, rng.random(20_000), 0.0), 8)
-    assert len(edges) > 0
-    assert edges[0] > 0
+def test_one_huge_order_does_not_bend_the_trees():
+    """One amount twenty thousand times the usual, at one end of a feature that tells nothing."""
+    rng = np.random.default_rng(10)
+    columns = np.column_stack([rng.normal(size=4000), rng.lognormal(0, 0.5, 4000)])
+    spend = columns[:, 1] * rng.gamma(2, 0.5, 4000)
+    spend[columns[:, 0].argmax()] = 2e4
+    plain, held = amounts(0, 1, line_on=(1,)), Recipe("log", np.array([0, 1]), (1,), ceiling=10.0)
+    bent, straight = (fit_additive(columns, spend, recipe).tables.steps[0][1:] for recipe in (plain, held))
+    assert np.ptp(bent) > 3 * np.ptp(straight)
+
+
+def taught_amounts(share, line_on=(1,)):
+    """A model of what the second column tells, its recipe, and what a classic says, of the first alone."""
+    rng = np.random.default_rng(11)
+    columns = np.column_stack([rng.normal(size=3000), rng.lognormal(0, 1, 3000)])
+    recipe = replace(amounts(0, 1, line_on=line_on), classic_share=share)
+    model = fit_additive(columns, 700 * columns[:, 1] * rng.gamma(2, 0.5, 3000), recipe)
+    said = np.log(700) + 2 * np.tanh(columns[:, 0])
+    return model, recipe, columns, said
+
+
+def test_a_classic_takes_its_share_of_the_half_of_the_line():
+    """The classic says 2·tanh of a column that trees and line find nothing in: a quarter of it, or a half."""
+    for share in (0.5, 1.0):
+        model, recipe, columns, said = taught_amounts(share)
+        taught = teach(model, said[:1500], columns[:1500], recipe, columns)
+        assert taught.score(columns) == pytest.approx(taught.estimate(columns), rel=0, abs=1e-12)
+        added = taught.tables.terms(columns)[:, 0] - model.tables.terms(columns)[:, 0]
+        assert np.polyfit(np.tanh(columns[:, 0]), added, 1)[0] == pytest.approx(share, abs=0.05)
+        assert taught.tables.terms(columns).mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
+        trees_and_line = model.tables.terms(columns)[:, 1]
+        steeper = np.polyfit(trees_and_line, taught.tables.terms(columns)[:, 1], 1)[0]
+        assert steeper == pytest.approx(1 - share, abs=0.05)  # the line alone told of the second column
+
+
+def test_a_classic_without_a_share_or_a_line():
+    model, recipe, columns, said = taught_amounts(0.0)
+    assert teach(model, said, columns, recipe, columns) is model
+    model, recipe, columns, said = taught_amounts(0.5, line_on=())
+    taught = teach(model, said, columns, recipe, columns)
+    assert taught.score(columns) == pytest.approx(taught.estimate(columns), rel=0, abs=1e-12)
+    added = taught.tables.terms(columns)[:, 0]
+    assert np.polyfit(np.tanh(columns[:, 0]), added, 1)[0] == pytest.approx(1, abs=0.05)
+
+
+def test_what_is_spread_tells_the_best_customers_apart():
+    rng = np.random.default_rng(12)
+    columns = np.column_stack([rng.lognormal(3, 2, 3000), rng.lognormal(3, 2, 3000)])
+    recipe = replace(amounts(0, 0), spread_on=(1,))
+    edges = fit_additive(columns, columns[:, 1], recipe).edges
+    plain, spread = (int((edge > np.quantile(columns[:, 0], 0.99)).sum()) for edge in edges)
+    assert spread > 10 * max(plain, 1)

@@ -6,8 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.btyd import BgNbd, FitError
-from ml.comparators import RANK_ONLY, PurchaseSummary, comparator_metrics, comparator_risks
+from ml.btyd import BgNbd, ParetoNbd
+from ml.comparators import (
+    RANK_ONLY,
+    PurchaseSummary,
+    Recent,
+    compare_churn,
+    compare_orders,
+    compare_spend,
+)
+from ml.judging import measure
 from ml.metrics import auc
 
 DATA = Path(os.environ.get("PERENNIAL_TEST_DATA", Path(__file__).parents[2] / "../shared/data"))
@@ -46,7 +54,7 @@ def cutoffs():
 @pytest.fixture(scope="module")
 def risks(cutoffs):
     *train, (test, _) = cutoffs
-    return comparator_risks(train, test, HORIZON_DAYS)
+    return compare_churn(train, test, HORIZON_DAYS).predictions
 
 
 def test_history_of_a_summary():
@@ -79,7 +87,7 @@ def test_btyd_is_fitted_to_the_histories_at_the_cutoff(cutoffs, risks):
 
 def test_labels_teach_the_logit_and_nothing_else(cutoffs, risks):
     (early, churned), _, (test, _) = cutoffs
-    reversed_labels = comparator_risks([(early, ~churned)], test, HORIZON_DAYS)
+    reversed_labels = compare_churn([(early, ~churned)], test, HORIZON_DAYS).predictions
     assert np.corrcoef(reversed_labels["rfm_logit"], risks["rfm_logit"])[0, 1] < -0.8
     assert (reversed_labels["pareto_nbd"] == risks["pareto_nbd"]).all()
 
@@ -90,22 +98,78 @@ def test_refunds_beyond_the_spend_count_as_nothing_spent(cutoffs):
         PurchaseSummary(test.recency_days, test.tenure_days, test.purchases, np.full(test.spend.size, spend))
         for spend in (-30.0, 0.0)
     )
-    logits = [comparator_risks([(early, churned)], each, HORIZON_DAYS)["rfm_logit"] for each in (owed, nothing)]
+    compared = [compare_churn([(early, churned)], each, HORIZON_DAYS) for each in (owed, nothing)]
+    logits = [each.predictions["rfm_logit"] for each in compared]
     assert (logits[0] == logits[1]).all()
 
 
 def test_metrics_of_a_rank_have_no_calibration(cutoffs, risks):
-    metrics = comparator_metrics(risks, cutoffs[-1][1])
+    metrics = measure("churn", cutoffs[-1][1], risks)
     assert metrics["recency"]["brier"] is None
     assert metrics["recency"]["auc"] == pytest.approx(auc(cutoffs[-1][1], risks["recency"]))
     assert all(value is not None for name in risks if name not in RANK_ONLY for value in metrics[name].values())
 
 
-def test_labels_of_one_kind_are_refused_in_a_sentence(cutoffs):
+def test_a_comparator_that_cannot_learn_is_left_out_with_the_reason(cutoffs):
     early, churned = cutoffs[0]
-    for train in ([], [(early, np.zeros_like(churned))]):
-        with pytest.raises(FitError, match="some who did not"):
-            comparator_risks(train, early, HORIZON_DAYS)
+    for train, reason in (([], "whole horizon"), ([(early, np.zeros_like(churned))], "some who did not")):
+        compared = compare_churn(train, early, HORIZON_DAYS)
+        assert list(compared.predictions) == ["recency", "bg_nbd", "pareto_nbd"]
+        assert reason in compared.left_out["rfm_logit"]
+
+
+def test_of_customers_who_bought_once_only_the_rates_are_left():
+    days = np.linspace(10.0, 300.0, 50)
+    once = PurchaseSummary(days, days, np.ones(50), np.full(50, 20.0))
+    recent = Recent(np.ones(50), np.full(50, 20.0), 365.0)
+    for compared in (compare_orders(once, recent, HORIZON_DAYS), compare_spend(once, recent, HORIZON_DAYS)):
+        assert list(compared.predictions) == ["recent_rate"]
+        assert all("Nobody bought again" in sentence for sentence in compared.left_out.values())
+        assert len(compared.left_out) == 2
+
+
+@pytest.fixture
+def recent(cutoffs):
+    test, _ = cutoffs[-1]
+    return Recent(test.purchases, test.spend, 540.0)
+
+
+def test_the_recent_rate_is_carried_on(cutoffs, recent):
+    found = compare_orders(cutoffs[-1][0], recent, HORIZON_DAYS).predictions["recent_rate"]
+    assert found == pytest.approx(recent.orders / 6)
+
+
+def test_expected_orders_of_the_classics(cutoffs, recent):
+    test, _ = cutoffs[-1]
+    found = compare_orders(test, recent, HORIZON_DAYS).predictions
+    history = (test.repeats, test.last_repeat_days, test.tenure_days)
+    assert list(found) == ["recent_rate", "bg_nbd", "pareto_nbd"]
+    assert found["pareto_nbd"] == pytest.approx(ParetoNbd.fit(*history).expected_purchases(*history, HORIZON_DAYS))
+
+
+def test_spend_is_purchases_times_what_one_is_worth(cutoffs, recent):
+    """Worth by Gamma-Gamma: between the customer's own mean and everyone's."""
+    test, _ = cutoffs[-1]
+    rng = np.random.default_rng(8)
+    mean = rng.gamma(20.0, 1.0, test.spend.size) * rng.gamma(5.0, 1.0, test.spend.size)
+    test = PurchaseSummary(test.recency_days, test.tenure_days, test.purchases, mean * test.purchases)
+    compared = compare_spend(test, recent, HORIZON_DAYS)
+    assert list(compared.predictions) == ["recent_rate", "bg_nbd_gamma_gamma", "pareto_nbd_gamma_gamma"]
+    orders = compare_orders(test, recent, HORIZON_DAYS).predictions
+    worth = compared.predictions["bg_nbd_gamma_gamma"] / orders["bg_nbd"]
+    shrunk = np.abs(worth - np.median(mean)) < np.abs(mean - np.median(mean))
+    assert np.corrcoef(worth, mean)[0, 1] > 0.9
+    assert shrunk.mean() > 0.8
+
+
+def test_who_got_back_all_they_paid_is_worth_what_others_are(cutoffs, recent):
+    test, _ = cutoffs[-1]
+    spend = test.purchases * np.random.default_rng(9).gamma(5.0, 10.0, test.spend.size)
+    spend[0] = -40.0
+    test = PurchaseSummary(test.recency_days, test.tenure_days, test.purchases, spend)
+    found = compare_spend(test, recent, HORIZON_DAYS).predictions["pareto_nbd_gamma_gamma"]
+    assert np.isfinite(found).all()
+    assert found[0] > 0
 
 
 def online_retail_at(cutoff):
@@ -140,7 +204,7 @@ def online_retail_at(cutoff):
 def test_online_retail_comes_out_as_measured():
     train = [online_retail_at(f"2010-{month:02d}-12") for month in range(6, 13)]
     test, churned = online_retail_at("2011-03-13")
-    metrics = comparator_metrics(comparator_risks(train, test, HORIZON_DAYS), churned)
+    metrics = measure("churn", churned, compare_churn(train, test, HORIZON_DAYS).predictions)
     areas = {name: metrics[name]["auc"] for name in metrics}
     measured = {"recency": 0.7334, "rfm_logit": 0.7827, "bg_nbd": 0.7896, "pareto_nbd": 0.7888}
     assert areas == pytest.approx(measured, abs=5e-4)

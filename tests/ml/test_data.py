@@ -10,7 +10,7 @@ import ml.data
 from app.lifecycle import events as e
 from app.lifecycle.features import features
 from app.lifecycle.measures import MEASURES, NUMERIC, Merge, fold
-from ml.data import Leak, labelled_states, leaking_measures, outcomes, purchase_days, refuse_leaks, states
+from ml.data import Leak, labelled_states, leaking_measures, outcomes, purchases, refuse_leaks, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
 
@@ -112,7 +112,7 @@ def test_vectors_are_the_core_s_features(table_of, shop_events, shop):
         assert rows.measure("orders")[at] == folded["orders"]
 
 
-def test_labels_are_half_open_and_count_orders_only(table_of, order_of):
+def test_labels_are_half_open_and_count_orders_and_their_net_worth(table_of, order_of):
     cut = START_US
     table = table_of(
         [
@@ -122,9 +122,11 @@ def test_labels_are_half_open_and_count_orders_only(table_of, order_of):
             order_of("at the end", cut + 90 * DAY),
             order_of("last moment", cut - DAY),
             order_of("last moment", cut + 90 * DAY - 1),
-            order_of("last moment", cut + DAY),
+            order_of("last moment", cut + DAY, amount_minor=250),
+            order_of("last moment", cut + 2 * DAY, type=e.ORDER_REFUNDED, amount_minor=50),
+            order_of("last moment", cut + 90 * DAY, type=e.ORDER_REFUNDED),
             order_of("only a refund", cut - DAY),
-            order_of("only a refund", cut + DAY, type=e.ORDER_REFUNDED),
+            order_of("only a refund", cut + DAY, type=e.ORDER_REFUNDED, amount_minor=400),
             order_of("only a visit", cut - DAY),
             order_of("only a visit", cut + DAY, type=e.STORE_VISITED),
             order_of("not yet known", cut),
@@ -140,13 +142,22 @@ def test_labels_are_half_open_and_count_orders_only(table_of, order_of):
         "only a refund": 0,
         "only a visit": 0,
     }
+    assert dict(zip(rows.customer_ids, rows.spend_ahead_minor, strict=True)) == {
+        "at the cut-off": 1000,
+        "at the end": 0,
+        "last moment": 1200,
+        "only a refund": -400,
+        "only a visit": 0,
+    }
+    assert rows.spend_ahead_minor.dtype == np.float64
     assert rows.churned.tolist() == (rows.orders_ahead == 0).tolist()
     ahead = outcomes(table, [cut], 90).to_pyarrow().to_pylist()
-    assert {row["customer_id"] for row in ahead} == {
-        "at the cut-off",
-        "last moment",
-        "not yet known",
-        "prospect",
+    assert {row["customer_id"]: (row["orders_ahead"], row["spend_ahead_minor"]) for row in ahead} == {
+        "at the cut-off": (1, 1000),
+        "last moment": (2, 1200),
+        "only a refund": (0, -400),
+        "not yet known": (1, 1000),
+        "prospect": (1, 1000),
     }
 
 
@@ -156,8 +167,17 @@ def test_purchase_days_are_distinct_utc_days_before_the_cutoff(table_of, order_o
     orders = [order_of("C", at) for at in times]
     table = table_of([*orders, order_of("C", midnight + 2 * DAY, type=e.STORE_VISITED)])
     cutoffs = [midnight + 1, midnight + DAY, midnight + DAY + 1, midnight + 6 * DAY]
-    found = purchase_days(table, cutoffs).order_by("cutoff_us").to_pyarrow()["purchase_days"].to_pylist()
+    found = purchases(table, cutoffs, DAY).order_by("cutoff_us").to_pyarrow()["purchases"].to_pylist()
     assert found == [1, 1, 2, 3]
+
+
+def test_orders_of_one_moment_are_one_purchase(table_of, order_of):
+    cut = 19_000 * DAY
+    at_once = [cut - DAY, cut - DAY, cut - DAY + 1, cut + DAY, cut + DAY, cut + 2 * DAY]
+    rows = labelled_states(table_of([order_of("C", at, amount_minor=100) for at in at_once]), [cut], 90)
+    assert (rows.purchases.tolist(), rows.purchase_days.tolist()) == ([2], [1])
+    assert (rows.orders_ahead.tolist(), rows.spend_ahead_minor.tolist()) == ([2], [300])
+    assert rows.measure("orders").tolist() == [3]
 
 
 def test_a_part_of_the_rows(shop, shop_events):
@@ -191,18 +211,19 @@ def test_an_honest_state_has_no_leak(shop, shop_events):
 
 
 def test_a_planted_leak_is_caught(shop, shop_events, monkeypatch):
-    """A column that looks at the order after instead of the order before, and a window that is closed."""
-    annotate = ml.data._annotate
+    """A column that tells of each order what the next one came to."""
+    honest = ml.data._before_next
 
-    def look_ahead(events):
-        next_order = ibis.window(group_by=[events.customer_id, events.type], order_by=[events.occurred_us])
-        ahead = ibis.cases((events.type == e.ORDER_COMPLETED, events.occurred_us)).lead().over(next_order)
-        return annotate(events).mutate(previous_order_us=ahead)
+    def look_ahead(events, bounds_us):
+        following = ibis.window(group_by=[events.customer_id, events.type], order_by=[events.occurred_us, events.id])
+        return honest(events.mutate(amount_minor=events.amount_minor.lead().over(following).fill_null(0)), bounds_us)
 
     cutoff_us = max(event.occurred_us for event in shop_events) - 90 * DAY
-    monkeypatch.setattr(ml.data, "_annotate", look_ahead)
-    assert leaking_measures(shop, cutoff_us) == ["second_last_order_us"]
-    with pytest.raises(Leak, match="second_last_order_us"):
+    monkeypatch.setattr(ml.data, "_before_next", look_ahead)
+    leaking = leaking_measures(shop, cutoff_us)
+    assert {"spend_minor", "spend_decayed_30d"} <= set(leaking)
+    assert not {"orders", "items", "last_order_us"} & set(leaking)
+    with pytest.raises(Leak, match="spend_minor"):
         refuse_leaks(shop, cutoff_us)
 
 

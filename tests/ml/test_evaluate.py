@@ -9,17 +9,29 @@ from pathlib import Path
 import pytest
 
 import ml.data
+import ml.evaluate
+import ml.judging
 from app.lifecycle import events as e
 from ml.cutoffs import Untrainable, to_us
 from ml.data import Leak
-from ml.evaluate import evaluate_churn
+from ml.evaluate import evaluate, summarise_cutoffs
 from ml.transactions import UnusableTransactions
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
 
 DATA = Path(os.environ.get("PERENNIAL_TEST_DATA", Path(__file__).parents[2] / "../shared/data"))
 CUTOFF = date(2026, 3, 2)
-METRICS = {"auc", "brier", "log_loss", "ece", "lift_at_10"}
+MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
+METRICS = {
+    "churn": {"auc", "brier", "log_loss", "ece", "lift_at_10"},
+    "orders": {"mae", "rmse", "pearson", "spearman", "bias"},
+    "spend": {"mae", "spearman", "normalised_gini", "bias"},
+}
+COMPARATORS = {
+    "churn": {"recency", "rfm_logit", "bg_nbd", "pareto_nbd"},
+    "orders": {"recent_rate", "bg_nbd", "pareto_nbd"},
+    "spend": {"recent_rate", "bg_nbd_gamma_gamma", "pareto_nbd_gamma_gamma"},
+}
 
 
 def say_nothing(_):
@@ -46,76 +58,240 @@ def orders_file(shop_events, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def result(orders_file):
-    return evaluate_churn(orders_file, CUTOFF, 60, progress=say_nothing)
+def learnt_once():
+    """The model of a cut-off is learnt once for all targets: the same events give the same one."""
+    learn, kept = ml.evaluate.learn, {}
+
+    def remember(events, at_us, horizon_days, say):
+        key = (at_us, horizon_days, events.count().to_pyarrow().as_py())
+        if key not in kept:
+            kept[key] = learn(events, at_us, horizon_days, say)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ml.evaluate, "learn", remember)
+        yield
 
 
-def test_the_form_of_the_result(result):
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
-    assert list(result) == ["n", "base_rate", "models"]
-    assert list(result["models"]) == ["perennial", "recency", "rfm_logit", "bg_nbd", "pareto_nbd"]
-    for name, metrics in result["models"].items():
-        assert set(metrics) == METRICS
-        unknown = {metric for metric, value in metrics.items() if value is None}
-        assert unknown == ({"brier", "log_loss", "ece"} if name == "recency" else set())
+@pytest.fixture(scope="module")
+def evaluations(orders_file, learnt_once):
+    """By target."""
+    return {target: evaluate(orders_file, target, CUTOFF, 60, progress=say_nothing) for target in METRICS}
 
 
-def test_everyone_who_bought_before_is_counted(result, shop_events):
-    cutoff_us = to_us(datetime.combine(CUTOFF, datetime.min.time(), UTC))
+def known_at_the_cutoff(events):
+    """Times of the orders of each customer who bought before it."""
     bought = {}
-    for event in shop_events:
+    for event in events:
         if event.type == e.ORDER_COMPLETED:
             bought.setdefault(event.customer_id, []).append(event.occurred_us)
-    known = {customer_id: times for customer_id, times in bought.items() if min(times) < cutoff_us}
-    gone = [not any(cutoff_us <= at < cutoff_us + 60 * e.DAY_US for at in times) for times in known.values()]
+    return {customer_id: times for customer_id, times in bought.items() if min(times) < to_us(MIDNIGHT)}
+
+
+def is_ahead(at_us):
+    return to_us(MIDNIGHT) <= at_us < to_us(MIDNIGHT) + 60 * e.DAY_US
+
+
+@pytest.mark.parametrize("target", METRICS)
+def test_every_model_has_every_number_and_the_result_is_json(evaluations, target):
+    result = evaluations[target].result
+    assert json.loads(json.dumps(result)) == result
+    assert set(result["models"]) == {"perennial"} | COMPARATORS[target]
+    assert next(iter(result["models"])) == "perennial"
+    for name, metrics in result["models"].items():
+        assert set(metrics) == METRICS[target]
+        assert all(value is not None for value in metrics.values()) or name == "recency"
+    assert result["left_out"] == {}
+    assert result["method"] == "additive_trees"
+    assert result["note"]
+
+
+@pytest.mark.parametrize("target", METRICS)
+def test_every_number_lies_in_its_interval(evaluations, target):
+    result = evaluations[target].result
+    for name, metrics in result["models"].items():
+        ranges = result["intervals"]["models"][name]
+        for metric, value in metrics.items():
+            assert value is None or ranges[metric][0] <= value <= ranges[metric][1], (name, metric)
+    assert all(lead["comparator"] in COMPARATORS[target] for lead in result["intervals"]["against_best"].values())
+
+
+def test_everyone_who_bought_before_is_judged(evaluations, shop_events):
+    known = known_at_the_cutoff(shop_events)
+    gone = [not any(map(is_ahead, times)) for times in known.values()]
+    result = evaluations["churn"].result
     assert (result["n"], result["base_rate"]) == (len(known), sum(gone) / len(gone))
+    orders = evaluations["orders"].result
+    assert orders["mean_actual"] == pytest.approx(sum(sum(map(is_ahead, each)) for each in known.values()) / len(known))
 
 
-def test_the_model_is_better_than_recency_alone(result):
+def test_spend_is_net_of_refunds_and_in_major_units(evaluations, shop_events):
+    """Refunds of one order are one event of the file, of the time of the first."""
+    known, signs = known_at_the_cutoff(shop_events), {e.ORDER_COMPLETED: 1, e.ORDER_REFUNDED: -1}
+    paid = [event for event in shop_events if event.type in signs and event.customer_id in known]
+    first_us = {}
+    for event in sorted(paid, key=lambda event: -event.occurred_us):
+        first_us[event.customer_id, event.reference, event.type] = event.occurred_us
+    net_minor = sum(
+        signs[event.type] * event.amount_minor
+        for event in paid
+        if is_ahead(first_us[event.customer_id, event.reference, event.type])
+    )
+    assert evaluations["spend"].result["mean_actual"] == pytest.approx(net_minor / 100 / len(known))
+
+
+def test_the_model_is_better_than_recency_alone(evaluations):
+    result = evaluations["churn"].result
     models = result["models"]
     assert models["perennial"]["auc"] > models["recency"]["auc"]
     assert models["perennial"]["brier"] < result["base_rate"] * (1 - result["base_rate"])
 
 
-def test_nothing_after_the_horizon_matters(result, shop_events, tmp_path):
-    """The file cut off where the outcome is known gives the same numbers to the last digit shown."""
-    ends_us = to_us(datetime(2026, 5, 1, tzinfo=UTC))
-    again = evaluate_churn(write_orders(tmp_path / "cut.csv", shop_events, ends_us), CUTOFF, 60, progress=say_nothing)
-    assert (again["n"], again["base_rate"]) == (result["n"], result["base_rate"])
-    for name, metrics in result["models"].items():
-        assert again["models"][name] == pytest.approx(metrics, abs=1e-6)
+def test_orders_and_spend_are_worth_ranking_by(evaluations):
+    """And their level is about as good as a classic model's: the shop's first spring is nobody's to know."""
+    orders, spend = (evaluations[target].result["models"] for target in ("orders", "spend"))
+    assert orders["perennial"]["spearman"] > orders["recent_rate"]["spearman"]
+    assert spend["perennial"]["normalised_gini"] > spend["recent_rate"]["normalised_gini"]
+    assert abs(orders["perennial"]["bias"]) < orders["pareto_nbd"]["bias"] + 0.2
+    assert abs(spend["perennial"]["bias"]) < spend["pareto_nbd_gamma_gamma"]["bias"] + 0.2
 
 
-def test_a_planted_leak_is_refused(orders_file, monkeypatch):
-    honest = ml.data.states
+def test_stages_are_set_beside_what_followed(evaluations):
+    found = evaluations["churn"].result["stages"]
+    assert [each["stage"] for each in found] == ["mature", "growing", "new", "declining", "lost"]
+    assert sum(each["customers"] for each in found) == evaluations["churn"].result["n"]
+    rates = {each["stage"]: each["repurchased"] for each in found}
+    assert rates["mature"] > rates["declining"]
 
-    def late(events, cutoffs_us):
+
+def changed_after(path, tmp_path):
+    """The file with other orders after the cut-off: other customers', under other numbers, for other amounts.
+
+    Refunds stay: those of one order are one event, of the time of the first.
+    """
+    head, *lines = path.read_text().splitlines()
+    changed = tmp_path / "changed.csv"
+    changed.write_text("\n".join([head, *map(_other_ahead, lines)]) + "\n")
+    return changed
+
+
+def _other_ahead(line):
+    card, at, order, _, is_return = line.split(",")
+    if at < MIDNIGHT.isoformat() or is_return == "True":
+        return line
+    return f"{card[:-1]}{int(card[-1]) // 2},{at},{order}x,999.99,False"
+
+
+def test_what_comes_after_the_cutoff_changes_no_prediction(evaluations, orders_file, tmp_path):
+    """Other labels, the same predictions to the last bit: nothing learnt has seen them."""
+    changed = changed_after(orders_file, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ml.evaluate, "learn", ml.learning.learn)  # anew
+        again = evaluate(changed, "spend", CUTOFF, 60, progress=say_nothing).latest
+    before = evaluations["spend"].latest
+    assert again.test.orders_ahead.tolist() != before.test.orders_ahead.tolist()
+    assert again.test.customer_ids.tolist() == before.test.customer_ids.tolist()
+    assert (again.risk == before.risk).all()
+    assert again.judged.predictions.keys() == before.judged.predictions.keys()
+    for name, predicted in again.judged.predictions.items():
+        assert predicted.tolist() == before.judged.predictions[name].tolist(), name
+
+
+def late(honest):
+    """The states of thirty days later, passed off as those of the cut-off."""
+
+    def states(events, cutoffs_us):
         found = honest(events, [cutoff_us + 30 * e.DAY_US for cutoff_us in cutoffs_us])
         return found.mutate(cutoff_us=found.cutoff_us - 30 * e.DAY_US)
 
-    monkeypatch.setattr(ml.data, "states", late)
+    return states
+
+
+def test_a_planted_leak_of_a_measure_is_refused(orders_file, monkeypatch):
+    monkeypatch.setattr(ml.data, "states", late(ml.data.states))
     with pytest.raises(Leak, match="last_order_us"):
-        evaluate_churn(orders_file, CUTOFF, 60, progress=say_nothing)
+        evaluate(orders_file, "churn", CUTOFF, 60, progress=say_nothing)
+
+
+def test_a_planted_leak_of_a_feature_is_refused(evaluations, orders_file, monkeypatch):
+    """A feature that knows what comes next, where the labels are at hand."""
+    honest = ml.data.LabelledStates.features
+
+    def knowing(rows):
+        vectors = honest(rows)
+        vectors[:, ml.judging.FEATURE_NAMES.index("visits")] = rows.orders_ahead
+        return vectors
+
+    monkeypatch.setattr(ml.data.LabelledStates, "features", knowing)
+    with pytest.raises(Leak, match="visits"):
+        evaluate(orders_file, "churn", CUTOFF, 60, progress=say_nothing)
+
+
+@pytest.fixture(scope="module")
+def monthly(orders_file, evaluations):
+    return evaluate(orders_file, "churn", CUTOFF, 60, cutoffs="monthly", progress=say_nothing)
+
+
+def test_rolling_cutoffs(monthly, evaluations):
+    """Every month that can be judged is, each from what was known then; the latest stays where it was."""
+    result = monthly.result
+    days = [each["cutoff"] for each in result["cutoffs"]]
+    assert days == sorted(days)
+    assert days[-1] == "2026-03-02"
+    assert len(days) >= 2
+    assert {each["cutoff"] for each in result["skipped"]}.isdisjoint(days)
+    assert all(each["reason"] for each in result["skipped"])
+    plain = evaluations["churn"].result
+    assert {name: result[name] for name in plain} == plain
+    assert [month["cutoff"] for month in monthly.months] == days
+
+
+def test_the_summary_of_cutoffs():
+    def at(cutoff, auc, ece):
+        numbers = {"auc": auc, "brier": None, "ece": ece}
+        return {
+            "target": "churn",
+            "cutoff": cutoff,
+            "n": 10,
+            "base_rate": 0.5,
+            "mean_predicted": 0.6,
+            "models": {"perennial": numbers},
+        }
+
+    found = summarise_cutoffs([at("2026-01-02", 0.8, 0.02), at("2026-02-02", 0.7, 0.06)])
+    assert found["models"]["perennial"]["auc"] == {"mean": 0.75, "worst": 0.7}
+    assert found["models"]["perennial"]["ece"] == {"mean": 0.04, "worst": 0.06}
+    assert found["models"]["perennial"]["brier"] is None
+    month = {"cutoff": "2026-01-02", "n": 10, "mean_predicted": 0.6, "mean_actual": 0.5, "ece": 0.02}
+    assert found["months"][0] == month | {"bias": pytest.approx(0.2)}
 
 
 @pytest.mark.parametrize(
     ("cutoff", "sentence"),
     [
-        (date(2026, 5, 2), "The data end on 2026-0[56]-.*: who bought until 2026-07-01 is not known yet"),
-        (
-            date(2025, 5, 1),
-            "There is too little to learn from before 2025-05-01: it takes 180 days of history",
-        ),
+        (date(2026, 5, 2), "The data end on 2026-0[56]-.*: who bought until 2026-07-01 is not known yet.* instead"),
+        (date(2023, 5, 1), "No order is before 2023-05-01: the first is of 202.*Scores come from rules instead"),
     ],
 )
 def test_cutoffs_that_cannot_be_judged(orders_file, cutoff, sentence):
     with pytest.raises(Untrainable, match=sentence):
-        evaluate_churn(orders_file, cutoff, 60, progress=say_nothing)
+        evaluate(orders_file, "churn", cutoff, 60, progress=say_nothing)
+
+
+def test_without_a_cutoff_it_is_the_last_that_can_be_judged(orders_file, monkeypatch):
+    def refuse(history, target, cutoff_us):
+        raise Untrainable(str(cutoff_us))
+
+    monkeypatch.setattr(ml.evaluate, "judge_at", refuse)
+    with pytest.raises(Untrainable) as refused:
+        evaluate(orders_file, "churn", None, 60, progress=say_nothing)
+    moments = [datetime.fromisoformat(line.split(",")[1]) for line in orders_file.read_text().splitlines()[1:]]
+    assert int(str(refused.value)) == to_us(max(moments)) // e.DAY_US * e.DAY_US - 60 * e.DAY_US
 
 
 def test_columns_can_be_named(orders_file):
-    with pytest.raises(UnusableTransactions, match="there is no column 'card'"):
-        evaluate_churn(orders_file, CUTOFF, 60, progress=say_nothing, customer_id="card")
+    with pytest.raises(UnusableTransactions, match=r"here is no column 'card'.*Scores come from rules instead"):
+        evaluate(orders_file, "churn", CUTOFF, 60, progress=say_nothing, customer_id="card")
 
 
 @pytest.mark.skipif(
@@ -123,7 +299,7 @@ def test_columns_can_be_named(orders_file):
 )
 def test_online_retail():
     """A cut-off after Christmas, learnt from the year before it."""
-    found = evaluate_churn(DATA / "online_retail_ii.parquet", date(2011, 3, 13), progress=say_nothing)
+    found = evaluate(DATA / "online_retail_ii.parquet", "churn", date(2011, 3, 13), progress=say_nothing).result
     models = found["models"]
     assert found["n"] == 4606
     assert models["perennial"]["auc"] >= 0.780

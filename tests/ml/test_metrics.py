@@ -5,6 +5,7 @@ import pytest
 
 from ml.metrics import (
     UnusableScores,
+    advantage,
     auc,
     bias,
     brier,
@@ -14,10 +15,12 @@ from ml.metrics import (
     log_loss,
     mae,
     normalised_gini,
+    orders_metrics,
     pearson,
     rank_metrics,
     rmse,
     spearman,
+    spend_metrics,
 )
 
 CHURNED = np.array([True, False, True, False])
@@ -148,3 +151,25 @@ def test_what_the_data_leave_undefined_is_nan():
         assert np.isnan(metric([3.0, 3.0], [1.0, 2.0]))
     assert np.isnan(bias([0.0, 0.0], [1.0, 2.0]))
     assert np.isnan(normalised_gini([0.0, 0.0], [1.0, 2.0]))
+
+
+def test_metrics_of_orders_and_spend_are_all_there():
+    actual, predicted = [0.0, 2.0, 4.0], [1.0, 1.0, 7.0]
+    both = {"mae": mae(actual, predicted), "spearman": spearman(actual, predicted), "bias": bias(actual, predicted)}
+    squared = {"rmse": rmse(actual, predicted), "pearson": pearson(actual, predicted)}
+    assert orders_metrics(actual, predicted) == both | squared
+    assert spend_metrics(actual, predicted) == both | {"normalised_gini": normalised_gini(actual, predicted)}
+    assert spend_metrics([0.0, 0.0], [1.0, 2.0]) == {
+        "mae": 1.5,
+        "spearman": None,
+        "normalised_gini": None,
+        "bias": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("metric", "ours", "theirs", "better_by"),
+    [("auc", 0.8, 0.7, 0.1), ("brier", 0.15, 0.17, 0.02), ("bias", -0.1, 0.3, 0.2), ("bias", 0.2, -0.1, -0.1)],
+)
+def test_an_advantage_is_positive_where_we_are_better(metric, ours, theirs, better_by):
+    assert advantage(metric, ours, theirs) == pytest.approx(better_by)

@@ -7,7 +7,7 @@ import pytest
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.scorer import sigmoid
-from ml.season import CalibrationError, calibration_error, forecast_shift, shift_to_share
+from ml.season import CalibrationError, forecast_deviations, forecast_shifts, share_error, shift_to_share, sum_error
 
 START_US = int(datetime(2024, 1, 10, tzinfo=UTC).timestamp()) * 1_000_000
 MONTH_US = 30.436875 * DAY_US
@@ -18,7 +18,7 @@ def errors_of(shifts, variance=0.001):
 
 
 def forecast(shifts, month, **options):
-    return forecast_shift(errors_of(shifts, **options), int(START_US + month * MONTH_US))
+    return forecast_shifts(errors_of(shifts, **options), [(START_US + month * MONTH_US) / DAY_US])[0]
 
 
 def test_shift_to_share():
@@ -30,7 +30,7 @@ def test_shift_to_share():
 def test_error_of_a_prediction_that_is_a_unit_too_low():
     rng = np.random.default_rng(1)
     log_odds = rng.normal(size=20_000)
-    found = calibration_error(5, log_odds, rng.random(20_000) < sigmoid(log_odds + 1))
+    found = share_error(5, log_odds, rng.random(20_000) < sigmoid(log_odds + 1))
     assert found.cutoff_us == 5
     assert found.shift == pytest.approx(1, abs=4 * found.variance**0.5)
     assert found.variance == pytest.approx(1 / (20_000 * 0.15), rel=0.2)
@@ -38,12 +38,27 @@ def test_error_of_a_prediction_that_is_a_unit_too_low():
 
 @pytest.mark.parametrize("outcome", [True, False])
 def test_error_is_finite_when_all_did_the_same(outcome):
-    found = calibration_error(0, np.zeros(100), np.full(100, outcome))
+    found = share_error(0, np.zeros(100), np.full(100, outcome))
     assert found.shift == pytest.approx(np.log(199) * (1 if outcome else -1))
 
 
+def test_error_of_a_sum_that_is_half_of_what_came():
+    rng = np.random.default_rng(2)
+    expected = rng.gamma(1, 1, 20_000)
+    found = sum_error(5, expected, 2 * rng.poisson(expected))
+    assert found.shift == pytest.approx(np.log(2), abs=4 * found.variance**0.5)
+    assert found.variance == pytest.approx(1 / 20_000, rel=0.1)
+
+
+def test_a_sum_that_hangs_on_one_customer_is_little_known():
+    one = np.eye(1000)[0]
+    assert sum_error(0, np.ones(1000), one * 1e6).variance > 0.9
+    assert sum_error(0, np.ones(1000), np.zeros(1000)) is None
+    assert sum_error(0, np.zeros(1000), one) is None
+
+
 def test_nothing_known_means_no_shift():
-    assert forecast_shift([], START_US) == 0
+    assert forecast_shifts([], [0, 1]).tolist() == [0, 0]
 
 
 def test_a_constant_error_is_carried_on():
@@ -66,3 +81,13 @@ def test_a_second_year_makes_surer():
 
 def test_few_customers_weigh_little():
     assert abs(forecast([1.0], 3, variance=1.0)) < abs(forecast([1.0], 3)) < 1.0
+
+
+def test_a_season_seen_before_is_better_known_and_nothing_seen_is_known_least():
+    errors = errors_of([0.0] * 9)
+    seen, unseen = ((START_US + month * MONTH_US) / DAY_US for month in (14, 22.5))
+    known, unknown = forecast_deviations(errors, [seen, unseen])
+    least, _ = forecast_deviations([], [seen, unseen])
+    assert known < unknown < least
+    twice = forecast_deviations(errors_of([0.0] * 24), [(START_US + 26 * MONTH_US) / DAY_US])
+    assert twice[0] < forecast_deviations(errors, [seen])[0]

@@ -182,7 +182,8 @@ def test_missing_columns_are_named(names, chosen, sentence):
         ("a.csv", "customer_id,date,amount\n", "a.csv has no lines"),
         ("a.csv", "customer_id,date,amount\nC,soon,5\nC,later,6\n", "column 'date' has no time like"),
         ("a.csv", "customer_id,date,amount\n,2026-01-01,5\n,2026-01-02,6\n", "names no customer"),
-        ("a.csv", "customer_id,date,amount\nC,2026-01-01,0\n", "an amount that is not 0"),
+        ("a.csv", "customer_id,date,amount\nC,2026-01-01,gratis\n", "an amount that can be used"),
+        ("a.csv", "customer_id,date,quantity,price\nC,2026-01-01,2,0\n", "an amount that can be used"),
     ],
 )
 def test_files_that_cannot_be_used_say_why(tmp_path, name, content, sentence):
@@ -190,6 +191,15 @@ def test_files_that_cannot_be_used_say_why(tmp_path, name, content, sentence):
     path.write_text(content)
     with pytest.raises(UnusableTransactions, match=sentence):
         read(path)
+
+
+def test_an_order_of_nothing_is_a_purchase(tmp_path):
+    """All of it paid by vouchers; a line without a price is a give-away, and none."""
+    receipts, lines = tmp_path / "receipts.csv", tmp_path / "lines.csv"
+    receipts.write_text("customer_id,date,order_id,amount\nC,2026-01-01,1,0\nC,2026-01-02,2,5\n")
+    lines.write_text("customer_id,date,order_id,quantity,price\nC,2026-01-01,1,1,0\nC,2026-01-02,2,1,5\n")
+    assert [event["amount_minor"] for event in read(receipts)[1].values()] == [0, 500]
+    assert [event["amount_minor"] for event in read(lines)[1].values()] == [500]
 
 
 def test_a_file_that_is_not_there(tmp_path):

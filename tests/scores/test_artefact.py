@@ -1,36 +1,38 @@
 """The artefact as the server reads it: whole and its own, or refused."""
 
+import hashlib
+import io
 import json
 import random
-import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 import app.scores.artefact
+from app.lifecycle.drift import reference
+from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURES
-from app.lifecycle.scorer import StepTables
-from app.scores.artefact import (
-    ArtefactRefused,
-    canonical_manifest,
-    current_model,
-    latest_version,
-    load_model,
-)
-from ml.additive import AdditiveModel
-from ml.artefact import put_in_force, write_artefact
+from app.lifecycle.scorer import TARGETS, StepTables, combine
+from app.lifecycle.value import ValueCurve
+from app.scores.artefact import ArtefactRefused, canonical_manifest, load_model, read_artefact
+from ml.artefact import Parts, write_artefact
 
 MADE_AT = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+FILES = ["card.md", "manifest.json", "model.joblib", "tables.npz"]
 MEMBERS = {
     "horizon_days": 90,
+    "method": "additive_trees",
     "population": {"rhythm_days": 31.5},
     "training": {"data_until": "2026-11-21T00:00:00+00:00"},
     "data": {"source": "顾客", "simulated": False},
     "metrics": {"auc": 0.8},
 }
+CURVE = ValueCurve(np.array([500.0, 200.0, 50.0]), np.array([0.5, 0.9, 1.0]))
+DRIFT = reference(np.random.default_rng(1).random((30, len(FEATURES))))
 
 
 def make_tables(seed=0):
@@ -41,15 +43,25 @@ def make_tables(seed=0):
     return StepTables(-0.25, edges, steps)
 
 
-def write(models, tables=None, made_at=MADE_AT, **members):
-    tables = tables or make_tables()
-    model = AdditiveModel((), None, tables.edges, 1, tables)
-    return write_artefact(models, "churn", made_at, model, MEMBERS | members)
+def make_card(seed=0):
+    """Each target has edges of its own."""
+    tables = {target: make_tables(seed + 10 * at) for at, target in enumerate(TARGETS)}
+    levels = {target: np.array([0.0, 0.1 * at]) for at, target in enumerate(TARGETS)}
+    return combine(tables, np.array([20_000, 20_400]), levels)
+
+
+def write(models, scorecard=None, made_at=MADE_AT, value=CURVE, **members):
+    parts = Parts(scorecard or make_card(), value, DRIFT, {"churn": [1, 2]}, lambda manifest: manifest["version"])
+    return write_artefact(models, "churn", made_at, parts, MEMBERS | members)
 
 
 @pytest.fixture
 def directory(tmp_path):
     return write(tmp_path)
+
+
+def read_files(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
 def rewrite(directory, **members):
@@ -58,21 +70,47 @@ def rewrite(directory, **members):
     path.write_bytes(canonical_manifest(json.loads(path.read_bytes()) | members))
 
 
+def swap_tables(directory, content):
+    """Other tables, of which the manifest says the digest."""
+    (directory / "tables.npz").write_bytes(content)
+    files = json.loads((directory / "manifest.json").read_bytes())["files"]
+    rewrite(directory, files=files | {"tables.npz": hashlib.sha256(content).hexdigest()})
+
+
 def test_what_is_written_is_read(directory):
-    model = load_model(directory)
-    tables = make_tables()
-    features = np.random.default_rng(1).normal(size=(50, len(FEATURES)))
-    assert np.array_equal(model.churn.terms(features), tables.terms(features))
-    assert model.churn.intercept == tables.intercept
+    model, card = load_model(directory), make_card()
+    rows = np.random.default_rng(1).normal(size=(50, len(FEATURES)))
+    at_us = 20_200.5 * DAY_US
+    assert model.scorecard.forecast_each(rows, at_us) == card.forecast_each(rows, at_us)
     assert (model.version, model.horizon_days, model.rhythm_days) == (directory.name, 90, 31.5)
-    assert (model.trained_at, model.simulated) == (MADE_AT, False)
+    assert (model.trained_at, model.simulated, model.method) == (MADE_AT, False, "additive_trees")
     assert model.data_until == datetime(2026, 11, 21, tzinfo=UTC)
     assert model.manifest["metrics"] == {"auc": 0.8}
+    assert (model.value.spend_minor.tolist(), model.value.share.tolist()) == ([500.0, 200.0, 50.0], [0.5, 0.9, 1.0])
+    assert model.drift.keys() == DRIFT.keys()
+    assert all(np.array_equal(model.drift[name], DRIFT[name]) for name in DRIFT)
+    assert (directory / "card.md").read_text() == directory.name
+
+
+def test_bytes_are_read_as_a_directory_is(directory):
+    """The registry keeps manifest and tables; what else is there is checked, and need not be."""
+    files = read_files(directory)
+    whole = read_artefact(directory.name, files)
+    of_two = read_artefact(directory.name, {name: files[name] for name in ("manifest.json", "tables.npz")})
+    rows = np.random.default_rng(1).normal(size=(5, len(FEATURES)))
+    assert whole.scorecard.forecast_each(rows, 0.0) == of_two.scorecard.forecast_each(rows, 0.0)
+    for missing in ("manifest.json", "tables.npz"):
+        with pytest.raises(ArtefactRefused, match=directory.name):
+            read_artefact(directory.name, {name: files[name] for name in files if name != missing})
+    with pytest.raises(ArtefactRefused, match="none of its files"):
+        read_artefact(directory.name, {**files, "foreign.bin": b"?"})
+    with pytest.raises(ArtefactRefused, match="another version"):
+        read_artefact("churn-20200101T000000-00000000", files)
 
 
 def test_versions_sort_by_time_and_tell_tables_apart(tmp_path):
     first = write(tmp_path)
-    other = write(tmp_path, make_tables(1))
+    other = write(tmp_path, make_card(1))
     later = write(tmp_path, made_at=MADE_AT.replace(minute=16))
     assert first.name.startswith("churn-20261122T101500-")
     assert len(first.name) == len("churn-20261122T101500-1a2b3c4d")
@@ -82,33 +120,34 @@ def test_versions_sort_by_time_and_tell_tables_apart(tmp_path):
 
 
 def test_a_single_changed_byte_anywhere_is_refused(directory):
-    """400 copies, one byte of one file other than it was."""
+    """200 copies, one random byte of one file other than it was: 200 refusals, read either way."""
     rng = random.Random(20)
-    files = sorted(directory.iterdir())
-    assert [file.name for file in files] == ["manifest.json", "model.joblib", "tables.npz"]
-    for turn in range(400):
-        file = files[turn % len(files)]
-        whole = file.read_bytes()
-        at = rng.randrange(len(whole))
-        file.write_bytes(whole[:at] + bytes([whole[at] ^ rng.randrange(1, 256)]) + whole[at + 1 :])
+    whole = read_files(directory)
+    assert sorted(whole) == FILES
+    for turn in range(200):
+        name = FILES[turn % len(FILES)]
+        at, flipped = rng.randrange(len(whole[name])), bytearray(whole[name])
+        flipped[at] ^= rng.randrange(1, 256)
+        (directory / name).write_bytes(flipped)
         with pytest.raises(ArtefactRefused, match=directory.name):
             load_model(directory)
-        file.write_bytes(whole)
+        with pytest.raises(ArtefactRefused, match=directory.name):
+            read_artefact(directory.name, {**whole, name: bytes(flipped)})
+        (directory / name).write_bytes(whole[name])
     load_model(directory)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "model.joblib", "tables.npz"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_cut_or_missing_file_is_refused(directory, name):
-    file = directory / name
-    whole = file.read_bytes()
-    for length in (0, 1, len(whole) // 2, len(whole) - 1):
-        file.write_bytes(whole[:length])
+    files = read_files(directory)
+    whole = files[name]
+    for content in (b"", whole[:1], whole[: len(whole) // 2], whole[:-1], whole + b" "):
+        (directory / name).write_bytes(content)
         with pytest.raises(ArtefactRefused):
             load_model(directory)
-    file.write_bytes(whole + b" ")
-    with pytest.raises(ArtefactRefused):
-        load_model(directory)
-    file.unlink()
+        with pytest.raises(ArtefactRefused):
+            read_artefact(directory.name, {**files, name: content})
+    (directory / name).unlink()
     with pytest.raises(ArtefactRefused):
         load_model(directory)
 
@@ -122,11 +161,12 @@ def test_no_directory_is_refused(tmp_path):
     ("members", "sentence"),
     [
         ({"feature_digest": "0" * 64}, "features of another definition"),
-        ({"format": 2}, "its format is not 1"),
+        ({"format": 1}, "its format is not 2"),
         ({"version": "churn-20200101T000000-00000000"}, "the manifest is of another version"),
         ({"files": {}}, "names no tables"),
         ({"files": []}, "names no tables"),
         ({"horizon_days": "soon"}, "does not fit"),
+        ({"horizon_days": 0}, "does not fit"),
         ({"population": None}, "does not fit"),
         ({"created_at": "yesterday"}, "does not fit"),
     ],
@@ -144,79 +184,56 @@ def test_features_of_another_definition_are_refused(directory, monkeypatch):
         load_model(directory)
 
 
-BAD_TABLES = {
-    "a feature too few": StepTables(0.0, make_tables().edges[1:], make_tables().steps[1:]),
-    "edges that fall": StepTables(
-        0.0,
-        (np.array([2.0, 1.0]), *make_tables().edges[1:]),
-        (np.zeros(4), *make_tables().steps[1:]),
-    ),
-    "an edge that is no number": StepTables(
-        0.0, (np.array([np.nan]), *make_tables().edges[1:]), (np.zeros(3), *make_tables().steps[1:])
-    ),
-    "a step that is no number": StepTables(
-        0.0, make_tables().edges, (np.array([0.0, np.inf]), *make_tables().steps[1:])
-    ),
-    "an intercept that is no number": StepTables(np.nan, make_tables().edges, make_tables().steps),
+CARD = make_card()
+EDGES, STEPS = CARD.edges[1:], CARD.steps[1:]
+BAD_CARDS = {
+    "a feature too few": replace(CARD, edges=EDGES, steps=STEPS),
+    "edges that fall": replace(CARD, edges=(np.array([2.0, 1.0]), *EDGES), steps=(np.zeros((4, 3)), *STEPS)),
+    "an edge that is no number": replace(CARD, edges=(np.array([np.nan]), *EDGES), steps=(np.zeros((3, 3)), *STEPS)),
+    "a step that is no number": replace(CARD, steps=(np.full((2, 3), np.inf), *STEPS)),
+    "an intercept that is no number": replace(CARD, intercepts=(0.0, np.nan, 0.0)),
+    "an intercept beyond all numbers": replace(CARD, intercepts=(0.0, 0.0, 1e6)),
+    "days that fall": replace(CARD, level_days=np.array([2, 1])),
 }
 
 
-@pytest.mark.parametrize("tables", BAD_TABLES.values(), ids=BAD_TABLES)
-def test_tables_that_do_not_fit_are_refused(tmp_path, tables):
+@pytest.mark.parametrize("card", BAD_CARDS.values(), ids=BAD_CARDS)
+def test_tables_that_do_not_fit_are_refused(tmp_path, card):
     with pytest.raises(ArtefactRefused, match="does not fit"):
-        load_model(write(tmp_path, tables))
+        load_model(write(tmp_path, card))
+
+
+BAD_CURVES = {
+    "of two lengths": ValueCurve(np.array([2.0, 1.0]), np.array([1.0])),
+    "spend that rises": ValueCurve(np.array([1.0, 2.0]), np.array([0.5, 1.0])),
+    "a share that falls": ValueCurve(np.array([2.0, 1.0]), np.array([1.0, 0.5])),
+    "no number": ValueCurve(np.array([np.inf, 1.0]), np.array([0.5, 1.0])),
+}
+
+
+@pytest.mark.parametrize("curve", BAD_CURVES.values(), ids=BAD_CURVES)
+def test_a_curve_of_value_that_is_none_is_refused(tmp_path, curve):
+    with pytest.raises(ArtefactRefused, match="does not fit"):
+        load_model(write(tmp_path, value=curve))
 
 
 def test_tables_that_are_no_archive_are_refused_though_the_digest_is_right(directory):
-    content = b"PK not a zip"
-    (directory / "tables.npz").write_bytes(content)
-    files = json.loads((directory / "manifest.json").read_bytes())["files"]
-    digest = app.scores.artefact.hashlib.sha256(content).hexdigest()
-    rewrite(directory, files=files | {"tables.npz": digest})
+    swap_tables(directory, b"PK not a zip")
     with pytest.raises(ArtefactRefused, match="does not fit"):
         load_model(directory)
 
 
-def test_nothing_is_unpickled(tmp_path, monkeypatch):
+def test_nothing_is_unpickled(directory):
     """Tables with an object in them, as only a pickle could bring, are refused without reading it."""
-    directory = write(tmp_path)
-    with (directory / "tables.npz").open("wb") as file:
-        np.savez(file, **{"churn.intercept": np.array([{"a": 1}], object)})
-    content = (directory / "tables.npz").read_bytes()
-    files = json.loads((directory / "manifest.json").read_bytes())["files"]
-    digest = app.scores.artefact.hashlib.sha256(content).hexdigest()
-    rewrite(directory, files=files | {"tables.npz": digest})
+    file = io.BytesIO()
+    np.savez(file, **{"churn.intercept": np.array([{"a": 1}], object)})
+    swap_tables(directory, file.getvalue())
     with pytest.raises(ArtefactRefused, match="does not fit"):
         load_model(directory)
 
 
-def test_the_current_one(tmp_path):
-    assert latest_version(tmp_path) is None
-    assert current_model(tmp_path, None) is None
-    first = write(tmp_path)
-    assert latest_version(tmp_path) == first.name
-    held = current_model(tmp_path, None)
-    assert current_model(tmp_path, held) is held
-    second = write(tmp_path, make_tables(1))
-    assert current_model(tmp_path, held).version == second.name
-    put_in_force(tmp_path, first.name)
-    assert current_model(tmp_path, None).version == first.name
-
-
-def test_the_held_one_stays_while_the_current_one_is_refused(tmp_path):
-    write(tmp_path)
-    held = current_model(tmp_path, None)
-    second = write(tmp_path, make_tables(1))
-    shutil.rmtree(second)
-    with pytest.raises(ArtefactRefused, match=second.name):
-        current_model(tmp_path, held)
-    (tmp_path / "current").write_bytes(b"\xff\xfe")
-    with pytest.raises(ArtefactRefused, match="current"):
-        current_model(tmp_path, held)
-
-
-def test_half_written_artefacts_are_never_in_force(tmp_path, monkeypatch):
-    """The disk is full after the first file: nothing is left behind, the old one stays in force."""
+def test_half_written_artefacts_leave_nothing_behind(tmp_path, monkeypatch):
+    """The disk is full before the last file."""
     first = write(tmp_path)
 
     def fail(path, content):
@@ -226,26 +243,11 @@ def test_half_written_artefacts_are_never_in_force(tmp_path, monkeypatch):
 
     monkeypatch.setattr("ml.artefact._write_durably", fail)
     with pytest.raises(OSError, match="no space left"):
-        write(tmp_path, make_tables(1))
-    assert latest_version(tmp_path) == first.name
-    assert sorted(path.name for path in tmp_path.iterdir()) == [first.name, "current"]
+        write(tmp_path, make_card(1))
+    assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 
 def test_reading_an_artefact_needs_no_scikit_learn():
     program = "import sys, app.scores.artefact; print({'sklearn', 'scipy', 'joblib', 'pickle5'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
-
-
-async def test_what_cannot_be_read_is_refused_and_looked_at_again(serve, sql):
-    """The task that also reads keys anew lives on: else a revoked key would stay valid."""
-    async with serve() as service:
-        current = service.resources.settings.models_directory / "current"
-        current.mkdir(parents=True)
-        try:
-            await service.resources._refresh()
-            assert service.resources.model_refusal is not None
-        finally:
-            current.rmdir()
-        await service.resources._refresh()
-        assert service.resources.model_refusal is None

@@ -53,25 +53,32 @@ MEMBERS = [
         "churn_risk",
         "churn_horizon_days",
     ),
-    *("expected_orders", "expected_spend", "value_tier", "expected_next_order_at", "reasons", "method"),
-    *("data_sufficiency", "model_version"),
+    *("expected_orders", "expected_spend", "value_tier"),
+    *("expected_next_order_at", "expected_next_order_interval"),
+    *("reasons", "value_reasons", "method", "data_sufficiency", "model_version"),
 ]
 
 
 async def test_a_score_by_rules(client, shop):
     """Orders every 5 days. With the usual gap of 45 as one gap more, the rhythm is (45 + 15)/4 = 15 days.
 
-    Five days on, a third of a gap is silent: still active, so the risk is exp(−90/15).
+    Five days on, a third of a gap is silent: still active, so the risk is exp(−90/15), and 90/15 orders of 10 are to
+    be expected, of which the first comes by t with (1 − exp(−t/15)) / (1 − exp(−6)).
     """
     await send(client, *(shop.order(at=day(n)) for n in (15, 20, 25, 30)))
     told = await score(client, as_of=day(35))
     assert list(told) == MEMBERS
     assert told["churn_risk"] == pytest.approx(math.exp(-6), abs=1e-6)
     assert (told["method"], told["model_version"], told["reasons"]) == ("rules", None, [])
+    assert (told["expected_orders"], told["expected_spend"]) == (6.0, 60.0)
+    assert (told["value_tier"], told["value_reasons"]) == (None, [])
     assert (told["stage"], told["stage_rule"]) == ("growing", "buys_again")
     assert (told["as_of"], told["churn_horizon_days"]) == ("2023-02-05T00:00:00.000Z", 90)
-    assert told["expected_next_order_at"] == "2023-02-15T00:00:00.000Z"
     assert told["data_sufficiency"] == "enough"
+    interval = told["expected_next_order_interval"]
+    for at, part in ((told["expected_next_order_at"], 0.5), (interval["from"], 0.1), (interval["until"], 0.9)):
+        days = (datetime.fromisoformat(at) - START).total_seconds() / 86_400 - 35
+        assert (1 - math.exp(-days / 15)) / (1 - math.exp(-6)) == pytest.approx(part, abs=1e-5)
 
 
 async def test_the_risk_by_rules_rises_with_silence(client, shop):
@@ -79,7 +86,8 @@ async def test_the_risk_by_rules_rises_with_silence(client, shop):
     await send(client, *(shop.order(at=day(n)) for n in (15, 20, 25, 30)))
     told = await score(client, as_of=day(90))
     assert told["churn_risk"] == pytest.approx(1 - (1 - math.exp(-6)) / 8, abs=1e-6)
-    assert told["expected_next_order_at"] is None
+    assert (told["expected_orders"], told["expected_spend"]) == (0.75, 7.5)
+    assert (await score(client, as_of=day(105)))["expected_next_order_at"] is None
 
 
 async def test_a_horizon_of_another_length(serve, sql, shop):
@@ -90,22 +98,79 @@ async def test_a_horizon_of_another_length(serve, sql, shop):
     assert told["churn_risk"] == pytest.approx(math.exp(-2), abs=1e-6)
 
 
-@pytest.mark.parametrize(("days_later", "effect"), [(5, -1.5), (40, 0.5), (100, 2.0)])
-async def test_a_score_by_the_model_is_its_reasons_added_up(modelled, shop, days_later, effect):
+BY_THE_MODEL = [(5, -1.5, 0.7, 0.8, "high"), (40, 0.5, -0.6, -0.7, "medium"), (100, 2.0, -1.8, -2.0, "low")]
+
+
+@pytest.mark.parametrize(("days_later", "churn", "orders", "spend", "tier"), BY_THE_MODEL)
+async def test_a_score_by_the_model_is_its_reasons_added_up(modelled, shop, days_later, churn, orders, spend, tier):
+    """Three links, each its intercept and its terms: here the one of the silence."""
     await send(modelled, *(shop.order(at=day(n)) for n in (0, 10, 20, 30)))
     told = await score(modelled, as_of=day(30 + days_later))
-    assert told["churn_risk"] == pytest.approx(1 / (1 + math.exp(0.5 - effect)), abs=1e-6)
-    feature = next(feature for feature in FEATURES if feature.name == "recency_days")
-    assert told["reasons"] == [
-        {
-            "feature": "recency_days",
-            "label": feature.label,
-            "value": float(days_later),
-            "unit": "days",
-            "effect": effect,
-        }
-    ]
+    assert told["churn_risk"] == pytest.approx(1 / (1 + math.exp(0.5 - churn)), abs=1e-6)
+    assert told["expected_orders"] == pytest.approx(math.exp(0.1 + orders), abs=1e-4)
+    assert told["expected_spend"] == pytest.approx(math.exp(9.0 + spend) / 100, abs=0.005)
+    assert told["value_tier"] == tier
+    reason = {
+        "feature": "recency_days",
+        "label": next(feature.label for feature in FEATURES if feature.name == "recency_days"),
+        "text": f"{days_later} days since the last order; usually orders every 10 days",
+        "value": float(days_later),
+        "unit": "days",
+        "effect": churn,
+    }
+    assert told["reasons"] == [reason]
+    assert told["value_reasons"] == [reason | {"effect": spend}]
     assert (told["method"], told["model_version"]) == ("additive_trees", "v7")
+
+
+async def test_the_next_order_is_dated_while_one_is_to_be_expected(modelled, shop):
+    """With u orders of an active customer (1 − p) / m = (1 − e^(−u)) / u."""
+    await send(modelled, *(shop.order(at=day(n)) for n in (0, 10, 20, 30)))
+    told = await score(modelled, as_of=day(35))
+    risk, orders = told["churn_risk"], told["expected_orders"]
+    interval = told["expected_next_order_interval"]
+    days, first, last = (
+        (datetime.fromisoformat(at) - START).total_seconds() / 86_400 - 35
+        for at in (told["expected_next_order_at"], interval["from"], interval["until"])
+    )
+    pace = 1.0
+    for _ in range(100):
+        pace = orders / (1 - risk) * (1 - math.exp(-pace))
+    for found, part in ((days, 0.5), (first, 0.1), (last, 0.9)):
+        assert (1 - math.exp(-pace * found / 90)) / (1 - math.exp(-pace)) == pytest.approx(part, abs=1e-4)
+
+
+async def test_reasons_are_told_in_the_language_asked_for(modelled, shop):
+    await send(modelled, *(shop.order(at=day(n)) for n in (0, 9, 18)))
+    asked = {"params": {"as_of": day(41)}, "headers": {"Accept-Language": "zh-CN,zh;q=0.9"}}
+    single = (await modelled.get("/v1/customers/C-1/score", **asked)).json()
+    assert single["reasons"][0]["text"] == "距上次下单已 23 天，通常每 9 天下单一次"
+    body = {"json": {"customer_ids": ["C-1"], "as_of": day(41)}, "headers": asked["headers"]}
+    assert (await modelled.post("/v1/scores:batch", **body)).json()["scores"] == [single]
+    other = await score(modelled, as_of=day(41))
+    assert other["reasons"][0]["text"] == "23 days since the last order; usually orders every 9 days"
+    assert other["value_reasons"][0]["text"] == other["reasons"][0]["text"]
+
+
+async def test_a_checkout_tells_its_reasons_in_the_language_asked_for(modelled, shop):
+    await send(modelled, shop.order(at=shop.ago(days=19)), shop.order(at=shop.ago(days=10)))
+    checkout = {"event": shop.event("store.visited"), "channel": "store"}
+    for language, text in (
+        ("zh", "距上次下单已 9 天，通常每 9 天下单一次"),
+        ("fr, en", "9 days since the last order; usually orders every 9 days"),
+    ):
+        checkout["event"]["id"] += language
+        response = await modelled.post("/v1/checkouts", json=checkout, headers={"Accept-Language": language})
+        assert response.json()["score"]["reasons"][0]["text"].replace("10", "9") == text
+
+
+async def test_value_tiers_are_as_the_deployment_has_them(serve, sql, shop, make_model):
+    """Of the model's curve half of the value is at 150 and more: e^9.8 minor units are 180."""
+    for share, tier in ((0.5, "high"), (0.0, "medium")):
+        async with serve(value_high_share=share, value_medium_share=0.5) as service:
+            service.resources.model = make_model("v7")
+            await service.client.post("/v1/events", json=[shop.order(at=day(0))])
+            assert (await score(service.client, as_of=day(5)))["value_tier"] == tier
 
 
 async def test_a_batch_and_single_scores_are_the_same(modelled, shop):
@@ -134,7 +199,7 @@ def assert_same_score(one, other):
     """Times to the millisecond that they are cut to, everything else exactly."""
     assert one.keys() == other.keys()
     for name, value in one.items():
-        if name in ("stage_since", "expected_next_order_at") and value is not None:
+        if name == "stage_since" and value is not None:
             apart = datetime.fromisoformat(value) - datetime.fromisoformat(other[name])
             assert abs(apart) <= timedelta(milliseconds=2)
         else:
@@ -177,12 +242,11 @@ async def test_the_events_before_a_time_count_and_those_at_it_do_not(client, sho
     at_second = await score(client, as_of=day(20))
     a_microsecond_on = await score(client, as_of=(START + timedelta(days=20, microseconds=1)).isoformat())
     assert (at_second["data_sufficiency"], at_second["stage"]) == ("little", "new")
-    assert at_second["expected_next_order_at"] is None
-    assert a_microsecond_on["expected_next_order_at"] is not None
+    assert (at_second["expected_spend"], a_microsecond_on["expected_spend"]) == (20.0, 32.73)
 
 
 BAD_TIMES = [
-    *("", "Kanarienvogel", "2025-01-01", "2025-01-01T00:00:00", "1735689600", "now", "2025-13-01T00:00:00Z"),
+    *("", "Kanarienvogel", "2025-02-30", "2025-01-01T00:00:00", "1735689600", "now", "2025-13-01T00:00:00Z"),
     *("1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "2025-01-01T00:00:00Z\0"),
     "9" * 5000,
 ]
@@ -218,7 +282,8 @@ async def test_how_much_stood_behind_it(modelled, shop, orders, sufficiency):
     await send(modelled, shop.event("store.visited", at=day(0)), *(shop.order(at=day(n)) for n in range(orders)))
     told = await score(modelled, as_of=day(30))
     assert told["data_sufficiency"] == sufficiency
-    assert (told["churn_risk"] is None) == (orders == 0)
+    for name in ("churn_risk", "expected_orders", "expected_spend", "value_tier"):
+        assert (told[name] is None) == (orders == 0)
     assert told["method"] == ("additive_trees" if orders else "rules")
 
 

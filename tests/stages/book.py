@@ -59,11 +59,11 @@ class Book:
         async for _ in rebuild(self.engine):
             pass
 
-    async def note(self, customer_ids, day, watching=USUAL, cause="event", driver=None):
+    async def note(self, customer_ids, day, watching=USUAL, driver=None):
         driver = driver or self.driver
         states = [state for state in await read_states(driver, customer_ids) if state is not None]
         scores = score_states(states, us(day), watching.scoring)
-        return await note_stages(driver, scores, us(day), cause, watching)
+        await note_stages(driver, scores, us(day), watching)
 
     async def sweep(self, day, watching=USUAL, **options):
         return await sweep(self.engine, watching, us(day), **options)

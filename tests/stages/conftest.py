@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.db import Driver
-from app.errors import install_handlers
+from app.problems import install_handlers
 from app.stages.router import router
 from tests.stages.book import Book
 

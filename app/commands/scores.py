@@ -1,0 +1,42 @@
+"""`perennial score`: everybody's score as a table."""
+
+import asyncio
+import time
+
+import typer
+
+from app.commands.access import database, engine_of
+from app.config import Settings
+from app.db import transaction
+from app.errors import Refusal
+from app.models.service import load_champion
+from app.progress import counting, say
+from app.scores.artefact import ArtefactRefused
+from app.scores.publishing import Published, publish_scores
+from app.scores.service import Scoring
+
+commands = typer.Typer()
+
+
+@commands.command(name="score")
+def score_command() -> None:
+    """Score every customer now, and publish the table `scores` in one swap; one runs at a time."""
+
+    async def work(url: str, settings: Settings) -> tuple[Published, Scoring]:
+        async with engine_of(url) as engine:
+            try:
+                async with transaction(engine) as connection:
+                    scoring = Scoring.of(settings, await load_champion(connection))
+            except ArtefactRefused as error:
+                raise Refusal(f"The model in force is refused: {error}") from error
+            with counting("Scoring customers") as tell:
+                return await publish_scores(engine, scoring, time.time_ns() // 1000, tell=tell), scoring
+
+    began = time.monotonic()
+    with database() as (settings, url):
+        published, scoring = asyncio.run(work(url, settings))
+    if published.outcome == "runs elsewhere":
+        say("Another process is publishing scores.")
+        return
+    made_by = "the rules, for want of a model" if scoring.model is None else scoring.model.version
+    say(f"{published.customers:,} customers scored in {time.monotonic() - began:.1f} s by {made_by}")

@@ -1,0 +1,149 @@
+"""SQL of the registry."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Text, and_, case, cast, func, insert, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.tables import model_changes, models, predictions
+
+REGISTRY_LOCK: Final = 0x6D6F6465  # "mode": changes of state go one after the other
+RETRAINING_LOCK: Final = 0x72657472  # "retr": one retraining at a time, however many replicas run
+CHANGES: Final = 200
+"""So many changes are read back, the latest."""
+
+_BYTES: Final = ("manifest", "tables", "card")
+
+
+class Standing(NamedTuple):
+    """Who serves, who stands in its shadow, and which version of each row that was seen in."""
+
+    version: str
+    state: str
+    row_version: str
+
+
+class Became(NamedTuple):
+    """A model that became champion, and by which act."""
+
+    version: str
+    act: str
+
+
+async def lock_registry(connection: AsyncConnection) -> None:
+    """Until the transaction ends, nobody else changes a state."""
+    await connection.execute(select(func.pg_advisory_xact_lock(REGISTRY_LOCK)))
+
+
+async def try_retraining_lock(connection: AsyncConnection) -> bool:
+    """Whether nobody else holds it; then the session does."""
+    taken = await connection.execute(select(func.pg_try_advisory_lock(RETRAINING_LOCK)))
+    return bool(taken.scalar_one())
+
+
+async def read_last_registered_us(connection: AsyncConnection) -> int | None:
+    """When the last model of real events was registered."""
+    query = select(func.max(models.c.registered_us)).where(~models.c.is_simulated)
+    last_us: int | None = (await connection.execute(query)).scalar_one()
+    return last_us
+
+
+async def read_standing(connection: AsyncConnection) -> tuple[Standing, ...]:
+    """Champion and challenger, by state. Whatever changes a row makes another `row_version` of it."""
+    row_version = cast(literal_column("models.xmin"), Text)
+    rows = await connection.execute(
+        select(models.c.version, models.c.state, row_version)
+        .where(models.c.state != "retired")
+        .order_by(models.c.state, models.c.version)
+    )
+    return tuple(Standing(*row) for row in rows)
+
+
+async def read_files(connection: AsyncConnection, version: str) -> Any:
+    """`manifest` and `tables` (bytes) and `card` of a model; None: there is no such model."""
+    columns = [models.c[name] for name in _BYTES]
+    return (await connection.execute(select(*columns).where(models.c.version == version))).one_or_none()
+
+
+async def read_models(connection: AsyncConnection, versions: Sequence[str] | None = None) -> Sequence[Any]:
+    """Models without their bytes, the latest registered first; all of them, or those of these versions."""
+    columns = [column for column in models.c if column.name not in _BYTES]
+    query = select(*columns).order_by(models.c.registered_us.desc(), models.c.version.desc())
+    if versions is not None:
+        query = query.where(models.c.version.in_(versions))
+    return (await connection.execute(query)).all()
+
+
+async def read_champion(connection: AsyncConnection) -> Any:
+    """The champion without its bytes; None: there is none."""
+    columns = [column for column in models.c if column.name not in _BYTES]
+    return (await connection.execute(select(*columns).where(models.c.state == "champion"))).one_or_none()
+
+
+async def write_model(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
+    """Adds a model, or mends the bytes of the one of this version; its state stays."""
+    mended = {name: row[name] for name in _BYTES}
+    adding = pg_insert(models).values(row)
+    await connection.execute(adding.on_conflict_do_update(index_elements=["version"], set_=mended))
+
+
+async def set_state(connection: AsyncConnection, version: str, state: str, now_us: int) -> None:
+    """Changes nothing but the state and the time of it."""
+    changed = update(models).where(models.c.version == version).values(state=state, changed_us=now_us)
+    await connection.execute(changed)
+
+
+async def note_change(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
+    """Writes a line of the audit."""
+    await connection.execute(insert(model_changes).values(row))
+
+
+async def read_changes(connection: AsyncConnection, version: str) -> Sequence[Any]:
+    """The changes of a model, the latest first."""
+    query = select(model_changes).where(model_changes.c.version == version)
+    return (await connection.execute(query.order_by(model_changes.c.change_id.desc()).limit(CHANGES))).all()
+
+
+async def read_reigns(connection: AsyncConnection) -> list[Became]:
+    """Every time that a model became champion, in order."""
+    columns = (model_changes.c.version, model_changes.c.act)
+    query = select(*columns).where(model_changes.c.state == "champion").order_by(model_changes.c.change_id)
+    return [Became(*row) for row in await connection.execute(query)]
+
+
+async def compare_predictions(connection: AsyncConnection, first: str, second: str) -> Any:
+    """Two models on the customers and times that both were asked of.
+
+    `customers`, `mean_difference` and `mean_absolute_difference` (second less first) and `correlation` of
+    the churn risks; and where the horizon has passed `matured`, and of each model its `brier` and `log_loss`.
+    """
+    one, other = predictions.alias("one"), predictions.alias("other")
+    is_same = and_(other.c.customer_id == one.c.customer_id, other.c.at_us == one.c.at_us, other.c.version == second)
+    came = one.c.orders_ahead.is_not(None)
+    difference = other.c.churn_risk - one.c.churn_risk
+    query = (
+        select(
+            func.count().label("customers"),
+            func.avg(difference).label("mean_difference"),
+            func.avg(func.abs(difference)).label("mean_absolute_difference"),
+            func.corr(one.c.churn_risk, other.c.churn_risk).label("correlation"),
+            func.count().filter(came).label("matured"),
+            *(
+                func.avg(error).filter(came).label(f"{name}_{place}")
+                for place, table in (("first", one), ("second", other))
+                for name, error in _errors(table, one.c.orders_ahead)
+            ),
+        )
+        .join_from(one, other, is_same)
+        .where(one.c.version == first)
+    )
+    return (await connection.execute(query)).one()
+
+
+def _errors(table: Any, orders_ahead: Any) -> tuple[tuple[str, Any], ...]:
+    """Squared error and negative log-likelihood of the risk, a row. No risk is nearer to 0 or 1 than a rounding."""
+    risk = func.least(func.greatest(table.c.churn_risk, 1e-15), 1 - 1e-15)
+    of_what_came = case((orders_ahead == 0, risk), else_=1 - risk)
+    return ("brier", func.power(1 - of_what_came, 2)), ("log_loss", -func.ln(of_what_came))

@@ -1,0 +1,92 @@
+"""The registry's rows as JSON members, for the wire and the terminal."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.errors import NotFound
+from app.lifecycle.features import feature_digest
+from app.models import queries
+from app.moments import iso
+from app.watch.queries import read_reports
+
+
+def render_model(row: Any) -> dict[str, Any]:
+    """The members of ModelOut."""
+    return {
+        "version": row.version,
+        "state": row.state,
+        "simulated": row.is_simulated,
+        "horizon_days": row.horizon_days,
+        "readable": row.feature_digest == feature_digest(),
+        "data_from": iso(row.data_from_us),
+        "data_until": iso(row.data_until_us),
+        "registered_at": iso(row.registered_us),
+        "changed_at": iso(row.changed_us),
+        "metrics": row.metrics,
+        "manifest_sha256": row.sha256,
+    }
+
+
+async def list_models(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Every model, the latest registered first."""
+    return [render_model(row) for row in await queries.read_models(connection)]
+
+
+async def describe_model(connection: AsyncConnection, version: str) -> dict[str, Any]:
+    """The members of ModelDetailOut. Raises NotFound."""
+    found = await queries.read_models(connection, [version])
+    files = await queries.read_files(connection, version)
+    if not found or files is None:
+        raise NotFound("There is no such model.")
+    changes = await queries.read_changes(connection, version)
+    return {
+        **render_model(found[0]),
+        "card": files.card,
+        "manifest": _read_manifest(files.manifest),
+        "changes": [
+            {
+                "at": iso(change.at_us),
+                **{name: getattr(change, name) for name in ("was", "state", "act", "made_by", "reason")},
+            }
+            for change in changes
+        ],
+        "reports": [
+            {"kind": told.kind, "at": iso(told.at_us), "made_at": iso(told.made_us), "report": told.report}
+            for told in await read_reports(connection, version)
+        ],
+    }
+
+
+def _read_manifest(content: bytes) -> dict[str, Any]:
+    """Of one that was tampered with, nothing."""
+    try:
+        manifest = json.loads(content)
+    except ValueError:
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+async def compare_models(connection: AsyncConnection, versions: Sequence[str]) -> dict[str, Any]:
+    """The members of ComparisonOut. Raises NotFound where one is not registered."""
+    found = {row.version: row for row in await queries.read_models(connection, versions)}
+    if any(version not in found for version in versions):
+        raise NotFound("There is no such model among those named.")
+    first, *others = versions
+    return {
+        "models": [render_model(found[version]) for version in versions],
+        "shadow": [await _compare_two(connection, first, other) for other in others],
+    }
+
+
+async def _compare_two(connection: AsyncConnection, first: str, second: str) -> dict[str, Any]:
+    row = await queries.compare_predictions(connection, first, second)
+    names = ("customers", "mean_difference", "mean_absolute_difference", "correlation", "matured")
+    errors = {
+        version: {"brier": getattr(row, f"brier_{place}"), "log_loss": getattr(row, f"log_loss_{place}")}
+        for version, place in ((first, "first"), (second, "second"))
+    }
+    figures = {name: getattr(row, name) for name in names}
+    return {"first": first, "second": second, **figures, "errors": errors if row.matured else None}

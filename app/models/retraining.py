@@ -1,0 +1,90 @@
+"""Scheduled retraining, as the service sees it: whether it is due, and a process of its own that does it.
+
+The service never loads what training needs. Which process does it is settled by a lock in the database
+(`retraining_lock`), held for as long as it takes; every service may start one.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db import transaction
+from app.errors import NotReady
+from app.lifecycle.events import DAY_US
+from app.models import queries
+from app.telemetry import log
+
+LOOK_SECONDS: Final = 600.0
+"""How often a service looks whether a model is due."""
+RETRY_SECONDS: Final = 6 * 3600.0
+"""After a retraining that failed, there is too little history say, a service waits so long."""
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+async def is_due(connection: AsyncConnection, every_days: int, now_us: int) -> bool:
+    """Whether the last model of real events was registered so many days ago, or there is none."""
+    last_us = await queries.read_last_registered_us(connection)
+    return last_us is None or now_us - last_us >= every_days * DAY_US
+
+
+@asynccontextmanager
+async def retraining_lock(engine: AsyncEngine) -> AsyncIterator[bool]:
+    """Whether retraining is ours, for as long as the block lasts: nobody else's, however many replicas run."""
+    async with engine.connect() as connection:
+        is_ours = await queries.try_retraining_lock(connection)
+        await connection.commit()  # the lock is the session's; no transaction stays open for minutes
+        try:
+            yield is_ours
+        finally:
+            await connection.invalidate()  # the session ends, and the lock with it
+
+
+async def keep_retrained(engine: AsyncEngine, every_days: int) -> None:
+    """Retrains for ever, once in so many days over all processes together."""
+    pause_s = LOOK_SECONDS
+    while True:
+        await asyncio.sleep(pause_s)
+        pause_s = LOOK_SECONDS
+        try:
+            async with transaction(engine) as connection:
+                if not await is_due(connection, every_days, time.time_ns() // 1000):
+                    continue
+        except (NotReady, SQLAlchemyError) as error:
+            log.warning("retraining.failed", reason=type(error).__name__)
+            continue
+        url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        if await run_retraining(url, every_days) != 0:
+            pause_s = RETRY_SECONDS
+
+
+async def run_retraining(database_url: str, every_days: int) -> int:
+    """`perennial retrain --every-days N` in a process of its own; its exit code. It ends with this task."""
+    environment = {**os.environ, "PERENNIAL_DATABASE_URL": database_url, "OMP_NUM_THREADS": "1"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", "retrain", "--every-days", str(every_days)),
+        env=environment,
+        cwd=_ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the service, which ends it
+    )
+    try:
+        _, told = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+    lines = told.decode(errors="replace").strip().splitlines()
+    tell = log.info if process.returncode == 0 else log.warning
+    tell("retraining.ended", code=process.returncode, said=lines[-1] if lines else "")
+    return process.returncode or 0

@@ -1,0 +1,108 @@
+"""`/v1/models`: the registry, for those who run the service."""
+
+import time
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request
+
+from app.auth import find_key_id
+from app.db import transaction
+from app.errors import violation
+from app.models.rendering import compare_models, describe_model, list_models
+from app.models.schemas import ComparisonOut, ModelChangeIn, ModelDetailOut, ModelListOut, PromotedOut
+from app.models.service import Promoted, promote, rollback
+from app.resources import Resources
+from app.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
+
+MOST_COMPARED: Final = 8
+VERSION_PATTERN: Final = r"^[0-9A-Za-z._-]{1,128}$"
+
+router = APIRouter(prefix="/v1", tags=["models"])
+changes = APIRouter(prefix="/v1", tags=["models"], route_class=HotRoute)
+
+
+@router.get("/models", dependencies=[requires("admin")], response_model=ModelListOut, summary="Every model there was")
+async def get_models(request: Request) -> dict[str, Any]:
+    """With state, data window, digests and the metrics of its hold-out; the latest registered first."""
+    resources: Resources = request.app.state.resources
+    async with transaction(resources.engine) as connection:
+        return {"models": await list_models(connection)}
+
+
+@router.get(
+    "/models:compare", dependencies=[requires("admin")], response_model=ComparisonOut, summary="Models side by side"
+)
+async def get_comparison(
+    request: Request,
+    versions: Annotated[str, Query(description="Two to eight versions with commas between", max_length=1100)],
+) -> dict[str, Any]:
+    """Metrics of each; and of the customers that two were asked of at the same time, how they differ and who was right.
+
+    The metrics of a hold-out compare only where both were measured on the same data; the shadow always does.
+    """
+    resources: Resources = request.app.state.resources
+    wanted = list(dict.fromkeys(versions.split(",")))
+    if not 2 <= len(wanted) <= MOST_COMPARED or "\0" in versions:
+        raise violation(("versions",), f"Name two to {MOST_COMPARED} different versions, with commas between.")
+    async with transaction(resources.engine) as connection:
+        return await compare_models(connection, wanted)
+
+
+@router.get(
+    "/models/{version}", dependencies=[requires("admin")], response_model=ModelDetailOut, summary="A model, its card"
+)
+async def get_model(request: Request, version: Annotated[str, Path(pattern=VERSION_PATTERN)]) -> dict[str, Any]:
+    """Manifest with its metrics, card, changes of state, and how it fares: outcomes and drift."""
+    resources: Resources = request.app.state.resources
+    async with transaction(resources.engine) as connection:
+        return await describe_model(connection, version)
+
+
+_REASON = json_body(schema_of(ModelChangeIn))
+_REASON["requestBody"]["required"] = False
+
+
+@changes.post(
+    "/models/{version}:promote",
+    dependencies=[requires("admin")],
+    response_model=PromotedOut,
+    summary="Put a model in force",
+    openapi_extra=_REASON,
+)
+async def post_promotion(request: HotRequest, version: str) -> bytes:
+    """The champion retires. Everywhere within 5 seconds; every answer names the version that made it."""
+    resources, reason = request.resources, await _read_reason(request)
+    async with transaction(resources.engine) as connection:
+        who = await _who(connection, request)
+        return _render(await promote(connection, version.replace("\0", ""), time.time_ns() // 1000, who, reason))
+
+
+@changes.post(
+    "/models:rollback",
+    dependencies=[requires("admin")],
+    response_model=PromotedOut,
+    summary="Go back to the model before",
+    openapi_extra=_REASON,
+)
+async def post_rollback(request: HotRequest) -> bytes:
+    """The model that was in force before the champion serves again; asked again, the one before that."""
+    resources, reason = request.resources, await _read_reason(request)
+    async with transaction(resources.engine) as connection:
+        who = await _who(connection, request)
+        return _render(await rollback(connection, time.time_ns() // 1000, who, reason))
+
+
+async def _read_reason(request: HotRequest) -> str:
+    headers = request.fields
+    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+    return (await read_model(request, ModelChangeIn)).reason if has_body else ""
+
+
+async def _who(connection: Any, request: HotRequest) -> str:
+    key_id = await find_key_id(connection, request.fields.get(b"authorization", b""))
+    return "a key that was revoked" if key_id is None else f"key {key_id}"
+
+
+def _render(promoted: Promoted) -> bytes:
+    return orjson.dumps({"champion": promoted.version, "replaced": promoted.replaced})

@@ -1,0 +1,106 @@
+"""Models on the wire."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["champion", "challenger", "retired"]
+
+
+class ModelOut(BaseModel):
+    """A registered model. `metrics` are of its hold-out, by target; of data from `data_from` up to `data_until`."""
+
+    version: str
+    state: State
+    simulated: bool
+    horizon_days: int
+    readable: Annotated[bool, Field(description="Whether it was trained on this version's features")]
+    data_from: str
+    data_until: str
+    registered_at: str
+    changed_at: str
+    metrics: dict[str, Any]
+    manifest_sha256: str
+
+
+class ModelListOut(BaseModel):
+    """The latest registered first."""
+
+    models: list[ModelOut]
+
+
+class ModelChangeOut(BaseModel):
+    """A change of state; `kept` is a challenger that was judged and stays one.
+
+    `was` is null of a model that is new; `made_by` is a key's id, or says what made it.
+    """
+
+    at: str
+    was: State | None
+    state: State
+    act: Literal["registered", "promoted", "rolled_back", "replaced", "kept"]
+    made_by: str
+    reason: str
+
+
+class ModelReportOut(BaseModel):
+    """`drift`: of the features at a time; `outcome`: what was said then, against what came."""
+
+    kind: Literal["drift", "outcome"]
+    at: str
+    made_at: str
+    report: dict[str, Any]
+
+
+class ModelDetailOut(ModelOut):
+    """`card` is Markdown. `reports`: what became of its scores, and how its features drift, the latest first."""
+
+    card: str | None
+    manifest: dict[str, Any]
+    changes: list[ModelChangeOut]
+    reports: list[ModelReportOut]
+
+
+class ModelChangeIn(BaseModel):
+    """Why; it is kept in the audit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class PromotedOut(BaseModel):
+    """Every worker of every replica answers by `champion` within 5 seconds."""
+
+    champion: str
+    replaced: str | None
+
+
+class ErrorsOut(BaseModel):
+    """Of the churn risk, against what came."""
+
+    brier: float
+    log_loss: float
+
+
+class ShadowOut(BaseModel):
+    """Two models asked of the same customers at the same times. Differences are `second` less `first`.
+
+    `errors` are of those whose horizon has passed, `matured` of them; null while there is none.
+    """
+
+    first: str
+    second: str
+    customers: int
+    mean_difference: float | None
+    mean_absolute_difference: float | None
+    correlation: float | None
+    matured: int
+    errors: dict[str, ErrorsOut] | None
+
+
+class ComparisonOut(BaseModel):
+    """Models in the order asked for; each beside the first in `shadow`."""
+
+    models: list[ModelOut]
+    shadow: list[ShadowOut]

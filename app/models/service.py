@@ -1,0 +1,233 @@
+"""The life of a model: registered, promoted, rolled back. Each act is one transaction under one lock.
+
+Whoever asks to change a state is told in a sentence why not: NotFound, or NotPromotable.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.errors import NotFound, NotPromotable, Refusal
+from app.lifecycle.features import feature_digest
+from app.models import queries
+from app.scores.artefact import CARD, MANIFEST, TABLES, ArtefactRefused, Model, load_model, read_artefact
+
+State = Literal["champion", "challenger", "retired"]
+Act = Literal["registered", "promoted", "rolled_back", "replaced", "kept"]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Registered(NamedTuple):
+    """A model in the registry; the sentence says what it is there."""
+
+    version: str
+    state: State
+    sentence: str
+
+
+class Promoted(NamedTuple):
+    """A change of the champion. `replaced` is the version that served until then; None: none did."""
+
+    version: str
+    replaced: str | None
+
+
+class Change(NamedTuple):
+    """An act, when, by whom and why; what every line of the audit has."""
+
+    act: Act
+    now_us: int
+    made_by: str
+    reason: str
+
+
+async def register(connection: AsyncConnection, directory: Path, now_us: int, by: str) -> Registered:
+    """Takes an artefact into the registry, checked first; the same one again changes no state.
+
+    It is a challenger, and the challenger before it retires. It serves at once where nothing else can: no champion
+    is there, the one there is cannot be read by this version, or knows only the demo shop.
+    Raises Refusal for an artefact that is refused, and for another one of the same version.
+    """
+    model, files = read_directory(directory)
+    try:
+        row = _row_of(model, files, now_us)
+    except (LookupError, TypeError, ValueError) as error:
+        raise Refusal(f"The manifest of {model.version} does not say what a model is registered by.") from error
+    await queries.lock_registry(connection)
+    if found := await queries.read_models(connection, [model.version]):
+        return await _register_again(connection, found[0], row)
+    seat = await _find_seat(connection, model)
+    for held in await queries.read_standing(connection):
+        if held.state in ("challenger", seat.state):
+            change = Change("replaced", now_us, by, f"{model.version} took its place.")
+            await _move(connection, held.version, held.state, "retired", change)
+    await queries.write_model(connection, {**row, "state": seat.state})
+    change = Change("registered", now_us, by, seat.sentence)
+    await _note(connection, model.version, None, seat.state, change)
+    return Registered(model.version, seat.state, f"Model {model.version}: {seat.sentence}")
+
+
+class _Seat(NamedTuple):
+    state: State
+    sentence: str
+
+
+async def _find_seat(connection: AsyncConnection, model: Model) -> _Seat:
+    """Where a new model begins."""
+    champion = await queries.read_champion(connection)
+    if champion is None:
+        return _Seat("champion", "It is the first one and serves at once.")
+    if champion.is_simulated and not model.simulated:
+        return _Seat("champion", f"It is of real events and takes the place of {champion.version}, the demo shop's.")
+    try:
+        await load_stored(connection, champion.version)
+    except ArtefactRefused:
+        return _Seat("champion", f"It takes the place of {champion.version}, which this version cannot read.")
+    how = f"'perennial models promote {model.version}' puts it in force"
+    return _Seat("challenger", f"It is the challenger of {champion.version}, scored in its shadow; {how}.")
+
+
+async def _register_again(connection: AsyncConnection, found: Any, row: dict[str, Any]) -> Registered:
+    if found.sha256 != row["sha256"]:
+        raise Refusal(f"Another model of the version {found.version} is registered.")
+    await queries.write_model(connection, {**row, "state": found.state})
+    return Registered(found.version, found.state, f"Model {found.version} is registered already: {found.state}.")
+
+
+def read_directory(directory: Path) -> tuple[Model, dict[str, bytes]]:
+    """An artefact whose every file is as its manifest says, and the files that the registry keeps.
+
+    Raises Refusal.
+    """
+    directory = directory.resolve()  # the version is its name
+    try:
+        load_model(directory)
+        kept = (directory / name for name in (MANIFEST, TABLES, CARD))
+        files = {path.name: path.read_bytes() for path in kept if path.exists()}
+        return read_artefact(directory.name, files), files
+    except ArtefactRefused as error:
+        raise Refusal(f"The model is refused. {error}") from error
+    except OSError as error:
+        raise Refusal(f"The model cannot be read ({type(error).__name__}).") from error
+
+
+def _row_of(model: Model, files: dict[str, bytes], now_us: int) -> dict[str, Any]:
+    card = files.get(CARD)
+    return {
+        "version": model.version,
+        "is_simulated": model.simulated,
+        "horizon_days": model.horizon_days,
+        "feature_digest": model.manifest["feature_digest"],
+        "sha256": hashlib.sha256(files[MANIFEST]).hexdigest(),
+        "data_from_us": _us_of(model.manifest["training"]["data_from"]),
+        "data_until_us": _us_of(model.manifest["training"]["data_until"]),
+        "metrics": model.manifest.get("metrics", {}),
+        "registered_us": now_us,
+        "changed_us": now_us,
+        "manifest": files[MANIFEST],
+        "tables": files[TABLES],
+        "card": None if card is None else card.decode(),
+    }
+
+
+def _us_of(time: str) -> int:
+    return round((datetime.fromisoformat(time) - _EPOCH).total_seconds() * 1e6)
+
+
+async def load_champion(connection: AsyncConnection) -> Model | None:
+    """The model in force, checked; None: there is none. Raises ArtefactRefused."""
+    champion = await queries.read_champion(connection)
+    return None if champion is None else await load_stored(connection, champion.version)
+
+
+async def load_stored(connection: AsyncConnection, version: str) -> Model:
+    """The model of the registry's bytes, checked in a thread. Raises ArtefactRefused."""
+    files = await queries.read_files(connection, version)
+    if files is None:
+        raise ArtefactRefused(f"{version}: the registry has no such model.")
+    return await asyncio.to_thread(read_artefact, version, {MANIFEST: files.manifest, TABLES: files.tables})
+
+
+async def load_predecessor(connection: AsyncConnection) -> Model | None:
+    """The model that served before the champion; None: there was none. Raises ArtefactRefused."""
+    before = find_predecessor(await queries.read_reigns(connection))
+    return None if before is None else await load_stored(connection, before)
+
+
+async def promote(connection: AsyncConnection, version: str, now_us: int, by: str, reason: str = "") -> Promoted:
+    """Puts a model in force; the champion retires. Two at once go one after the other.
+
+    Raises NotFound, and NotPromotable where it is the champion already or this version cannot read it.
+    """
+    await queries.lock_registry(connection)
+    return await _enthrone(connection, version, Change("promoted", now_us, by, reason))
+
+
+async def rollback(connection: AsyncConnection, now_us: int, by: str, reason: str = "") -> Promoted:
+    """Puts the model in force that was before the champion; again, the one before that.
+
+    Raises NotPromotable where there is none, or where this version cannot read it.
+    """
+    await queries.lock_registry(connection)
+    before = find_predecessor(await queries.read_reigns(connection))
+    if before is None:
+        raise NotPromotable("There is no model before the champion.")
+    return await _enthrone(connection, before, Change("rolled_back", now_us, by, reason))
+
+
+async def note_kept(connection: AsyncConnection, version: str, now_us: int, by: str, reason: str) -> None:
+    """A line of the audit: the challenger was judged, and stays one."""
+    await _note(connection, version, "challenger", "challenger", Change("kept", now_us, by, reason))
+
+
+def find_predecessor(reigns: Sequence[queries.Became]) -> str | None:
+    """Who was champion before the present one, as if what was rolled back had never been."""
+    line: list[str] = []
+    for version, act in reigns:
+        if act == "rolled_back":
+            line.pop()
+        else:
+            line.append(version)
+    return line[-2] if len(line) > 1 else None
+
+
+async def _enthrone(connection: AsyncConnection, version: str, change: Change) -> Promoted:
+    """The old one first: there is one champion at any time, by an index."""
+    found = await queries.read_models(connection, [version])
+    if not found:
+        raise NotFound("There is no such model.")
+    model = found[0]
+    await _check_promotable(connection, model)
+    champion = await queries.read_champion(connection)
+    if champion is not None:
+        told = Change("replaced", change.now_us, change.made_by, f"{version} took its place.")
+        await _move(connection, champion.version, "champion", "retired", told)
+    await _move(connection, version, model.state, "champion", change)
+    return Promoted(version, None if champion is None else champion.version)
+
+
+async def _check_promotable(connection: AsyncConnection, model: Any) -> None:
+    if model.state == "champion":
+        raise NotPromotable(f"{model.version} is the champion already.")
+    if model.feature_digest != feature_digest():
+        raise NotPromotable(f"{model.version} was trained on features of another definition; train anew.")
+    try:
+        await load_stored(connection, model.version)
+    except ArtefactRefused as error:
+        raise NotPromotable(f"The registry's copy is refused. {error}") from error
+
+
+async def _move(connection: AsyncConnection, version: str, was: str, state: State, change: Change) -> None:
+    await queries.set_state(connection, version, state, change.now_us)
+    await _note(connection, version, was, state, change)
+
+
+async def _note(connection: AsyncConnection, version: str, was: str | None, state: State, change: Change) -> None:
+    row = {"at_us": change.now_us, "version": version, "was": was, "state": state}
+    told = {"act": change.act, "made_by": change.made_by, "reason": change.reason}
+    await queries.note_change(connection, {**row, **told})

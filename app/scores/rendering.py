@@ -1,0 +1,95 @@
+"""Scores on the wire: what is told of a customer, and why, in their reader's language."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from app.lifecycle.events import DAY_US, to_major
+from app.lifecycle.features import FEATURES
+from app.lifecycle.next_order import NextOrder, expect_next_order
+from app.lifecycle.phrases import Money, phrase
+from app.lifecycle.scorer import strongest
+from app.moments import iso
+from app.scores.service import RULES, Score, Scoring, has_open_complaint
+
+MOST_REASONS: Final = 5
+ENOUGH_ORDERS: Final = 3
+
+
+def render_score(score: Score, scoring: Scoring, language: str) -> dict[str, Any]:
+    """The score on the wire, with its reasons in a language of `app.lifecycle.phrases`."""
+    held, orders = score.judgement.held_days, score.state.number("orders") or 0
+    model = scoring.model if score.method != RULES else None
+    horizon_days = scoring.horizon_days if model is None else model.horizon_days
+    spend_minor, bounds = score.expected_spend_minor, scoring.bounds
+    coming = _next_order(score, horizon_days)
+    return {
+        "customer_id": score.state.customer_id,
+        "as_of": iso(score.as_of_us),
+        "stage": score.judgement.stage,
+        "stage_rule": score.judgement.rule,
+        "stage_since": None if held is None else iso(score.as_of_us - held * DAY_US),
+        "flags": _flags(score),
+        "churn_risk": None if score.churn_risk is None else round(score.churn_risk, 6),
+        "churn_horizon_days": horizon_days,
+        "expected_orders": None if score.expected_orders is None else round(score.expected_orders, 4),
+        "expected_spend": None if spend_minor is None else to_major(spend_minor, scoring.digits),
+        "value_tier": None if model is None or spend_minor is None or bounds is None else bounds.tier(spend_minor),
+        "expected_next_order_at": None if coming is None else _after(score, coming.days),
+        "expected_next_order_interval": None
+        if coming is None
+        else {"from": _after(score, coming.from_days), "until": _after(score, coming.until_days)},
+        "reasons": _reasons(score, score.churn_terms, scoring, language),
+        "value_reasons": _reasons(score, score.spend_terms, scoring, language),
+        "method": score.method,
+        "data_sufficiency": "none" if not orders else "little" if orders < ENOUGH_ORDERS else "enough",
+        "model_version": None if model is None else model.version,
+    }
+
+
+def _next_order(score: Score, horizon_days: int) -> NextOrder | None:
+    if score.churn_risk is None or score.expected_orders is None:
+        return None
+    return expect_next_order(score.churn_risk, score.expected_orders, horizon_days)
+
+
+def _after(score: Score, days: float) -> str:
+    """A time so long after that of the score, to the second."""
+    return iso((score.as_of_us + days * DAY_US) // 1_000_000 * 1_000_000)
+
+
+def _flags(score: Score) -> list[str]:
+    state, rhythm = score.state, score.rhythm
+    promoter = float(state.latest("latest_nps") or 0) >= 9
+    flags = {
+        "advocate": promoter and score.judgement.stage == "mature",
+        "reactivated": rhythm is not None and rhythm.is_reactivated and score.judgement.stage == "growing",
+        "seasonal": rhythm is not None and rhythm.is_seasonal,
+        "open_complaint": has_open_complaint(state),
+    }
+    return [flag for flag, is_set in flags.items() if is_set]
+
+
+_TOLD: Final = tuple((feature.name, feature.label, feature.unit, feature.unit == "minor") for feature in FEATURES)
+
+
+def _reasons(score: Score, terms: Sequence[float], scoring: Scoring, language: str) -> list[dict[str, Any]]:
+    """The strongest terms of a link, strongest first; a value in minor units is told in major ones."""
+    row, money, reasons = score.row, Money(scoring.currency, scoring.digits), []
+    for at in strongest(terms, MOST_REASONS):
+        name, label, unit, is_money = _TOLD[at]
+        value: float | None = row[at]
+        if value != value:  # NaN: not known
+            value = None
+        elif value is not None:
+            value = to_major(value, money.digits) if is_money else round(value, 4)
+        reasons.append(
+            {
+                "feature": name,
+                "label": label,
+                "text": phrase(at, row, money, language),
+                "value": value,
+                "unit": money.currency if is_money else unit,
+                "effect": round(terms[at], 4),
+            }
+        )
+    return reasons

@@ -1,0 +1,55 @@
+"""An evaluation as tables for a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_WIDTH = 110
+
+
+def render_figures(result: Mapping[str, Any]) -> str:
+    """The figures of the latest cut-off, by model, and of all cut-offs where there are more."""
+    console = Console(width=_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(_models_table(result))
+        console.print(f"{result['method']}: {result['note']}", markup=False)
+        for name, reason in result["left_out"].items():
+            console.print(f"{name} is left out. {reason}", markup=False)
+        if "summary" in result:
+            console.print(_cutoffs_table(result))
+    return captured.get()
+
+
+def _title(result: Mapping[str, Any]) -> str:
+    days = result["horizon_days"]
+    if result["target"] == "churn":
+        return f"{result['n']:,} customers, {result['base_rate']:.1%} without a purchase in {days} days"
+    unit = "orders" if result["target"] == "orders" else "spend"
+    return f"{result['n']:,} customers, {result['mean_actual']:,.2f} {unit} each in {days} days"
+
+
+def _models_table(result: Mapping[str, Any]) -> Table:
+    table = Table("model", title=_title(result))
+    names = list(next(iter(result["models"].values())))
+    for name in names:
+        table.add_column(name, justify="right")
+    for model, metrics in result["models"].items():
+        table.add_row(model, *(_figure(metrics[name]) for name in names))
+    return table
+
+
+def _cutoffs_table(result: Mapping[str, Any]) -> Table:
+    """Ours at every cut-off."""
+    names = list(next(iter(result["models"].values())))
+    table = Table("cut-off", "forecast", "actual", *names, title="at every cut-off")
+    actual = "base_rate" if result["target"] == "churn" else "mean_actual"
+    for each in result["cutoffs"]:
+        levels = (_figure(each["mean_predicted"]), _figure(each[actual]))
+        table.add_row(each["cutoff"], *levels, *(_figure(value) for value in each["models"]["perennial"].values()))
+    return table
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.4f}"

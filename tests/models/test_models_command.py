@@ -1,0 +1,63 @@
+"""`perennial models` and what `perennial run` asks of the registry, as processes and in process."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.demo import needs_model
+from app.errors import NotPromotable
+
+
+@pytest.fixture
+def perennial(sql, database_url, tmp_path, monkeypatch):
+    """Runs a command on the database of the tests; what it printed, standard error too."""
+    monkeypatch.setenv("PERENNIAL_DATABASE_URL", database_url)
+    monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path))
+
+    def run(*words):
+        ran = CliRunner().invoke(app, [str(word) for word in words])
+        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+            raise ran.exception
+        return ran.output
+
+    return run
+
+
+def test_from_a_directory_to_the_champion_and_back(perennial, make_artefact):
+    first, second = make_artefact(), make_artefact()
+    assert "No model is registered" in perennial("models", "list")
+    assert "serves at once" in perennial("models", "register", first)
+    assert f"challenger of {first.name}" in perennial("models", "register", second)
+    listed = {model["version"]: model["state"] for model in json.loads(perennial("models", "list", "--json"))}
+    assert listed == {first.name: "champion", second.name: "challenger"}
+    told = perennial("models", "promote", second.name, "--reason", "a try")
+    assert told.startswith(f"{second.name} is in force in the place of {first.name}")
+    shown = perennial("models", "show", second.name)
+    assert "promoted: champion, by the command line. a try" in shown
+    assert f"# {second.name}" in shown
+    assert perennial("models", "rollback").startswith(f"{first.name} is in force")
+    with pytest.raises(NotPromotable):
+        perennial("models", "rollback")
+
+
+def test_models_side_by_side(perennial, make_artefact):
+    first, second = make_artefact(), make_artefact()
+    for directory in (first, second):
+        perennial("models", "register", directory)
+    told = perennial("models", "compare", first.name, second.name)
+    assert '"auc": 0.8' in told
+    assert "not asked of the same customers yet" in told
+    compared = json.loads(perennial("models", "compare", first.name, second.name, "--json"))
+    assert compared["shadow"][0]["customers"] == 0
+
+
+async def test_the_demo_shop_needs_a_model_until_one_is_registered(registry, engine, make_artefact, sql):
+    assert not await needs_model(engine)  # there is no demo shop
+    await sql.rows("INSERT INTO imports VALUES ('demo', 1, 0, 2)")
+    assert await needs_model(engine)
+    await registry.register(make_artefact(simulated=True))
+    assert not await needs_model(engine)
+    await sql.rows("UPDATE models SET feature_digest = 'of another version'")
+    assert await needs_model(engine)
