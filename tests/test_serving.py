@@ -138,14 +138,16 @@ async def test_a_killed_worker_is_replaced_while_the_other_serves(start, sql, sh
     before = process.workers()
     assert len(before) == 2
 
-    async def has_counted(count):
+    async def have_counted(count):
+        """Both serve, and have told of so many requests."""
         async with process.client(key) as client:
-            return requests_in((await client.get("/metrics")).text) >= count
+            text = (await client.get("/metrics")).text
+            return requests_in(text) >= count and sample(text, "perennial_workers") == 2
 
     async with process.client(key) as client:
         for _ in range(20):
             assert (await client.post("/v1/events", json=shop.order())).status_code == 200
-    await wait_until(lambda: has_counted(20))
+    await wait_until(lambda: have_counted(20))
     os.kill(before[0], signal.SIGKILL)
 
     async def are_two_again():
