@@ -25,6 +25,8 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.rescoring
+	$(BIN)/python -m benchmarks.states
 	$(BIN)/python -m benchmarks.imports $(if $(DATA),--data $(DATA))
 
 # Kills the service and its Postgres under load, again and again; ARGS=--short in CI.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ARRAY, JSON, ClauseElement, Text, bindparam, column, func, make_url
+from sqlalchemy import ARRAY, JSON, BigInteger, ClauseElement, Text, bindparam, column, func, make_url, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -159,3 +159,21 @@ class Driver:
         if held is not None:
             await held.invalidate()
             await held.close()
+
+
+_TRY_LOCK = compile_statement(select(func.pg_try_advisory_lock(bindparam("key", type_=BigInteger)).label("is_ours")))
+
+
+@asynccontextmanager
+async def alone(engine: AsyncEngine, lock: int) -> AsyncIterator[Driver | None]:
+    """A driver whose connection holds an advisory lock for as long as the block lasts; None: another session does.
+
+    For what one process at a time may do, however many replicas run. The lock goes with the connection: hold on to
+    `connection()`, since the driver itself makes another, without the lock, when that is lost.
+    """
+    driver = Driver(engine)
+    try:
+        (found,) = await driver.fetch(_TRY_LOCK, key=lock)
+        yield driver if found["is_ours"] else None
+    finally:
+        await driver.close()

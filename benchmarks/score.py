@@ -3,8 +3,7 @@
     python -m benchmarks.score [--blocks 60] [--json FILE]
 
 The tables are random, as large as a trained model's can be: 128 bins a feature, all of them with a say in all
-three targets. Beside it, whether
-importing the server imports scikit-learn.
+three targets. Beside it, whether importing the server imports scikit-learn.
 """
 
 import argparse

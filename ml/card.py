@@ -28,7 +28,19 @@ _TARGETS: Final = {
     "orders": "expected orders in the horizon",
     "spend": "expected spend in the horizon, net of refunds",
 }
-_METRICS: Final = {"auc": "AUC", "ece": "ECE", "mae": "MAE", "rmse": "RMSE", "normalised_gini": "normalised Gini"}
+_METRICS: Final = {
+    "auc": "AUC",
+    "brier": "Brier score",
+    "log_loss": "Log-loss",
+    "ece": "ECE",
+    "lift_at_10": "Lift of the first tenth",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "pearson": "Pearson correlation",
+    "spearman": "Spearman rank correlation",
+    "normalised_gini": "Normalised Gini",
+    "bias": "Bias",
+}
 
 
 def render_card(manifest: Members) -> str:
@@ -133,10 +145,11 @@ def _describe_calibration(manifest: Members) -> str:
     own = {target: _own_metrics(measured) for target, measured in _measurements(manifest)}
     error = own.get("churn", {}).get("ece")
     risks = f"Risks missed the share that left by {_write(error)} on average over ten groups of equal size."
-    biases = {target: own.get(target, {}).get("bias") for target in ("orders", "spend")}
+    subjects = {"orders": "orders were", "spend": "spend was"}
+    biases = {subject: own.get(target, {}).get("bias") for target, subject in subjects.items()}
     sentences = [
-        f"Expected {target} were {abs(bias):.1%} {'above' if bias > 0 else 'below'} what came."
-        for target, bias in biases.items()
+        f"Expected {subject} {abs(bias):.1%} {'above' if bias > 0 else 'below'} what came."
+        for subject, bias in biases.items()
         if bias is not None
     ]
     return " ".join([risks] * (error is not None) + sentences) or "Not measured."

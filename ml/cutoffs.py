@@ -17,12 +17,12 @@ MOST_CUTOFFS = 24
 """Two years: each season twice. Older habits are no guide, and training stays bounded."""
 FEWEST_CUSTOMERS = 200
 FEWEST_OF_EACH = 50
-FALL_BACK = "Scores come from rules instead."
+FALL_BACK = "Until then the model in force serves, or rules where there is none."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Untrainable(Refusal):
-    """The history cannot train a model; the sentence says what is missing and what serves instead."""
+    """The history cannot train a model; the sentence says what is missing and what serves until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class Span:
     def until_us(self) -> int:
         """The last midnight (UTC) before which the history is whole."""
         return self.last_us // DAY_US * DAY_US
+
+
+def count(number: int, one: str, many: str) -> str:
+    """The number with the words that agree with it."""
+    return f"{number} {one if number == 1 else many}"
 
 
 def to_us(moment: datetime) -> int:
@@ -60,7 +65,9 @@ def span_of(events: ir.Table) -> Span:
     if not row["events"]:
         raise Untrainable(f"There are no customers and no orders to learn from. {FALL_BACK}")
     if row["first_us"] is None:
-        raise Untrainable(f"There is no order among the {row['events']} events, so nothing to learn. {FALL_BACK}")
+        raise Untrainable(
+            f"There is no order among the {count(row['events'], 'event', 'events')}, so nothing to learn. {FALL_BACK}"
+        )
     return Span(row["first_us"], row["last_us"])
 
 
@@ -83,13 +90,15 @@ def check_trainable(past: LabelledStates, present: LabelledStates, horizon_days:
     """Raises Untrainable where there is too little to learn from."""
     customers = len(present.churned)
     if customers < FEWEST_CUSTOMERS:
-        raise Untrainable(f"Only {customers} customers have bought; a model needs {FEWEST_CUSTOMERS}. {FALL_BACK}")
+        who = count(customers, "customer has", "customers have")
+        raise Untrainable(f"Only {who} bought; a model needs {FEWEST_CUSTOMERS}. {FALL_BACK}")
     if present.purchase_days.max() < 2:
         raise Untrainable(f"None of {customers} customers bought twice: there is no rhythm to learn. {FALL_BACK}")
     churned = int(past.churned.sum())
     bought = len(past.churned) - churned
     if min(churned, bought) < FEWEST_OF_EACH:
         raise Untrainable(
-            f"At past cut-offs, within {horizon_days} days, customers bought {bought} times and stayed away "
-            f"{churned} times; a model needs {FEWEST_OF_EACH} of each. {FALL_BACK}"
+            f"At past cut-offs, within {count(horizon_days, 'day', 'days')}, customers bought "
+            f"{count(bought, 'time', 'times')} and stayed away {count(churned, 'time', 'times')}; a model needs "
+            f"{FEWEST_OF_EACH} of each. {FALL_BACK}"
         )

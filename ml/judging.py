@@ -93,7 +93,10 @@ def _labelled(learned: Learned, horizon_days: int) -> list[Labelled]:
 
 
 def recent_purchases(events: ir.Table, rows: LabelledStates) -> Recent:
-    """Of the customers of `rows`, in the year before their one cut-off; of a shorter history in all of it."""
+    """Of the customers of `rows`, in the year before their one cut-off; of a shorter history in all of it.
+
+    Orders of one moment are one, as in the outcomes that they forecast.
+    """
     cutoff_us = int(rows.cutoffs_us[0])
     history_days = (cutoff_us - span_of(events).first_us) / DAY_US
     window_days = min(RECENT_DAYS, history_days)
@@ -102,7 +105,7 @@ def recent_purchases(events: ir.Table, rows: LabelledStates) -> Recent:
     is_order, is_refund = late.type == ORDER_COMPLETED, late.type == ORDER_REFUNDED
     paid, refunded = late.amount_minor.sum(where=is_order), late.amount_minor.sum(where=is_refund)
     grouped = late.group_by("customer_id").aggregate(
-        orders=is_order.sum(), spend_minor=paid.fill_null(0) - refunded.fill_null(0)
+        orders=late.occurred_us.nunique(where=is_order), spend_minor=paid.fill_null(0) - refunded.fill_null(0)
     )
     columns = grouped.to_pyarrow()
     found = dict(zip(columns["customer_id"].to_pylist(), zip(*_numbers(columns), strict=True), strict=True))

@@ -16,6 +16,7 @@ from ml.cutoffs import (
     Span,
     Untrainable,
     check_trainable,
+    count,
     monthly_cutoffs,
     span_of,
 )
@@ -60,7 +61,7 @@ def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say) -> Learned:
     """The best model that the events before `at_us` allow, for use from then on.
 
     Raises Untrainable where no model can be fitted; its sentence says what is missing and what serves
-    instead.
+    until then.
     """
     known = events.filter(events.occurred_us < at_us)
     span = span_of(known)
@@ -71,7 +72,8 @@ def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say) -> Learned:
             f"The orders span {_history_days(span, at_us)} days; additive trees need {HISTORY_DAYS + horizon_days}"
         )
         return _learn_within(known, span, at_us, horizon_days, missing, say)
-    say(f"Reading states at {len(cutoffs)} monthly cut-offs …")
+    monthly = count(len(cutoffs), "monthly cut-off", "monthly cut-offs")
+    say(f"Reading states at {monthly} …")
     past, present = _states(known, cutoffs, at_us, horizon_days)
     _refuse_too_few(present)
     try:
@@ -80,7 +82,7 @@ def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say) -> Learned:
         return _learn_within(known, span, at_us, horizon_days, str(error).removesuffix(f". {FALL_BACK}"), say)
     say(f"Fitting on {len(past.churned):,} customers at past cut-offs …")
     targets = fit_targets(past, present, horizon_days)
-    note = f"Additive trees, learnt at {len(cutoffs)} monthly cut-offs whose {horizon_days} days are over."
+    note = f"Additive trees, learnt at {monthly} whose {horizon_days} days are over."
     return Learned(targets, "additive_trees", tuple(cutoffs), horizon_days, len(past.churned), past, present, note)
 
 
@@ -138,8 +140,8 @@ def _refuse_too_short(span: Span, at_us: int, horizon_days: int) -> None:
     needed = max(FEWEST_DAYS, -(-horizon_days // LONGEST_REACH))
     if days < needed:
         raise Untrainable(
-            f"There are {days} days of orders; to look {horizon_days} days ahead even the classic models "
-            f"need {needed}. {FALL_BACK}"
+            f"There {'is' if days == 1 else 'are'} {count(days, 'day', 'days')} of orders; to look {horizon_days} days "
+            f"ahead even the classic models need {needed}. {FALL_BACK}"
         )
 
 
@@ -147,7 +149,8 @@ def _refuse_too_few(present: LabelledStates) -> None:
     customers, again = len(present.churned), int((present.purchase_days > 1).sum())
     if customers < FEWEST_HISTORIES:
         raise Untrainable(
-            f"Only {customers} customers have bought; even the classic models need {FEWEST_HISTORIES}. {FALL_BACK}"
+            f"Only {count(customers, 'customer has', 'customers have')} bought; even the classic models need "
+            f"{FEWEST_HISTORIES}. {FALL_BACK}"
         )
     if not again:
         raise Untrainable(f"None of {customers} customers bought twice: there is no rhythm to learn. {FALL_BACK}")

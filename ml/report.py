@@ -6,8 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.lifecycle.events import minor_digits
-from app.lifecycle.features import FEATURES
 from ml.evaluate import AtCutoff, Evaluation
 from ml.judging import OURS
 from ml.metrics import Floats
@@ -26,7 +24,9 @@ from ml.report_sentences import (
     about_lift,
     about_limits,
     about_months,
+    about_shapes,
     about_stages,
+    about_undrawn,
     conclude,
     show,
 )
@@ -49,7 +49,6 @@ _RANKED_BY: Final[Mapping[str, str]] = {"churn": "auc", "orders": "spearman", "s
 def render_report(evaluation: Evaluation, currency: str) -> str:
     """The page as HTML. Every text from the data is escaped."""
     result, at = evaluation.result, evaluation.latest
-    minor_per_unit = 10.0 ** minor_digits(currency)
     sections = [
         _summary(result, currency),
         _figures(result),
@@ -63,7 +62,7 @@ def render_report(evaluation: Evaluation, currency: str) -> str:
         _section(
             "stages", "Do the stages mean something?", about_stages(at), [draw_stages(at.stages, at.horizon_days)]
         ),
-        _shapes_section(at, minor_per_unit),
+        _shapes_section(at, currency),
         _section("limits", "What these figures do not say", about_limits(result), []),
     ]
     title = f"{TITLES[result['target']]}: {result['cutoff']}, {result['horizon_days']} days"
@@ -157,19 +156,9 @@ def _months_section(months: Sequence[Mapping[str, Any]], target: str, currency: 
     return _section("months", "Does it hold through the seasons?", about_months(months, target), pictures)
 
 
-def _shapes_section(at: AtCutoff, minor_per_unit: float) -> str:
+def _shapes_section(at: AtCutoff, currency: str) -> str:
     target = at.judged.target
     found = shapes(at.learned.targets.models[target].tables, at.vectors)
-    effect = "the odds of staying away" if target == "churn" else "the expectation"
-    sentences = [
-        (
-            f"Each fact about a customer multiplies {effect} by what its curve shows; 1 is the average customer. A "
-            "score is nothing but the product of these, so the curves are the whole model. The strongest come first. "
-            "Below each curve is how many customers there are with that value; the outermost customer in a hundred on "
-            "either side is left off."
-        ),
-    ]
-    silent = [FEATURES[j].label for j in range(len(FEATURES)) if j not in {shape.feature for shape in found}]
-    pictures = [draw_shape(shape, minor_per_unit) for shape in found]
-    drawn = _section("shapes", "What the model makes of each fact", sentences, pictures)
-    return drawn + (f'<p class="quiet">{escape("Without a say here: " + ", ".join(silent))}.</p>' if silent else "")
+    pictures = [draw_shape(shape, currency) for shape in found if shape.is_visible]
+    drawn = _section("shapes", "What the model makes of each fact", about_shapes(target), pictures)
+    return drawn + "".join(f'<p class="quiet">{escape(sentence)}</p>' for sentence in about_undrawn(found))

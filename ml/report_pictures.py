@@ -100,7 +100,7 @@ def draw_gains(actual: Floats, scores: Mapping[str, Floats], held: str) -> str:
     parts.append(path([(across(0), up(0)), (across(1), up(1))], "reference"))
     curves = {name: gains(actual, scores[name]) for name in names} | {"best": gains(actual, actual)}
     parts.append(path([(across(x), up(y)) for x, y in curves["best"]], "bound"))
-    for name in reversed(names):
+    for name in names:  # theirs last: where the two agree, ours shows between the dashes
         parts.append(path([(across(x), up(y)) for x, y in curves[name]], "ours" if name == names[0] else "theirs"))
     entries = [*zip(("ours", "theirs"), map(_label, names), strict=False), ("reference", "by chance")]
     parts += legend(_WIDTH - 220, _HEIGHT - 150, [*entries, ("bound", "the best there could be")])

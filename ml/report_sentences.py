@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from app.lifecycle.features import FEATURE_NAMES, FEATURES
 from ml.evaluate import AtCutoff
 from ml.judging import OURS, Judged
 from ml.report_pictures import MODEL_LABELS, gains
+from ml.report_shapes import Shape
 from ml.staging import describe_order
 
 METRIC_LABELS: Final[Mapping[str, str]] = {
@@ -42,13 +44,12 @@ _FAIR_BIAS: Final = 0.2
 
 
 def show(value: float | None, metric: str) -> str:
-    """A number as it is printed."""
+    """A number as it is printed, with a real minus."""
     if value is None:
         return "–"
-    if metric == "bias":
-        return f"{value:+.1%}"
     value = 0.0 if abs(value) < _UNSEEN else value
-    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.2f}" if metric == "lift_at_10" else f"{value:.3f}"
+    digits = "+.1%" if metric == "bias" else ",.1f" if abs(value) >= 100 else ".2f" if metric == "lift_at_10" else ".3f"
+    return format(value, digits).replace("-", "−")
 
 
 def conclude(result: Mapping[str, Any], currency: str) -> list[str]:
@@ -159,6 +160,42 @@ def about_stages(at: AtCutoff) -> list[str]:
     ]
 
 
+def about_shapes(target: str) -> list[str]:
+    """How to read the curves."""
+    effect = "the odds of staying away" if target == "churn" else "the expectation"
+    return [
+        (
+            f"Each fact about a customer multiplies {effect} by what its curve shows; 1 is the average customer. A "
+            "score is nothing but the product of these, so the curves, and the little that is named below them, are "
+            "the whole model. The strongest come first, each on a scale of its own. Below each curve is how many "
+            "customers there are with that value; the few that lie far beyond the others stand at its end."
+        ),
+    ]
+
+
+def about_undrawn(found: Sequence[Shape]) -> list[str]:
+    """The facts without a curve, and where the news of the recency is if not in its own."""
+    drawn = {FEATURE_NAMES[shape.feature] for shape in found if shape.is_visible}
+    faint = [FEATURE_NAMES[shape.feature] for shape in found if not shape.is_visible]
+    silent = [name for name in FEATURE_NAMES if name not in drawn and name not in faint]
+    sentences = []
+    if faint:
+        sentences.append(f"Too little to draw, less than 5 % between nine customers in ten: {_list_labels(faint)}.")
+    if silent:
+        sentences.append(f"Without a say here: {_list_labels(silent)}.")
+    if "lapse_chance" in drawn and "recency_days" not in drawn:
+        recency, lapse = _list_labels(["recency_days"]), _list_labels(["lapse_chance"])
+        sentences.append(
+            f"That “{recency}” has no curve does not mean that silence goes unheard: “{lapse}” has taken it over. It "
+            "is reckoned from those days and the customer's own pace, and tells more than the days alone."
+        )
+    return sentences
+
+
+def _list_labels(names: Sequence[str]) -> str:
+    return ", ".join(FEATURES[FEATURE_NAMES.index(name)].label for name in names)
+
+
 def about_limits(result: Mapping[str, Any]) -> list[str]:
     """What must not be read into the figures."""
     return [
@@ -175,7 +212,7 @@ def about_limits(result: Mapping[str, Any]) -> list[str]:
             "complaints, stock, the weather, competitors) the model knows nothing."
         ),
         (
-            f"Method at this cut-off: {result['method']}. Orders are counted as orders, while the classics count days "
-            "with a purchase."
+            f"Method at this cut-off: {result['method']}. Orders of one moment count once, while the classics count "
+            "days with a purchase."
         ),
     ]

@@ -26,7 +26,7 @@ td small { display: block; color: var(--quiet); font-size: .76rem; }
 .our-row small { font-weight: 400; } .lead-row td, .lead-row th { border-bottom: 0; }
 .pictures { display: flex; flex-wrap: wrap; gap: 20px; }
 figure { margin: .6rem 0 0; flex: 1 1 480px; max-width: 100%; }
-#shapes figure { flex: 0 1 340px; } #months figure, #stages figure { flex-basis: 100%; }
+#shapes figure { flex: 0 1 320px; } #months figure, #stages figure { flex-basis: 100%; }
 #levels figure { max-width: 620px; }
 svg { width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font-family: inherit; } svg .quiet { fill: var(--quiet); }
@@ -35,7 +35,7 @@ polyline { fill: none; stroke-width: 2.2; stroke-linejoin: round; }
 line { stroke-width: 1; } .grid { stroke: var(--grid); } .axis { stroke: var(--axis); }
 .reference { stroke: var(--axis); stroke-dasharray: 3 4; stroke-width: 1.4; }
 .bound { stroke: var(--axis); stroke-width: 1.2; }
-.ours { stroke: var(--ours); } .theirs { stroke: var(--theirs); stroke-dasharray: 7 4; }
+.ours { stroke: var(--ours); } .theirs { stroke: var(--theirs); stroke-dasharray: 6 7; }
 .actual { stroke: var(--actual); stroke-dasharray: 2 3; } .whisker { stroke: var(--ours); stroke-width: 1.2; }
 .dot, .fill-ours { fill: var(--ours); } .dot-actual, .fill-actual { fill: var(--actual); }
 .dot-unknown { fill: var(--paper); stroke: var(--ours); stroke-width: 1.8; } .fill-share { fill: var(--share); }

@@ -151,6 +151,8 @@ def _tell_shadow(pair: dict[str, Any]) -> str:
         f"Of {pair['customers']:,} scores of the same customers {pair['second']} is {pair['mean_difference']:+.4f} "
         f"from {pair['first']}, {pair['mean_absolute_difference']:.4f} either way."
     )
+    if pair["left_out"] is not None:
+        return f"{told} Who was right is left out. {pair['left_out']}"
     if not pair["matured"]:
         return f"{told} No horizon has passed yet."
     errors = "; ".join(

@@ -113,7 +113,7 @@ async def replay_one(request: HotRequest, rejected_id: int) -> bytes:
         raise NotFound("There is no such refused event.")
     is_edited = _has_body(request)
     raw = read_json(await read_body(request)) if is_edited else orjson.loads(rows[0].event)
-    (replayed,) = await replay([Kept(rejected_id, raw)], resources, is_edited=is_edited)
+    (replayed,) = await replay([Kept(rejected_id, raw, rows[0].problem)], resources, is_edited=is_edited)
     if replayed.problem is not None:
         raise replayed.problem
     return orjson.dumps(_render(replayed))
@@ -136,7 +136,7 @@ async def replay_many(request: HotRequest) -> bytes:
     resources = request.resources
     wanted = await read_model(request, ReplayIn)
     rows, are_more = await _read_wanted(wanted, resources)
-    kept = [Kept(row.rejected_id, orjson.loads(row.event)) for row in rows]
+    kept = [Kept(row.rejected_id, orjson.loads(row.event), row.problem) for row in rows]
     replayed = await replay(kept, resources)
     statuses = [item.status for item in replayed]
     last = rows[-1].rejected_id if are_more else None

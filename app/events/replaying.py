@@ -12,10 +12,18 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from app.db import transaction
-from app.errors import Conflict, Problem
+from app.errors import TYPE_PREFIX, Conflict, Malformed, Problem, Unreadable
 from app.events.ledger import Submission
 from app.events.rejected_queries import delete_rejected, read_contents, renew_problems
-from app.events.service import Content, Rejection, Rules, admit_or_reject, digest_content, is_same_content
+from app.events.service import (
+    Content,
+    Rejection,
+    Rules,
+    admit_or_reject,
+    digest_content,
+    is_same_content,
+    is_size_alone,
+)
 from app.lifecycle.events import Event
 from app.lifecycle.identity import is_pseudonym, make_pseudonym, pseudonyms_in
 from app.metrics import REPLAYED
@@ -23,10 +31,11 @@ from app.resources import Resources
 
 
 class Kept(NamedTuple):
-    """A refused event as parsed from the JSON it was kept as."""
+    """A refused event as parsed from the JSON it was kept as, or as it was mended. `problem`: of what was kept."""
 
     rejected_id: int
     raw: Any
+    problem: Mapping[str, Any]
 
 
 class Replayed(NamedTuple):
@@ -42,7 +51,7 @@ async def replay(kept: Sequence[Kept], resources: Resources, *, is_edited: bool 
 
     The problem of an edited event is not noted: it is none of the event that is kept.
     """
-    admitted = _admit_all(kept, resources)
+    admitted = _admit_all(kept, resources, is_edited)
     async with transaction(resources.engine) as connection:
         known = await read_contents(
             connection, {(item.source, item.id) for item in admitted if isinstance(item, Event)}
@@ -63,10 +72,24 @@ async def replay(kept: Sequence[Kept], resources: Resources, *, is_edited: bool 
     return replayed
 
 
-def _admit_all(kept: Sequence[Kept], resources: Resources) -> list[Event | Problem]:
+def _admit_all(kept: Sequence[Kept], resources: Resources, is_edited: bool) -> list[Event | Problem]:
     now_us = time.time_ns() // 1000
-    admitted = [admit_again(item.raw, resources.rules, now_us) for item in kept]
-    return [item.problem if isinstance(item, Rejection) else item for item in admitted]
+    return [_admit_one(item, resources.rules, now_us, is_edited) for item in kept]
+
+
+def _admit_one(item: Kept, rules: Rules, now_us: int, is_edited: bool) -> Event | Problem:
+    """What was no event has the problem it had: that its size is no event either would tell nobody anything."""
+    if not is_edited and is_size_alone(item.raw):
+        return _same_problem(item.problem)
+    admitted = admit_again(item.raw, rules, now_us)
+    return admitted.problem if isinstance(admitted, Rejection) else admitted
+
+
+def _same_problem(kept: Mapping[str, Any]) -> Problem:
+    """The problem whose `as_json` was kept of what was no event."""
+    kind = Unreadable if kept.get("type") == TYPE_PREFIX + Unreadable.slug else Malformed
+    extensions = {name: kept[name] for name in kept.keys() - {"type", "title", "status", "detail"}}
+    return kind(kept.get("detail", ""), **extensions)
 
 
 def admit_again(raw: Any, rules: Rules, now_us: int) -> Event | Rejection:

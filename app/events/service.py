@@ -131,6 +131,18 @@ def _without_identifiers(raw: Any, rules: Rules) -> Any:
     return {**raw, "data": pseudonymise(raw["data"], rules)} if "data" in raw else raw
 
 
+def is_size_alone(kept: Any) -> bool:
+    """Whether this is what is kept of what was no event: its size, and in an import the number of its line.
+
+    Whoever sent just that is refused as well.
+    """
+    return (
+        isinstance(kept, dict)
+        and kept.keys() in ({"bytes"}, {"line", "bytes"})
+        and all(type(size) is int for size in kept.values())
+    )
+
+
 def admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> Event:
     """A CloudEvent as parsed from JSON → an event to be counted. `within` leads the pointers of problems.
 

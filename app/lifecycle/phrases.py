@@ -42,13 +42,18 @@ def phrase(at: int, row: Sequence[float], money: Money, language: str) -> str:
     """Of the feature at that place in FEATURES, in a row of all of them."""
     value, is_chinese = row[at], language == CHINESE
     if at == _RECENCY and value == value:
-        return _write_silence(value, row[_RHYTHM], money, is_chinese)
+        return _capitalise(_write_silence(value, row[_RHYTHM], money, is_chinese))
     en, zh, write, en_unknown, zh_unknown = _PHRASES[at]
     if value != value:  # NaN
         return zh_unknown if is_chinese else en_unknown
     if is_chinese:
         return (zh % write(value, money, is_chinese)).replace(" 不到", "不到")  # figures have space around them
-    return en % write(value, money, is_chinese)
+    return _capitalise(en % write(value, money, is_chinese))
+
+
+def _capitalise(text: str) -> str:
+    """A template may begin with its number, and a number with a word."""
+    return text[0].upper() + text[1:]
 
 
 def _write_number(value: float, _: Money, is_chinese: bool) -> str:

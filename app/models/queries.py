@@ -37,12 +37,6 @@ async def lock_registry(connection: AsyncConnection) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(REGISTRY_LOCK)))
 
 
-async def try_retraining_lock(connection: AsyncConnection) -> bool:
-    """Whether nobody else holds it; then the session does."""
-    taken = await connection.execute(select(func.pg_try_advisory_lock(RETRAINING_LOCK)))
-    return bool(taken.scalar_one())
-
-
 async def read_last_registered_us(connection: AsyncConnection) -> int | None:
     """When the last model of real events was registered."""
     query = select(func.max(models.c.registered_us)).where(~models.c.is_simulated)
@@ -118,6 +112,7 @@ async def compare_predictions(connection: AsyncConnection, first: str, second: s
 
     `customers`, `mean_difference` and `mean_absolute_difference` (second less first) and `correlation` of
     the churn risks; and where the horizon has passed `matured`, and of each model its `brier` and `log_loss`.
+    These judge both by what came within the first one's horizon: they mean nothing where the other's is not the same.
     """
     one, other = predictions.alias("one"), predictions.alias("other")
     is_same = and_(other.c.customer_id == one.c.customer_id, other.c.at_us == one.c.at_us, other.c.version == second)

@@ -77,16 +77,31 @@ async def compare_models(connection: AsyncConnection, versions: Sequence[str]) -
     first, *others = versions
     return {
         "models": [render_model(found[version]) for version in versions],
-        "shadow": [await _compare_two(connection, first, other) for other in others],
+        "shadow": [await _compare_two(connection, found[first], found[other]) for other in others],
     }
 
 
-async def _compare_two(connection: AsyncConnection, first: str, second: str) -> dict[str, Any]:
-    row = await queries.compare_predictions(connection, first, second)
-    names = ("customers", "mean_difference", "mean_absolute_difference", "correlation", "matured")
+async def _compare_two(connection: AsyncConnection, first: Any, second: Any) -> dict[str, Any]:
+    """Of two rows of the registry. Who was right is left out where the horizons differ."""
+    row = await queries.compare_predictions(connection, first.version, second.version)
+    names = ("customers", "mean_difference", "mean_absolute_difference", "correlation")
     errors = {
-        version: {"brier": getattr(row, f"brier_{place}"), "log_loss": getattr(row, f"log_loss_{place}")}
-        for version, place in ((first, "first"), (second, "second"))
+        model.version: {"brier": getattr(row, f"brier_{place}"), "log_loss": getattr(row, f"log_loss_{place}")}
+        for model, place in ((first, "first"), (second, "second"))
     }
-    figures = {name: getattr(row, name) for name in names}
-    return {"first": first, "second": second, **figures, "errors": errors if row.matured else None}
+    is_comparable = first.horizon_days == second.horizon_days
+    return {
+        "first": first.version,
+        "second": second.version,
+        **{name: getattr(row, name) for name in names},
+        "matured": row.matured if is_comparable else 0,
+        "errors": errors if is_comparable and row.matured else None,
+        "left_out": None if is_comparable else _tell_horizons(first.horizon_days, second.horizon_days),
+    }
+
+
+def _tell_horizons(first_days: int, second_days: int) -> str:
+    return (
+        f"One speaks of {first_days} days ahead, the other of {second_days}: their risks are of different things,"
+        " and no outcome can judge both."
+    )

@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db import transaction
+from app.db import alone, transaction
 from app.errors import NotReady
 from app.lifecycle.events import DAY_US
 from app.models import queries
@@ -39,13 +39,8 @@ async def is_due(connection: AsyncConnection, every_days: int, now_us: int) -> b
 @asynccontextmanager
 async def retraining_lock(engine: AsyncEngine) -> AsyncIterator[bool]:
     """Whether retraining is ours, for as long as the block lasts: nobody else's, however many replicas run."""
-    async with engine.connect() as connection:
-        is_ours = await queries.try_retraining_lock(connection)
-        await connection.commit()  # the lock is the session's; no transaction stays open for minutes
-        try:
-            yield is_ours
-        finally:
-            await connection.invalidate()  # the session ends, and the lock with it
+    async with alone(engine, queries.RETRAINING_LOCK) as driver:
+        yield driver is not None
 
 
 async def keep_retrained(engine: AsyncEngine, every_days: int) -> None:

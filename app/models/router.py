@@ -39,7 +39,8 @@ async def get_comparison(
 ) -> dict[str, Any]:
     """Metrics of each; and of the customers that two were asked of at the same time, how they differ and who was right.
 
-    The metrics of a hold-out compare only where both were measured on the same data; the shadow always does.
+    The metrics of a hold-out compare only where both were measured on the same data; the shadow does, if
+    their horizons are the same.
     """
     resources: Resources = request.app.state.resources
     wanted = list(dict.fromkeys(versions.split(",")))

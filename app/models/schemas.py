@@ -86,7 +86,8 @@ class ErrorsOut(BaseModel):
 class ShadowOut(BaseModel):
     """Two models asked of the same customers at the same times. Differences are `second` less `first`.
 
-    `errors` are of those whose horizon has passed, `matured` of them; null while there is none.
+    `errors` are of those whose horizon has passed, `matured` of them; null while there is none. Where the
+    horizons of the two differ there never is one, and `left_out` says so; else it is null.
     """
 
     first: str
@@ -97,6 +98,7 @@ class ShadowOut(BaseModel):
     correlation: float | None
     matured: int
     errors: dict[str, ErrorsOut] | None
+    left_out: str | None
 
 
 class ComparisonOut(BaseModel):

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers.service import read_states
 from app.db import CONNECTION_LOST, Driver, Statement
-from app.errors import NotReady
+from app.errors import NotReady, Refusal
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats, features
 from app.lifecycle.measures import NUMERIC
@@ -64,7 +64,8 @@ async def publish_scores(
     """Scores everybody at `now_us` and swaps the table, unless another process is at it.
 
     `tell` is called with the customers done. Raises NotReady when the database is out of reach, or
-    when somebody reads the old table for longer than the swap can wait; then that stays.
+    when somebody reads the old table for longer than the swap can wait; and Refusal when something in the
+    database was made on it, a view as a rule. Then the old table stays.
     """
     reader, writer = Driver(engine), Driver(engine)
     try:
@@ -76,11 +77,22 @@ async def publish_scores(
             return Published("done", await _replace(connection, reader, scoring, now_us, tell))
     except asyncpg.LockNotAvailableError as error:
         raise NotReady("The table of scores is being read for too long to be replaced; it is as it was.") from error
+    except asyncpg.DependentObjectsStillExistError as error:
+        raise Refusal(_tell_dependents(error)) from error
     except CONNECTION_LOST as error:
         raise NotReady("The database went away; the table of scores is as it was.") from error
     finally:
         await reader.close()
         await writer.close()  # the connection ends, and the lock with it
+
+
+def _tell_dependents(error: asyncpg.DependentObjectsStillExistError) -> str:
+    named = "; ".join((error.detail or "").splitlines())
+    return (
+        "The table of scores cannot be replaced, and is as it was: a view, or something else in the database, was made"
+        f" on it and holds the old table{f' ({named})' if named else ''}. Drop that, and name the table and its columns"
+        " in your queries instead."
+    )
 
 
 async def _replace(

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers.service import read_states
-from app.db import CONNECTION_LOST, Driver, Statement
+from app.db import CONNECTION_LOST, Driver, Statement, alone
 from app.errors import NotReady
 from app.lifecycle.features import Floats
 from app.stages import sweep_queries as queries
@@ -62,18 +62,15 @@ async def sweep(
 
     `tell` is called with the customers done. Raises NotReady when the database is out of reach.
     """
-    driver = Driver(engine)
     try:
-        connection = await driver.connection()
-        (lock,) = await _fetch(connection, queries.TRY_LOCK, key=SWEEP_LOCK)
-        if not lock["is_ours"]:
-            return SweepReport("runs elsewhere")
-        await connection.execute("SET synchronous_commit = off")  # what a crash loses, the next sweep finds again
-        return await _Sweep(connection, driver, watching, now_us, share, tell).run(not_within_us)
+        async with alone(engine, SWEEP_LOCK) as driver:
+            if driver is None:
+                return SweepReport("runs elsewhere")
+            connection = await driver.connection()
+            await connection.execute("SET synchronous_commit = off")  # what a crash loses, the next sweep finds again
+            return await _Sweep(connection, driver, watching, now_us, share, tell).run(not_within_us)
     except CONNECTION_LOST as error:
         raise NotReady("The database went away; the sweep can be begun again.") from error
-    finally:
-        await driver.close()  # the connection ends, and the lock with it
 
 
 async def keep_swept(engine: AsyncEngine, watching: Callable[[], Watching], every_minutes: int) -> None:

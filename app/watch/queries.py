@@ -38,8 +38,6 @@ _ZERO: Final = literal_column("0", BigInteger)
 _ORDER: Final = literal_column(f"'{ORDER_COMPLETED}'", Text)
 _REFUND: Final = literal_column(f"'{ORDER_REFUNDED}'", Text)
 _NO_TEXTS: Final = literal_column("'{}'::text[]", ARRAY(Text))
-_LOCK = bindparam("key", type_=BigInteger)
-TRY_LOCK = compile_statement(select(func.pg_try_advisory_lock(_LOCK).label("is_ours")))
 
 
 def _sample_of(known: Select[Any]) -> Statement:

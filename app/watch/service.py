@@ -21,8 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers.service import read_states
-from app.db import CONNECTION_LOST, Driver, Statement
-from app.errors import NotReady, Overloaded
+from app.db import CONNECTION_LOST, Driver, Statement, alone
+from app.errors import NotReady
 from app.lifecycle.drift import count_reference, psi
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURE_NAMES, Floats, features
@@ -83,17 +83,13 @@ async def watch_models(
     Predictions mature without a champion too. `tell` is called with the customers done. Raises NotReady when the
     database is out of reach.
     """
-    driver = Driver(engine)
     try:
-        connection = await driver.connection()
-        (lock,) = await _fetch(connection, queries.TRY_LOCK, key=WATCH_LOCK)
-        if not lock["is_ours"]:
-            return WatchReport("runs elsewhere")
-        return await _Watch(connection, driver, models, now_us, share, tell).run(every_us)
+        async with alone(engine, WATCH_LOCK) as driver:
+            if driver is None:
+                return WatchReport("runs elsewhere")
+            return await _Watch(await driver.connection(), driver, models, now_us, share, tell).run(every_us)
     except CONNECTION_LOST as error:
         raise NotReady("The database went away; the watch can be begun again.") from error
-    finally:
-        await driver.close()  # the connection ends, and the lock with it
 
 
 async def keep_watched(engine: AsyncEngine, models: Callable[[], Pair], every_hours: int) -> None:
@@ -103,7 +99,7 @@ async def keep_watched(engine: AsyncEngine, models: Callable[[], Pair], every_ho
         now_us, began = time.time_ns() // 1000, time.monotonic()
         try:
             report = await watch_models(engine, models(), now_us, share=SERVICE_SHARE, every_us=every_hours * HOUR_US)
-        except (NotReady, Overloaded, SQLAlchemyError, asyncpg.PostgresError) as error:
+        except (NotReady, SQLAlchemyError, asyncpg.PostgresError) as error:
             log.warning("watch.failed", reason=type(error).__name__)
             continue
         if report.outcome == "done" or report.matured:

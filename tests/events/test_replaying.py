@@ -3,9 +3,13 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
+from app.config import Settings
 from app.events import rejected_queries
+from app.events.service import Rules
+from ml.importing import ImportOptions, import_file
 from tests.events.rejections import CANARY, CONFLICT, MALFORMED, REJECTED, REPLAY, kept_ids, listed, replay
 
 
@@ -218,9 +222,46 @@ async def test_wishes_of_another_form(client, body):
 
 
 async def test_what_was_no_event_at_all_is_refused_again(client, refuse):
-    await refuse("what?", 5)
-    assert [item["event"] for item in (await listed(client))["events"]] == [{"bytes": 1}, {"bytes": 7}]
-    assert (await client.post(REPLAY, json={})).json()["rejected"] == 2
+    """With the problem that it had: that a size is no event would be no news."""
+    ids = await refuse("what?", 5)
+    before = (await listed(client))["events"]
+    assert [item["event"] for item in before] == [{"bytes": 1}, {"bytes": 7}]
+    answer = (await client.post(REPLAY, json={})).json()
+    assert answer["rejected"] == 2
+    assert [item["problem"]["detail"] for item in answer["results"]] == ["the body: Input should be an object"] * 2
+    one = await replay(client, ids[0])
+    assert (one.status_code, one.json()) == (422, before[1]["problem"])
+    assert (await listed(client))["events"] == before
+
+
+async def test_what_was_no_object_is_counted_when_it_was_mended(client, refuse, shop, sql):
+    (rejected_id,) = await refuse("what?")
+    refused = await replay(client, rejected_id, json={"bytes": 7})
+    assert refused.json()["errors"][0]["pointer"] == "/specversion"
+    assert (await replay(client, rejected_id, json=shop.order())).json()["status"] == "accepted"
+    assert await kept_ids(sql) == []
+
+
+@pytest.mark.parametrize("event", [{"bytes": 7}, {"bytes": "seven"}, {"line": 1, "bytes": 7, "id": "x"}, {}])
+async def test_an_object_that_looks_like_a_size_keeps_its_own_problem(client, refuse, event):
+    (rejected_id,) = await refuse(event)
+    before = await listed(client)
+    assert (await replay(client, rejected_id)).json()["errors"][0]["pointer"] == "/specversion"
+    assert await listed(client) == before
+
+
+async def test_a_line_of_an_import_that_was_no_json_stays_one(client, service, sql, tmp_path, engine, shop):
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(orjson.dumps(shop.order()) + b"\n{broken\n5\n")
+    options, rules = ImportOptions("/import/events", "UTC", False, {}), Rules("CNY", 2, b"key")
+    await import_file(path, options, engine, Settings(), rules, lambda *_: None)
+    before = (await listed(client))["events"]
+    assert [item["event"] for item in before] == [{"bytes": 1}, {"line": 2, "bytes": 8}]
+    answer = (await client.post(REPLAY, json={})).json()
+    assert [item["problem"]["status"] for item in answer["results"]] == [400, 422]
+    one = await replay(client, before[1]["rejected_id"])
+    assert (one.status_code, one.json()) == (400, before[1]["problem"])
+    assert (await listed(client))["events"] == before
 
 
 async def test_replays_at_the_same_time_count_once(client, refuse, shop, sql, serve):

@@ -24,7 +24,11 @@ def say(name, value, language="en", money=YUAN, **others):
 BY_HAND = [
     ("recency_days", 23.4, {"rhythm_days": 9.2}, "23 days since the last order; usually orders every 9 days"),
     ("recency_days", 1.99, {"rhythm_days": 1.2}, "1 day since the last order; usually orders every day"),
-    ("recency_days", 0.2, {}, "less than a day since the only order"),
+    ("recency_days", 0.2, {}, "Less than a day since the only order"),
+    ("recency_days", 0.2, {"rhythm_days": 9.2}, "Less than a day since the last order; usually orders every 9 days"),
+    ("last_gap_days", 0.5, {}, "Less than a day between the last two orders"),
+    ("items_per_order", 0.01, {}, "Under 0.1 pieces an order on average"),
+    ("store_share", 0.999, {}, "Over 99% of orders in the store"),
     ("tenure_days", 1234.0, {}, "1,234 days since the first order"),
     ("known_days", 1.0, {}, "1 day since first seen"),
     ("orders", 24.0, {}, "24 orders so far"),
@@ -117,6 +121,15 @@ def test_every_feature_speaks_both_languages(name):
         assert HAN.search(chinese)
         assert "%s" not in english + chinese
         assert "nan" not in english + chinese
+
+
+@pytest.mark.parametrize("name", FEATURE_NAMES)
+def test_every_phrase_begins_like_a_sentence(name):
+    """Also where it begins with its number, and that is said in words."""
+    for value in (0.0, 0.001, 0.4, 0.999, 1.0, 7.0, 123_456.0, -1.0, nan):
+        for others in ({}, {"rhythm_days": 1.2}, {"rhythm_days": 30.0}):
+            text = say(name, value, **({} if name == "rhythm_days" else others))
+            assert text[0].isupper() or text[0] in "-0123456789", text
 
 
 WORDLESS = ("season_same", "season_ahead")

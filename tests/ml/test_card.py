@@ -5,6 +5,7 @@ from copy import deepcopy
 import pytest
 
 from ml.card import render_card
+from ml.metrics import churn_metrics, orders_metrics, spend_metrics
 
 MANIFEST = {
     "version": "churn-20110914T000000-0a1b2c3d",
@@ -79,9 +80,22 @@ def test_each_target_stands_beside_its_comparators():
     measured = section(render_card(MANIFEST), "Measured")
     assert "| perennial | 0.8312 | 0.0210 |\n| recency | 0.7900 | – |" in measured
     assert "| perennial | 0.9100 | -0.0300 |\n| pareto_nbd | 0.9700 | 0.2000 |" in measured
-    assert "| normalised Gini |" in measured
+    assert "| Normalised Gini |" in measured
     assert "- `rfm_logit` is left out: There is no earlier cut-off." in measured
     assert measured.count("At 2011-06-12, 4,321 customers not learned from.") == 3
+
+
+def test_every_figure_has_its_proper_name():
+    figures = {
+        **churn_metrics([0, 1], [0.2, 0.7]),
+        **orders_metrics([0, 1], [0.1, 1.2]),
+        **spend_metrics([0, 5], [1, 4]),
+    }
+    measured = section(render_card(changed(metrics={"churn": {"models": {"perennial": figures}}})), "Measured")
+    heads = [head.strip() for head in measured.split("\n")[4].split("|")[2:-1]]
+    assert len(heads) == len(figures)
+    assert {"AUC", "Brier score", "Pearson correlation", "Spearman rank correlation"} <= set(heads)
+    assert all(head[0].isupper() and head not in figures for head in heads)
 
 
 def test_a_model_that_was_not_measured_says_so():
@@ -96,6 +110,8 @@ def test_calibration_is_told_of_every_target():
         "Expected orders were 3.0% below what came."
     )
     assert section(render_card(changed(metrics={})), "Calibration").strip() == "Not measured."
+    dear = changed(metrics={"spend": {"models": {"perennial": {"bias": 0.078}}}})
+    assert section(render_card(dear), "Calibration").strip() == "Expected spend was 7.8% above what came."
 
 
 def test_the_level_tells_how_wrong_it_was():

@@ -270,7 +270,10 @@ def test_the_summary_of_cutoffs():
     ("cutoff", "sentence"),
     [
         (date(2026, 5, 2), "The data end on 2026-0[56]-.*: who bought until 2026-07-01 is not known yet.* instead"),
-        (date(2023, 5, 1), "No order is before 2023-05-01: the first is of 202.*Scores come from rules instead"),
+        (
+            date(2023, 5, 1),
+            "No order is before 2023-05-01: the first is of 202.*Until then the model in force serves, or rules",
+        ),
     ],
 )
 def test_cutoffs_that_cannot_be_judged(orders_file, cutoff, sentence):
@@ -290,7 +293,9 @@ def test_without_a_cutoff_it_is_the_last_that_can_be_judged(orders_file, monkeyp
 
 
 def test_columns_can_be_named(orders_file):
-    with pytest.raises(UnusableTransactions, match=r"here is no column 'card'.*Scores come from rules instead"):
+    with pytest.raises(
+        UnusableTransactions, match=r"here is no column 'card'.*Until then the model in force serves, or rules"
+    ):
         evaluate(orders_file, "churn", CUTOFF, 60, progress=say_nothing, customer_id="card")
 
 

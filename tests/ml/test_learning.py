@@ -147,14 +147,27 @@ START = to_time(20_000 * DAY)
             "Only 9 of 300 customers bought again; the classic models need 20",
         ),
         ({"customers": 300, "days": 7, "again": 200}, "There are 7 days of orders; to look 60 days ahead .* need 28"),
+        ({"customers": 300, "days": 1, "again": 200}, "There is 1 day of orders; to look 60 days ahead .* need 28"),
+        ({"customers": 1, "days": 120, "again": 1}, "Only 1 customer has bought; even the classic models need 100"),
         ({"customers": 300, "days": 120, "kind": "order.refunded"}, "There is no order among the 300 events"),
     ],
-    ids=["50 customers", "one purchase each", "one each, long", "few again", "a week", "all returns"],
+    ids=[
+        "50 customers",
+        "one purchase each",
+        "one each, long",
+        "few again",
+        "a week",
+        "a day",
+        "a customer",
+        "all returns",
+    ],
 )
 def test_too_little_is_a_sentence_that_says_what_serves_instead(table_of, order_of, facts, sentence):
     events = table_of(history(order_of, **facts))
     at_us = to_us(START + timedelta(days=facts["days"]))
-    with pytest.raises(Untrainable, match=rf"{sentence}.* Scores come from rules instead\."):
+    with pytest.raises(
+        Untrainable, match=rf"{sentence}.* Until then the model in force serves, or rules where there is none\."
+    ):
         learn(events, at_us, HORIZON_DAYS, say_nothing)
 
 

@@ -1,5 +1,6 @@
 """The report: whole, self-contained, escaped, and true to the figures."""
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -9,9 +10,10 @@ import pytest
 from app.lifecycle.features import FEATURE_NAMES, FEATURES
 from app.lifecycle.scorer import StepTables
 from ml.report_drawing import Axis, steps, svg, text, tidy_ticks
-from ml.report_pictures import draw_months, draw_reliability, draw_stages, gains, tenths
-from ml.report_sentences import about_levels, about_months, conclude, show
-from ml.report_shapes import draw_shape, shapes
+from ml.report_pictures import draw_gains, draw_months, draw_reliability, draw_stages, gains, tenths
+from ml.report_sentences import about_levels, about_limits, about_months, about_undrawn, conclude, show
+from ml.report_shapes import draw_shape, shapes, tell
+from ml.report_style import STYLE
 from ml.staging import StageShare
 
 HOSTILE = "<script>alert('&')</script>"
@@ -107,6 +109,14 @@ def drawn_shapes():
     return shapes(tables, vectors)
 
 
+def shape_of(name, column, edges, heights):
+    """The shape of one feature whose table has these edges and heights, on customers with these values."""
+    vectors = np.zeros((len(column), len(FEATURES)))
+    vectors[:, FEATURE_NAMES.index(name)] = column
+    (shape,) = shapes(tables_of(**{name: (edges, [0.0, *heights])}), vectors)
+    return shape
+
+
 def test_shapes_come_strongest_first_and_hold_the_steps(drawn_shapes):
     assert [FEATURE_NAMES[shape.feature] for shape in drawn_shapes] == ["recency_days", "orders", "last_gap_days"]
     recency = drawn_shapes[0]
@@ -118,14 +128,66 @@ def test_shapes_come_strongest_first_and_hold_the_steps(drawn_shapes):
 
 
 def test_a_shape_is_drawn_with_its_factors_and_the_unknown(drawn_shapes):
-    assert "Days since the last order" in words(draw_shape(drawn_shapes[0], 100.0))
-    assert "from × 0.37 to × 2.23" in words(draw_shape(drawn_shapes[0], 100.0))
-    assert "unknown: 50% of customers" in words(draw_shape(drawn_shapes[2], 100.0))
+    assert "Days since the last order" in words(draw_shape(drawn_shapes[0], "GBP"))
+    assert "from × 0.37 to × 2.23" in words(draw_shape(drawn_shapes[0], "GBP"))
+    assert "unknown: 50% of customers" in words(draw_shape(drawn_shapes[2], "GBP"))
 
 
-def test_money_is_shown_in_major_units(drawn_shapes):
+def test_money_is_shown_in_major_units_of_its_currency(drawn_shapes):
     spend = replace(drawn_shapes[0], feature=FEATURE_NAMES.index("net_spend"), edges=np.array([0, 5e4, 2e5, 4e5]))
-    assert "4,000" in words(draw_shape(replace(spend, inside=np.linspace(0, 4e5, 50)), 100.0))
+    spend = replace(spend, inside=np.linspace(0, 4e5, 50))
+    assert words(draw_shape(spend, "GBP")).endswith("4,000 GBP")
+    assert "400,000 JPY" in words(draw_shape(spend, "JPY"))
+
+
+def test_numbers_of_an_axis_are_round():
+    printed = [tell(56_455.97, 60_000), tell(2.88e-19, 1), tell(3.07e-06, 3.71), tell(373.2, 400), tell(1.0, 38)]
+    assert printed == ["56,000", "0", "0", "370", "1"]
+    assert [tell(0.345, 2), tell(-0.998, 2), tell(0.0, 0.0), tell(7.0, 0.0)] == ["0.34", "−1", "0", "7"]
+
+
+def test_a_chance_is_told_in_hundredths():
+    shape = shape_of("lapse_chance", np.linspace(0, 1, 101), [0.5], [-1.0, 1.0])
+    assert "1 % 50 % 99 %" in words(draw_shape(shape, "GBP"))
+
+
+def test_a_few_far_beyond_the_others_stand_at_the_border():
+    """Three of two hundred are a thousand times beyond: the axis ends at five times the 95th in a hundred."""
+    silence = np.concatenate([np.linspace(0.1, 10, 197), [56_000.0] * 3])
+    shape = shape_of("silence_ratio", silence, [2.0, 1000.0], [-0.2, 0.2, 0.5])
+    assert shape.edges[-1] == pytest.approx(5 * np.quantile(silence, 0.95))
+    assert shape.heights.tolist() == [-0.2, 0.2]
+    assert (shape.inside == shape.edges[-1]).sum() == 3
+    assert len(shape.inside) == 200
+
+
+def test_only_what_can_be_seen_is_drawn_and_the_rest_is_named(drawn_shapes):
+    assert [shape.is_visible for shape in drawn_shapes] == [True, True, True]
+    weak = replace(drawn_shapes[2], spread=0.04)
+    assert not weak.is_visible
+    faint, silent = about_undrawn([*drawn_shapes[:2], weak])
+    assert faint == "Too little to draw, less than 5 % between nine customers in ten: Days between the last two orders."
+    assert silent.startswith("Without a say here: Days since the first order, ")
+    assert "Days since the last order" not in silent
+
+
+def test_it_says_where_the_news_of_the_recency_has_gone(drawn_shapes):
+    lapse = shape_of("lapse_chance", np.linspace(0, 1, 101), [0.5], [-1.0, 1.0])
+    told = about_undrawn([lapse])[-1]
+    assert "“Days since the last order” has no curve" in told
+    assert "“Chance of no order in 90 days at this pace” has taken it over" in told
+    assert "taken it over" not in " ".join(about_undrawn([lapse, *drawn_shapes]))
+
+
+def test_a_comparator_that_agrees_is_seen_over_ours():
+    risk = np.linspace(0, 1, 100)
+    kinds = [
+        part.attrib["class"]
+        for part in parsed(draw_gains(risk, {"perennial": risk, "bg_nbd": risk}, "of all"))
+        if part.tag == "polyline"
+    ]
+    assert kinds.index("theirs") > kinds.index("ours")
+    assert re.search(r"\.theirs {[^}]*stroke-dasharray", STYLE)
 
 
 def result_of(**other):
@@ -156,4 +218,9 @@ def test_the_conclusion_in_plain_sentences():
 
 def test_numbers_as_they_are_printed():
     printed = [show(0.8271, "auc"), show(None, "brier"), show(-0.051, "bias"), show(296.04, "mae"), show(-1e-9, "auc")]
-    assert printed == ["0.827", "–", "-5.1%", "296.0", "0.000"]
+    assert printed == ["0.827", "–", "−5.1%", "296.0", "0.000"]
+    assert show(-0.02, "lift_at_10") == "−0.02"
+
+
+def test_the_limits_say_how_orders_are_counted():
+    assert "Orders of one moment count once" in about_limits({"method": "additive_trees"})[-1]

@@ -245,7 +245,7 @@ def refusal(table_of, tmp_path):
         with pytest.raises(Untrainable) as refused:
             train(Training(table_of(events), "a test", False, 90), tmp_path, MADE_AT, lambda _: None)
         assert not list(tmp_path.iterdir())
-        assert str(refused.value).endswith("Scores come from rules instead.")
+        assert str(refused.value).endswith("Until then the model in force serves, or rules where there is none.")
         return str(refused.value)
 
     return refuse

@@ -1,5 +1,6 @@
 """`perennial models` and what `perennial run` asks of the registry, as processes and in process."""
 
+import asyncio
 import json
 
 import pytest
@@ -51,6 +52,19 @@ def test_models_side_by_side(perennial, make_artefact):
     assert "not asked of the same customers yet" in told
     compared = json.loads(perennial("models", "compare", first.name, second.name, "--json"))
     assert compared["shadow"][0]["customers"] == 0
+
+
+async def test_horizons_that_differ_leave_out_who_was_right(perennial, make_artefact, sql):
+    first, second = make_artefact(), make_artefact(horizon_days=30)
+    for directory in (first, second):
+        await asyncio.to_thread(perennial, "models", "register", directory)
+        await sql.rows(
+            "INSERT INTO predictions VALUES ('C-1', :version, 1, 0.5, 1, 100, 2, 100)", version=directory.name
+        )
+    told = await asyncio.to_thread(perennial, "models", "compare", first.name, second.name)
+    assert "Of 1 scores of the same customers" in told
+    assert "Who was right is left out. One speaks of 90 days ahead, the other of 30" in told
+    assert "horizon has passed" not in told
 
 
 async def test_the_demo_shop_needs_a_model_until_one_is_registered(registry, engine, make_artefact, sql):

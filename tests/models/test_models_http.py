@@ -166,6 +166,22 @@ async def test_a_certain_risk_that_was_wrong_has_a_finite_loss(client, pair, sql
     assert shadow["errors"][one]["log_loss"] == pytest.approx(34.5, abs=0.1)
 
 
+async def test_of_two_horizons_nobody_was_right(client, registry, make_artefact, sql):
+    """One speaks of 90 days and one of 30: the orders of 90 days cannot judge both."""
+    directories = (make_artefact(), make_artefact(horizon_days=30), make_artefact())
+    one, short, same = (directory.name for directory in directories)
+    for directory in directories:
+        await registry.register(directory)
+    for version, risk in ((one, 0.2), (short, 0.6), (same, 0.3)):
+        await predict(sql, version, "C-1", risk, 0 if version == short else 2)
+    told = (await client.get("/v1/models:compare", params={"versions": f"{one},{short},{same}"})).json()["shadow"]
+    assert (told[0]["second"], told[0]["customers"], told[0]["matured"], told[0]["errors"]) == (short, 1, 0, None)
+    assert told[0]["mean_difference"] == pytest.approx(0.4)
+    assert told[0]["left_out"].startswith("One speaks of 90 days ahead, the other of 30:")
+    assert (told[1]["second"], told[1]["matured"], told[1]["left_out"]) == (same, 1, None)
+    assert told[1]["errors"][one]["brier"] == pytest.approx(0.04)
+
+
 async def test_models_that_nobody_was_asked_of_by_both(client, pair):
     one, other = (directory.name for directory in pair)
     (shadow,) = (await client.get("/v1/models:compare", params={"versions": f"{other},{one}"})).json()["shadow"]

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.customers.service import read_states
 from app.db import Driver
-from app.errors import NotReady
+from app.errors import NotReady, Refusal
 from app.lifecycle.stages import Stage
 from app.lifecycle.value import TierBounds
 from app.moments import iso
@@ -181,6 +181,34 @@ async def test_whoever_reads_for_too_long_keeps_the_old_table(book, engine, monk
         with pytest.raises(NotReady, match="read for too long"):
             await publish(book, day=400)
     assert await book.sql.rows(SCORES) == old
+    assert await publish(book, day=400) == Published("done", 5)
+
+
+@pytest.mark.parametrize(
+    ("made", "dropped", "name"),
+    [
+        ("CREATE VIEW lapsing AS SELECT customer_id FROM scores", "DROP VIEW lapsing", "view lapsing"),
+        ("CREATE MATERIALIZED VIEW best AS SELECT * FROM scores", "DROP MATERIALIZED VIEW best", "best"),
+        (
+            "CREATE TABLE mailed (customer_id text REFERENCES scores)",
+            "DROP TABLE mailed",
+            "constraint mailed_customer_id_fkey on table mailed",
+        ),
+    ],
+)
+async def test_a_view_on_the_table_is_named_and_the_old_table_stays(book, made, dropped, name):
+    await happen(book)
+    await publish(book)
+    old, before = await book.sql.rows(SCORES), await book.sql.rows(DEFINITION)
+    await book.sql.rows(made)
+    try:
+        with pytest.raises(Refusal, match=rf"^The table of scores cannot be replaced.*{name}.*Drop that"):
+            await publish(book, day=400)
+        assert await book.sql.rows(SCORES) == old
+        assert await book.sql.row(LEFT) == {"is_there": False}
+    finally:
+        await book.sql.rows(dropped)
+    assert await book.sql.rows(DEFINITION) == before
     assert await publish(book, day=400) == Published("done", 5)
 
 
