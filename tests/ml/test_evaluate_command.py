@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2025, 1, 1, tzinfo=UTC)
-INSTEAD = "instead"
+INSTEAD = "Until then the model in force serves, or rules where there is none."
 
 
 def perennial(*arguments):
