@@ -106,6 +106,17 @@ def unnested(name: str, /, **types: Any) -> Any:
     return func.unnest(*parameters).table_valued(*columns, name=name).render_derived()
 
 
+async def fetch(
+    connection: "asyncpg.Connection[Any]",
+    statement: Statement,
+    parameters: Mapping[str, Any],
+    timeout_s: float | None = None,
+) -> Sequence[Any]:
+    """The rows of a statement, by that very connection; what the engine grants a statement unless `timeout_s` says."""
+    rows: Sequence[Any] = await connection.fetch(statement.text, *statement.arguments(parameters), timeout=timeout_s)
+    return rows
+
+
 class Driver:
     """The driver's connection, held from the engine; made anew after it was lost.
 
@@ -142,9 +153,7 @@ class Driver:
 
     async def fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
         """The rows of a prepared statement."""
-        connection = await self.connection()
-        rows: Sequence[Any] = await connection.fetch(statement.text, *statement.arguments(parameters))
-        return rows
+        return await fetch(await self.connection(), statement, parameters)
 
     async def prepare(self, statement: Statement, **scalars: Any) -> None:
         """Has a statement of arrays parsed and planned before it is wanted, by running it on none of anything.

@@ -107,7 +107,7 @@ class Resources:
         await self._prepare()
         for gatherer in self.gatherers:
             gatherer.start()
-        await self._refresh()
+        await self.refresh()
         tell_of_unregistered(self._held, self.settings.models_directory)
         self._background = [asyncio.create_task(self._keep_fresh(), name="refresh")]
         if minutes := self.settings.sweep_minutes:
@@ -147,9 +147,9 @@ class Resources:
     async def _keep_fresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            await self._refresh()
+            await self.refresh()
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
         """Reads keys, catalogue and model anew; what cannot be read stays as it was."""
         try:
             async with transaction(self.engine) as connection:

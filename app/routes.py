@@ -163,10 +163,16 @@ def language_of(request: HotRequest) -> str:
     return "zh" if request.fields.get(b"accept-language", b"")[:2].lower() == b"zh" else "en"
 
 
-def json_body(schema: dict[str, Any]) -> dict[str, Any]:
+def has_body(request: HotRequest) -> bool:
+    """For what may be asked with a body or without."""
+    headers = request.fields
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+
+
+def json_body(schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
     """`openapi_extra` of a hot route: the schema of its body."""
     content = {media_type.decode(): {"schema": schema} for media_type in sorted(JSON_TYPES)}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, str]:

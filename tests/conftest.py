@@ -267,8 +267,9 @@ async def sql(engine):
 
 
 @pytest.fixture
-def service(running_service, sql):
-    """The service on empty tables."""
+async def service(running_service, sql):
+    """The service on empty tables, and with what it holds of them: no model of a test before."""
+    await running_service.resources.refresh()
     return running_service
 
 

@@ -56,7 +56,7 @@ async def make_key(engine, running_service):
     async def make(*scopes):
         async with transaction(engine) as connection:
             _, key = await create_key(connection, "test", scopes, 1)
-        await running_service.resources._refresh()
+        await running_service.resources.refresh()
         return key
 
     return make

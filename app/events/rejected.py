@@ -16,7 +16,7 @@ from app.events.schemas import EventIn, Time
 from app.events.service import to_us
 from app.moments import iso
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, read_body, read_model, requires, schema_of
+from app.routes import HotRequest, HotRoute, has_body, json_body, read_body, read_model, requires, schema_of
 
 MAX_ID: Final = 2**63 - 1
 
@@ -89,16 +89,12 @@ async def purge(request: Request, before: Time) -> dict[str, int]:
             return {"purged": purged}
 
 
-_EDITED = json_body(schema_of(EventIn))
-_EDITED["requestBody"]["required"] = False
-
-
 @replays.post(
     "/rejected/{rejected_id:int}:replay",
     dependencies=[requires("admin")],
     response_model=ReplayedOut,
     summary="Count a refused event after a fix",
-    openapi_extra=_EDITED,
+    openapi_extra=json_body(schema_of(EventIn), required=False),
 )
 async def replay_one(request: HotRequest, rejected_id: int) -> bytes:
     """As it was kept, or as the body has it: the event mended.
@@ -111,17 +107,12 @@ async def replay_one(request: HotRequest, rejected_id: int) -> bytes:
         rows, _ = await queries.read_these(connection, [rejected_id] if rejected_id <= MAX_ID else [])
     if not rows:
         raise NotFound("There is no such refused event.")
-    is_edited = _has_body(request)
+    is_edited = has_body(request)
     raw = read_json(await read_body(request)) if is_edited else orjson.loads(rows[0].event)
     (replayed,) = await replay([Kept(rejected_id, raw, rows[0].problem)], resources, is_edited=is_edited)
     if replayed.problem is not None:
         raise replayed.problem
     return orjson.dumps(_render(replayed))
-
-
-def _has_body(request: HotRequest) -> bool:
-    headers = request.fields
-    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
 @replays.post(

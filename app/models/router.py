@@ -1,5 +1,6 @@
 """`/v1/models`: the registry, for those who run the service."""
 
+import re
 import time
 from typing import Annotated, Any, Final
 
@@ -13,7 +14,7 @@ from app.models.rendering import compare_models, describe_model, list_models
 from app.models.schemas import ComparisonOut, ModelChangeIn, ModelDetailOut, ModelListOut, PromotedOut
 from app.models.service import Promoted, promote, rollback
 from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
+from app.routes import HotRequest, HotRoute, has_body, json_body, read_model, requires, schema_of
 
 MOST_COMPARED: Final = 8
 VERSION_PATTERN: Final = r"^[0-9A-Za-z._-]{1,128}$"
@@ -60,23 +61,19 @@ async def get_model(request: Request, version: Annotated[str, Path(pattern=VERSI
         return await describe_model(connection, version)
 
 
-_REASON = json_body(schema_of(ModelChangeIn))
-_REASON["requestBody"]["required"] = False
-
-
 @changes.post(
     "/models/{version}:promote",
     dependencies=[requires("admin")],
     response_model=PromotedOut,
     summary="Put a model in force",
-    openapi_extra=_REASON,
+    openapi_extra=json_body(schema_of(ModelChangeIn), required=False),
 )
 async def post_promotion(request: HotRequest, version: str) -> bytes:
     """The champion retires. Everywhere within 5 seconds; every answer names the version that made it."""
     resources, reason = request.resources, await _read_reason(request)
     async with transaction(resources.engine) as connection:
         who = await _who(connection, request)
-        return _render(await promote(connection, version.replace("\0", ""), time.time_ns() // 1000, who, reason))
+        return _render(await promote(connection, _check_version(version), time.time_ns() // 1000, who, reason))
 
 
 @changes.post(
@@ -84,7 +81,7 @@ async def post_promotion(request: HotRequest, version: str) -> bytes:
     dependencies=[requires("admin")],
     response_model=PromotedOut,
     summary="Go back to the model before",
-    openapi_extra=_REASON,
+    openapi_extra=json_body(schema_of(ModelChangeIn), required=False),
 )
 async def post_rollback(request: HotRequest) -> bytes:
     """The model that was in force before the champion serves again; asked again, the one before that."""
@@ -94,10 +91,14 @@ async def post_rollback(request: HotRequest) -> bytes:
         return _render(await rollback(connection, time.time_ns() // 1000, who, reason))
 
 
+def _check_version(version: str) -> str:
+    if not re.fullmatch(VERSION_PATTERN, version):
+        raise violation(("version",), "A version has letters, digits, '.', '_' and '-', at most 128 of them.")
+    return version
+
+
 async def _read_reason(request: HotRequest) -> str:
-    headers = request.fields
-    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-    return (await read_model(request, ModelChangeIn)).reason if has_body else ""
+    return (await read_model(request, ModelChangeIn)).reason if has_body(request) else ""
 
 
 async def _who(connection: Any, request: HotRequest) -> str:

@@ -7,7 +7,7 @@ stopped leaves nothing behind.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import asyncpg
@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers.service import read_states
-from app.db import CONNECTION_LOST, Driver, Statement
+from app.db import CONNECTION_LOST, Driver, Statement, alone
 from app.errors import NotReady, Refusal
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats, features
@@ -30,10 +30,11 @@ from app.lifecycle.stage_arrays import (
     presume_actives,
     presume_risks,
 )
+from app.pacing import Tell, tell_nobody
 from app.scores import publishing_queries as queries
 from app.scores.service import Scoring, score_columns
 from app.stages.judging import read_vectors
-from app.stages.sweep_queries import READ_PERSONS, READ_SINGLE_IDS, TRY_LOCK
+from app.stages.sweep_queries import READ_PERSONS, READ_SINGLE_IDS
 
 PUBLISH_LOCK: Final = 0x73636F72  # "scor": one publishes at a time, wherever it runs
 
@@ -44,7 +45,6 @@ _STAGES: Final = np.array(STAGES)
 _PAGE_BYTES: Final = 1 << 22
 """Of the arrays that a page needs while it is scored."""
 
-Tell = Callable[[int, int | None], None]
 Page = tuple[list[str], Floats]
 """Customers and their state vectors, (n, len(NUMERIC))."""
 Record = tuple[Any, ...]
@@ -59,7 +59,7 @@ class Published(NamedTuple):
 
 
 async def publish_scores(
-    engine: AsyncEngine, scoring: Scoring, now_us: int, *, tell: Tell = lambda _done, _of: None
+    engine: AsyncEngine, scoring: Scoring, now_us: int, *, tell: Tell = tell_nobody
 ) -> Published:
     """Scores everybody at `now_us` and swaps the table, unless another process is at it.
 
@@ -67,14 +67,14 @@ async def publish_scores(
     when somebody reads the old table for longer than the swap can wait; and Refusal when something in the
     database was made on it, a view as a rule. Then the old table stays.
     """
-    reader, writer = Driver(engine), Driver(engine)
+    reader = Driver(engine)
     try:
-        connection = await writer.connection()
-        (lock,) = await connection.fetch(TRY_LOCK.text, PUBLISH_LOCK)
-        if not lock["is_ours"]:
-            return Published("runs elsewhere")
-        async with connection.transaction():
-            return Published("done", await _replace(connection, reader, scoring, now_us, tell))
+        async with alone(engine, PUBLISH_LOCK) as writer:
+            if writer is None:
+                return Published("runs elsewhere")
+            connection = await writer.connection()
+            async with connection.transaction():
+                return Published("done", await _replace(connection, reader, scoring, now_us, tell))
     except asyncpg.LockNotAvailableError as error:
         raise NotReady("The table of scores is being read for too long to be replaced; it is as it was.") from error
     except asyncpg.DependentObjectsStillExistError as error:
@@ -83,7 +83,6 @@ async def publish_scores(
         raise NotReady("The database went away; the table of scores is as it was.") from error
     finally:
         await reader.close()
-        await writer.close()  # the connection ends, and the lock with it
 
 
 def _tell_dependents(error: asyncpg.DependentObjectsStillExistError) -> str:

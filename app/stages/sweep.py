@@ -8,36 +8,28 @@ well, so that it takes no more than that share of the loop's time. A thread woul
 for five milliseconds at a time against every request that comes back from waiting.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import asyncpg
 import numpy as np
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers.service import read_states
-from app.db import CONNECTION_LOST, Driver, Statement, alone
+from app.db import CONNECTION_LOST, Driver, Statement, alone, fetch
 from app.errors import NotReady
 from app.lifecycle.features import Floats
+from app.pacing import SERVICE_SHARE, Tell, cut, give_way, keep_doing, tell_nobody
 from app.stages import sweep_queries as queries
 from app.stages.changes import Before, Comparison, Customer, Note, find_changes, read_stored
 from app.stages.judging import read_vectors
 from app.stages.queries import NOTE_STAGES_AS_READ
 from app.stages.service import Watching, digest_policy
-from app.telemetry import log
 
 SWEEP_LOCK: Final = 0x73776565  # "swee": one sweep at a time, however many replicas run
 CHUNK: Final = 100
 NOTED_AT_ONCE: Final = 500
-SERVICE_SHARE: Final = 0.25
-"""Share of the event loop's time that a sweep takes in a service."""
-LOOK_SECONDS: Final = 60.0
-"""How often a service looks whether a sweep is due."""
-
-Tell = Callable[[int, int | None], None]
 
 
 class SweepReport(NamedTuple):
@@ -56,7 +48,7 @@ async def sweep(
     *,
     share: float = 1.0,
     not_within_us: int = 0,
-    tell: Tell = lambda _done, _of: None,
+    tell: Tell = tell_nobody,
 ) -> SweepReport:
     """Judges everybody at `now_us`, unless another process does, or did `not_within_us` before.
 
@@ -75,24 +67,15 @@ async def sweep(
 
 async def keep_swept(engine: AsyncEngine, watching: Callable[[], Watching], every_minutes: int) -> None:
     """Sweeps for ever, once in so many minutes over all processes together; whichever looks first."""
-    while True:
-        await asyncio.sleep(min(LOOK_SECONDS, every_minutes * 60.0))
-        began_us, began = time.time_ns() // 1000, time.monotonic()
-        try:
-            report = await sweep(
-                engine, watching(), began_us, share=SERVICE_SHARE, not_within_us=every_minutes * 60_000_000
-            )
-        except (NotReady, SQLAlchemyError, asyncpg.PostgresError) as error:
-            log.warning("sweep.failed", reason=type(error).__name__)
-            continue
-        if report.outcome == "done":
-            elapsed_s = round(time.monotonic() - began, 2)
-            log.info("sweep.done", elapsed_s=elapsed_s, customers=report.customers, transitions=report.transitions)
 
+    async def sweep_if_due() -> Mapping[str, int] | None:
+        now_us, within_us = time.time_ns() // 1000, every_minutes * 60_000_000
+        report = await sweep(engine, watching(), now_us, share=SERVICE_SHARE, not_within_us=within_us)
+        if report.outcome != "done":
+            return None
+        return {"customers": report.customers, "transitions": report.transitions}
 
-async def _fetch(connection: "asyncpg.Connection[Any]", statement: Statement, **parameters: Any) -> Sequence[Any]:
-    rows: Sequence[Any] = await connection.fetch(statement.text, *statement.arguments(parameters))
-    return rows
+    await keep_doing("sweep", every_minutes * 60.0, sweep_if_due)
 
 
 class _Sweep:
@@ -118,37 +101,37 @@ class _Sweep:
         watching, _, now_us = self._comparison
         model = watching.scoring.model
         rules = {"model_version": None if model is None else model.version, "policy": digest_policy(watching)}
-        for last in await _fetch(self._connection, queries.LAST_SWEEP):
+        for last in await self._fetch(queries.LAST_SWEEP):
             if now_us - last["as_of_us"] < not_within_us:
                 return SweepReport("not due")
             rules_changed = any(last[name] != value for name, value in rules.items())
             self._comparison = Comparison(watching, Before(last["as_of_us"], rules_changed), now_us)
-        (row,) = await _fetch(self._connection, queries.BEGIN_SWEEP, as_of_us=now_us, **rules)
-        self._transitions += len(await _fetch(self._connection, queries.RETIRE_JOINED, now_us=now_us))
+        (row,) = await self._fetch(queries.BEGIN_SWEEP, as_of_us=now_us, **rules)
+        self._transitions += len(await self._fetch(queries.RETIRE_JOINED, now_us=now_us))
         await self._sweep_single_ids()
         await self._sweep_persons()
         done = {"finished_us": time.time_ns() // 1000, "customers": self._customers, "transitions": self._transitions}
-        await _fetch(self._connection, queries.FINISH_SWEEP, which=row["sweep_id"], **done)
+        await self._fetch(queries.FINISH_SWEEP, which=row["sweep_id"], **done)
         return SweepReport("done", self._customers, self._written, self._transitions)
 
     async def _sweep_single_ids(self) -> None:
         after = ""
-        while rows := await _fetch(self._connection, queries.READ_SINGLE_IDS, after=after):
+        while rows := await self._fetch(queries.READ_SINGLE_IDS, after=after):
             after = rows[-1]["customer_id"]
             notes: list[Note] = []
-            for chunk in _cut(rows, CHUNK):
+            for chunk in cut(rows, CHUNK):
                 began = time.perf_counter()
                 customers = [Customer(row["customer_id"], row["events"], read_stored(row)) for row in chunk]
                 notes += self._judge(customers, read_vectors([row["numbers"] for row in chunk]))
-                await self._give_way(began)
+                await give_way(began, self._share)
             await self._write(notes)
 
     async def _sweep_persons(self) -> None:
         """Customers of several ids, each judged by the merge of their rows."""
         after = ""
-        while rows := await _fetch(self._connection, queries.READ_PERSONS, after=after):
+        while rows := await self._fetch(queries.READ_PERSONS, after=after):
             after = rows[-1]["customer_id"]
-            for chunk in _cut(rows, CHUNK):
+            for chunk in cut(rows, CHUNK):
                 merged = await read_states(self._driver, [row["customer_id"] for row in chunk])
                 began = time.perf_counter()
                 known = [(row, state) for row, state in zip(chunk, merged, strict=True) if state is not None]
@@ -156,7 +139,7 @@ class _Sweep:
                     continue
                 customers = [Customer(row["customer_id"], None, read_stored(row)) for row, _ in known]
                 notes = self._judge(customers, np.array([state.numbers for _, state in known], np.float64))
-                await self._give_way(began)
+                await give_way(began, self._share)
                 await self._write(notes)
 
     def _judge(self, customers: Sequence[Customer], states: Floats) -> list[Note]:
@@ -165,18 +148,13 @@ class _Sweep:
         self._tell(self._customers, None)
         return notes
 
-    async def _give_way(self, began: float) -> None:
-        """Others have their turn; for longer, the smaller the share."""
-        await asyncio.sleep((time.perf_counter() - began) * (1.0 / self._share - 1.0))
+    async def _fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
+        return await fetch(self._connection, statement, parameters)
 
     async def _write(self, notes: Sequence[Note]) -> None:
-        for part in _cut(notes, NOTED_AT_ONCE):
+        for part in cut(notes, NOTED_AT_ONCE):
             columns = dict(zip(Note._fields, map(list, zip(*part, strict=True)), strict=True))
             now_us = self._comparison.now_us
-            (noted,) = await _fetch(self._connection, NOTE_STAGES_AS_READ, now_us=now_us, **columns)
+            (noted,) = await self._fetch(NOTE_STAGES_AS_READ, now_us=now_us, **columns)
             self._written += noted["written"]
             self._transitions += noted["transitions"]
-
-
-def _cut(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (rows[at : at + size] for at in range(0, len(rows), size))

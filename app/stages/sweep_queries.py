@@ -1,4 +1,4 @@
-"""SQL of the sweep: its lock and log, what it reads, and what it ends."""
+"""SQL of the sweep: its log, what it reads, and what it ends."""
 
 from typing import Any, Final
 
@@ -107,10 +107,6 @@ def _retire_joined() -> Statement:
 
 
 RETIRE_JOINED = _retire_joined()
-
-_LOCK = bindparam("key", type_=BigInteger)
-TRY_LOCK = compile_statement(select(func.pg_try_advisory_lock(_LOCK).label("is_ours")))
-
 
 LAST_SWEEP = compile_statement(last_sweep())
 

@@ -8,27 +8,25 @@ milliseconds, gives way after each, and sleeps for the rest of its share. What a
 in one transaction: one that was stopped is begun again.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import nsmallest
 from typing import Any, Final, Literal, NamedTuple
 
 import asyncpg
 import numpy as np
 import orjson
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers.service import read_states
-from app.db import CONNECTION_LOST, Driver, Statement, alone
+from app.db import CONNECTION_LOST, Driver, Statement, alone, fetch
 from app.errors import NotReady
 from app.lifecycle.drift import count_reference, psi
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURE_NAMES, Floats, features
 from app.lifecycle.scorer import Forecasts
+from app.pacing import SERVICE_SHARE, Tell, cut, give_way, keep_doing, tell_nobody
 from app.scores.artefact import Model
-from app.telemetry import log
 from app.watch import queries
 from app.watch.measuring import Outcomes, measure_outcomes, weigh_features
 
@@ -40,17 +38,12 @@ SETTLING_US: Final = DAY_US
 """Nothing is compared before a horizon has passed for so long: the orders of the last day may still be on their way."""
 KEPT_US: Final = 365 * DAY_US
 """How long what was said is kept, once it has been compared. Reports are kept for ever."""
-SERVICE_SHARE: Final = 0.25
-"""Share of the event loop's time that the watch takes in a service."""
-LOOK_SECONDS: Final = 60.0
-"""How often a service looks whether a watch is due."""
 HOUR_US: Final = 3_600_000_000
 PATIENCE_S: Final = 120.0
 """For statements that go over whole tables: more than a service grants those of a till."""
 
 Pair = tuple[Model | None, Model | None]
 """Champion and challenger."""
-Tell = Callable[[int, int | None], None]
 
 
 class WatchReport(NamedTuple):
@@ -76,7 +69,7 @@ async def watch_models(
     *,
     share: float = 1.0,
     every_us: int = 0,
-    tell: Tell = lambda _done, _of: None,
+    tell: Tell = tell_nobody,
 ) -> WatchReport:
     """Watches as of `now_us`, unless another process does, or the champion was since the last multiple of `every_us`.
 
@@ -94,22 +87,15 @@ async def watch_models(
 
 async def keep_watched(engine: AsyncEngine, models: Callable[[], Pair], every_hours: int) -> None:
     """Watches for ever, once in so many hours (24: a UTC day) over all processes together; whichever looks first."""
-    while True:
-        await asyncio.sleep(min(LOOK_SECONDS, every_hours * 3600.0))
-        now_us, began = time.time_ns() // 1000, time.monotonic()
-        try:
-            report = await watch_models(engine, models(), now_us, share=SERVICE_SHARE, every_us=every_hours * HOUR_US)
-        except (NotReady, SQLAlchemyError, asyncpg.PostgresError) as error:
-            log.warning("watch.failed", reason=type(error).__name__)
-            continue
-        if report.outcome == "done" or report.matured:
-            elapsed_s = round(time.monotonic() - began, 2)
-            log.info("watch.done", elapsed_s=elapsed_s, customers=report.customers, matured=report.matured)
 
+    async def watch_if_due() -> Mapping[str, int] | None:
+        now_us, every_us = time.time_ns() // 1000, every_hours * HOUR_US
+        report = await watch_models(engine, models(), now_us, share=SERVICE_SHARE, every_us=every_us)
+        if report.outcome != "done" and not report.matured:
+            return None
+        return {"customers": report.customers, "matured": report.matured}
 
-async def _fetch(connection: "asyncpg.Connection[Any]", statement: Statement, **parameters: Any) -> Sequence[Any]:
-    rows: Sequence[Any] = await connection.fetch(statement.text, *statement.arguments(parameters), timeout=PATIENCE_S)
-    return rows
+    await keep_doing("watch", every_hours * 3600.0, watch_if_due)
 
 
 class _Watch:
@@ -136,7 +122,7 @@ class _Watch:
         champion = self._champion
         if champion is None:
             return WatchReport("no model", 0, await self._compare_matured())
-        (last,) = await _fetch(self._connection, queries.LAST_DRIFT, version=champion.version)
+        (last,) = await self._fetch(queries.LAST_DRIFT, version=champion.version)
         if every_us and last["at_us"] is not None and last["at_us"] >= self._now_us // every_us * every_us:
             return WatchReport("not due")
         matured = await self._compare_matured()
@@ -144,13 +130,13 @@ class _Watch:
         async with self._connection.transaction():
             await self._keep_snapshot(snapshot)
             await self._keep_report(champion.version, "drift", self._now_us, _compare_features(champion, snapshot))
-        await _fetch(self._connection, queries.FORGET, before_us=self._now_us - KEPT_US)
+        await self._fetch(queries.FORGET, before_us=self._now_us - KEPT_US)
         return WatchReport("done", len(snapshot.customer_ids), matured)
 
     async def _compare_matured(self) -> int:
         """What was said of snapshots whose horizon has passed, beside what came; the number of predictions."""
         ended_us, compared = self._now_us - SETTLING_US, 0
-        for snapshot in await _fetch(self._connection, queries.MATURED, ended_us=ended_us):
+        for snapshot in await self._fetch(queries.MATURED, ended_us=ended_us):
             at_us, versions, days = snapshot["at_us"], snapshot["versions"], snapshot["horizon_days"]
             span = {"at_us": at_us, "until_us": at_us + days * DAY_US}
             async with self._connection.transaction():
@@ -164,11 +150,11 @@ class _Watch:
 
     async def _resolve(self, versions: Sequence[str], span: Mapping[str, int]) -> dict[str, list[tuple[Any, ...]]]:
         found: dict[str, list[tuple[Any, ...]]] = {}
-        while rows := await _fetch(self._connection, queries.RESOLVE, versions=versions, **span):
+        while rows := await self._fetch(queries.RESOLVE, versions=versions, **span):
             began = time.perf_counter()
             for version, *values in rows:
                 found.setdefault(version, []).append(tuple(values))
-            await self._give_way(began)
+            await give_way(began, self._share)
         return found
 
     async def _draw_sample(self) -> list[str]:
@@ -178,13 +164,13 @@ class _Watch:
             after: str | None = ""
             while after is not None:
                 bound = lowest[-1][0] if len(lowest) == CUSTOMERS else "g"  # beyond all hexadecimal digits
-                (page,) = await _fetch(self._connection, statement, after=after, bound=bound, most=CUSTOMERS)
+                (page,) = await self._fetch(statement, after=after, bound=bound, most=CUSTOMERS)
                 began = time.perf_counter()
                 if page["customer_ids"]:
                     found = zip(page["hashes"], page["customer_ids"], strict=True)
                     lowest = nsmallest(CUSTOMERS, [*lowest, *found])
                 after = page["last"]
-                await self._give_way(began)
+                await give_way(began, self._share)
         return [customer_id for _, customer_id in lowest]
 
     async def _take_snapshot(self, sample: Sequence[str]) -> Snapshot:
@@ -192,7 +178,7 @@ class _Watch:
         customer_ids: list[str] = []
         rows: list[Floats] = []
         said: dict[str, list[Forecasts]] = {version: [] for version in self._models}
-        for chunk in _cut(sample, CHUNK):
+        for chunk in cut(sample, CHUNK):
             states = await read_states(self._driver, chunk)
             began = time.perf_counter()
             buyers = [state for state in states if state is not None and state.number("orders")]
@@ -202,7 +188,7 @@ class _Watch:
                 for version, model in self._models.items():
                     said[version].append(model.scorecard.forecast(rows[-1], float(self._now_us)))
             self._tell(len(customer_ids), len(sample))
-            await self._give_way(began)
+            await give_way(began, self._share)
         whole = np.concatenate([*rows, np.empty((0, len(FEATURE_NAMES)))])
         return Snapshot(customer_ids, whole, {version: _join(parts) for version, parts in said.items() if parts})
 
@@ -213,16 +199,15 @@ class _Watch:
                 part = [column[start : start + KEPT_AT_ONCE] for column in columns]
                 names = ("customer_id", "churn_risk", "expected_orders", "expected_spend_minor")
                 given = dict(zip(names, part, strict=True))
-                await _fetch(self._connection, queries.KEEP_PREDICTIONS, version=version, at_us=self._now_us, **given)
+                await self._fetch(queries.KEEP_PREDICTIONS, version=version, at_us=self._now_us, **given)
 
     async def _keep_report(self, version: str, kind: str, at_us: int, report: Mapping[str, Any]) -> None:
         text = orjson.dumps(report).decode()
         given = {"version": version, "kind": kind, "at_us": at_us, "made_us": self._now_us, "report": text}
-        await _fetch(self._connection, queries.KEEP_REPORT, **given)
+        await self._fetch(queries.KEEP_REPORT, **given)
 
-    async def _give_way(self, began: float) -> None:
-        """Others have their turn; for longer, the smaller the share."""
-        await asyncio.sleep((time.perf_counter() - began) * (1.0 / self._share - 1.0))
+    async def _fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
+        return await fetch(self._connection, statement, parameters, PATIENCE_S)
 
 
 def _compare_features(champion: Model, snapshot: Snapshot) -> dict[str, Any]:
@@ -238,7 +223,3 @@ def _compare_features(champion: Model, snapshot: Snapshot) -> dict[str, Any]:
 
 def _join(parts: Sequence[Forecasts]) -> Forecasts:
     return Forecasts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-def _cut(rows: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (rows[at : at + size] for at in range(0, len(rows), size))

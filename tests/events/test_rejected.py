@@ -106,7 +106,7 @@ async def test_scopes(service, engine, method, path, scope):
         for given in ("ingest", "decide", "read", "admin"):
             async with transaction(engine) as connection:
                 _, key = await create_key(connection, "test", [given], 1)
-            await service.resources._refresh()
+            await service.resources.refresh()
             response = await stranger.request(method, path, headers={"authorization": f"Bearer {key}"})
             assert (response.status_code == 403) == (given not in (scope, "admin"))
 

@@ -208,7 +208,7 @@ async def test_basic_is_for_this_route_alone(service, shop):
 async def test_scopes(service, engine, order, scope, status):
     async with transaction(engine) as connection:
         _, key = await create_key(connection, "segment", [scope], 1)
-    await service.resources._refresh()
+    await service.resources.refresh()
     async with service.connect(headers={"authorization": basic(key)}) as stranger:
         assert (await stranger.post("/v1/segment", json=order())).status_code == status
 

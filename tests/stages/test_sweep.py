@@ -6,6 +6,7 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
+from app import pacing
 from app.stages import sweep as sweeping
 from app.stages.sweep import SWEEP_LOCK, SweepReport, keep_swept
 from tests.stages.book import MONTHLY, USUAL, rules, us
@@ -213,7 +214,7 @@ async def test_replicas_share_one_schedule(book):
 
 async def test_the_schedule_of_a_service(book, engine, monkeypatch, wait_until):
     """It sweeps as soon as it looks, and then not before it is due again."""
-    monkeypatch.setattr(sweeping, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(pacing, "LOOK_SECONDS", 0.01)
     looked = []
 
     async def count(*args, **options):

@@ -7,6 +7,7 @@ import asyncpg
 import numpy as np
 import pytest
 
+from app import pacing
 from app.lifecycle.features import FEATURE_NAMES
 from app.watch import service as watching
 from app.watch.service import WATCH_LOCK, WatchReport, keep_watched
@@ -235,7 +236,7 @@ async def test_three_at_once_take_one_snapshot(watched):
 
 async def test_the_schedule_of_a_service(watched, engine, monkeypatch, wait_until):
     """It watches as soon as it looks, and then not before the next day."""
-    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(pacing, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(watching.time, "time_ns", lambda: us(3.5) * 1000)
     looked = []
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from app import pacing
 from app.db import transaction
 from app.lifecycle.drift import reference
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.value import ValueCurve
 from app.models.service import register
-from app.watch import service as watching
 from ml.artefact import Parts, write_artefact
 from ml.card import render_card
 from tests.processes import ROOT, environment
@@ -50,7 +50,7 @@ async def champion(engine, tmp_path, sql):
 async def test_a_service_watches_and_says_what_it_answers(serve, watched, champion, monkeypatch, wait_until):
     for number in range(1, 4):
         await watched.happen(f"C-{number}", -20 * number)
-    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(pacing, "LOOK_SECONDS", 0.05)
     async with serve(watch_hours=24) as service:
         said = await wait_until(lambda: watched.sql.rows("SELECT * FROM predictions ORDER BY customer_id"))
         assert [row["customer_id"] for row in said] == ["C-1", "C-2", "C-3"]
