@@ -181,4 +181,4 @@ def _version(model: Model | None) -> str | None:
 def _tell_of_defect(task: "asyncio.Task[None]") -> None:
     """A task that runs as long as the process has ended: nothing else would say so."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("background.ended", task=task.get_name(), exc_info=error)
+        log.defect("background.ended", error, task=task.get_name())

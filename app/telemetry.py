@@ -9,10 +9,11 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
-import structlog
+import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import tracing
@@ -20,8 +21,29 @@ from app.errors import DEFECT, Problem, Refusal
 from app.metrics import active_requests, end_request
 from app.tracing import Trace, begin_trace, end_trace
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("perennial")
+_TOLD: Final = "told"
 
+
+class Log:
+    """The standard library's logger, told a static event name and keywords."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def info(self, event: str, **told: object) -> None:
+        self._logger.info(event, extra={_TOLD: told})
+
+    def warning(self, event: str, **told: object) -> None:
+        self._logger.warning(event, extra={_TOLD: told})
+
+    def error(self, event: str, **told: object) -> None:
+        self._logger.error(event, extra={_TOLD: told})
+
+    def defect(self, event: str, error: BaseException, **told: object) -> None:
+        self._logger.error(event, exc_info=error, extra={_TOLD: told})
+
+
+log: Final = Log("perennial")
 
 _asked: ContextVar[tuple[str, Trace | None] | None] = ContextVar("asked", default=None)
 """The id of the request under way, and where it stands in a trace."""
@@ -31,20 +53,32 @@ _COUNT: Final = itertools.count(1)
 """With the process before it, an id that no other request has."""
 
 
-def _add_ids(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _ids() -> dict[str, str]:
     asked = _asked.get()
     if asked is None:
-        return event
+        return {}
     request_id, trace = asked
     ids = {"request_id": request_id}
-    if trace is not None:
-        ids |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
-    return {**event, **ids}
+    return ids if trace is None else {**ids, "trace_id": trace.trace_id, "span_id": trace.span_id}
 
 
-def _keep_first_line(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Of what a library logs: asyncio's further lines repeat the exception, and what it quotes."""
-    return {**event, "event": str(event["event"]).partition("\n")[0]}
+class _JsonLines(logging.Formatter):
+    """A record as a JSON object. Of libraries' messages only the first line, of asyncio's up to a bracket: what
+    follows repeats an exception, or the arguments of a call.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage().partition("\n")[0]
+        line = {
+            "event": message.partition("(")[0] if record.name == "asyncio" else message,
+            **getattr(record, _TOLD, {}),
+            **_ids(),
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC),
+        }
+        if record.exc_info:
+            line["exception"] = render_exception(record.exc_info[1])
+        return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z).decode()
 
 
 def render_exception(error: BaseException | None) -> str:
@@ -84,28 +118,8 @@ def _name(error: BaseException) -> str:
 
 def configure_logs(level: str) -> None:
     """One JSON object a line on standard error, ours and those of the libraries."""
-    shared: list[Any] = [
-        _add_ids,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    foreign: list[Any] = [*shared, _keep_first_line]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=foreign,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.ExceptionRenderer(lambda found: render_exception(found[1])),
-                structlog.processors.JSONRenderer(ensure_ascii=False),
-            ],
-        )
-    )
+    handler.setFormatter(_JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
@@ -147,8 +161,8 @@ class RequestLog:
         _asked.set(asked)
         try:
             await self._app(scope, receive, send_with_id)
-        except Exception:  # the outermost handler: whatever got here is a defect of ours
-            log.exception("request.defect", route=_route(scope) or "-")
+        except Exception as error:  # the outermost handler: whatever got here is a defect of ours
+            log.defect("request.defect", error, route=_route(scope) or "-")
             if status is None:
                 await Problem(DEFECT).response()(scope, receive, send_with_id)
             elif not is_whole:  # the server cuts the connection, so that nobody takes the part for the whole

@@ -19,6 +19,8 @@ async def main():
     await asyncio.sleep(0)
     del task  # nobody has looked at its exception: asyncio tells, and quotes it in a second line
     gc.collect()
+    asyncio.get_running_loop().call_soon(int, "Kanarienvogel")
+    await asyncio.sleep(0)
 
 asyncio.run(main())
 """
@@ -26,8 +28,9 @@ asyncio.run(main())
 
 def test_a_library_that_quotes_an_error_is_kept_to_its_first_line():
     run = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
-    (line,) = run.stderr.splitlines()
-    told = json.loads(line)
-    assert told["event"] == "Task exception was never retrieved"
-    assert told["exception"].splitlines()[-1] == "ValueError"
-    assert "Kanarienvogel" not in line
+    unlooked, called = map(json.loads, run.stderr.splitlines())
+    assert unlooked["event"] == "Task exception was never retrieved"
+    assert called["event"] == "Exception in callback int"
+    for told in (unlooked, called):
+        assert told["exception"].splitlines()[-1] == "ValueError"
+    assert "Kanarienvogel" not in run.stderr

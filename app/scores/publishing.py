@@ -58,9 +58,7 @@ class Published(NamedTuple):
     customers: int = 0
 
 
-async def publish_scores(
-    engine: AsyncEngine, scoring: Scoring, now_us: int, *, tell: Tell = tell_nobody
-) -> Published:
+async def publish_scores(engine: AsyncEngine, scoring: Scoring, now_us: int, *, tell: Tell = tell_nobody) -> Published:
     """Scores everybody at `now_us` and swaps the table, unless another process is at it.
 
     `tell` is called with the customers done. Raises NotReady when the database is out of reach, or
