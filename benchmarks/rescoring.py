@@ -20,18 +20,23 @@ from sqlalchemy import URL
 
 from app.db import Driver, create_engine
 from app.scores.publishing import read_everybody
-from benchmarks.databases import as_text, execute, fresh_database, postgres, read_value
-from benchmarks.filling import TIDY, fill_states
-from benchmarks.options import add_models, chosen_models, make_parser, open_console
+from benchmarks.commands import (
+    DATABASE,
+    PEAK_MB,
+    SECONDS,
+    describe,
+    full_store,
+    make_store_parser,
+    run_and_report,
+    time_command,
+)
+from benchmarks.databases import execute, read_value
+from benchmarks.filling import TIDY
 from benchmarks.processes import PERENNIAL, ServerFailed, run_command
-from benchmarks.report import Comparison, Round, ratio_table, ratios, write_json
-from benchmarks.systems import Unavailable, make_home, register_newest
+from benchmarks.report import Comparison, Round
 
-SECONDS: Final = "seconds"
-PEAK_MB: Final = "peak_mb"
 OURS, FLOOR = "rescoring", "reading"
 COMPARISONS: Final = (Comparison("time: rescoring / reading the states", SECONDS, OURS, FLOOR),)
-DATABASE: Final = "PERENNIAL_DATABASE_URL"
 
 
 async def read_all() -> int:
@@ -49,13 +54,8 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Round]:
     """Rounds of floor and command on one store. Raises ServerFailed, Unavailable."""
     rounds: list[Round] = []
     with ExitStack() as resources:
-        server = resources.enter_context(postgres(arguments.database_url))
-        database = resources.enter_context(fresh_database(server, "benchmark_rescoring"))
-        settings = {"PERENNIAL_HOME": str(make_home(resources)), DATABASE: as_text(database)}
-        run_command([PERENNIAL, "migrate"], settings)
-        register_newest(chosen_models(arguments), settings)
         console.print(f"filling {arguments.customers:,} customers")
-        fill_states(database, arguments.customers)
+        database, settings = full_store(resources, arguments, "rescoring")
         for number in range(1, arguments.rounds + 1):
             for side in (FLOOR, OURS):
                 rounds.append(measure(side, settings, number))
@@ -67,8 +67,7 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Round]:
 
 def measure(side: str, settings: Mapping[str, str], number: int) -> Round:
     if side == OURS:
-        ran = run_command([PERENNIAL, "score"], settings)
-        return Round(side, 1, number, {SECONDS: ran.seconds, PEAK_MB: ran.peak_mb, "said": ran.output})
+        return time_command(side, [PERENNIAL, "score"], settings, number)
     ran = run_command([sys.executable, "-m", "benchmarks.rescoring", "--read"], settings)
     return Round(side, 1, number, {SECONDS: float(ran.output), PEAK_MB: ran.peak_mb, "said": "read and dropped"})
 
@@ -80,15 +79,8 @@ def check(database: URL, customers: int) -> None:
         raise ServerFailed(f"{scored:,} of {customers:,} customers have a score")
 
 
-def describe(each: Round) -> str:
-    figures = each.figures
-    return f"{each.system}: {figures[SECONDS]:.1f} s, at most {figures[PEAK_MB]:.0f} MB; {figures['said']}"
-
-
 def main() -> None:
-    parser = make_parser("rescoring", __doc__ or "", rounds=3)
-    add_models(parser)
-    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser = make_store_parser("rescoring", __doc__ or "", rounds=3)
     parser.add_argument("--read", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.read:
@@ -96,17 +88,7 @@ def main() -> None:
         asyncio.run(read_all())
         print(time.monotonic() - began)
         return
-    console = open_console()
-    try:
-        rounds = run(arguments, console)
-    except (ServerFailed, Unavailable) as reason:
-        console.print(f"skipped all: {reason}", markup=False)
-        return
-    found = ratios(rounds, COMPARISONS)
-    title = f"{arguments.customers:,} customers, median (least–most) of {arguments.rounds} rounds"
-    console.print(ratio_table(found, title, extent="ratio"))
-    if arguments.json:
-        write_json(arguments.json, rounds, found, customers=arguments.customers)
+    run_and_report(arguments, run, COMPARISONS)
 
 
 if __name__ == "__main__":

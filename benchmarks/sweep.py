@@ -19,15 +19,12 @@ from rich.console import Console
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from benchmarks.databases import as_text, execute, fresh_database, postgres
-from benchmarks.filling import TIDY, fill_states
-from benchmarks.options import add_models, chosen_models, make_parser, open_console
-from benchmarks.processes import PERENNIAL, ServerFailed, run_command
-from benchmarks.report import Comparison, Round, ratio_table, ratios, write_json
-from benchmarks.systems import Unavailable, make_home, register_newest
+from benchmarks.commands import SECONDS, describe, full_store, make_store_parser, run_and_report, time_command
+from benchmarks.databases import execute
+from benchmarks.filling import TIDY
+from benchmarks.processes import PERENNIAL
+from benchmarks.report import Comparison, Round
 
-SECONDS: Final = "seconds"
-PEAK_MB: Final = "peak_mb"
 LATER: Final = """\
 import sys, time
 now_ns, sys.argv = time.time_ns, ["perennial", "sweep"]
@@ -66,51 +63,19 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Round]:
     rounds: list[Round] = []
     for number in range(1, arguments.rounds + 1):
         with ExitStack() as resources:
-            server = resources.enter_context(postgres(arguments.database_url))
-            database = resources.enter_context(fresh_database(server, "benchmark_sweep"))
-            home = make_home(resources)
-            settings = {"PERENNIAL_HOME": str(home), "PERENNIAL_DATABASE_URL": as_text(database)}
-            run_command([PERENNIAL, "migrate"], settings)
-            register_newest(chosen_models(arguments), settings)
             console.print(f"round {number} of {arguments.rounds}: filling {arguments.customers:,} customers")
-            fill_states(database, arguments.customers)
+            database, settings = full_store(resources, arguments, "sweep")
             for name, command in SWEEPS.items():
-                rounds += measure(name, command, database, settings, number)
+                floor = {SECONDS: asyncio.run(read_rows(database))}
+                rounds.append(Round(f"rows, {name}", 1, number, floor))
+                rounds.append(time_command(name, command, settings, number))
                 console.print(describe(rounds[-1]), markup=False)
                 execute(database, *TIDY)
     return rounds
 
 
-def measure(
-    name: str, command: Sequence[str | Path], database: URL, settings: Mapping[str, str], number: int
-) -> list[Round]:
-    """The floor, and the sweep."""
-    floor = {SECONDS: asyncio.run(read_rows(database))}
-    ran = run_command(command, settings)
-    figures = {SECONDS: ran.seconds, PEAK_MB: ran.peak_mb, "said": ran.output}
-    return [Round(f"rows, {name}", 1, number, floor), Round(name, 1, number, figures)]
-
-
-def describe(each: Round) -> str:
-    figures = each.figures
-    return f"{each.system}: {figures[SECONDS]:.1f} s, at most {figures[PEAK_MB]:.0f} MB; {figures['said']}"
-
-
 def main() -> None:
-    parser = make_parser("sweep", __doc__ or "", rounds=1)
-    add_models(parser)
-    parser.add_argument("--customers", type=int, default=1_000_000)
-    arguments, console = parser.parse_args(), open_console()
-    try:
-        rounds = run(arguments, console)
-    except (ServerFailed, Unavailable) as reason:
-        console.print(f"skipped all: {reason}", markup=False)
-        return
-    found = ratios(rounds, COMPARISONS)
-    title = f"{arguments.customers:,} customers, median (least–most) of {arguments.rounds} rounds"
-    console.print(ratio_table(found, title, extent="ratio"))
-    if arguments.json:
-        write_json(arguments.json, rounds, found, customers=arguments.customers)
+    run_and_report(make_store_parser("sweep", __doc__ or "", rounds=1).parse_args(), run, COMPARISONS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""What the benchmarks of whole commands share: a store full of customers, and what a run came to."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from sqlalchemy import URL
+
+from benchmarks.databases import as_text, fresh_database, postgres
+from benchmarks.filling import fill_states
+from benchmarks.options import add_models, chosen_models, make_parser, open_console
+from benchmarks.processes import PERENNIAL, ServerFailed, run_command
+from benchmarks.report import Comparison, Round, ratio_table, ratios, write_json
+from benchmarks.systems import Unavailable, make_home, register_newest
+
+SECONDS: Final = "seconds"
+PEAK_MB: Final = "peak_mb"
+DATABASE: Final = "PERENNIAL_DATABASE_URL"
+
+
+def make_store_parser(name: str, description: str, rounds: int) -> argparse.ArgumentParser:
+    parser = make_parser(name, description, rounds=rounds)
+    add_models(parser)
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    return parser
+
+
+def full_store(resources: ExitStack, arguments: argparse.Namespace, name: str) -> tuple[URL, dict[str, str]]:
+    """A database of so many customers with the newest model in force, and the settings of commands on it.
+
+    Raises ServerFailed, Unavailable.
+    """
+    server = resources.enter_context(postgres(arguments.database_url))
+    database = resources.enter_context(fresh_database(server, f"benchmark_{name}"))
+    settings = {"PERENNIAL_HOME": str(make_home(resources)), DATABASE: as_text(database)}
+    run_command([PERENNIAL, "migrate"], settings)
+    register_newest(chosen_models(arguments), settings)
+    fill_states(database, arguments.customers)
+    return database, settings
+
+
+def time_command(system: str, command: Sequence[str | Path], settings: Mapping[str, str], number: int) -> Round:
+    """A round: everything from the command's start to its end."""
+    ran = run_command(command, settings)
+    return Round(system, 1, number, {SECONDS: ran.seconds, PEAK_MB: ran.peak_mb, "said": ran.output})
+
+
+def describe(each: Round) -> str:
+    figures = each.figures
+    return f"{each.system}: {figures[SECONDS]:.1f} s, at most {figures[PEAK_MB]:.0f} MB; {figures['said']}"
+
+
+def run_and_report(
+    arguments: argparse.Namespace,
+    run: Callable[[argparse.Namespace, Console], list[Round]],
+    comparisons: Sequence[Comparison],
+) -> None:
+    """The rounds, their ratios as a table, and both in the file that was asked for."""
+    console = open_console()
+    try:
+        rounds = run(arguments, console)
+    except (ServerFailed, Unavailable) as reason:
+        console.print(f"skipped all: {reason}", markup=False)
+        return
+    found = ratios(rounds, comparisons)
+    title = f"{arguments.customers:,} customers, median (least–most) of {arguments.rounds} rounds"
+    console.print(ratio_table(found, title, extent="ratio"))
+    if arguments.json:
+        write_json(arguments.json, rounds, found, customers=arguments.customers)
