@@ -168,11 +168,11 @@ def _describe_level(manifest: Members) -> str:
     told = [f"{_write(level[name])} {meaning}" for name, meaning in expected.items() if level.get(name) is not None]
     if told:
         lines.append(f"Of the customers known at the end of the data, it then expected on average: {', '.join(told)}.")
-    errors = [error["shift"] for error in level.get("errors", ())]
-    if errors:
+    if level.get("deviation") is not None:
         lines.append(
-            f"Forecast in the same way at {len(errors)} past cut-offs, the level was wrong by up to "
-            f"{_write(max(map(abs, errors)))} in log-odds."
+            f"The level of churn is known to ±{_write(level['deviation'])} in log-odds (a standard deviation) at the "
+            f"end of the data, and least, to ±{_write(level['worst_deviation'])}, at {_day(level['worst_on'])}: "
+            "a season that no outcome was seen of is little known."
         )
     return " ".join(lines)
 
@@ -230,7 +230,7 @@ def _day(moment: str | None) -> str:
 def _write(value: float | str | None, absent: str = NOT_GIVEN) -> str:
     """Whole numbers with their thousands, others to four places."""
     if isinstance(value, float):
-        return f"{value:,.4f}"
+        return f"{value:,.4f}".replace("-", "−")
     return f"{value:,}" if isinstance(value, int) else value or absent
 
 

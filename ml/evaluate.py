@@ -18,7 +18,7 @@ from app.lifecycle.stages import StagePolicy
 from ml.bootstrap import intervals
 from ml.churn import usual_gap_days
 from ml.comparators import Comparison
-from ml.cutoffs import FALL_BACK, Span, Untrainable, monthly_cutoffs, span_of, to_time, to_us
+from ml.cutoffs import FALL_BACK, Span, Untrainable, count, monthly_cutoffs, span_of, to_time, to_us
 from ml.data import LabelledStates, refuse_leaks
 from ml.histories import read_history
 from ml.judging import OURS, Judged, compare, judge, outcomes_at
@@ -187,9 +187,10 @@ def _refuse_unknown_outcome(span: Span, cutoff_us: int, horizon_days: int) -> No
     """Raises Untrainable where the history does not reach from before the cut-off to the end of its horizon."""
     last_us = _last_known(span, horizon_days)
     if last_us <= span.first_us:
+        spanned = count((span.last_us - span.first_us) // DAY_US, "day", "days")
         raise Untrainable(
-            f"The orders span {(span.last_us - span.first_us) // DAY_US} days; to measure a forecast of {horizon_days} "
-            f"days it takes those and a history before them. {FALL_BACK}"
+            f"The orders span {spanned}; to measure a forecast of {horizon_days} days it takes those and a history "
+            f"before them. {FALL_BACK}"
         )
     if cutoff_us <= span.first_us:
         raise Untrainable(

@@ -52,4 +52,4 @@ def _cutoffs_table(result: Mapping[str, Any]) -> Table:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.4f}"
+    return "–" if value is None else f"{value:,.4f}".replace("-", "−")

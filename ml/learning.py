@@ -68,9 +68,8 @@ def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say) -> Learned:
     cutoffs = monthly_cutoffs(span, at_us - horizon_days * DAY_US)
     if not cutoffs:
         _refuse_too_short(span, at_us, horizon_days)
-        missing = (
-            f"The orders span {_history_days(span, at_us)} days; additive trees need {HISTORY_DAYS + horizon_days}"
-        )
+        spanned = count(_history_days(span, at_us), "day", "days")
+        missing = f"The orders span {spanned}; additive trees need {HISTORY_DAYS + horizon_days}"
         return _learn_within(known, span, at_us, horizon_days, missing, say)
     monthly = count(len(cutoffs), "monthly cut-off", "monthly cut-offs")
     say(f"Reading states at {monthly} …")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ibis.expr.types as ir
+import numpy as np
 
 from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
@@ -22,6 +23,7 @@ from ml.data import refuse_leaks
 from ml.judging import compare, judge, outcomes_at
 from ml.learning import Learned, learn
 from ml.metrics import Target
+from ml.targets import Targets
 
 Say = Callable[[str], None]
 MEASURED: Final[tuple[Target, ...]] = ("churn", "orders", "spend")
@@ -64,6 +66,7 @@ def train(training: Training, models_directory: Path, made_at: datetime, say: Sa
             "expected_share": float(expected.churn.mean()),
             "expected_orders": float(expected.orders.mean()),
             "expected_spend": float(expected.spend_minor.mean()) / 10**training.digits,
+            **_describe_sureness(learned.targets),
         },
         "data": {"source": training.source, "simulated": training.simulated},
         "metrics": _measure_before(training, span.until_us - training.horizon_days * DAY_US, say),
@@ -81,6 +84,17 @@ def _describe_rows(learned: Learned, span: Span) -> dict[str, Any]:
         "data_from": to_time(span.first_us).isoformat(),
         "data_until": to_time(span.until_us).isoformat(),
     }
+
+
+def _describe_sureness(targets: Targets) -> dict[str, Any]:
+    """How well the level of churn is known at the end of the data, and where in what it reaches to it is known least;
+    in log-odds. Nothing where no cut-offs tell."""
+    deviations = targets.deviations.get("churn")
+    if deviations is None:
+        return {}
+    worst = int(np.argmax(deviations))
+    on = to_time(int(targets.level_days[worst]) * DAY_US)
+    return {"deviation": float(deviations[0]), "worst_deviation": float(deviations[worst]), "worst_on": on.isoformat()}
 
 
 def _assemble(learned: Learned, now: Floats, spend_minor: Floats) -> Parts:

@@ -155,14 +155,18 @@ def _lines_sql(path: Path, columns: Columns, digits: int) -> str:
 
 
 def _events_sql(source: str) -> str:
-    """One row an order or refund. Nothing depends on the order of the lines: read again, it is the same."""
+    """One row an order or refund, of an order's refunds one of the sum, at the time of the last: nobody knew it before.
+
+    Nothing depends on the order of the lines: read again, it is the same.
+    """
     plain_id = "customer_id || '/' || order_id || CASE WHEN is_return THEN '/return' ELSE '' END"
     return f"""
         SELECT customer_id, {_literal(source)} AS source,
                CASE WHEN regexp_full_match({plain_id}, '[ -~]{{1,128}}') THEN {plain_id}
                     ELSE 'sha256:' || sha256({plain_id}) END AS id,
                CASE WHEN is_return THEN '{ORDER_REFUNDED}' ELSE '{ORDER_COMPLETED}' END AS type,
-               min(occurred_us) AS occurred_us, CAST(NULL AS VARCHAR) AS kind, min(channel) AS channel,
+               CASE WHEN is_return THEN max(occurred_us) ELSE min(occurred_us) END AS occurred_us,
+               CAST(NULL AS VARCHAR) AS kind, min(channel) AS channel,
                order_id AS reference, CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
                CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
                CAST(sum(CASE WHEN quantity = floor(quantity) THEN greatest(1, quantity) ELSE 1 END) AS BIGINT) AS items,

@@ -27,7 +27,9 @@ MANIFEST = {
         "expected_share": 0.552,
         "expected_orders": 0.91,
         "expected_spend": 312.5,
-        "errors": [{"cutoff": "2011-01-01", "shift": -0.21}, {"shift": 0.13}],
+        "deviation": 0.21,
+        "worst_deviation": 0.44,
+        "worst_on": "2011-12-12T00:00:00+00:00",
     },
     "data": {"source": "orders.parquet", "simulated": False},
     "metrics": {
@@ -79,7 +81,7 @@ def test_the_data_are_told_with_their_span():
 def test_each_target_stands_beside_its_comparators():
     measured = section(render_card(MANIFEST), "Measured")
     assert "| perennial | 0.8312 | 0.0210 |\n| recency | 0.7900 | – |" in measured
-    assert "| perennial | 0.9100 | -0.0300 |\n| pareto_nbd | 0.9700 | 0.2000 |" in measured
+    assert "| perennial | 0.9100 | −0.0300 |\n| pareto_nbd | 0.9700 | 0.2000 |" in measured
     assert "| Normalised Gini |" in measured
     assert "- `rfm_logit` is left out: There is no earlier cut-off." in measured
     assert measured.count("At 2011-06-12, 4,321 customers not learned from.") == 3
@@ -114,11 +116,11 @@ def test_calibration_is_told_of_every_target():
     assert section(render_card(dear), "Calibration").strip() == "Expected spend was 7.8% above what came."
 
 
-def test_the_level_tells_how_wrong_it_was():
+def test_the_level_tells_how_well_it_is_known():
     level = section(render_card(MANIFEST), "Season and level")
     assert "0.5520 not to order, 0.9100 orders each, 312.5000 spend each" in level
-    assert "2 past cut-offs" in level
-    assert "0.2100 in log-odds" in level
+    assert "±0.2100 in log-odds" in level
+    assert "±0.4400, at 2011-12-12" in level
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,8 @@ def test_what_is_expected_now_is_what_the_manifest_says(trained, manifest, prese
     assert expected.churn_risk.mean() == pytest.approx(level["expected_share"], rel=1e-9)
     assert expected.orders.mean() == pytest.approx(level["expected_orders"], rel=1e-9)
     assert expected.spend_minor.mean() / 100 == pytest.approx(level["expected_spend"], rel=1e-9)
+    assert 0.1 < level["deviation"] <= level["worst_deviation"] < 1.0
+    assert level["worst_on"] >= manifest["training"]["data_until"]
     tiers = model.value.bounds(ValueShares(0.6, 0.3)).tiers(expected.spend_minor)
     held = [
         expected.spend_minor[tiers == tier].sum() / expected.spend_minor.sum() for tier in ("high", "medium", "low")

@@ -46,6 +46,18 @@ def read(path, **options):
     return left_out, events, connection.execute("SELECT * FROM lines ORDER BY ALL").fetchall()
 
 
+def test_what_came_back_in_two_goes_is_known_when_all_of_it_is(tmp_path):
+    """Else a cut-off between them would see what was not yet known."""
+    lines = [
+        ("1", "2026-01-05 08:00:00", "A", 3, 1.0, "x"),
+        ("1", "2026-01-07 08:00:00", "A", -1, 1.0, "x"),
+        ("1", "2026-01-09 08:00:00", "A", -2, 1.0, "x"),
+    ]
+    _, events, _ = read(write_lines(tmp_path / "shop.csv", lines))
+    order, refund = events["1/A"], events["1/A/return"]
+    assert (refund["amount_minor"], refund["occurred_us"] - order["occurred_us"]) == (300, 4 * 86_400_000_000)
+
+
 @pytest.mark.parametrize("ending", [".csv", ".ndjson", ".parquet"])
 def test_lines_become_orders_and_refunds(tmp_path, ending):
     left_out, events, lines = read(write_lines(tmp_path / f"shop{ending}"))
