@@ -129,8 +129,20 @@ def _aggregate(measure: Measure, lifted: ir.Column) -> ir.Scalar:
         case Merge.LAST | Merge.LATEST:
             return lifted.max()
         case Merge.SECOND_LAST:
-            times = lifted.collect()
-            return (times.length() > 1).ifelse(times.sort()[times.length() - 2], None)
+            return _second_highest(lifted)
+
+
+@ibis.udf.agg.builtin(name="max")  # type: ignore[untyped-decorator]
+def _highest(values: int, most: int) -> list[int]:  # type: ignore[empty-body]
+    """DuckDB's own: the highest values of a group, descending."""
+
+
+def _second_highest(values: ir.Column) -> ir.Scalar:
+    """NULL where there are not two. Where the engine has nothing for it, all values of a group are gathered."""
+    if values.get_backend().name == "duckdb":
+        return _highest(values, 2)[1]
+    gathered = values.collect()
+    return (gathered.length() > 1).ifelse(gathered.sort()[gathered.length() - 2], None)
 
 
 def _merge_upwards(intervals: ir.Table) -> ir.Table:
