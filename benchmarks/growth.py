@@ -33,6 +33,7 @@ LARGE: Final = 10_000_000
 DATABASE_CPU_US: Final = "database_cpu_us"
 WAL_BYTES: Final = "wal_bytes"
 GOING_S: Final = 0.5
+SECONDS_A_MILLION: Final = 9
 WRITTEN: Final = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
 
 
@@ -96,6 +97,11 @@ def comparisons(sizes: Sequence[int]) -> Iterator[Comparison]:
         yield Comparison(f"log written an event: {store} / {name_of(SMALL)}", WAL_BYTES, store, small)
 
 
+def warm_up_s(events: int, least_s: int) -> int:
+    """Until most pages have been touched: the first touch after a checkpoint writes a page to the log whole."""
+    return least_s + events * SECONDS_A_MILLION // 1_000_000
+
+
 def measure_size(server: URL, store: Store, program: Path, arguments: argparse.Namespace) -> Iterator[Round]:
     """The rounds of the size that the store has now."""
     with fresh_database(server, "benchmark_small") as database:
@@ -103,7 +109,7 @@ def measure_size(server: URL, store: Store, program: Path, arguments: argparse.N
         small.fill(SMALL)
         pair = {name_of(store.events): store, beside(store.events): small}
         for each in pair.values():
-            each.measure(arguments.warm_up)
+            each.measure(warm_up_s(each.events, arguments.warm_up))
         for number in range(1, arguments.rounds + 1):
             for name, each in pair.items():
                 yield Round(name, CLIENTS, number, each.measure(arguments.seconds))
@@ -124,10 +130,9 @@ def run(sizes: Sequence[int], arguments: argparse.Namespace, program: Path, cons
 
 
 def main() -> None:
-    parser = make_parser("growth", __doc__ or "", rounds=5)
-    parser.add_argument("--seconds", type=int, default=5, help="for each store in each round")
-    # Long: a page that is touched first after a checkpoint goes to the log whole.
-    parser.add_argument("--warm-up", type=int, default=15, help="seconds before, at each size")
+    parser = make_parser("growth", __doc__ or "", rounds=15)
+    parser.add_argument("--seconds", type=int, default=3, help="for each store in each round")
+    parser.add_argument("--warm-up", type=int, default=15, help="seconds before, in stores of few events")
     parser.add_argument("--large", action="store_true", help="to 10^7 events too")
     arguments, console = parser.parse_args(), open_console()
     program = find_pgbench()
