@@ -52,7 +52,6 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_connections": "100",
-    "shared_buffers": "256MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "random_page_cost": "1.1",
@@ -66,6 +65,10 @@ SETTINGS: Mapping[str, str] = {
     "log_checkpoints": "off",
     "log_error_verbosity": "terse",  # the detail of an error quotes rows, which are personal data
 }
+
+# What Postgres' manual advises, but no more than hold the rows that a large shop's events touch.
+BUFFERS_SHARE, LEAST_BUFFERS_MB, MOST_BUFFERS_MB = 0.25, 64, 2048
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 # The lock makes processes that start together take turns, else two create the same database.
 ENSURE_DATABASE = """
@@ -170,16 +173,26 @@ class _Programs:
             os.chown(path, *self.account, follow_symlinks=False)
 
 
+def shared_buffers() -> str:
+    """The setting of that name: a share of the machine's memory, or of what its container may use."""
+    memory = psutil.virtual_memory().total
+    for path in MEMORY_LIMITS:
+        with suppress(OSError, ValueError):  # there is no such file, or it says that there is no limit
+            memory = min(memory, int(path.read_text()))
+    megabytes = int(memory * BUFFERS_SHARE) >> 20
+    return f"{min(max(megabytes, LEAST_BUFFERS_MB), MOST_BUFFERS_MB)}MB"
+
+
 def start_embedded(
     data_directory: Path, *, database: str = DATABASE, settings: Mapping[str, str] | None = None
 ) -> EmbeddedPostgres:
     """Starts the server of `data_directory`, or attaches to it where another process has started it.
 
-    `settings` override SETTINGS and count only for the process that starts the server. A server left
-    behind by a killed owner is stopped and started anew. Raises EmbeddedPostgresError.
+    `settings` override SETTINGS and `shared_buffers`, and count only for the process that starts the server. A
+    server left behind by a killed owner is stopped and started anew. Raises EmbeddedPostgresError.
     """
     try:
-        server = _start(data_directory, database, {**SETTINGS, **(settings or {})})
+        server = _start(data_directory, database, {"shared_buffers": shared_buffers(), **SETTINGS, **(settings or {})})
     except (OSError, psutil.Error) as error:
         advice = f"Start as the user, other than root, to whom this directory belongs, or {ADVICE}."
         message = f"The embedded Postgres cannot run in {data_directory}: {error}. {advice}"

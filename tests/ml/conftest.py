@@ -7,6 +7,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
+import ml.additive
 from app.lifecycle.events import Event, read_facts
 from ml.simulate import simulate
 
@@ -37,6 +38,14 @@ def as_table(events):
     connection.con.register("arrived", pa.Table.from_pylist(rows, schema=SCHEMA))
     connection.con.execute("CREATE TABLE events AS SELECT * FROM arrived")
     return connection.table("events")
+
+
+@pytest.fixture(scope="module")
+def one_bag():
+    """Trees of one bag: the mean of several is better, and takes so many times as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ml.additive, "BAGS", 1)
+        yield
 
 
 @pytest.fixture(scope="session")

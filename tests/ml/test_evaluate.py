@@ -58,7 +58,7 @@ def orders_file(shop_events, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def learnt_once():
+def learnt_once(one_bag):
     """The model of a cut-off is learnt once for all targets: the same events give the same one."""
     learn, kept = ml.evaluate.learn, {}
 

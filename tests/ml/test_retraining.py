@@ -29,7 +29,7 @@ MADE_AT = datetime(2026, 6, 2, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def trained(shop, tmp_path_factory):
+def trained(shop, tmp_path_factory, one_bag):
     """A model of the shop's real events, as a directory."""
     directory = tmp_path_factory.mktemp("models")
     return train(Training(shop, "the shop", False, HORIZON_DAYS), directory, MADE_AT, lambda _: None)
