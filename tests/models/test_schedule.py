@@ -36,21 +36,21 @@ async def test_when_it_is_due(registry, make_artefact, sql):
     assert await registry.ask(is_due, 30, registered_us + 30 * DAY_US)
 
 
-async def test_a_challenger_that_is_not_worse_is_promoted_with_its_numbers(registry, pair, engine, sql):
+@pytest.mark.parametrize(
+    ("verdict", "act", "states", "sentence"),
+    [
+        (NOT_WORSE, "promoted", ("retired", "champion"), "{challenger} is in force in the place of {champion}."),
+        (WORSE, "kept", ("champion", "challenger"), "{challenger} stays the challenger of {champion}."),
+    ],
+)
+async def test_a_verdict_is_carried_out_and_its_numbers_are_kept(
+    verdict, act, states, sentence, registry, pair, engine, sql
+):
     champion, challenger = pair
-    told = await settle(engine, champion, challenger, NOT_WORSE)
-    assert told == f"{NOT_WORSE.sentence} {challenger} is in force in the place of {champion}."
-    assert await registry.states() == {champion: "retired", challenger: "champion"}
-    said = {"version": challenger, "act": "promoted", "made_by": "retraining", "reason": NOT_WORSE.sentence}
-    assert await last_change(sql) == said
-
-
-async def test_a_challenger_that_is_worse_stays_one_and_the_numbers_are_kept(registry, pair, engine, sql):
-    champion, challenger = pair
-    told = await settle(engine, champion, challenger, WORSE)
-    assert told == f"{WORSE.sentence} {challenger} stays the challenger of {champion}."
-    assert await registry.states() == {champion: "champion", challenger: "challenger"}
-    said = {"version": challenger, "act": "kept", "made_by": "retraining", "reason": WORSE.sentence}
+    told = await settle(engine, champion, challenger, verdict)
+    assert told == f"{verdict.sentence} {sentence.format(champion=champion, challenger=challenger)}"
+    assert await registry.states() == dict(zip(pair, states, strict=True))
+    said = {"version": challenger, "act": act, "made_by": "retraining", "reason": verdict.sentence}
     assert await last_change(sql) == said
 
 
