@@ -27,6 +27,7 @@ from urllib.parse import quote
 
 import psutil
 
+from app.buffers import shared_buffers
 from app.errors import Refusal
 
 if TYPE_CHECKING:
@@ -65,10 +66,6 @@ SETTINGS: Mapping[str, str] = {
     "log_checkpoints": "off",
     "log_error_verbosity": "terse",  # the detail of an error quotes rows, which are personal data
 }
-
-# What Postgres' manual advises, but no more than hold the rows that a large shop's events touch.
-BUFFERS_SHARE, LEAST_BUFFERS_MB, MOST_BUFFERS_MB = 0.25, 64, 2048
-MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 # The lock makes processes that start together take turns, else two create the same database.
 ENSURE_DATABASE = """
@@ -171,16 +168,6 @@ class _Programs:
     def own(self, path: Path) -> None:
         if self.account:
             os.chown(path, *self.account, follow_symlinks=False)
-
-
-def shared_buffers() -> str:
-    """The setting of that name: a share of the machine's memory, or of what its container may use."""
-    memory = psutil.virtual_memory().total
-    for path in MEMORY_LIMITS:
-        with suppress(OSError, ValueError):  # there is no such file, or it says that there is no limit
-            memory = min(memory, int(path.read_text()))
-    megabytes = int(memory * BUFFERS_SHARE) >> 20
-    return f"{min(max(megabytes, LEAST_BUFFERS_MB), MOST_BUFFERS_MB)}MB"
 
 
 def start_embedded(

@@ -155,23 +155,27 @@ def _lines_sql(path: Path, columns: Columns, digits: int) -> str:
 
 
 def _events_sql(source: str) -> str:
-    """One row an order or refund, of an order's refunds one of the sum, at the time of the last: nobody knew it before.
+    """One row an order, and a refund at each time that something came back.
 
     Nothing depends on the order of the lines: read again, it is the same.
     """
-    plain_id = "customer_id || '/' || order_id || CASE WHEN is_return THEN '/return' ELSE '' END"
+    ending = "CASE WHEN NOT is_return THEN '' WHEN number = 1 THEN '/return' ELSE '/return/' || number END"
+    plain_id = f"customer_id || '/' || order_id || {ending}"
     return f"""
         SELECT customer_id, {_literal(source)} AS source,
                CASE WHEN regexp_full_match({plain_id}, '[ -~]{{1,128}}') THEN {plain_id}
                     ELSE 'sha256:' || sha256({plain_id}) END AS id,
                CASE WHEN is_return THEN '{ORDER_REFUNDED}' ELSE '{ORDER_COMPLETED}' END AS type,
-               CASE WHEN is_return THEN max(occurred_us) ELSE min(occurred_us) END AS occurred_us,
-               CAST(NULL AS VARCHAR) AS kind, min(channel) AS channel,
-               order_id AS reference, CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
-               CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
-               CAST(sum(CASE WHEN quantity = floor(quantity) THEN greatest(1, quantity) ELSE 1 END) AS BIGINT) AS items,
-               CAST(0 AS BIGINT) AS points, CAST(NULL AS VARCHAR) AS value
-        FROM lines GROUP BY customer_id, order_id, is_return"""
+               occurred_us, CAST(NULL AS VARCHAR) AS kind, channel, order_id AS reference,
+               amount_minor, discount_minor, items, CAST(0 AS BIGINT) AS points, CAST(NULL AS VARCHAR) AS value
+        FROM (SELECT customer_id, order_id, is_return, min(occurred_us) AS occurred_us, min(channel) AS channel,
+                     CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
+                     CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
+                     CAST(sum(CASE WHEN quantity = floor(quantity) THEN greatest(1, quantity) ELSE 1 END) AS BIGINT)
+                         AS items,
+                     row_number() OVER (PARTITION BY customer_id, order_id, is_return ORDER BY min(occurred_us))
+                         AS number
+              FROM lines GROUP BY customer_id, order_id, is_return, CASE WHEN is_return THEN occurred_us END)"""
 
 
 def load_orders(
@@ -186,10 +190,10 @@ def load_orders(
     """Makes the tables `lines` and `events` in DuckDB from a transactions file.
 
     `lines` is one row an order line; `events` one row an order or refund, in the columns that
-    `ml.data` reads. An event's id is `customer/order`, `/return` after it for a refund, or a digest of
-    that where it is no printable ASCII of at most 128, so that the same file read again gives the
-    same ids. Times without a zone are in `timezone`, which becomes the connection's. Returns how many
-    lines were left out: without customer, readable time, or an amount within bounds.
+    `ml.data` reads. An event's id is `customer/order`, for a refund with `/return` after it, for a second one
+    `/return/2`, or a digest of that where it is no printable ASCII of at most 128, so that the same file
+    read again gives the same ids. Times without a zone are in `timezone`, which becomes the connection's.
+    Returns how many lines were left out: without customer, readable time, or an amount within bounds.
     Raises UnusableTransactions.
     """
     columns = guess_columns(file_columns(connection, path), **chosen)

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import asyncpg
 import psutil
@@ -69,23 +68,6 @@ async def wait_until(condition):
     async with asyncio.timeout(20):
         while not await condition():  # noqa: ASYNC110 - other processes set no event
             await asyncio.sleep(0.02)
-
-
-@pytest.mark.parametrize(
-    ("limit", "buffers"),
-    [("1073741824\n", "256MB"), ("100000000", "64MB"), ("999999999999999", "2048MB"), ("max\n", "2048MB")],
-)
-def test_its_buffers_are_a_quarter_of_what_memory_there_is(limit, buffers, tmp_path, monkeypatch):
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=64 << 30))
-    monkeypatch.setattr(embedded, "MEMORY_LIMITS", (tmp_path / "memory.max", tmp_path / "none"))
-    (tmp_path / "memory.max").write_text(limit)
-    assert embedded.shared_buffers() == buffers
-
-
-def test_a_machine_without_containers(tmp_path, monkeypatch):
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=6 << 30))
-    monkeypatch.setattr(embedded, "MEMORY_LIMITS", (tmp_path / "none",))
-    assert embedded.shared_buffers() == "1536MB"
 
 
 @pytest.fixture(scope="module")
