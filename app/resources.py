@@ -59,6 +59,7 @@ class Resources:
             "patience_s": self.settings.patience_ms / 1000,
         }
         self._held = Held()
+        self._scoring: Scoring | None = None
         self._drivers = [Driver(self.engine) for _ in range(3 + TILL_LANES)]
         reads, receipts, *others = self._drivers
         self._ledgers = [Ledger(driver, self.deciding) for driver in others]
@@ -90,7 +91,9 @@ class Resources:
 
     def scoring(self) -> Scoring:
         """What scores are made with now."""
-        return Scoring.of(self.settings, self.model)
+        if self._scoring is None or self._scoring.model is not self.model:
+            self._scoring = Scoring.of(self.settings, self.model)
+        return self._scoring
 
     def deciding(self) -> Deciding:
         """What decisions are made with now."""

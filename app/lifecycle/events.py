@@ -102,7 +102,7 @@ def to_minor(amount: float, digits: int) -> int:
 
 def to_major(amount_minor: float, digits: int) -> float:
     """Integer minor units → major units, rounded to the minor unit."""
-    return float(round(amount_minor / float(10**digits), digits))
+    return float(round(amount_minor) / 10**digits)
 
 
 def count_items(products: list[Mapping[str, Any]]) -> int:

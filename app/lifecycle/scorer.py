@@ -184,7 +184,7 @@ def logistic(log_odds: float) -> float:
 
 def strongest(terms: Sequence[float], most: int) -> list[int]:
     """Indices of the `most` terms of greatest size, strongest first; terms of zero are no reasons."""
-    sizes = [abs(term) for term in terms]
+    sizes = list(map(abs, terms))
     order = sorted(range(len(terms)), key=sizes.__getitem__, reverse=True)
     return [j for j in order[:most] if terms[j]]
 

@@ -72,6 +72,11 @@ def _flags(score: Score) -> list[str]:
 _TOLD: Final = tuple((feature.name, feature.label, feature.unit, feature.unit == "minor") for feature in FEATURES)
 
 
+def _to_four_places(value: float) -> float:
+    """As `round(value, 4)`, but for the last bit of a tie, in a quarter of its time."""
+    return round(value * 1e4) / 1e4
+
+
 def _reasons(score: Score, terms: Sequence[float], scoring: Scoring, language: str) -> list[dict[str, Any]]:
     """The strongest terms of a link, strongest first; a value in minor units is told in major ones."""
     row, money, reasons = score.row, Money(scoring.currency, scoring.digits), []
@@ -81,7 +86,7 @@ def _reasons(score: Score, terms: Sequence[float], scoring: Scoring, language: s
         if value != value:  # NaN: not known
             value = None
         elif value is not None:
-            value = to_major(value, money.digits) if is_money else round(value, 4)
+            value = to_major(value, money.digits) if is_money else _to_four_places(value)
         reasons.append(
             {
                 "feature": name,
@@ -89,7 +94,7 @@ def _reasons(score: Score, terms: Sequence[float], scoring: Scoring, language: s
                 "text": phrase(at, row, money, language),
                 "value": value,
                 "unit": money.currency if is_money else unit,
-                "effect": round(terms[at], 4),
+                "effect": _to_four_places(terms[at]),
             }
         )
     return reasons
