@@ -26,7 +26,7 @@ def tell_nobody(_done: int, _of: int | None) -> None:
 
 
 async def keep_doing(name: str, every_s: float, work: Callable[[], Awaitable[Mapping[str, Any] | None]]) -> None:
-    """Calls `work` for ever, at least once in `every_s`: it finds out whether it is due, over all processes together.
+    """Calls `work` for ever, each LOOK_SECONDS, or each `every_s` if that is less: it finds out whether it is due.
 
     What it returns is logged as what was done; None: nothing was. What the database refuses is logged, and
     tried again at the next look.
