@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.errors import Forbidden, Unauthorized
+from app.errors import Forbidden, NotReady, Unauthorized
 from app.tables import api_keys
 
 Scope = Literal["ingest", "read", "decide", "admin"]
@@ -34,16 +34,23 @@ class Keyring:
     """The valid keys of the database, in memory: SHA-256 → scopes. Read anew every few seconds.
 
     What a valid header allows is remembered until then, so that a till's key is not hashed at every sale.
+    `scopes_by_hash` None: they have not been read yet.
     """
 
     def __init__(self, scopes_by_hash: Mapping[bytes, frozenset[str]] | None = None) -> None:
-        self._scopes_by_hash = scopes_by_hash or {}
+        self._scopes_by_hash = scopes_by_hash
         self._scopes_by_header: dict[bytes, frozenset[str]] = {}
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it knows what the database says."""
+        return self._scopes_by_hash is not None
 
     def authorize(self, authorization: bytes | None, wanted: Iterable[Scope]) -> None:
         """Raises Unauthorized without a valid key, Forbidden where it lacks a scope. Admin has all.
 
-        `authorization` is the value of the header.
+        `authorization` is the value of the header. Raises NotReady while nobody can know whether a key is valid:
+        a till takes a 401 for final, and its sale would be lost.
         """
         scopes = self._scopes_by_header.get(authorization or b"") or self._look_up(authorization or b"")
         for scope in wanted:
@@ -54,6 +61,8 @@ class Keyring:
         kind, _, key = authorization.partition(b" ")
         if kind.lower() != b"bearer" or not key:
             raise Unauthorized("Send an API key as 'Authorization: Bearer …'.")
+        if self._scopes_by_hash is None:
+            raise NotReady("The keys have not been read from the database yet.")
         scopes = self._scopes_by_hash.get(hash_key(key.strip()))
         if scopes is None:
             raise Unauthorized("The API key is not known or has been revoked.")

@@ -31,6 +31,8 @@ from app.telemetry import log
 from app.watch.service import keep_watched
 
 REFRESH_SECONDS = 2.0
+FIRST_READ_SECONDS = 0.1
+"""Until the keys have been read once, no request can be served."""
 BULK_PATIENCE_S = 10.0
 BULK_QUEUE = 64
 """Batches that may wait: each holds up to 1 MiB of what was sent, several times that in memory."""
@@ -60,6 +62,7 @@ class Resources:
         }
         self._held = Held()
         self._scoring: Scoring | None = None
+        self._refresh_failure: str | None = None
         self._drivers = [Driver(self.engine) for _ in range(3 + TILL_LANES)]
         reads, receipts, *others = self._drivers
         self._ledgers = [Ledger(driver, self.deciding) for driver in others]
@@ -149,32 +152,42 @@ class Resources:
 
     async def _keep_fresh(self) -> None:
         while True:
-            await asyncio.sleep(REFRESH_SECONDS)
+            await asyncio.sleep(REFRESH_SECONDS if self.keyring.is_read else FIRST_READ_SECONDS)
             await self.refresh()
 
     async def refresh(self) -> None:
         """Reads keys, catalogue and model anew; what cannot be read stays as it was."""
+        keyring = self.keyring
+        failure: type[Exception] | None = None
         try:
             async with transaction(self.engine) as connection:
-                self.keyring = Keyring(await read_keyring(connection))
+                keyring = Keyring(await read_keyring(connection))
                 self.catalogue = Catalogue(await read_actions(connection))
         except (NotReady, SQLAlchemyError, ValidationError) as error:  # the last two: not this version's schema
-            log.warning("refresh.failed", reason=type(error).__name__)
-            if isinstance(error, NotReady):
-                return
-        await self._refresh_models()
+            failure = type(error)
+        if failure is None or not issubclass(failure, NotReady):
+            failure = await self._refresh_models() or failure
+        self.keyring = keyring  # last: whom the first key lets in is answered by the model
+        reason = None if failure is None else failure.__name__
+        if reason != self._refresh_failure:
+            self._refresh_failure = reason
+            if reason is None:
+                log.info("refresh.resumed")
+            else:
+                log.warning("refresh.failed", reason=reason)
 
-    async def _refresh_models(self) -> None:
+    async def _refresh_models(self) -> type[Exception] | None:
+        """Why they could not be read."""
         try:
             async with transaction(self.engine) as connection:
                 held = await refresh_held(connection, self._held)
         except (NotReady, SQLAlchemyError) as error:
-            log.warning("refresh.failed", reason=type(error).__name__)
-            return
+            return type(error)
         if held is not self._held:
             self._held = held
             self.model, self.challenger, self.model_refusal = held.champion, held.challenger, held.refusal
             log.info("models.held", champion=_version(held.champion), challenger=_version(held.challenger))
+        return None
 
 
 def _version(model: Model | None) -> str | None:

@@ -29,6 +29,8 @@ async def get_readyz(request: Request) -> dict[str, str]:
     for check in await check_database(resources):
         if check.status != "pass":
             raise NotReady(check.output or "The database is not ready.")
+    if not resources.keyring.is_read:
+        raise NotReady("The keys have not been read yet.")
     return {"status": "pass"}
 
 

@@ -83,6 +83,30 @@ async def test_a_database_that_is_gone_is_503(serve, shop, sql):
         assert (response.status_code, response.headers["retry-after"]) == (503, "1")
 
 
+async def test_a_till_is_not_turned_away_by_a_service_that_began_without_its_database(
+    serve, sql, shop, tmp_path, monkeypatch
+):
+    """503, to be sent again, until the keys can be read, which waits for no refresh; a 401 would be final."""
+    monkeypatch.setattr("app.resources.REFRESH_SECONDS", 600.0)
+    running = sql.engine.url
+    if "host" not in running.query:
+        pytest.skip("the database is not reached by a socket, whose path can be absent")
+    absent = tmp_path / "socket"
+    async with (
+        serve(running.set(query={"host": str(absent)}).render_as_string(), prepares=False) as service,
+        serve() as other,
+    ):
+        till = service.connect(headers={"Authorization": f"Bearer {other.key}"})
+        body = checkout(shop.order())
+        for path, options in (("/v1/checkouts", {"json": body}), ("/v1/customers/C-1", {}), ("/metrics", {})):
+            refused = await till.request("POST" if options else "GET", path, **options)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1"), path
+        absent.symlink_to(running.query["host"])
+        while (answer := await till.post("/v1/checkouts", json=body)).status_code == 503:  # noqa: ASYNC110 - as tills do
+            await asyncio.sleep(0.02)
+        assert answer.json()["event"] == {"status": "accepted"}
+
+
 @pytest.fixture
 async def refusing_postgres():
     """A server that takes connections and refuses them as a Postgres does that starts, stops or is full."""
