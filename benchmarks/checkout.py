@@ -1,9 +1,9 @@
-"""Checkouts per second and CPU a checkout, against three floors in alternating rounds.
+"""Checkouts per second and CPU a checkout, against several floors in alternating rounds.
 
     python -m benchmarks.checkout [--seconds 5] [--json FILE]
 
-`perennial` is the service as `perennial serve` runs it, `tutorial` the same promise as tutorials
-write it, `pgbench` the service's own statement with one event a commit and no service before it,
+`perennial` is the service as `perennial serve` runs it, `tutorial` and `async tutorial` the same promise as
+tutorials write it, `pgbench` the service's own statement with one event a commit and no service before it,
 `floor` a JSON answer without a database. Every printed figure is a ratio within a round.
 """
 
@@ -40,9 +40,14 @@ TABLE_WIDTH: Final = 120
 COMPARISONS: Final = (
     Comparison("checkouts/s: perennial / tutorial", ANSWERS_PER_S, "perennial", "tutorial"),
     Comparison("checkouts/s: perennial / tutorial, 1 thread", ANSWERS_PER_S, "perennial", "tutorial, 1 thread"),
+    Comparison("checkouts/s: perennial / async tutorial", ANSWERS_PER_S, "perennial", "async tutorial"),
+    Comparison(
+        "checkouts/s: perennial / async tutorial, 1 thread", ANSWERS_PER_S, "perennial", "async tutorial, 1 thread"
+    ),
     Comparison("checkouts/s: perennial / pgbench", ANSWERS_PER_S, "perennial", "pgbench"),
     Comparison("checkouts/s: perennial / floor", ANSWERS_PER_S, "perennial", "floor"),
     Comparison("checkouts/s: tutorial / pgbench", ANSWERS_PER_S, "tutorial", "pgbench"),
+    Comparison("checkouts/s: async tutorial / pgbench", ANSWERS_PER_S, "async tutorial", "pgbench"),
     Comparison("checkouts/s: tutorial / floor", ANSWERS_PER_S, "tutorial", "floor"),
     Comparison("p95 latency: perennial / floor", P95_MS, "perennial", "floor"),
     Comparison("p95 latency: tutorial / floor", P95_MS, "tutorial", "floor"),

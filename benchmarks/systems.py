@@ -159,11 +159,11 @@ def open_perennial(bench: Bench) -> Measure:
     return partial(load_server, service.server, bench.plan, service.api_key)
 
 
-def open_tutorial(bench: Bench, threads: int | None = None) -> Measure:
+def open_tutorial(bench: Bench, application: str = "app", threads: int | None = None) -> Measure:
     """`threads` None: as many as scikit-learn takes by itself, as a tutorial's server has it."""
     database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_tutorial"))
     port = free_port()
-    command = uvicorn_command("benchmarks.tutorial_server:app", port)
+    command = uvicorn_command(f"benchmarks.tutorial_server:{application}", port)
     limit = threads or os.cpu_count() or 1
     settings = {"DATABASE_URL": as_text(database), "OMP_NUM_THREADS": str(limit)}
     running = bench.resources.enter_context(serve(command, port, settings=settings, ready_path="/docs"))
@@ -210,6 +210,8 @@ OPENERS: Final[Mapping[str, Callable[[Bench], Measure]]] = {
     "perennial": open_perennial,
     "tutorial": open_tutorial,
     "tutorial, 1 thread": partial(open_tutorial, threads=1),
+    "async tutorial": partial(open_tutorial, application="async_app"),
+    "async tutorial, 1 thread": partial(open_tutorial, application="async_app", threads=1),
     "pgbench": open_pgbench,
     "floor": open_floor,
 }

@@ -1,5 +1,8 @@
 """A checkout as tutorials write it, for comparison only: ORM read-modify-write and scikit-learn.
 
+`app` has a plain function and a Session a request, as FastAPI's own tutorial on SQL databases; `async_app` is what
+its readers write next, an AsyncSession in the event loop. The rest is the same.
+
 It keeps the first promise of the service's checkout: the event counts once, is scored, and an action is
 chosen that was not offered of late, with a receipt. A repeat is answered 409, where the service gives its first
 answer again. Written with care: one transaction, the customer's row locked, indexes, a pool, one prediction.
@@ -8,7 +11,7 @@ Reads DATABASE_URL from the environment and makes its tables when it starts.
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,13 +23,27 @@ import numpy as np
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Numeric, UniqueConstraint, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Numeric,
+    UniqueConstraint,
+    create_engine,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
-engine = create_async_engine(os.environ["DATABASE_URL"], pool_size=10, max_overflow=10)
-Session = async_sessionmaker(engine, expire_on_commit=False)
+URL = make_url(os.environ["DATABASE_URL"])
+POOL = {"pool_size": 5, "max_overflow": 15}
+engine = create_engine(URL.set(drivername="postgresql+psycopg"), **POOL)
+async_engine = create_async_engine(URL.set(drivername="postgresql+asyncpg"), **POOL)
+make_session = sessionmaker(engine, expire_on_commit=False)
+make_async_session = async_sessionmaker(async_engine, expire_on_commit=False)
 
 FEATURES = 10
 TREES = 100
@@ -136,21 +153,7 @@ def load_classifier() -> HistGradientBoostingClassifier:
         return joblib.load(path)
 
 
-@asynccontextmanager
-async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-    application.state.classifier = load_classifier()
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    yield
-    await engine.dispose()
-
-
-app = FastAPI(lifespan=lifespan)
-
-
-async def get_session() -> AsyncIterator[AsyncSession]:
-    async with Session() as session:
-        yield session
+classifier = load_classifier()
 
 
 def new_customer(event: EventIn) -> Customer:
@@ -205,7 +208,7 @@ def churn_risk(customer: Customer) -> float:
         (tenure_days - recency_days) / max(orders - 1, 1),
         recency_days / max(tenure_days, 1.0),
     ]
-    return float(app.state.classifier.predict_proba(np.array([row]))[0, 1])
+    return float(classifier.predict_proba(np.array([row]))[0, 1])
 
 
 def stage_of(customer: Customer, risk: float) -> str:
@@ -223,18 +226,18 @@ ACTIONS = {
 COOL_DOWN = timedelta(days=30)
 
 
-async def choose_action(session: AsyncSession, customer: Customer, stage: str) -> ActionOut | None:
+def choose_action(session: Session, customer: Customer, stage: str) -> ActionOut | None:
     """The stage's action, unless it was offered of late."""
     since = datetime.now(UTC) - COOL_DOWN
     of_late = select(Decision.action_id).where(Decision.customer_id == customer.id, Decision.decided_at > since)
-    offered = set(await session.scalars(of_late))
+    offered = set(session.scalars(of_late))
     return None if ACTIONS[stage].action_id in offered else ACTIONS[stage]
 
 
-@app.post("/v1/checkouts", response_model=CheckoutOut)
-async def check_out(checkout: CheckoutIn, session: Annotated[AsyncSession, Depends(get_session)]) -> CheckoutOut:
+def count(session: Session, checkout: CheckoutIn) -> CheckoutOut:
+    """One transaction."""
     event = checkout.event
-    customer = await session.get(Customer, event.subject, with_for_update=True)
+    customer = session.get(Customer, event.subject, with_for_update=True)
     if customer is None:
         customer = new_customer(event)
         session.add(customer)
@@ -242,12 +245,12 @@ async def check_out(checkout: CheckoutIn, session: Annotated[AsyncSession, Depen
     row = event_row(event)
     session.add(row)
     try:
-        await session.flush()
+        session.flush()
     except IntegrityError as error:
         raise HTTPException(409, "The event is known, or its customer is being added.") from error
     risk = churn_risk(customer)
     stage = stage_of(customer, risk)
-    action = await choose_action(session, customer, stage) if checkout.max_actions else None
+    action = choose_action(session, customer, stage) if checkout.max_actions else None
     session.add(
         Decision(
             customer_id=customer.id,
@@ -257,7 +260,7 @@ async def check_out(checkout: CheckoutIn, session: Annotated[AsyncSession, Depen
             receipt={"stage": stage, "churn_risk": risk, "channel": checkout.channel},
         )
     )
-    await session.commit()
+    session.commit()
     return CheckoutOut(
         status="accepted",
         customer_id=customer.id,
@@ -267,3 +270,38 @@ async def check_out(checkout: CheckoutIn, session: Annotated[AsyncSession, Depen
         stage=stage,
         actions=[action] if action else [],
     )
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async with async_engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    yield
+    await async_engine.dispose()
+    engine.dispose()
+
+
+def get_session() -> Iterator[Session]:
+    with make_session() as session:
+        yield session
+
+
+async def get_async_session() -> AsyncIterator[AsyncSession]:
+    async with make_async_session() as session:
+        yield session
+
+
+app = FastAPI(lifespan=lifespan)
+async_app = FastAPI(lifespan=lifespan)
+
+
+@app.post("/v1/checkouts", response_model=CheckoutOut)
+def check_out(checkout: CheckoutIn, session: Annotated[Session, Depends(get_session)]) -> CheckoutOut:
+    return count(session, checkout)
+
+
+@async_app.post("/v1/checkouts", response_model=CheckoutOut)
+async def check_out_async(
+    checkout: CheckoutIn, session: Annotated[AsyncSession, Depends(get_async_session)]
+) -> CheckoutOut:
+    return await session.run_sync(count, checkout)
