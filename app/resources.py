@@ -1,6 +1,7 @@
 """What a running service holds, made once at start."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +63,7 @@ class Resources:
         }
         self._held = Held()
         self._scoring: Scoring | None = None
-        self._refresh_failure: str | None = None
+        self._refresh_failure: type[Exception] | None = None
         self._drivers = [Driver(self.engine) for _ in range(3 + TILL_LANES)]
         reads, receipts, *others = self._drivers
         self._ledgers = [Ledger(driver, self.deciding) for driver in others]
@@ -156,38 +157,47 @@ class Resources:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Reads keys, catalogue and model anew; what cannot be read stays as it was."""
-        keyring = self.keyring
+        """Reads keys, catalogue and models anew; what cannot be read stays as it was.
+
+        The first time keys come last, so that whom they let in is answered by the model.
+        """
+        reads = (self._read_keys, self._read_catalogue, self._read_models)
         failure: type[Exception] | None = None
-        try:
-            async with transaction(self.engine) as connection:
-                keyring = Keyring(await read_keyring(connection))
-                self.catalogue = Catalogue(await read_actions(connection))
-        except (NotReady, SQLAlchemyError, ValidationError) as error:  # the last two: not this version's schema
-            failure = type(error)
-        if failure is None or not issubclass(failure, NotReady):
-            failure = await self._refresh_models() or failure
-        self.keyring = keyring  # last: whom the first key lets in is answered by the model
-        reason = None if failure is None else failure.__name__
-        if reason != self._refresh_failure:
-            self._refresh_failure = reason
-            if reason is None:
+        for read in reads if self.keyring.is_read else reversed(reads):
+            failure = await _failure_of(read()) or failure
+            if failure is not None and issubclass(failure, NotReady):
+                break
+        if failure is not self._refresh_failure:
+            self._refresh_failure = failure
+            if failure is None:
                 log.info("refresh.resumed")
             else:
-                log.warning("refresh.failed", reason=reason)
+                log.warning("refresh.failed", reason=failure.__name__)
 
-    async def _refresh_models(self) -> type[Exception] | None:
-        """Why they could not be read."""
-        try:
-            async with transaction(self.engine) as connection:
-                held = await refresh_held(connection, self._held)
-        except (NotReady, SQLAlchemyError) as error:
-            return type(error)
+    async def _read_models(self) -> None:
+        async with transaction(self.engine) as connection:
+            held = await refresh_held(connection, self._held)
         if held is not self._held:
             self._held = held
             self.model, self.challenger, self.model_refusal = held.champion, held.challenger, held.refusal
             log.info("models.held", champion=_version(held.champion), challenger=_version(held.challenger))
-        return None
+
+    async def _read_catalogue(self) -> None:
+        async with transaction(self.engine) as connection:
+            self.catalogue = Catalogue(await read_actions(connection))
+
+    async def _read_keys(self) -> None:
+        async with transaction(self.engine) as connection:
+            self.keyring = Keyring(await read_keyring(connection))
+
+
+async def _failure_of(reading: Awaitable[None]) -> type[Exception] | None:
+    """Why it could not be done: the database is out of reach, or has not this version's schema."""
+    try:
+        await reading
+    except (NotReady, SQLAlchemyError, ValidationError) as error:
+        return type(error)
+    return None
 
 
 def _version(model: Model | None) -> str | None:
