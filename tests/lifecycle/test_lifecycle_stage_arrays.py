@@ -1,6 +1,6 @@
 """Many customers are judged as each of them is alone: the same stage and rule, the same days to the last bit."""
 
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 import pytest
@@ -169,15 +169,18 @@ unknown = st.just(nan)
 
 @st.composite
 def customers(draw):
-    """A feature row and a risk, on the thresholds more often than not; any of it may be unknown."""
+    """A feature row and a risk, on the thresholds more often than not; any of it may be unknown.
+
+    The last gap is within the span from the first order to the last, as in any history.
+    """
     row = np.full(len(FEATURE_NAMES), nan)
     row[AT["known_days"]] = draw(days | unknown)
     row[AT["orders"]] = orders = draw(st.just(0.0) | counts)
     if not orders:
         return row, draw(risks)
     row[AT["recency_days"]] = recency = draw(days | unknown)
-    row[AT["tenure_days"]] = draw(days | unknown) + (0.0 if isnan(recency) else recency)
-    row[AT["last_gap_days"]] = draw(days | unknown) if orders > 1 else nan
+    row[AT["tenure_days"]] = (span := draw(days | unknown)) + (0.0 if isnan(recency) else recency)
+    row[AT["last_gap_days"]] = min(draw(days | unknown), inf if isnan(span) else span) if orders > 1 else nan
     row[AT["season_same"]], row[AT["season_ahead"]] = draw(shares | unknown), draw(shares | unknown)
     for half_life in HALF_LIVES_DAYS:
         row[AT[f"orders_decayed_{half_life}d"]] = draw(st.floats(0, 400) | unknown)
