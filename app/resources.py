@@ -64,6 +64,7 @@ class Resources:
         self._held = Held()
         self._scoring: Scoring | None = None
         self._refresh_failure: type[Exception] | None = None
+        self._background: list[asyncio.Task[None]] = []
         self._drivers = [Driver(self.engine) for _ in range(3 + TILL_LANES)]
         reads, receipts, *others = self._drivers
         self._ledgers = [Ledger(driver, self.deciding) for driver in others]
@@ -83,6 +84,11 @@ class Resources:
         )
         self.gatherers: tuple[Gatherer[Any, Any], ...] = (*self.tills, self.bulk, self.reader, self.receipts)
         """All of them; the lanes of the till have one name."""
+
+    @property
+    def ended(self) -> list[str]:
+        """What this worker was to do beside answering, for as long as it lives, and does no more."""
+        return [task.get_name() for task in self._background if task.done()]
 
     def till(self, customer_id: str) -> Gatherer[Submission, Entry]:
         """The lane of a customer's single events."""
@@ -116,7 +122,7 @@ class Resources:
             gatherer.start()
         await self.refresh()
         tell_of_unregistered(self._held, self.settings.models_directory)
-        self._background = [asyncio.create_task(self._keep_fresh(), name="refresh")]
+        self._background.append(asyncio.create_task(self._keep_fresh(), name="refresh"))
         if minutes := self.settings.sweep_minutes:
             sweeping = keep_swept(self.engine, self.watching, minutes)
             self._background.append(asyncio.create_task(sweeping, name="sweep"))

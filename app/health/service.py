@@ -83,6 +83,13 @@ def check_lag(resources: Resources) -> CheckOut:
     )
 
 
+def check_background(resources: Resources) -> CheckOut:
+    """Whether all that this worker does beside answering still runs."""
+    ended = ", ".join(resources.ended)
+    output = f"Ended by an error of ours, which the log tells: {ended}. Restart the service." if ended else None
+    return CheckOut(status="warn" if ended else "pass", componentType="component", output=output)
+
+
 async def check_backlog(resources: Resources) -> tuple[CheckOut, CheckOut]:
     """The rejected events that are kept, and how long ago the last sweep ended."""
     try:
@@ -188,6 +195,7 @@ async def assess(resources: Resources) -> HealthOut:
         "model:version": [version],
         "model:age": [age],
         "events:lag": [check_lag(resources)],
+        "service:background": [check_background(resources)],
     }
     if schema.status == "pass":
         backlog, sweep = await check_backlog(resources)

@@ -7,6 +7,7 @@ from app.schema import HEAD_REVISION
 
 CHECKS = {
     *("database:responseTime", "database:schema", "model:version", "model:age"),
+    "service:background",
     *("events:lag", "events:rejected", "stages:sweepAge"),
     *("model:drift", "model:calibration"),
 }
@@ -76,6 +77,21 @@ async def test_the_model_in_use_is_told_beside_the_one_that_was_refused(serve, s
         code, told = await health(service.client)
     found = check(told, "model:version")
     assert (code, found["status"], found["observedValue"], found["output"]) == (200, "warn", "v7", "v8: it is none.")
+
+
+async def test_background_work_that_has_ended_is_a_warning(serve, sql, make_model, wait_until):
+    async def fail():
+        raise RuntimeError("of ours")
+
+    async with serve() as service:
+        service.resources.model = make_model("v7")
+        service.resources.refresh = fail
+
+        async def is_warned():
+            code, told = await health(service.client)
+            return (code, told["status"]) == (200, "warn") and check(told, "service:background")
+
+        assert "refresh" in (await wait_until(is_warned))["output"]
 
 
 async def test_a_schema_of_another_version_is_a_failure(client, stale_schema):
