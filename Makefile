@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCK := requirements.lock
 
-.PHONY: run test lint types check bench chaos spark lock openapi clean
+.PHONY: run test lint types bench chaos spark lock clean
 
 run: .venv/ready
 	@exec $(BIN)/perennial run

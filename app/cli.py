@@ -145,7 +145,10 @@ def migrate() -> None:
 @app.command(name="import")
 def import_command(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="parquet, CSV or NDJSON")],
-    source: Annotated[str | None, typer.Option(help="Source of the events (default: /import/FILE)")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Source of the events (default: /import/ and the name of FILE without its ending)"),
+    ] = None,
     timezone: Annotated[str, typer.Option(help="Zone of times that carry none")] = "UTC",
     shift_to_now: Annotated[
         bool, typer.Option("--shift-to-now", help="Move times by whole days: the last event is recent")

@@ -1,7 +1,7 @@
 """W3C trace context, and the export of spans by OpenTelemetry where an endpoint is configured.
 
-Without OTEL_EXPORTER_OTLP_ENDPOINT OpenTelemetry's SDK is not even imported: a `traceparent` is then read, put into
-the log lines of its request and answered, and no more.
+Without OTEL_EXPORTER_OTLP_ENDPOINT (or …_TRACES_ENDPOINT) OpenTelemetry's SDK is not even imported: a `traceparent`
+is then read, put into the log lines of its request and answered, and no more.
 """
 
 import os

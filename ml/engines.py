@@ -118,7 +118,7 @@ def missing_for_spark() -> str | None:
     try:
         import pyspark  # noqa: F401
     except ImportError:
-        return "PySpark is not installed: 'make spark' installs it, or 'pip install perennial[spark]'."
+        return "PySpark is not installed: 'make spark' installs it."
     return None
 
 

@@ -12,7 +12,7 @@ from app.config import Settings
 from app.main import create_app
 
 GOLDEN = Path(__file__).with_name("openapi.json")
-RENEW = "PERENNIAL_RENEW_OPENAPI"
+RENEW = "PERENNIAL_TEST_RENEW_OPENAPI"
 
 
 @pytest.fixture(scope="module")

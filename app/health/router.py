@@ -22,7 +22,7 @@ async def get_livez() -> dict[str, str]:
 
 @router.get("/readyz", summary="Requests can be served")
 async def get_readyz(request: Request) -> dict[str, str]:
-    """The database answers and has this version's schema; 503 where not, and while stopping."""
+    """The database answers and has this version's schema, the keys are read; 503 where not, and while stopping."""
     resources: Resources = request.app.state.resources
     if resources.is_draining:
         raise NotReady("The service is stopping.")
@@ -44,7 +44,7 @@ async def get_readyz(request: Request) -> dict[str, str]:
     },
 )
 async def get_health(request: Request) -> Response:
-    """Database, schema, model and its watch, event lag, rejected backlog and sweep."""
+    """Database, schema, model and its watch, event lag, background work, rejected backlog and sweep."""
     health = await assess(request.app.state.resources)
     body = health.model_dump_json(exclude_none=True)
     return Response(body, 503 if health.status == "fail" else 200, media_type=MEDIA_TYPE)
