@@ -1,7 +1,8 @@
 """What a running service holds, made once at start."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +99,18 @@ class Resources:
         """Where it waits: a single event in its customer's lane, a batch with the batches."""
         events = submission.events
         return self.till(events[0].customer_id if events else "") if is_single else self.bulk
+
+    @asynccontextmanager
+    async def patience(self) -> AsyncIterator[None]:
+        """For a request that asks the database more than once: it waits no longer than for one answer.
+
+        Raises NotReady.
+        """
+        try:
+            async with asyncio.timeout(self.settings.patience_ms / 1000):
+                yield
+        except TimeoutError as error:
+            raise NotReady("The database takes too long.") from error
 
     def scoring(self) -> Scoring:
         """What scores are made with now."""

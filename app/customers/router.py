@@ -44,11 +44,12 @@ async def get_profile(request: Request, customer_id: str) -> dict[str, Any]:
     """What is known of a customer now."""
     resources: Resources = request.app.state.resources
     check_customer_id(customer_id)
-    state = await resources.reader.submit(customer_id)
-    if state is None:
-        raise UnknownCustomer("There is no event of this customer.")
-    async with transaction(resources.engine) as connection:
-        channels = await queries.count_orders_by_channel(connection, customer_id)
-        open_complaints = await queries.count_open_complaints(connection, customer_id)
+    async with resources.patience():
+        state = await resources.reader.submit(customer_id)
+        if state is None:
+            raise UnknownCustomer("There is no event of this customer.")
+        async with transaction(resources.engine) as connection:
+            channels = await queries.count_orders_by_channel(connection, customer_id)
+            open_complaints = await queries.count_open_complaints(connection, customer_id)
     settings = resources.settings
     return render_profile(state, channels, open_complaints, settings.currency, settings.digits)

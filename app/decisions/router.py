@@ -34,8 +34,14 @@ async def post_decision(request: HotRequest) -> bytes:
 
     A customer there is nothing of is answered as a prospect.
     """
-    resources, began_us = request.resources, time.time_ns() // 1000
+    began_us = time.time_ns() // 1000
     wish = await read_model(request, DecisionIn)
+    async with request.resources.patience():
+        return await _decide(request, wish, began_us)
+
+
+async def _decide(request: HotRequest, wish: DecisionIn, began_us: int) -> bytes:
+    resources = request.resources
     state = await resources.reader.submit(wish.customer_id) or await _meet(resources, wish.customer_id)
     now_us, due_us = time.time_ns() // 1000, wish.due_us(began_us)
     deciding = resources.deciding()

@@ -29,14 +29,16 @@ Moment = Annotated[str, Query(max_length=64, description="A day (its beginning, 
     summary="The stages a customer went through",
 )
 async def get_transitions(
-    request: Request, customer_id: str, limit: Limit = 50, cursor: Cursor = None
+    request: Request, customer_id: str, as_of: Moment | None = None, limit: Limit = 50, cursor: Cursor = None
 ) -> dict[str, Any]:
-    """Newest first, paged."""
+    """Newest first, paged; those before `as_of`, or all."""
     resources: Resources = request.app.state.resources
     check_customer_id(customer_id)
-    before_us = None if cursor is None else read_cursor(cursor, int)[0]
+    bounds_us = [] if cursor is None else [read_cursor(cursor, int)[0]]
+    if as_of is not None:
+        bounds_us.append(read_moment(as_of, "as_of", time.time_ns() // 1000))
     async with transaction(resources.engine) as connection:
-        rows = await queries.read_transitions(connection, customer_id, before_us, limit + 1)
+        rows = await queries.read_transitions(connection, customer_id, min(bounds_us, default=None), limit + 1)
         if not rows and not await queries.is_known(connection, customer_id):
             raise UnknownCustomer("There is no event of this customer.")
     page = rows[:limit]

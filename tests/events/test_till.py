@@ -75,6 +75,27 @@ async def test_a_slow_database_is_503_soon_and_the_event_counts_once_all_the_sam
     assert await sql.value("SELECT orders FROM customer_states") == 1
 
 
+@pytest.mark.parametrize(
+    ("table", "method", "path", "body"),
+    [
+        ("customer_states", "GET", "/v1/customers/C-1/score", None),
+        ("events", "GET", "/v1/customers/C-1", None),
+        ("offers", "POST", "/v1/decisions", {"customer_id": "nobody"}),
+        ("decisions", "POST", "/v1/decisions", {"customer_id": "C-1"}),
+    ],
+)
+async def test_patience_is_of_the_whole_request(serve, sql, shop, table, method, path, body):
+    """However many statements it takes; the database itself would be given five seconds for each."""
+    async with serve(patience_ms=400) as service:
+        await service.client.post("/v1/events", json=shop.order())
+        async with sql.engine.begin() as other:
+            await other.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            began = time.monotonic()
+            refused = await service.client.request(method, path, json=body)
+            assert time.monotonic() - began < 4
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+
+
 async def test_a_database_that_is_gone_is_503(serve, shop, sql):
     async with serve("postgresql://nobody@127.0.0.1:1/none", prepares=False, patience_ms=400) as service:
         service.resources.keyring._scopes_by_header[b"Bearer x"] = frozenset(("admin",))

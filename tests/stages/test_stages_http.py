@@ -56,6 +56,23 @@ async def test_a_history_is_newest_first(client, book):
     }
 
 
+async def test_a_history_as_of_a_time_ends_before_it(client, book):
+    await book.happen("C-1", *MONTHLY)
+    await book.note(["C-1"], 220)
+    await book.sweep(300)
+    for as_of, stages in (
+        ("2023-10-18", ["declining", "mature"]),
+        ("2023-10-17T16:30:00Z", ["mature"]),
+        ("2023-08-09", []),
+    ):
+        told = await get(client, "/v1/customers/C-1/stages", as_of=as_of)
+        assert [row["to"] for row in told["transitions"]] == stages, as_of
+    paged = await get(client, "/v1/customers/C-1/stages", as_of="2023-10-18", limit=1)
+    rest = await get(client, "/v1/customers/C-1/stages", as_of="2023-10-18", cursor=paged["next_cursor"])
+    assert [row["to"] for row in rest["transitions"]] == ["mature"]
+    assert (await client.get("/v1/customers/C-1/stages?as_of=1999-99-99")).status_code == 422
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
 async def test_a_history_in_pages(client, book, limit):
     await book.enter("C-1", *HISTORY)
