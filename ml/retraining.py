@@ -20,6 +20,7 @@ from app.config import Settings
 from app.db import transaction
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
+from app.lifecycle.scorer import Forecasts
 from app.models import queries
 from app.models.retraining import is_due, retraining_lock
 from app.models.service import load_champion, load_stored, note_kept, promote, register
@@ -29,25 +30,40 @@ from ml.cutoffs import Untrainable, span_of, to_time
 from ml.data import LabelledStates, labelled_states
 from ml.database import load_events
 from ml.learning import learn
-from ml.metrics import brier, log_loss
+from ml.metrics import brier, log_loss, rmse
 from ml.train import Training, train
 
 BY: Final = "retraining"
 ROUNDING: Final = 1e-6
 """Errors that differ by less are the same: sums of floats in another order."""
-Twin = Callable[[ir.Table, int, int], Callable[[Floats, int], Floats]]
-"""(events, cut-off, horizon in days) → what gives the churn risks of feature rows at a time. Reads no later event."""
+CHANCE: Final = 0.01
+"""Squared errors of orders and spend hang on a few large customers: a hundredth more is not worse."""
+Twin = Callable[[ir.Table, int, int], Callable[[Floats, int], Forecasts]]
+"""(events, cut-off, horizon in days) → what gives the forecasts of feature rows at a time. Reads no later event."""
 
 
 class Errors(NamedTuple):
-    """Of a churn risk, against what came."""
+    """Of a forecast, against what came: of the churn risk, and in orders and minor units."""
 
     brier: float
     log_loss: float
+    orders_rmse: float
+    spend_rmse: float
 
     def is_worse_than(self, other: "Errors") -> bool:
-        """In the one or the other."""
-        return self.brier > other.brier + ROUNDING or self.log_loss > other.log_loss + ROUNDING
+        """In any of them."""
+        return (
+            self.brier > other.brier + ROUNDING
+            or self.log_loss > other.log_loss + ROUNDING
+            or self.orders_rmse > other.orders_rmse * (1 + CHANCE)
+            or self.spend_rmse > other.spend_rmse * (1 + CHANCE)
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"Brier {self.brier:.5f}, log-loss {self.log_loss:.5f}, "
+            f"RMSE {self.orders_rmse:.3f} orders and {self.spend_rmse:,.0f} minor units"
+        )
 
 
 class Verdict(NamedTuple):
@@ -110,13 +126,13 @@ async def settle(engine: AsyncEngine, champion: str, challenger: str, verdict: V
         return f"{verdict.sentence} {challenger} stays the challenger of {champion}."
 
 
-def learn_risks(events: ir.Table, cutoff_us: int, horizon_days: int) -> Callable[[Floats, int], Floats]:
+def learn_forecasts(events: ir.Table, cutoff_us: int, horizon_days: int) -> Callable[[Floats, int], Forecasts]:
     """What the way that models are made learns from the events before a cut-off. Raises Untrainable."""
     targets = learn(events, cutoff_us, horizon_days, say).targets
-    return lambda rows, as_of_us: targets.predict(rows, as_of_us).churn
+    return lambda rows, as_of_us: Forecasts(*targets.predict(rows, as_of_us))
 
 
-def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin = learn_risks) -> Verdict:
+def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin = learn_forecasts) -> Verdict:
     """Measures champion, challenger and the challenger's twin at the last matured cut-off."""
     horizon_days = challenger.horizon_days
     if champion.horizon_days != horizon_days:
@@ -130,12 +146,12 @@ def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin
     except Untrainable as error:
         return Verdict(False, f"Before the last cut-off there was too little to judge by. {error}")
     rows = came.features()
-    theirs = _measure(came, champion.scorecard.forecast(rows, cutoff_us).churn_risk)
-    ours = _measure(came, challenger.scorecard.forecast(rows, cutoff_us).churn_risk)
+    theirs = _measure(came, champion.scorecard.forecast(rows, cutoff_us))
+    ours = _measure(came, challenger.scorecard.forecast(rows, cutoff_us))
     twins = _measure(came, twin(rows, cutoff_us))
     is_better = not (ours.is_worse_than(theirs) or twins.is_worse_than(theirs))
     figures = "; ".join(
-        f"{name} Brier {errors.brier:.5f}, log-loss {errors.log_loss:.5f}"
+        f"{name} {errors}"
         for name, errors in (("the champion", theirs), ("what was learnt before it", twins), ("the new model", ours))
     )
     told = "Not worse than the champion" if is_better else "Worse than the champion"
@@ -148,8 +164,13 @@ def _tell_advantage(champion: Model, cutoff_us: int) -> str:
     return f" The champion knew the first {days} days of what came." if days > 0 else ""
 
 
-def _measure(came: LabelledStates, risk: Floats) -> Errors:
-    return Errors(brier(came.churned, risk), log_loss(came.churned, risk))
+def _measure(came: LabelledStates, said: Forecasts) -> Errors:
+    return Errors(
+        brier(came.churned, said.churn_risk),
+        log_loss(came.churned, said.churn_risk),
+        rmse(came.orders_ahead, said.orders),
+        rmse(came.spend_ahead_minor, said.spend_minor),
+    )
 
 
 def _now_us() -> int:

@@ -11,14 +11,14 @@ from app.db import transaction
 from app.events.importing import run_import
 from app.events.service import Rules
 from app.lifecycle.events import DAY_US
-from app.lifecycle.scorer import Scorecard
+from app.lifecycle.scorer import Forecasts, Scorecard
 from app.models.retraining import retraining_lock
 from app.models.service import register
 from app.scores.artefact import load_model
 from ml.artefact import Parts, write_artefact
 from ml.cutoffs import Untrainable, span_of
 from ml.data import labelled_states
-from ml.retraining import Verdict, judge, learn_risks, retrain
+from ml.retraining import Verdict, judge, learn_forecasts, retrain
 from ml.simulate import simulate
 from ml.train import Training, train
 
@@ -59,13 +59,13 @@ def flattened(model):
     return replace(model, scorecard=Scorecard(card.edges, card.intercepts, steps, card.level_days, card.levels))
 
 
-def risks_of(model):
+def forecasts_of(model):
     """A way of learning that always comes to this model."""
-    return lambda *_: lambda rows, as_of_us: model.scorecard.forecast(rows, as_of_us).churn_risk
+    return lambda *_: model.scorecard.forecast
 
 
 def test_a_better_model_takes_the_place_of_a_worse_one(shop, model):
-    for worse, learn_twin in ((negated(model), learn_risks), (flattened(model), risks_of(model))):
+    for worse, learn_twin in ((negated(model), learn_forecasts), (flattened(model), forecasts_of(model))):
         verdict = judge(shop, champion=worse, challenger=model, learn_twin=learn_twin)
         assert verdict.is_better, verdict.sentence
         assert verdict.sentence.startswith("Not worse than the champion of ")
@@ -74,29 +74,40 @@ def test_a_better_model_takes_the_place_of_a_worse_one(shop, model):
 def test_a_model_that_was_made_worse_is_not_promoted(shop, model):
     """Though its twin, learnt as it should be, would be good enough."""
     for worse in (negated(model), flattened(model)):
-        verdict = judge(shop, champion=model, challenger=worse, learn_twin=risks_of(model))
+        verdict = judge(shop, champion=model, challenger=worse, learn_twin=forecasts_of(model))
         assert not verdict.is_better
         assert verdict.sentence.startswith("Worse than the champion of ")
 
 
+@pytest.mark.parametrize("target", [1, 2], ids=["orders", "spend"])
+def test_a_model_that_promises_too_much_is_not_promoted_though_its_risks_are_right(shop, model, target):
+    card = model.scorecard
+    intercepts = tuple(each + (place == target) for place, each in enumerate(card.intercepts))  # a logarithm
+    promising = replace(model, scorecard=Scorecard(card.edges, intercepts, card.steps, card.level_days, card.levels))
+    verdict = judge(shop, champion=model, challenger=promising, learn_twin=forecasts_of(model))
+    assert not verdict.is_better, verdict.sentence
+
+
 def test_a_way_of_learning_that_was_made_worse_is_not_promoted(shop, model):
     """Though the new model, which has seen what came, looks as good as the champion."""
-    verdict = judge(shop, champion=model, challenger=model, learn_twin=risks_of(negated(model)))
+    verdict = judge(shop, champion=model, challenger=model, learn_twin=forecasts_of(negated(model)))
     assert not verdict.is_better
 
 
 def test_labels_that_were_shuffled_teach_nothing_that_is_promoted(shop, model, cutoff_us):
     """A twin that learnt from the wrong customers: the right risks, given to others."""
-    right = risks_of(model)()
+    right = forecasts_of(model)()
 
     def learn_shuffled(*_):
-        return lambda rows, as_of_us: np.random.default_rng(3).permutation(right(rows, as_of_us))
+        return lambda rows, as_of_us: Forecasts(
+            *(np.random.default_rng(3).permutation(each) for each in right(rows, as_of_us))
+        )
 
     assert not judge(shop, champion=model, challenger=model, learn_twin=learn_shuffled).is_better
 
 
 def test_the_same_model_is_no_worse_than_itself(shop, model):
-    assert judge(shop, champion=model, challenger=model, learn_twin=risks_of(model)).is_better
+    assert judge(shop, champion=model, challenger=model, learn_twin=forecasts_of(model)).is_better
 
 
 def test_the_numbers_are_those_of_the_last_matured_cutoff(shop, model, cutoff_us):
@@ -104,7 +115,7 @@ def test_the_numbers_are_those_of_the_last_matured_cutoff(shop, model, cutoff_us
     risk = model.scorecard.forecast(came.features(), cutoff_us).churn_risk
     brier = np.mean((risk - came.churned) ** 2)
     log_loss = -np.mean(np.log(np.where(came.churned, risk, 1 - risk)))
-    told = judge(shop, champion=model, challenger=negated(model), learn_twin=risks_of(model)).sentence
+    told = judge(shop, champion=model, challenger=negated(model), learn_twin=forecasts_of(model)).sentence
     assert f"of {len(risk):,} customers at {np.datetime64(cutoff_us, 'us').astype('M8[D]')}" in told
     assert told.count(f"Brier {brier:.5f}, log-loss {log_loss:.5f}") == 2  # the champion's and the twin's
 
