@@ -161,7 +161,7 @@ def _describe_month(result: dict[str, Any]) -> dict[str, Any]:
     actual = result["base_rate"] if result["target"] == "churn" else result["mean_actual"]
     known = {"cutoff": result["cutoff"], "n": result["n"]}
     known |= {"mean_predicted": result["mean_predicted"], "mean_actual": actual}
-    known["bias"] = result["mean_predicted"] / actual - 1 if actual else None
+    known["bias"] = result["mean_predicted"] / actual - 1 if actual > 0 else None
     return known | ({"ece": result["models"][OURS]["ece"]} if result["target"] == "churn" else {})
 
 

@@ -27,7 +27,9 @@ def read_history(path: Path, *, source: str, currency: str, timezone: str, say: 
         left_out = load_orders(connection.con, path, source=source, currency=currency, timezone=timezone, **columns)
     except UnusableTransactions as error:
         reason = str(error).rstrip(".")
-        raise UnusableTransactions(f"{reason[0].upper()}{reason[1:]}. {FALL_BACK}") from error
+        if not reason.startswith(path.name):
+            reason = reason[0].upper() + reason[1:]
+        raise UnusableTransactions(f"{reason}. {FALL_BACK}") from error
     if left_out:
         say(f"{left_out:,} lines are left out: without customer, readable time, or an amount within bounds.")
     events = connection.table("events")

@@ -99,9 +99,12 @@ def pearson(actual: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def normalised_gini(actual: ArrayLike, predicted: ArrayLike) -> float:
-    """Concentration of `actual` in the order of `predicted`, over that in its own; 1 is a perfect order."""
+    """Concentration of `actual` in the order of `predicted`, over that in its own; 1 is a perfect order.
+
+    NaN where less came than went back: there is nothing to hold shares of.
+    """
     actual, predicted = _paired(actual, predicted)
-    if not _vary(actual) or actual.sum() == 0:
+    if not _vary(actual) or actual.sum() <= 0:
         return np.nan
     return _concentration(_mean_over_ties(actual, predicted), predicted) / _concentration(actual, actual)
 
@@ -117,9 +120,9 @@ def rmse(actual: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def bias(actual: ArrayLike, predicted: ArrayLike) -> float:
-    """Total predicted over total actual, minus 1: above 0 promises too much."""
+    """Total predicted over total actual, minus 1: above 0 promises too much. NaN where nothing came on balance."""
     actual, predicted = _paired(actual, predicted)
-    return float(predicted.sum() / actual.sum() - 1) if actual.sum() != 0 else np.nan
+    return float(predicted.sum() / actual.sum() - 1) if actual.sum() > 0 else np.nan
 
 
 def orders_metrics(actual: ArrayLike, predicted: ArrayLike) -> Metrics:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.config import Settings
+from app.errors import Refusal
 from app.progress import say
 
 commands = typer.Typer(
@@ -77,6 +78,8 @@ def _evaluate(
     from ml.report import render_report
 
     settings = Settings.from_environment()
+    if html is not None and not html.resolve().parent.is_dir():
+        raise Refusal(f"There is no directory for the report: {html}.")
     with open_engine(states_by, settings.spark_master, settings.spark_directory) as engine:
         evaluation = evaluate(
             data,
@@ -90,10 +93,13 @@ def _evaluate(
             policy=settings.stages,
             take=engine.take,
         )
-    if html is not None:
-        html.write_text(render_report(evaluation, settings.currency), encoding="utf-8")
-        say(f"The report is in {html}.")
     print(json.dumps(evaluation.result, indent=2) if as_json else render_figures(evaluation.result), flush=True)
+    if html is not None:
+        try:
+            html.write_text(render_report(evaluation, settings.currency), encoding="utf-8")
+        except OSError as error:
+            raise Refusal(f"The report cannot be written to {html}: {error.strerror}.") from error
+        say(f"The report is in {html}.")
 
 
 _offer("churn", "The probability of no purchase in the horizon")

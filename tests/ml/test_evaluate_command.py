@@ -83,10 +83,11 @@ def assert_refused_in_a_sentence(done, reason):
     assert INSTEAD in said
 
 
+@pytest.mark.parametrize("target", ["churn", "orders", "spend"])
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_evaluate_says_what_is_missing_and_what_serves_instead(name, tmp_path):
+def test_evaluate_says_what_is_missing_and_what_serves_instead(name, target, tmp_path):
     make, reason = UNUSABLE[name]
-    done = perennial("evaluate", "churn", "--data", make(tmp_path / "orders.csv"), "--json")
+    done = perennial("evaluate", target, "--data", make(tmp_path / "orders.csv"), "--json")
     assert_refused_in_a_sentence(done, reason)
 
 
@@ -153,6 +154,14 @@ def test_the_report_is_whole_and_loads_nothing(outlier):
         assert part in told
     assert "url(" not in page.read_text()
     assert "@import" not in page.read_text()
+
+
+def test_a_report_for_nowhere_is_refused_before_the_work(tmp_path):
+    done = perennial(
+        "evaluate", "churn", "--data", write(tmp_path / "o.csv", []), "--html", tmp_path / "none" / "r.html"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("perennial: There is no directory for the report: ")
 
 
 def test_the_table_for_the_terminal(tmp_path):

@@ -133,6 +133,13 @@ def test_gini_is_one_for_the_right_order_and_minus_one_for_its_reverse():
     assert normalised_gini(actual, np.ones(4)) == pytest.approx(0.0)
 
 
+def test_nothing_on_balance_has_no_shares_and_no_bias():
+    """More went back than came: a share of it, or so many times it, would say the opposite of what it seems to."""
+    actual, predicted = np.array([5.0, -20.0, 1.0]), np.array([2.0, 3.0, 4.0])
+    assert np.isnan(bias(actual, predicted))
+    assert np.isnan(normalised_gini(actual, predicted))
+
+
 def test_gini_of_labels_is_twice_the_area_minus_one():
     assert normalised_gini(CHURNED, RISK) == pytest.approx(2 * auc(CHURNED, RISK) - 1)
 
