@@ -139,6 +139,8 @@ def _levels(at: AtCutoff, result: Mapping[str, Any], currency: str) -> str:
 def _order(at: AtCutoff, result: Mapping[str, Any]) -> list[str]:
     judged = at.judged
     actual = np.maximum(judged.actual, 0.0)
+    if not actual.any():
+        return []
     scores = _beside_best(at, result, _RANKED_BY[judged.target])
     return [draw_gains(actual, scores, _HELD[judged.target]), draw_lift(actual, judged.predictions[OURS])]
 

@@ -97,7 +97,7 @@ def about_levels(result: Mapping[str, Any]) -> list[str]:
             f"On average the stated risk is {100 * error:.1f} points in a hundred off what happened: it {verdict}.",
         ]
     if ours["bias"] is None:
-        return ["Nothing came in the horizon, so the level cannot be judged."]
+        return ["Nothing came in the horizon on balance, so the level cannot be judged."]
     side = "more" if ours["bias"] > 0 else "less"
     verdict = "good enough to plan with" if abs(ours["bias"]) <= _FAIR_BIAS else "too far off to plan with"
     return [
@@ -108,8 +108,11 @@ def about_levels(result: Mapping[str, Any]) -> list[str]:
 
 def about_lift(result: Mapping[str, Any], judged: Judged) -> list[str]:
     """What working through the list from the top brings."""
-    held = dict(gains(judged.actual.clip(0), judged.predictions[OURS]))
+    actual = judged.actual.clip(0)
     what = {"churn": "those who stayed away", "orders": "the orders", "spend": "the spend"}[result["target"]]
+    if not actual.any():
+        return [f"The customers hold nothing of {what}: there was none in the horizon."]
+    held = dict(gains(actual, judged.predictions[OURS]))
     who = "highest risk" if result["target"] == "churn" else "highest expectation"
     return [
         (

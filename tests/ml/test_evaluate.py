@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from app.lifecycle import events as e
 from ml.cutoffs import Untrainable, to_us
 from ml.data import Leak
 from ml.evaluate import evaluate, summarise_cutoffs
+from ml.report import render_report
 from ml.transactions import UnusableTransactions
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
@@ -317,3 +319,24 @@ def test_online_retail():
     assert models["perennial"]["auc"] > models["recency"]["auc"] + 0.04
     assert models["perennial"]["brier"] <= min(models[name]["brier"] for name in ("rfm_logit", "bg_nbd"))
     assert models["bg_nbd"]["auc"] == pytest.approx(0.7897, abs=2e-3)
+
+
+PICTURES = {
+    "churn": "Stated risk against what happened, by tenths of customers",
+    "orders": "Expected against actual, by tenths of customers",
+    "spend": "Expected against actual, by tenths of customers",
+}
+
+
+@pytest.mark.parametrize("target", PICTURES)
+def test_the_report_of_every_target_has_its_pictures(evaluations, target):
+    page = render_report(evaluations[target], "CNY")
+    drawn = set(re.findall(r'<svg [^>]*aria-label="([^"]+)"', page))
+    assert {
+        PICTURES[target],
+        "What the customers at the top of the list hold",
+        "Lift by tenths of customers",
+        "Share of each stage that bought within 60 days",
+    } <= drawn
+    assert len(drawn) > 10  # the others are the shapes of the tables
+    assert "nan" not in re.sub(r"<[^>]+>", " ", page).lower().split()

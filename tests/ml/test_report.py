@@ -9,9 +9,10 @@ import pytest
 
 from app.lifecycle.features import FEATURE_NAMES, FEATURES
 from app.lifecycle.scorer import StepTables
+from ml.judging import OURS, Judged
 from ml.report_drawing import Axis, steps, svg, text, tidy_ticks
 from ml.report_pictures import draw_gains, draw_months, draw_reliability, draw_stages, gains, tenths
-from ml.report_sentences import about_levels, about_limits, about_months, about_undrawn, conclude, show
+from ml.report_sentences import about_levels, about_lift, about_limits, about_months, about_undrawn, conclude, show
 from ml.report_shapes import draw_shape, shapes, tell
 from ml.report_style import STYLE
 from ml.staging import StageShare
@@ -224,3 +225,10 @@ def test_numbers_as_they_are_printed():
 
 def test_the_limits_say_how_orders_are_counted():
     assert "Orders of one moment count once" in about_limits({"method": "additive_trees"})[-1]
+
+
+def test_of_nothing_nobody_holds_a_share():
+    judged = Judged("spend", np.array([0.0, -3.0, 0.0]), {OURS: np.array([3.0, 2.0, 1.0])}, {})
+    assert about_lift({"target": "spend"}, judged) == [
+        "The customers hold nothing of the spend: there was none in the horizon."
+    ]
