@@ -25,7 +25,7 @@ from statistics import median
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.tables import customer_states, events
+from app.database.tables import customer_states, events
 from benchmarks.tills import TILLS, Book, Tills
 from benchmarks.victims import Postgres, Service, Victim
 

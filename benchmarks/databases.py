@@ -11,8 +11,8 @@ from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.embedded import start_embedded
-from app.tables import metadata
+from app.database.embedded import start_embedded
+from app.database.tables import metadata
 
 
 @contextmanager

@@ -7,9 +7,14 @@ from sqlalchemy import URL, column, table, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.customers.states import aggregated
-from app.lifecycle.measures import DECAYED, MEASURES, Lift, Measure
-from app.tables import customer_states, events
+from app.database.states import aggregated
+from app.database.tables import customer_states, events
+from app.lifecycle.measures import (
+    DECAYED,
+    MEASURES,
+    Lift,
+    Measure,
+)
 from benchmarks.databases import execute
 
 EVENTS_A_CUSTOMER: Final = 20

@@ -24,7 +24,7 @@ from typing import Any
 import duckdb
 import httpx
 
-from app.config import Settings
+from app.foundation.settings import Settings
 from app.lifecycle.events import ORDER_COMPLETED
 from benchmarks.databases import as_text, fresh_database, postgres
 from benchmarks.processes import PERENNIAL, free_port, server_environment

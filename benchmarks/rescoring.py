@@ -18,7 +18,7 @@ from typing import Final
 from rich.console import Console
 from sqlalchemy import URL
 
-from app.db import Driver, create_engine
+from app.database.engine import Driver, create_engine
 from app.scores.publishing import read_everybody
 from benchmarks.commands import (
     DATABASE,

@@ -23,8 +23,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from app.config import Settings
-from app.lifecycle.events import DAY_US, ORDER_COMPLETED, STORE_VISITED, Event
+from app.customers.state import CustomerState
+from app.foundation.settings import Settings
+from app.lifecycle.events import (
+    DAY_US,
+    ORDER_COMPLETED,
+    STORE_VISITED,
+    Event,
+)
 from app.lifecycle.features import FEATURES, features, features_of_one
 from app.lifecycle.measures import LATEST, NUMERIC, fold
 from app.lifecycle.next_order import expect_next_order
@@ -32,16 +38,16 @@ from app.lifecycle.phrases import Money, phrase
 from app.lifecycle.scorer import TARGETS, Scorecard, strongest
 from app.lifecycle.stages import StagePolicy, judge_stage, measure_rhythm
 from app.lifecycle.value import value_curve
-from app.scores.artefact import Model
+from app.models.artefact import Model
 from app.scores.rendering import render_score
-from app.scores.service import CustomerState, Scoring, score_states
+from app.scores.service import Scoring, score_states
 
 BINS: Final = 128
 REASONS: Final = 5
 CALLS_A_BLOCK: Final = 200
 AS_OF_US: Final = 20_000 * DAY_US
 POLICY: Final = StagePolicy()
-SERVER: Final = "app.main"
+SERVER: Final = "app.runtime.main"
 
 
 @dataclass(frozen=True, slots=True)

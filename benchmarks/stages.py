@@ -23,7 +23,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from app.events.service import Rules, admit
+from app.ingest.admission import Rules, admit
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.stages import StagePolicy
 from ml.churn import usual_gap_days

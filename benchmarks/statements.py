@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from app.events.queries import COUNT_EVENTS
+from app.checkout.queries import COUNT_EVENTS
 
 _NOW_US: Final = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint"
 _NONE: Final = "NULL::text"

@@ -29,7 +29,7 @@ LATER: Final = """\
 import sys, time
 now_ns, sys.argv = time.time_ns, ["perennial", "sweep"]
 time.time_ns = lambda: now_ns() + 30 * 86_400 * 10**9
-from app.cli import main
+from app.commands.main import main
 main()
 """
 SWEEPS: Final[Mapping[str, Sequence[str | Path]]] = {

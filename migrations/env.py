@@ -7,9 +7,9 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import Settings
-from app.db import create_engine
-from app.tables import metadata
+from app.database.engine import create_engine
+from app.database.tables import metadata
+from app.foundation.settings import Settings
 
 MIGRATION_LOCK = 0x70657265  # "pere": one migration at a time, however many replicas start
 

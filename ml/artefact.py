@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from app.lifecycle.features import FEATURE_NAMES, feature_digest
 from app.lifecycle.scorer import Scorecard, pack
 from app.lifecycle.value import ValueCurve
-from app.scores.artefact import CARD, DRIFT, FORMAT, MANIFEST, TABLES, canonical_manifest
+from app.models.artefact import (
+    CARD,
+    DRIFT,
+    FORMAT,
+    MANIFEST,
+    TABLES,
+    canonical_manifest,
+)
 
 ESTIMATORS: Final = "model.joblib"
 _LIBRARIES: Final = ("scikit-learn", "numpy", "scipy", "joblib", "duckdb", "ibis-framework")

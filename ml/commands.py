@@ -9,10 +9,10 @@ import ibis
 import ibis.expr.types as ir
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import Settings
-from app.db import transaction
+from app.commands.progress import say
+from app.database.engine import transaction
+from app.foundation.settings import Settings
 from app.models.service import register
-from app.progress import say
 from ml.cutoffs import Untrainable
 from ml.database import load_events
 from ml.engines import open_engine

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import ibis.expr.types as ir
 from dateutil.relativedelta import relativedelta
 
-from app.errors import Refusal
+from app.foundation.errors import Refusal
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED
 from ml.data import LabelledStates
 

@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import Refusal
+from app.foundation.errors import Refusal
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
 from app.lifecycle.features import FEATURES, Floats, features
 from app.lifecycle.measures import (

@@ -7,8 +7,8 @@ from typing import Final
 import duckdb
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import Driver
-from app.events.queries import export_events
+from app.database.engine import Driver
+from app.ingest.queries import export_events
 
 _COLUMNS: Final = {
     "customer_id": "VARCHAR",

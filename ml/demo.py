@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import Settings
-from app.db import create_engine, transaction
+from app.checkout.importing import ImportCount, run_import
+from app.commands.demo_shop import IMPORT_ID, needs_events, needs_model
+from app.commands.progress import counting, say
+from app.database.engine import create_engine, transaction
 from app.decisions.queries import fill_catalogue
-from app.demo import IMPORT_ID, needs_events, needs_model
-from app.events.importing import ImportCount, run_import
-from app.events.service import Rules
-from app.identity import read_identity_key
-from app.lifecycle.catalogue import DEFAULT_ACTIONS
-from app.progress import counting, say
+from app.foundation.settings import Settings
+from app.ingest.admission import Rules
+from app.ingest.identity_key import read_identity_key
+from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from ml.commands import train_from_database
 from ml.simulate import simulate
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import ibis
 import ibis.expr.types as ir
 
-from app.errors import Refusal
+from app.foundation.errors import Refusal
 
 ENGINES: Final = ("duckdb", "spark")
 MEMORY_LIMIT: Final = "1280MiB"

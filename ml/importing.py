@@ -12,11 +12,16 @@ import duckdb
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import Settings
-from app.errors import Problem
-from app.events.importing import BATCH_EVENTS, ImportCount, import_id, run_import
-from app.events.reading import read_json
-from app.events.service import Rejection, Rules
+from app.checkout.importing import (
+    BATCH_EVENTS,
+    ImportCount,
+    import_id,
+    run_import,
+)
+from app.foundation.errors import Problem
+from app.foundation.settings import Settings
+from app.http.strict_json import read_json
+from app.ingest.admission import Rejection, Rules
 from app.lifecycle.events import DAY_US, to_major
 from ml.transactions import load_orders
 

@@ -16,16 +16,22 @@ import ibis
 import ibis.expr.types as ir
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.config import Settings
-from app.db import transaction
+from app.commands.progress import say
+from app.database.engine import transaction
+from app.foundation.settings import Settings
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 from app.lifecycle.scorer import Forecasts
 from app.models import queries
+from app.models.artefact import Model
 from app.models.retraining import is_due, retraining_lock
-from app.models.service import load_champion, load_stored, note_kept, promote, register
-from app.progress import say
-from app.scores.artefact import Model
+from app.models.service import (
+    load_champion,
+    load_stored,
+    note_kept,
+    promote,
+    register,
+)
 from ml.cutoffs import Untrainable, span_of, to_time
 from ml.data import LabelledStates, labelled_states
 from ml.database import load_events

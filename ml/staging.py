@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lifecycle.features import Floats
-from app.lifecycle.stages import StagePolicy, judge_stage, measure_rhythm, presume_risk
+from app.lifecycle.stages import (
+    StagePolicy,
+    judge_stage,
+    measure_rhythm,
+    presume_risk,
+)
 
 ORDERED_STAGES: Final = ("mature", "growing", "new", "declining", "lost")
 """By how many of them should come back, most first. Prospects have not bought, so none is here."""

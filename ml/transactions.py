@@ -7,8 +7,13 @@ from typing import Final
 
 import duckdb
 
-from app.errors import Refusal
-from app.lifecycle.events import MAX_AMOUNT_MINOR, ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
+from app.foundation.errors import Refusal
+from app.lifecycle.events import (
+    MAX_AMOUNT_MINOR,
+    ORDER_COMPLETED,
+    ORDER_REFUNDED,
+    minor_digits,
+)
 
 _GUESSES: Final = {
     "customer_id": ("customer_id", "customerid", "customer id", "customer", "user_id", "member_id", "cid"),

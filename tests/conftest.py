@@ -30,18 +30,18 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url, text
 
-from app.auth import SCOPES, create_key
-from app.config import Settings
-from app.db import create_engine, transaction
+from app.database.embedded import start_embedded
+from app.database.engine import create_engine, transaction
+from app.database.schema import migrate
 from app.decisions.queries import fill_catalogue
-from app.embedded import start_embedded
-from app.lifecycle.catalogue import DEFAULT_ACTIONS
+from app.foundation.settings import Settings
+from app.http.auth import SCOPES, create_key
+from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
-from app.main import create_app
-from app.schema import migrate
-from app.scores.artefact import Model
+from app.models.artefact import Model
+from app.runtime.main import create_app
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 HUNG_SECONDS = 90

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from app.auth import create_key
-from app.db import transaction
+from app.database.engine import transaction
+from app.http.auth import create_key
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,7 +45,7 @@ class Process:
     def workers(self):
         """Process ids of the children that are workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"app.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [int(pid) for pid in children if b"app.runtime.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     async def stop(self, sig=signal.SIGTERM):
         self.process.send_signal(sig)

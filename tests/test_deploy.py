@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app import metrics
-from app.config import Settings
-from app.exposition import GAUGES
+from app.foundation import metrics
+from app.foundation.settings import Settings
+from app.runtime.exposition import GAUGES
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yaml"

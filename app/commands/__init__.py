@@ -1,1 +1,1 @@
-"""The commands of `perennial`, by what they are about; `app.cli` puts them together."""
+"""The commands of `perennial`, by what they are about; `app.commands.main` puts them together."""

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import Settings
-from app.database import open_database
-from app.db import create_engine
+from app.database.engine import create_engine
+from app.database.opening import open_database
+from app.foundation.settings import Settings
 
 
 @contextmanager

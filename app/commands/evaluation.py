@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.config import Settings
-from app.errors import Refusal
-from app.progress import say
+from app.commands.progress import say
+from app.foundation.errors import Refusal
+from app.foundation.settings import Settings
 
 commands = typer.Typer(
     help="How good the scores are on a file of transactions, beside the classic models.", no_args_is_help=True

@@ -6,11 +6,17 @@ from typing import Annotated
 
 import typer
 
-from app.auth import SCOPES, Scope, create_key, list_keys, revoke_key
 from app.commands.access import database, engine_of
-from app.db import transaction
-from app.moments import iso
-from app.progress import say
+from app.commands.progress import say
+from app.database.engine import transaction
+from app.foundation.times import iso
+from app.http.auth import (
+    SCOPES,
+    Scope,
+    create_key,
+    list_keys,
+    revoke_key,
+)
 
 commands = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 

@@ -12,10 +12,10 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.access import database, engine_of
-from app.config import Settings
-from app.db import transaction
+from app.commands.progress import say
+from app.database.engine import transaction
+from app.foundation.settings import Settings
 from app.models import rendering, service
-from app.progress import say
 
 commands = typer.Typer()
 registry = typer.Typer(help="The registry of models: which one serves, and which did.", no_args_is_help=True)

@@ -6,12 +6,12 @@ import time
 import typer
 
 from app.commands.access import database, engine_of
-from app.config import Settings
-from app.db import transaction
-from app.errors import Refusal
+from app.commands.progress import counting, say
+from app.database.engine import transaction
+from app.foundation.errors import Refusal
+from app.foundation.settings import Settings
+from app.models.artefact import ArtefactRefused
 from app.models.service import load_champion
-from app.progress import counting, say
-from app.scores.artefact import ArtefactRefused
 from app.scores.publishing import Published, publish_scores
 from app.scores.service import Scoring
 

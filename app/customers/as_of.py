@@ -9,11 +9,11 @@ from typing import Final
 from sqlalchemy import ARRAY, BigInteger, Text, bindparam, column, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.customers.identity_queries import members
-from app.customers.states import aggregated, latest_vector, numeric_vector
-from app.db import Statement, compile_statement
-from app.scores.service import CustomerState
-from app.tables import events
+from app.customers.linking_queries import members
+from app.customers.state import CustomerState
+from app.database.engine import Statement, compile_statement
+from app.database.states import aggregated, latest_vector, numeric_vector
+from app.database.tables import events
 
 EVER: Final = 2**63 - 1
 """`known_us` where everything counts that is known now."""

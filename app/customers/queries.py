@@ -25,12 +25,12 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.customers.identity_queries import in_person, member_ids
-from app.customers.states import aggregated, latest_vector, numeric_vector
-from app.db import Statement, compile_statement
+from app.customers.linking_queries import in_person, member_ids
+from app.database.engine import Statement, compile_statement
+from app.database.states import aggregated, latest_vector, numeric_vector
+from app.database.tables import customer_states, events, offers
 from app.lifecycle.events import CASE_OPENED, CASE_RESOLVED, ORDER_COMPLETED
 from app.lifecycle.measures import MEASURES
-from app.tables import customer_states, events, offers
 
 
 def offered(customer_id: ColumnElement[str]) -> ColumnElement[Any]:

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Request
 from app.customers import queries
 from app.customers.schemas import EventPageOut, ProfileOut
 from app.customers.service import check_customer_id, render_event, render_profile
-from app.db import transaction
-from app.errors import UnknownCustomer
-from app.paging import read_cursor, write_cursor
-from app.resources import Resources
-from app.routes import requires
+from app.database.engine import transaction
+from app.foundation.errors import UnknownCustomer
+from app.http.paging import read_cursor, write_cursor
+from app.http.routes import requires
+from app.runtime.resources import Resources
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], dependencies=[requires("read")])
 

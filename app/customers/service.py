@@ -1,21 +1,19 @@
 """Customers: states now and at past times, profiles, histories."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers import as_of, queries
-from app.customers.identity import read_person_states
-from app.customers.identity_queries import PERSON_STATES
-from app.db import CONNECTION_LOST, Driver, transaction
-from app.errors import NotReady, UnknownCustomer
+from app.customers.linking import read_person_states
+from app.customers.linking_queries import PERSON_STATES
+from app.customers.state import CustomerState
+from app.database.engine import CONNECTION_LOST, Driver, transaction
+from app.foundation.errors import NotReady, UnknownCustomer
+from app.foundation.times import iso
+from app.http.strict_json import is_plain_text
 from app.lifecycle.events import DAY_US, to_major
-from app.moments import iso
-from app.scores.service import CustomerState
-
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 async def read_states(driver: Driver, customer_ids: Sequence[str]) -> list[CustomerState | None]:
@@ -115,11 +113,6 @@ def render_event(row: Any) -> dict[str, Any]:
         "time": iso(row.occurred_us),
         "data": row.data,
     }
-
-
-def is_plain_text(value: Any) -> bool:
-    """Whether it is a text that a customer or an event may be named by: no control characters."""
-    return isinstance(value, str) and _CONTROL.search(value) is None
 
 
 def check_customer_id(customer_id: str) -> None:

@@ -8,11 +8,28 @@ from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.customers import identity_queries, queries
-from app.customers.identity import LinkingEvent, compare_persons, edges_of, note, regroup
-from app.db import CONNECTION_LOST, Driver, Statement, transaction
-from app.errors import NotReady
-from app.lifecycle.measures import MEASURES, Lift, Measure, Merge
+from app.customers import linking_queries as identity_queries
+from app.customers import queries
+from app.customers.linking import (
+    LinkingEvent,
+    compare_persons,
+    edges_of,
+    note,
+    regroup,
+)
+from app.database.engine import (
+    CONNECTION_LOST,
+    Driver,
+    Statement,
+    transaction,
+)
+from app.foundation.errors import NotReady
+from app.lifecycle.measures import (
+    MEASURES,
+    Lift,
+    Measure,
+    Merge,
+)
 
 BATCH_CUSTOMERS = 2000
 TOLERANCE = 1e-9

@@ -7,9 +7,9 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import Statement, compile_statement, unnested
+from app.database.engine import Statement, compile_statement, unnested
+from app.database.tables import actions, decisions, offers
 from app.lifecycle.decisions import Action
-from app.tables import actions, decisions, offers
 
 
 def _write_decisions() -> Statement:

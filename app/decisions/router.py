@@ -7,16 +7,25 @@ import orjson
 from fastapi import APIRouter, Response
 
 from app.customers.queries import read_offered
-from app.customers.service import is_plain_text
-from app.db import transaction
+from app.customers.state import CustomerState, newcomer
+from app.database.engine import transaction
 from app.decisions import queries
 from app.decisions.schemas import ActionListOut, DecisionIn, DecisionOut
 from app.decisions.service import decide, stand
-from app.errors import NotFound, violation
+from app.foundation.errors import NotFound, violation
+from app.http.routes import (
+    HotRequest,
+    HotRoute,
+    json_body,
+    language_of,
+    read_model,
+    requires,
+    schema_of,
+)
+from app.http.strict_json import is_plain_text
 from app.lifecycle.decisions import Action, Catalogue
-from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, language_of, read_model, requires, schema_of
-from app.scores.service import CustomerState, newcomer, score_states
+from app.runtime.resources import Resources
+from app.scores.service import score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
 actions = APIRouter(prefix="/v1/actions", tags=["actions"], route_class=HotRoute)

@@ -7,16 +7,25 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from app.db import CONNECTION_LOST, Driver
+from app.customers.state import has_open_complaint
+from app.database.engine import CONNECTION_LOST, Driver
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionWish
-from app.errors import NotReady
-from app.lifecycle.decisions import Catalogue, Choice, Chosen, Policy, Standing, Wish, choose
+from app.foundation.errors import NotReady
+from app.foundation.metrics import count_decisions
+from app.foundation.times import iso
+from app.lifecycle.decisions import (
+    Catalogue,
+    Choice,
+    Chosen,
+    Policy,
+    Standing,
+    Wish,
+    choose,
+)
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identity import BASKET
-from app.metrics import count_decisions
-from app.moments import iso
-from app.scores.service import Score, Scoring, has_open_complaint, value_of
+from app.scores.service import Score, Scoring, value_of
 
 
 class Decision(NamedTuple):

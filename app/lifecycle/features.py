@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from app.lifecycle.btyd import PARAMETERS, prospects, prospects_of_one
 from app.lifecycle.events import DAY_US
-from app.lifecycle.measures import DECAYED, NUMERIC, RADIANS_PER_US, REFERENCE, SUMS, TIMES
+from app.lifecycle.measures import (
+    DECAYED,
+    NUMERIC,
+    RADIANS_PER_US,
+    REFERENCE,
+    SUMS,
+    TIMES,
+)
 
 Floats = NDArray[np.float64]
 

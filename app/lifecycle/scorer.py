@@ -12,7 +12,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.bins import MANY, Guide, make_guide, ranks
+from app.lifecycle.bins import (
+    MANY,
+    Guide,
+    make_guide,
+    ranks,
+)
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.foundation.logs import log
 from app.models import queries
+from app.models.artefact import ArtefactRefused, Model
 from app.models.queries import Standing
 from app.models.service import load_predecessor, load_stored
-from app.scores.artefact import ArtefactRefused, Model
-from app.telemetry import log
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ from sqlalchemy import Text, and_, case, cast, func, insert, literal_column, sel
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.tables import model_changes, models, predictions
+from app.database.tables import model_changes, model_reports, models, predictions
 
 REGISTRY_LOCK: Final = 0x6D6F6465  # "mode": changes of state go one after the other
 RETRAINING_LOCK: Final = 0x72657472  # "retr": one retraining at a time, however many replicas run
 CHANGES: Final = 200
 """So many changes are read back, the latest."""
+
+REPORTS_READ: Final = 60
+"""The latest reports of a model, of drift and of outcomes: a month of them."""
 
 _BYTES: Final = ("manifest", "tables", "card")
 
@@ -23,6 +26,16 @@ class Standing(NamedTuple):
     version: str
     state: str
     row_version: str
+
+
+class Report(NamedTuple):
+    """How a model fares: `drift` of its features at `at_us`; `outcome`, what it said then against what came."""
+
+    version: str
+    kind: str
+    at_us: int
+    made_us: int
+    report: Mapping[str, Any]
 
 
 class Became(NamedTuple):
@@ -142,3 +155,10 @@ def _errors(table: Any, orders_ahead: Any) -> tuple[tuple[str, Any], ...]:
     risk = func.least(func.greatest(table.c.churn_risk, 1e-15), 1 - 1e-15)
     of_what_came = case((orders_ahead == 0, risk), else_=1 - risk)
     return ("brier", func.power(1 - of_what_came, 2)), ("log_loss", -func.ln(of_what_came))
+
+
+async def read_reports(connection: AsyncConnection, version: str) -> list[Report]:
+    """The reports of a model, the latest made first, REPORTS_READ at most."""
+    query = select(model_reports).where(model_reports.c.version == version)
+    latest = query.order_by(model_reports.c.made_us.desc(), model_reports.c.at_us.desc(), model_reports.c.kind)
+    return [Report(*row) for row in await connection.execute(latest.limit(REPORTS_READ))]

@@ -6,11 +6,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.errors import NotFound
+from app.foundation.errors import NotFound
+from app.foundation.times import iso
 from app.lifecycle.features import feature_digest
 from app.models import queries
-from app.moments import iso
-from app.watch.queries import read_reports
 
 
 def render_model(row: Any) -> dict[str, Any]:
@@ -55,7 +54,7 @@ async def describe_model(connection: AsyncConnection, version: str) -> dict[str,
         ],
         "reports": [
             {"kind": told.kind, "at": iso(told.at_us), "made_at": iso(told.made_us), "report": told.report}
-            for told in await read_reports(connection, version)
+            for told in await queries.read_reports(connection, version)
         ],
     }
 

@@ -16,11 +16,11 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db import alone, transaction
-from app.errors import NotReady
+from app.database.engine import alone, transaction
+from app.foundation.errors import NotReady
+from app.foundation.logs import log
 from app.lifecycle.events import DAY_US
 from app.models import queries
-from app.telemetry import log
 
 LOOK_SECONDS: Final = 600.0
 """How often a service looks whether a model is due."""

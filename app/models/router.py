@@ -6,14 +6,28 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Path, Query, Request
 
-from app.auth import find_key_id
-from app.db import transaction
-from app.errors import NotFound, violation
+from app.database.engine import transaction
+from app.foundation.errors import NotFound, violation
+from app.http.auth import find_key_id
+from app.http.routes import (
+    HotRequest,
+    HotRoute,
+    has_body,
+    json_body,
+    read_model,
+    requires,
+    schema_of,
+)
 from app.models.rendering import compare_models, describe_model, list_models
-from app.models.schemas import ComparisonOut, ModelChangeIn, ModelDetailOut, ModelListOut, PromotedOut
+from app.models.schemas import (
+    ComparisonOut,
+    ModelChangeIn,
+    ModelDetailOut,
+    ModelListOut,
+    PromotedOut,
+)
 from app.models.service import Promoted, promote, rollback
-from app.resources import Resources
-from app.routes import HotRequest, HotRoute, has_body, json_body, read_model, requires, schema_of
+from app.runtime.resources import Resources
 
 MOST_COMPARED: Final = 8
 VERSION_PATTERN: Final = r"^[0-9A-Za-z._-]{1,128}$"

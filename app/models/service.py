@@ -12,10 +12,18 @@ from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.errors import NotFound, NotPromotable, Refusal
+from app.foundation.errors import NotFound, NotPromotable, Refusal
 from app.lifecycle.features import feature_digest
 from app.models import queries
-from app.scores.artefact import CARD, MANIFEST, TABLES, ArtefactRefused, Model, load_model, read_artefact
+from app.models.artefact import (
+    CARD,
+    MANIFEST,
+    TABLES,
+    ArtefactRefused,
+    Model,
+    load_model,
+    read_artefact,
+)
 
 State = Literal["champion", "challenger", "retired"]
 Act = Literal["registered", "promoted", "rolled_back", "replaced", "kept"]

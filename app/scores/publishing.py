@@ -14,9 +14,16 @@ import asyncpg
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.customers.everybody import READ_PERSONS, READ_SINGLE_IDS, read_vectors
 from app.customers.service import read_states
-from app.db import CONNECTION_LOST, Driver, Statement, alone
-from app.errors import NotReady, Refusal
+from app.database.background import Tell, tell_nobody
+from app.database.engine import (
+    CONNECTION_LOST,
+    Driver,
+    Statement,
+    alone,
+)
+from app.foundation.errors import NotReady, Refusal
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats, features
 from app.lifecycle.measures import NUMERIC
@@ -30,11 +37,8 @@ from app.lifecycle.stage_arrays import (
     presume_actives,
     presume_risks,
 )
-from app.pacing import Tell, tell_nobody
 from app.scores import publishing_queries as queries
 from app.scores.service import Scoring, score_columns
-from app.stages.judging import read_vectors
-from app.stages.sweep_queries import READ_PERSONS, READ_SINGLE_IDS
 
 PUBLISH_LOCK: Final = 0x73636F72  # "scor": one publishes at a time, wherever it runs
 

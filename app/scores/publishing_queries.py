@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.tables import scores
+from app.database.tables import scores
 
 COLUMNS: Final = tuple(scores.c.keys())
 NEXT: Final = "scores_next"

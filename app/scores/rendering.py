@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from app.customers.state import has_open_complaint
+from app.foundation.times import iso
 from app.lifecycle.events import DAY_US, to_major
 from app.lifecycle.features import FEATURES
 from app.lifecycle.next_order import NextOrder, expect_next_order
 from app.lifecycle.phrases import Money, phrase
 from app.lifecycle.scorer import strongest
-from app.moments import iso
-from app.scores.service import RULES, Score, Scoring, has_open_complaint
+from app.scores.service import RULES, Score, Scoring
 
 MOST_REASONS: Final = 5
 ENOUGH_ORDERS: Final = 3

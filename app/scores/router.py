@@ -7,13 +7,22 @@ from fastapi import APIRouter
 
 from app.customers.as_of import EVER
 from app.customers.service import check_customer_id, read_states_as_of
-from app.errors import UnknownCustomer
-from app.moments import check_past, read_moment
-from app.resources import Resources
-from app.routes import HotRequest, HotRoute, json_body, language_of, read_model, requires, schema_of
+from app.customers.state import CustomerState
+from app.foundation.errors import UnknownCustomer
+from app.http.routes import (
+    HotRequest,
+    HotRoute,
+    json_body,
+    language_of,
+    read_model,
+    requires,
+    schema_of,
+)
+from app.http.times import check_past, read_moment
+from app.runtime.resources import Resources
 from app.scores.rendering import render_score
 from app.scores.schemas import ScoreBatchIn, ScoreBatchOut, ScoreOut
-from app.scores.service import CustomerState, score_states
+from app.scores.service import score_states
 
 router = APIRouter(prefix="/v1", tags=["scores"], route_class=HotRoute)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.events.schemas import Time
+from app.http.times import Time
 from app.lifecycle.stages import Stage
 from app.lifecycle.value import Tier
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-import orjson
 
-from app.config import Settings
-from app.lifecycle.events import ALL_CHANNELS, to_major
+from app.customers.state import CustomerState
+from app.foundation.metrics import count_scores
+from app.foundation.settings import Settings
+from app.lifecycle.events import to_major
 from app.lifecycle.features import Floats, features, features_of_one
-from app.lifecycle.measures import EMPTY, LATEST, NUMERIC, latest_us, latest_value
+from app.lifecycle.measures import NUMERIC
 from app.lifecycle.scorer import Forecast, Forecasts
 from app.lifecycle.stages import (
     Judgement,
@@ -22,17 +23,9 @@ from app.lifecycle.stages import (
     presume_risk,
 )
 from app.lifecycle.value import TierBounds, spend_if_staying
-from app.metrics import count_scores
-from app.scores.artefact import Model
+from app.models.artefact import Model
 
 _NUMBER: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
-_TEXT: Final = {measure.name: index for index, measure in enumerate(LATEST)}
-_CONSENTS: Final = tuple(
-    (name.removeprefix("consent_marketing").removeprefix("_") or ALL_CHANNELS, index)
-    for name, index in _TEXT.items()
-    if name.startswith("consent_marketing")
-)
-_PERSONALIZATION: Final = _TEXT["consent_personalization"]
 _ORDERS, _SPEND, _REFUNDED = _NUMBER["orders"], _NUMBER["spend_minor"], _NUMBER["refunded_minor"]
 
 MANY: Final = 16
@@ -67,45 +60,6 @@ class Scoring(NamedTuple):
     def answer_days(self) -> int:
         """The horizon of what is told of those who have bought: the model's, or that of the rules."""
         return self.horizon_days if self.model is None else self.model.horizon_days
-
-
-class CustomerState(NamedTuple):
-    """A row of `customer_states` as it is read: numbers in the order of NUMERIC, texts of LATEST."""
-
-    customer_id: str
-    numbers: list[float | None]
-    texts: list[str | None]
-    offered: str | None = None
-
-    def number(self, measure: str) -> float | None:
-        """A measure by name; None: it has no value."""
-        return self.numbers[_NUMBER[measure]]
-
-    def latest(self, measure: str) -> str | None:
-        """The value of a latest-value measure by name."""
-        return latest_value(self.texts[_TEXT[measure]])
-
-    def consents(self) -> dict[str, bool]:
-        """Channel → the latest word on marketing there.
-
-        A word for every channel overrules what was said before of one; personalization refused is
-        marketing refused, since every action here is personal.
-        """
-        said = [(latest_us(text), channel, text) for channel, at in _CONSENTS if (text := self.texts[at])]
-        if not said and not self.texts[_PERSONALIZATION]:
-            return {}
-        general_us = max((us for us, channel, _ in said if channel == ALL_CHANNELS), default=-1)
-        consents = {
-            channel: latest_value(text) == "granted"
-            for us, channel, text in said
-            if channel == ALL_CHANNELS or us > general_us
-        }
-        refused = self.latest("consent_personalization") == "denied"
-        return {**dict.fromkeys(consents, False), ALL_CHANNELS: False} if refused else consents
-
-    def offered_us(self) -> dict[str, int]:
-        """Action → time of its last offer."""
-        return orjson.loads(self.offered) if self.offered else {}
 
 
 class Score(NamedTuple):
@@ -200,6 +154,11 @@ def foreseen_at_stake(spend_minor: float, churn_risk: float, digits: int) -> flo
     return spend_if_staying(spend_minor, churn_risk) / float(10**digits)
 
 
+def lose(churn_risk: float | None, value: float | None) -> float:
+    """Expected loss in major units: churn risk × value at stake. Nothing is lost with someone who never bought."""
+    return 0.0 if churn_risk is None or value is None else churn_risk * value
+
+
 def value_of(score: Score, scoring: Scoring) -> float | None:
     """What is at stake with a customer, major units; None: they have not bought."""
     if score.rhythm is None or score.churn_risk is None or score.expected_spend_minor is None:
@@ -209,17 +168,3 @@ def value_of(score: Score, scoring: Scoring) -> float | None:
     state = score.state
     net_minor = (state.number("spend_minor") or 0) - (state.number("refunded_minor") or 0)
     return value_at_stake(score.rhythm, state.number("orders") or 0, net_minor, scoring)
-
-
-def has_open_complaint(state: CustomerState) -> bool:
-    """Whether a complaint may be open: there were complaints, and more cases opened than resolved.
-
-    From the state alone; the profile counts case by case.
-    """
-    return bool(state.number("complaints")) and (state.number("cases") or 0) > (state.number("cases_resolved") or 0)
-
-
-def newcomer(customer_id: str, offered: str | None = None) -> CustomerState:
-    """The state of someone of whom there is no event."""
-    numbers = [EMPTY[measure.name] for measure in NUMERIC]
-    return CustomerState(customer_id, numbers, [None] * len(LATEST), offered)

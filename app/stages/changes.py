@@ -5,7 +5,12 @@ from typing import Any, Final, NamedTuple
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.stages.judging import LAST_EVENT, Judged, judge, judge_one
+from app.scores.judging import (
+    LAST_EVENT,
+    Judged,
+    judge,
+    judge_one,
+)
 from app.stages.service import Cause, Watching, is_above
 
 RISK_MOVED: Final = 0.01
@@ -67,7 +72,7 @@ def find_changes(customers: Sequence[Customer], states: Floats, comparison: Comp
     `states` is (n, len(NUMERIC)), a row a customer.
     """
     watching = comparison.watching
-    judged = judge(states, float(comparison.now_us), watching)
+    judged = judge(states, float(comparison.now_us), watching.scoring)
     for at, (customer, found) in enumerate(zip(customers, judged, strict=True)):
         if customer.stored is None:
             yield _note(customer, found, "event", comparison.now_us, watching)
@@ -99,7 +104,7 @@ def _explain(stored: Stored, found: Judged, state: list[float], comparison: Comp
     before, watching = comparison.before, comparison.watching
     held_us = stored.checked_us if before is None else max(stored.checked_us, before.as_of_us)
     last_event_us = int(state[LAST_EVENT])
-    then = judge_one(state, float(max(held_us, last_event_us)), watching)
+    then = judge_one(state, float(max(held_us, last_event_us)), watching.scoring)
     if then.judgement.stage != stored.stage:
         rules_changed = before is not None and before.rules_changed and last_event_us <= held_us
         return ("model" if rules_changed else "event"), comparison.now_us

@@ -28,9 +28,15 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.customers.identity_queries import member_ids
-from app.db import Statement, compile_statement, unnested
-from app.tables import customer_states, persons, stage_transitions, stages, sweeps
+from app.customers.linking_queries import member_ids
+from app.database.engine import Statement, compile_statement, unnested
+from app.database.tables import (
+    customer_states,
+    persons,
+    stage_transitions,
+    stages,
+    sweeps,
+)
 
 ONE: Final = literal_column("1", BigInteger)
 TRANSITION: Final = tuple(item.name for item in stage_transitions.c)

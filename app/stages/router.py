@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from app.customers.service import check_customer_id
-from app.db import transaction
-from app.errors import Malformed, UnknownCustomer
-from app.moments import iso, read_moment
-from app.paging import read_cursor, write_cursor
-from app.resources import Resources
-from app.routes import requires
+from app.database.engine import transaction
+from app.foundation.errors import Malformed, UnknownCustomer
+from app.foundation.times import iso
+from app.http.paging import read_cursor, write_cursor
+from app.http.routes import requires
+from app.http.times import read_moment
+from app.runtime.resources import Resources
 from app.stages import queries
 from app.stages.schemas import FlowsOut, TransitionPageOut, WarningPageOut
 from app.stages.service import render_flows, render_transition, render_warning

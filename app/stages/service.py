@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from app.config import Settings
-from app.db import Driver
+from app.database.engine import Driver
+from app.foundation.settings import Settings
+from app.foundation.times import iso
 from app.lifecycle.stages import Stage
-from app.moments import iso
-from app.scores.artefact import Model
-from app.scores.service import Score, Scoring, value_of
+from app.models.artefact import Model
+from app.scores.service import Score, Scoring, lose, value_of
 from app.stages.queries import NOTE_STAGES
 
 Cause = Literal["event", "silence", "model"]
@@ -38,11 +38,6 @@ def digest_policy(watching: Watching) -> str:
     scoring = watching.scoring
     said = f"{scoring.policy.model_dump_json()} {scoring.horizon_days}"
     return hashlib.sha256(said.encode()).hexdigest()[:16]
-
-
-def lose(churn_risk: float | None, value: float | None) -> float:
-    """Expected loss in major units: churn risk × value at stake. Nothing is lost with someone who never bought."""
-    return 0.0 if churn_risk is None or value is None else churn_risk * value
 
 
 def expect_loss(score: Score, watching: Watching) -> float:

@@ -16,14 +16,34 @@ import asyncpg
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.customers.everybody import read_vectors
 from app.customers.service import read_states
-from app.db import CONNECTION_LOST, Driver, Statement, alone, fetch
-from app.errors import NotReady
+from app.database.background import (
+    SERVICE_SHARE,
+    Tell,
+    cut,
+    give_way,
+    keep_doing,
+    tell_nobody,
+)
+from app.database.engine import (
+    CONNECTION_LOST,
+    Driver,
+    Statement,
+    alone,
+    fetch,
+)
+from app.foundation.errors import NotReady
 from app.lifecycle.features import Floats
-from app.pacing import SERVICE_SHARE, Tell, cut, give_way, keep_doing, tell_nobody
 from app.stages import sweep_queries as queries
-from app.stages.changes import Before, Comparison, Customer, Note, find_changes, read_stored
-from app.stages.judging import read_vectors
+from app.stages.changes import (
+    Before,
+    Comparison,
+    Customer,
+    Note,
+    find_changes,
+    read_stored,
+)
 from app.stages.queries import NOTE_STAGES_AS_READ
 from app.stages.service import Watching, digest_policy
 

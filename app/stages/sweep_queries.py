@@ -1,16 +1,14 @@
 """SQL of the sweep: its log, what it reads, and what it ends."""
 
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Double,
-    LargeBinary,
     Text,
     and_,
     bindparam,
-    cast,
     delete,
     func,
     insert,
@@ -18,18 +16,17 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from app.db import Statement, compile_statement
-from app.lifecycle.measures import NUMERIC
+from app.customers.everybody import AFTER, page_of_persons, page_of_single_ids, sent_vector
+from app.database.engine import Statement, compile_statement
+from app.database.tables import (
+    persons,
+    stage_transitions,
+    stages,
+    sweeps,
+)
 from app.stages.queries import ONE, TRANSITION, last_sweep
-from app.tables import customer_states, persons, stage_transitions, stages, sweeps
-
-BATCH_CUSTOMERS: Final = 2_000
-"""How many a sweep reads at once. In the text of the statements, so that they are planned for it."""
-
-_NAN: Final = literal_column("'NaN'::float8", Double)
 
 
 def _stored() -> tuple[ColumnElement[Any], ...]:
@@ -37,25 +34,11 @@ def _stored() -> tuple[ColumnElement[Any], ...]:
 
 
 def _read_single_ids() -> Statement:
-    """The next customers after `after` who are one id: customer_id, numbers, events, and what is stored of them.
-
-    `numbers` is the state vector, NaN for NULL, as Postgres sends it (`array_send`): that spares
-    making a Python object of every number.
-    """
-    after = bindparam("after", type_=Text)
-    joined = select(persons.c.customer_id).where(persons.c.customer_id == customer_states.c.customer_id).exists()
-    page = (
-        select(customer_states)
-        .where(customer_states.c.customer_id > after, ~joined)
-        .order_by(customer_states.c.customer_id)
-        .limit(literal_column(str(BATCH_CUSTOMERS)))
-        .subquery("page")
-    )
-    known = and_(stages.c.customer_id == page.c.customer_id, stages.c.customer_id > after)
-    vector = array([func.coalesce(cast(page.c[measure.name], Double), _NAN) for measure in NUMERIC])
-    numbers = func.array_send(vector, type_=LargeBinary).label("numbers")
+    """The next customers after `after` who are one id: customer_id, numbers, events, and what is stored of them."""
+    page = page_of_single_ids()
+    known = and_(stages.c.customer_id == page.c.customer_id, stages.c.customer_id > AFTER)
     return compile_statement(
-        select(page.c.customer_id, numbers, page.c.events, *_stored())
+        select(page.c.customer_id, sent_vector(page), page.c.events, *_stored())
         .outerjoin_from(page, stages, known)
         .order_by(page.c.customer_id)
     )
@@ -66,15 +49,7 @@ READ_SINGLE_IDS = _read_single_ids()
 
 def _read_persons() -> Statement:
     """The next persons of several ids after `after`: person_id as customer_id, and what is stored of them."""
-    after = bindparam("after", type_=Text)
-    page = (
-        select(persons.c.person_id.label("customer_id"))
-        .where(persons.c.person_id > after)
-        .distinct()
-        .order_by(persons.c.person_id)
-        .limit(literal_column(str(BATCH_CUSTOMERS)))
-        .subquery("page")
-    )
+    page = page_of_persons()
     return compile_statement(
         select(page.c.customer_id, *_stored())
         .outerjoin_from(page, stages, stages.c.customer_id == page.c.customer_id)

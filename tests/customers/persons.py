@@ -7,13 +7,19 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from app.checkout.ledger import Ledger, Submission
 from app.customers import service as customers
 from app.customers.verification import verify
-from app.db import Driver
-from app.events.ledger import Ledger, Submission
-from app.events.service import Rules, admit, hash_identifier
+from app.database.engine import Driver
+from app.ingest.admission import Rules, admit, hash_identifier
 from app.lifecycle.identity import make_pseudonym
-from app.lifecycle.measures import LATEST, NUMERIC, Lift, Merge, fold
+from app.lifecycle.measures import (
+    LATEST,
+    NUMERIC,
+    Lift,
+    Merge,
+    fold,
+)
 
 NOW_US = time.time_ns() // 1000
 DAY_US = 86_400_000_000

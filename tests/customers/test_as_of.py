@@ -3,7 +3,7 @@
 import pytest
 
 from app.customers.as_of import EVER, read_states_as_of
-from app.db import transaction
+from app.database.engine import transaction
 from app.lifecycle.measures import NUMERIC
 
 DAY_US = 86_400_000_000

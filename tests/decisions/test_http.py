@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from app.lifecycle.catalogue import DEFAULT_ACTIONS
+from app.lifecycle.default_actions import DEFAULT_ACTIONS
 
 JSON = {"content-type": "application/json"}
 MALFORMED = "urn:perennial:problem:malformed"
@@ -185,7 +185,7 @@ async def test_an_action_replaced_and_removed(catalogue):
 
 
 async def test_another_process_learns_of_it(serve, catalogue, monkeypatch, wait_until):
-    monkeypatch.setattr("app.resources.REFRESH_SECONDS", 0.02)
+    monkeypatch.setattr("app.runtime.resources.REFRESH_SECONDS", 0.02)
     async with serve() as other:
         await put(catalogue, ACTION)
 

@@ -1,6 +1,6 @@
 """Receipts as they are written: the first decision of an id stands, with its offers."""
 
-from app.db import Driver
+from app.database.engine import Driver
 from app.decisions.queries import WRITE_DECISIONS
 
 

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lifecycle.btyd import ALPHA_DAYS, HORIZON_DAYS, A, B, R, prospects, prospects_of_one
+from app.lifecycle.btyd import (
+    ALPHA_DAYS,
+    HORIZON_DAYS,
+    A,
+    B,
+    R,
+    prospects,
+    prospects_of_one,
+)
 from app.lifecycle.events import ORDER_COMPLETED, Event
 from app.lifecycle.features import FEATURE_NAMES, features_of_one
 from app.lifecycle.measures import NUMERIC, fold

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.customers.state import CustomerState
 from app.lifecycle.decisions import (
     Action,
     Catalogue,
@@ -21,8 +22,12 @@ from app.lifecycle.decisions import (
     suppression,
 )
 from app.lifecycle.events import DAY_US
-from app.lifecycle.measures import CONTACT_CHANNELS, LATEST, NUMERIC, SALES_CHANNELS
-from app.scores.service import CustomerState
+from app.lifecycle.measures import (
+    CONTACT_CHANNELS,
+    LATEST,
+    NUMERIC,
+    SALES_CHANNELS,
+)
 
 NOW_US = 20_000 * DAY_US
 POLICY = Policy(control_share=0.0, exploration=0.0, margin=0.25)

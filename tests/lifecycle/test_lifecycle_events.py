@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events.schemas import DATA_OF_TYPE
+from app.ingest.schemas import DATA_OF_TYPE
 from app.lifecycle import events as e
-from app.lifecycle.events import count_items, minor_digits, read_facts, to_major, to_minor
+from app.lifecycle.events import (
+    count_items,
+    minor_digits,
+    read_facts,
+    to_major,
+    to_minor,
+)
 
 NO_FACTS = {
     "kind": None,

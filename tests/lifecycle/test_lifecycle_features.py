@@ -11,8 +11,21 @@ from hypothesis import strategies as st
 from app.lifecycle import events as e
 from app.lifecycle import features as features_module
 from app.lifecycle.events import DAY_US, Event
-from app.lifecycle.features import BASE, FEATURE_NAMES, FEATURES, feature_digest, features, features_of_one
-from app.lifecycle.measures import DECAYED, EMPTY, HALF_LIVES_DAYS, NUMERIC, fold
+from app.lifecycle.features import (
+    BASE,
+    FEATURE_NAMES,
+    FEATURES,
+    feature_digest,
+    features,
+    features_of_one,
+)
+from app.lifecycle.measures import (
+    DECAYED,
+    EMPTY,
+    HALF_LIVES_DAYS,
+    NUMERIC,
+    fold,
+)
 
 BARE = Event("C-1", "/pos", "1", "", 0, None, None, None, 0, 0, 0, 0, None, b"", "{}")
 

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lifecycle.next_order import MOST_RISK, expect_next_order, next_order_days, solve_pace
+from app.lifecycle.next_order import (
+    MOST_RISK,
+    expect_next_order,
+    next_order_days,
+    solve_pace,
+)
 
 
 @given(st.floats(0.01, 60.0), st.floats(0.02, 1.0))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config import Settings, UnusableSettings
+from app.foundation.settings import Settings, UnusableSettings
 from app.lifecycle import events as e
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import FEATURE_NAMES, features_of_one

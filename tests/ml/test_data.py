@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 import ml.data
 from app.lifecycle import events as e
 from app.lifecycle.features import features
-from app.lifecycle.measures import MEASURES, NUMERIC, Merge, fold
+from app.lifecycle.measures import (
+    MEASURES,
+    NUMERIC,
+    Merge,
+    fold,
+)
 from ml.data import Leak, labelled_states, leaking_measures, outcomes, purchases, refuse_leaks, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it

@@ -2,8 +2,8 @@
 
 import duckdb
 
-from app.config import Settings
-from app.events.service import Rejection, Rules, admit_or_reject
+from app.foundation.settings import Settings
+from app.ingest.admission import Rejection, Rules, admit_or_reject
 from ml.importing import read_orders
 from ml.transactions import load_orders
 

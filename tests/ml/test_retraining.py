@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from app.config import Settings
-from app.db import transaction
-from app.events.importing import run_import
-from app.events.service import Rules
+from app.checkout.importing import run_import
+from app.database.engine import transaction
+from app.foundation.settings import Settings
+from app.ingest.admission import Rules
 from app.lifecycle.events import DAY_US
 from app.lifecycle.scorer import Forecasts, Scorecard
+from app.models.artefact import load_model
 from app.models.retraining import retraining_lock
 from app.models.service import register
-from app.scores.artefact import load_model
 from ml.artefact import Parts, write_artefact
 from ml.cutoffs import Untrainable, span_of
 from ml.data import labelled_states

@@ -9,15 +9,20 @@ import joblib
 import numpy as np
 import pytest
 
-from app.config import Settings
-from app.db import transaction
+from app.database.engine import transaction
+from app.foundation.settings import Settings
 from app.lifecycle import events as e
 from app.lifecycle.drift import psi
 from app.lifecycle.features import FEATURE_NAMES
-from app.lifecycle.scorer import CHURN, ORDERS, SPEND, TARGETS
+from app.lifecycle.scorer import (
+    CHURN,
+    ORDERS,
+    SPEND,
+    TARGETS,
+)
 from app.lifecycle.value import ValueShares
+from app.models.artefact import load_model, read_artefact
 from app.models.service import load_champion
-from app.scores.artefact import load_model, read_artefact
 from app.scores.service import score_columns
 from ml.additive import bin_codes, pooled_score
 from ml.churn import usual_gap_days

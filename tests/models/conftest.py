@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from app.db import transaction
+from app.database.engine import transaction
 from app.lifecycle import drift
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.scorer import StepTables, combine

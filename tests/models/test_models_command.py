@@ -6,9 +6,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app
-from app.demo import needs_model
-from app.errors import NotPromotable
+from app.commands.demo_shop import needs_model
+from app.commands.main import app
+from app.foundation.errors import NotPromotable
 
 
 @pytest.fixture

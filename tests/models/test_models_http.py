@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.auth import create_key
-from app.db import transaction
+from app.database.engine import transaction
+from app.http.auth import create_key
 
 NOT_PROMOTABLE = "urn:perennial:problem:not-promotable"
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from app.errors import NotFound, NotPromotable, Refusal
+from app.foundation.errors import NotFound, NotPromotable, Refusal
 from app.lifecycle import features
 from app.models.queries import Became
 from app.models.service import find_predecessor

@@ -8,16 +8,21 @@ import pytest
 from sqlalchemy import text
 
 from app.customers.service import read_states
-from app.db import Driver
-from app.errors import NotReady, Refusal
+from app.database.engine import Driver
+from app.foundation.errors import NotReady, Refusal
+from app.foundation.times import iso
 from app.lifecycle.stages import Stage
 from app.lifecycle.value import TierBounds
-from app.moments import iso
 from app.scores import publishing, publishing_queries
 from app.scores.publishing import PUBLISH_LOCK, Published, publish_scores
 from app.scores.rendering import render_score
 from app.scores.service import score_states
-from tests.stages.book import MONTHLY, USUAL, Book, us
+from tests.stages.book import (
+    MONTHLY,
+    USUAL,
+    Book,
+    us,
+)
 
 NOW = 300
 DEFINITION = """

@@ -7,14 +7,21 @@ from math import exp
 import numpy as np
 import pytest
 
-from app.config import Settings
-from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED, STORE_VISITED, Event
+from app.customers.state import CustomerState, newcomer
+from app.foundation.settings import Settings
+from app.lifecycle.events import (
+    DAY_US,
+    ORDER_COMPLETED,
+    ORDER_REFUNDED,
+    STORE_VISITED,
+    Event,
+)
 from app.lifecycle.features import FEATURES, features
 from app.lifecycle.measures import LATEST, NUMERIC, fold
 from app.lifecycle.scorer import Scorecard
 from app.lifecycle.stages import StagePolicy
 from app.scores.rendering import render_score
-from app.scores.service import MANY, CustomerState, Scoring, newcomer, score_columns, score_states, value_of
+from app.scores.service import MANY, Scoring, score_columns, score_states, value_of
 
 NOW_US = 20_000 * DAY_US + 12_345
 TYPES = (ORDER_COMPLETED, ORDER_COMPLETED, ORDER_REFUNDED, STORE_VISITED)

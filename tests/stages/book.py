@@ -6,7 +6,7 @@ from typing import Any
 
 from app.customers.service import read_states
 from app.customers.verification import rebuild
-from app.db import Driver
+from app.database.engine import Driver
 from app.lifecycle.stages import StagePolicy
 from app.scores.service import Scoring, score_states
 from app.stages.service import Watching, note_stages

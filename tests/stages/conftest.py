@@ -3,8 +3,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from app.db import Driver
-from app.problems import install_handlers
+from app.database.engine import Driver
+from app.http.problems import install_handlers
 from app.stages.router import router
 from tests.stages.book import Book
 

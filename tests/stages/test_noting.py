@@ -6,11 +6,17 @@ import pytest
 from sqlalchemy import Text, bindparam, select
 
 from app.customers.service import read_states
-from app.db import Driver, compile_statement
+from app.database.engine import Driver, compile_statement
 from app.scores.service import score_states
 from app.stages.queries import NOTE_STAGES_AS_READ, noted_mark
 from app.stages.service import expect_loss, mark_of
-from tests.stages.book import DAY_US, MONTHLY, USUAL, rules, us
+from tests.stages.book import (
+    DAY_US,
+    MONTHLY,
+    USUAL,
+    rules,
+    us,
+)
 
 NOTED_MARK = compile_statement(select(noted_mark(bindparam("customer_id", type_=Text))))
 

@@ -6,10 +6,15 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
-from app import pacing
+from app.database import background as pacing
 from app.stages import sweep as sweeping
 from app.stages.sweep import SWEEP_LOCK, SweepReport, keep_swept
-from tests.stages.book import MONTHLY, USUAL, rules, us
+from tests.stages.book import (
+    MONTHLY,
+    USUAL,
+    rules,
+    us,
+)
 
 DECLINES, IS_LOST = 289.6875, 401.25
 FIRST = (220, None, "mature", "frequent_and_stable", "event")

@@ -1,0 +1,119 @@
+"""Many events at once, through the same statement as the till's."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.checkout.ledger import Entry, Ledger, Submission
+from app.database.engine import Driver, transaction
+from app.ingest.admission import Rejection, Rules, admit_or_reject
+from app.ingest.queries import begin_import, note_import
+from app.lifecycle.events import Event
+
+BATCH_EVENTS = 1000
+UNFLUSHED = "SET synchronous_commit = off"
+"""The disk is waited for once, at the end. After a crash of the database there is what was committed up to
+some moment: a batch is never noted that was not counted, and what was counted but not noted is a duplicate."""
+UNFLUSHED_HERE = "SET LOCAL synchronous_commit = off"
+
+
+@dataclass(slots=True)
+class ImportCount:
+    """What became of the events so far."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.accepted + self.duplicate + self.rejected
+
+    def add(self, submission: Submission, entry: Entry) -> None:
+        """A batch, and what became of it."""
+        self.accepted += entry.statuses.count("accepted")
+        self.duplicate += entry.statuses.count("duplicate")
+        self.rejected += len(submission.rejections) + entry.statuses.count("conflict")
+
+
+def import_id(content: Iterable[bytes], options: str) -> str:
+    """What an import is known by: the file's content and the options that it is read with."""
+    digest = hashlib.sha256(options.encode())
+    for part in content:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+async def run_import(
+    engine: AsyncEngine,
+    key: str,
+    open_events: Callable[[int], Iterator[Any]],
+    rules: Rules,
+) -> AsyncIterator[ImportCount]:
+    """Counts the events of an import, from where it stopped if it ran before.
+
+    `open_events` gets the time (µs) at which the import first began, so that what depends on the time of
+    day is the same when it is repeated. Yields the running count of this run after each batch.
+    """
+    async with transaction(engine) as connection:
+        plan = await begin_import(connection, key, time.time_ns() // 1000)
+    batches = 0 if plan.finished_us is not None else plan.batches_done
+    raws = islice(open_events(plan.began_us), batches * BATCH_EVENTS, None)
+    async for count in count_events(engine, raws, rules):
+        batches += 1
+        async with transaction(engine) as connection:
+            await connection.execute(text(UNFLUSHED_HERE))
+            await note_import(connection, key, batches, None)
+        yield count
+    async with transaction(engine) as connection:
+        await note_import(connection, key, batches, time.time_ns() // 1000)
+
+
+async def count_events(
+    engine: AsyncEngine,
+    raws: Iterator[Any],
+    rules: Rules,
+) -> AsyncIterator[ImportCount]:
+    """Counts CloudEvents in batches of 1,000; yields the running count after each has committed.
+
+    While the database works on a batch, a thread reads and admits the next.
+    """
+    driver, count = Driver(engine), ImportCount()
+    ledger, loop = Ledger(driver), asyncio.get_running_loop()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
+        try:
+            await (await driver.connection()).execute(UNFLUSHED)
+            submission = await loop.run_in_executor(reader, _admit_batch, raws, rules)
+            while submission is not None:
+                following = loop.run_in_executor(reader, _admit_batch, raws, rules)
+                (entry,) = await ledger.enter([submission])
+                if isinstance(entry, Exception):
+                    raise entry
+                count.add(submission, entry)
+                yield count
+                submission = await following
+        finally:
+            await driver.close()
+
+
+def _admit_batch(raws: Iterator[Any], rules: Rules) -> Submission | None:
+    """The next 1,000, read and checked; None: there are no more."""
+    now_us = time.time_ns() // 1000
+    admitted = [
+        raw if isinstance(raw, Rejection) else admit_or_reject(raw, rules, now_us) for raw in islice(raws, BATCH_EVENTS)
+    ]
+    if not admitted:
+        return None
+    return Submission(
+        tuple([item for item in admitted if isinstance(item, Event)]),
+        tuple([item for item in admitted if isinstance(item, Rejection)]),
+    )

@@ -1,0 +1,35 @@
+"""The demo shop, as the service knows it: how its data are told apart, and whether they are there."""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.database.engine import transaction
+from app.ingest.queries import find_import, has_events
+from app.lifecycle.features import feature_digest
+from app.models.queries import read_champion
+
+IMPORT_ID: Final = "demo"
+
+
+async def needs_events(engine: AsyncEngine) -> bool:
+    """Whether the database is empty, or a filling of it was cut short."""
+    async with transaction(engine) as connection:
+        begun = await find_import(connection, IMPORT_ID)
+        if begun is not None:
+            return begun.finished_us is None
+        return not await has_events(connection)
+
+
+async def needs_model(engine: AsyncEngine) -> bool:
+    """Whether the demo shop is there, and no model that this version can read, or none at all."""
+    async with transaction(engine) as connection:
+        if await find_import(connection, IMPORT_ID) is None:
+            return False
+        champion = await read_champion(connection)
+    return champion is None or (champion.is_simulated and champion.feature_digest != feature_digest())
+
+
+async def is_prepared(engine: AsyncEngine) -> bool:
+    """Whether `perennial demo` has nothing to do."""
+    return not await needs_events(engine) and not await needs_model(engine)

@@ -1,0 +1,72 @@
+"""What is kept of a customer, as it is read."""
+
+from typing import Final, NamedTuple
+
+import orjson
+
+from app.lifecycle.events import ALL_CHANNELS
+from app.lifecycle.measures import EMPTY, LATEST, NUMERIC, latest_us, latest_value
+
+_NUMBER: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
+_TEXT: Final = {measure.name: index for index, measure in enumerate(LATEST)}
+_CONSENTS: Final = tuple(
+    (name.removeprefix("consent_marketing").removeprefix("_") or ALL_CHANNELS, index)
+    for name, index in _TEXT.items()
+    if name.startswith("consent_marketing")
+)
+
+
+_PERSONALIZATION: Final = _TEXT["consent_personalization"]
+
+
+class CustomerState(NamedTuple):
+    """A row of `customer_states` as it is read: numbers in the order of NUMERIC, texts of LATEST."""
+
+    customer_id: str
+    numbers: list[float | None]
+    texts: list[str | None]
+    offered: str | None = None
+
+    def number(self, measure: str) -> float | None:
+        """A measure by name; None: it has no value."""
+        return self.numbers[_NUMBER[measure]]
+
+    def latest(self, measure: str) -> str | None:
+        """The value of a latest-value measure by name."""
+        return latest_value(self.texts[_TEXT[measure]])
+
+    def consents(self) -> dict[str, bool]:
+        """Channel → the latest word on marketing there.
+
+        A word for every channel overrules what was said before of one; personalization refused is
+        marketing refused, since every action here is personal.
+        """
+        said = [(latest_us(text), channel, text) for channel, at in _CONSENTS if (text := self.texts[at])]
+        if not said and not self.texts[_PERSONALIZATION]:
+            return {}
+        general_us = max((us for us, channel, _ in said if channel == ALL_CHANNELS), default=-1)
+        consents = {
+            channel: latest_value(text) == "granted"
+            for us, channel, text in said
+            if channel == ALL_CHANNELS or us > general_us
+        }
+        refused = self.latest("consent_personalization") == "denied"
+        return {**dict.fromkeys(consents, False), ALL_CHANNELS: False} if refused else consents
+
+    def offered_us(self) -> dict[str, int]:
+        """Action → time of its last offer."""
+        return orjson.loads(self.offered) if self.offered else {}
+
+
+def has_open_complaint(state: CustomerState) -> bool:
+    """Whether a complaint may be open: there were complaints, and more cases opened than resolved.
+
+    From the state alone; the profile counts case by case.
+    """
+    return bool(state.number("complaints")) and (state.number("cases") or 0) > (state.number("cases_resolved") or 0)
+
+
+def newcomer(customer_id: str, offered: str | None = None) -> CustomerState:
+    """The state of someone of whom there is no event."""
+    numbers = [EMPTY[measure.name] for measure in NUMERIC]
+    return CustomerState(customer_id, numbers, [None] * len(LATEST), offered)

@@ -1,0 +1,55 @@
+"""Work in the background of a service: looked at on a schedule, done in pieces that give way to tills."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.foundation.errors import NotReady
+from app.foundation.logs import log
+
+SERVICE_SHARE: Final = 0.25
+"""Share of the event loop's time that such work takes in a service."""
+LOOK_SECONDS: Final = 60.0
+"""How often a service looks whether it is due."""
+
+Tell = Callable[[int, int | None], None]
+"""Called with what is done so far, and of how many if that is known."""
+Row = TypeVar("Row")
+
+
+def tell_nobody(_done: int, _of: int | None) -> None:
+    """For work that nobody looks on at."""
+
+
+async def keep_doing(name: str, every_s: float, work: Callable[[], Awaitable[Mapping[str, Any] | None]]) -> None:
+    """Calls `work` for ever, each LOOK_SECONDS, or each `every_s` if that is less: it finds out whether it is due.
+
+    What it returns is logged as what was done; None: nothing was. What the database refuses is logged, and
+    tried again at the next look.
+    """
+    while True:
+        await asyncio.sleep(min(LOOK_SECONDS, every_s))
+        began = time.monotonic()
+        try:
+            told = await work()
+        except (NotReady, SQLAlchemyError, asyncpg.PostgresError) as error:
+            log.warning(f"{name}.failed", reason=type(error).__name__)
+            continue
+        if told is not None:
+            log.info(f"{name}.done", elapsed_s=round(time.monotonic() - began, 2), **told)
+
+
+async def give_way(began: float, share: float) -> None:
+    """After a piece that began at `began` (`time.perf_counter`) others have their turn; for longer, the smaller
+    the share.
+    """
+    await asyncio.sleep((time.perf_counter() - began) * (1.0 / share - 1.0))
+
+
+def cut(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+    """The rows in pieces of at most `size`."""
+    return (rows[at : at + size] for at in range(0, len(rows), size))

@@ -1,0 +1,305 @@
+"""Every table. Times are integer microseconds since 1970 UTC, money integer minor units.
+
+Every primary key of a large table begins with `customer_id`, so that the schema distributes by it.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from app.lifecycle.measures import (
+    MEASURES,
+    Lift,
+    Measure,
+    Merge,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    }
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("occurred_us", BigInteger, nullable=False),
+    Column("kind", Text),
+    Column("channel", Text),
+    Column("reference", Text),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("discount_minor", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("value", Text),
+    Column("digest", LargeBinary, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Index("uq_events_source_id", "source", "id", unique=True),
+)
+"""The log of all that happened. `uq_events_source_id` makes an event count once for ever, whoever
+it is said to be of."""
+
+
+def _measure_column(measure: Measure) -> Column[Any]:
+    if measure.merge is Merge.LATEST:
+        return Column(measure.name, Text(collation="C"))
+    if measure.merge is Merge.DECAYED or measure.lift in (Lift.SEASON_COS, Lift.SEASON_SIN):
+        return Column(measure.name, Double, nullable=False, server_default=text("0"))
+    if measure.merge is Merge.SUM:
+        return Column(measure.name, BigInteger, nullable=False, server_default=text("0"))
+    return Column(measure.name, BigInteger)
+
+
+customer_states = Table(
+    "customer_states",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    *(_measure_column(measure) for measure in MEASURES),
+    postgresql_with={"fillfactor": 70},
+)
+"""One row a customer: the merge of all their events. Room is left on each page for the next version."""
+
+rejected_events = Table(
+    "rejected_events",
+    metadata,
+    Column("rejected_id", BigInteger, Identity(), primary_key=True),
+    Column("received_us", BigInteger, nullable=False),
+    Column("problem", JSONB, nullable=False),
+    Column("event", Text, nullable=False),
+    Index("ix_rejected_events_received_us", "received_us"),
+)
+"""What was refused, as it came (JSON text), and why."""
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("decision_id", Text, primary_key=True),
+    Column("decided_us", BigInteger, nullable=False),
+    Column("receipt", JSON, nullable=False),
+    Column("answer", JSON, nullable=False),
+)
+"""The receipts: what was weighed, and the answer as it was given."""
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("action_id", Text, primary_key=True),
+    Column("offered_us", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": 70},
+)
+"""When each action was last offered to a customer: what cool-downs are counted from."""
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("action_id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("key_sha256", LargeBinary, nullable=False, unique=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("revoked_us", BigInteger),
+)
+"""Only hashes of keys are kept."""
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("began_us", BigInteger, nullable=False),
+    Column("batches_done", BigInteger, nullable=False),
+    Column("finished_us", BigInteger),
+)
+"""How far each import has come, so that it resumes where it stopped."""
+
+links = Table(
+    "links",
+    metadata,
+    Column("low_id", Text, primary_key=True),
+    Column("high_id", Text, primary_key=True),
+    Column("is_joined", Boolean, nullable=False),
+    Column("survivor_id", Text, nullable=False),
+    Column("occurred_us", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("first_us", BigInteger),
+    Index("ix_links_high_id", "high_id"),
+    postgresql_with={"fillfactor": 80},
+)
+"""What was last said of two ids being one person (`app.lifecycle.identity.Edge`), by (time, source, id)."""
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Index("ix_persons_person_id", "person_id"),
+)
+"""Which ids are one person, derived from `links`. Who is not here is a person alone."""
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("stage", Text, nullable=False),
+    Column("from_stage", Text),
+    Column("since_us", BigInteger, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("churn_risk", Double),
+    Column("expected_loss", Double, nullable=False),
+    Column("model_version", Text),
+    Column("checked_us", BigInteger, nullable=False),
+    Column("crossed_us", BigInteger),
+    Index("ix_stages_crossed_us", "crossed_us", postgresql_where=text("crossed_us IS NOT NULL")),
+    postgresql_with={"fillfactor": 70},
+)
+"""Where each customer stood when it last made a difference: `rule` to `model_version` are of `checked_us`.
+
+`from_stage` to `cause` are of the last transition. `crossed_us`: NULL, the risk is below
+the threshold of warnings; a time, it was seen to rise to it then; 0, it was there when first judged.
+"""
+
+stage_transitions = Table(
+    "stage_transitions",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("from_stage", Text),
+    Column("to_stage", Text),
+    Column("rule", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("churn_risk", Double),
+    Column("model_version", Text),
+    Column("recorded_us", BigInteger, nullable=False),
+    Index("ix_stage_transitions_at_us", "at_us"),
+)
+"""Every change of stage: when it took place as far as known, and when it was recorded. A customer's form a
+chain in the order of `at_us`: from NULL where the record begins, to NULL where the id joins another customer."""
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("sweep_id", BigInteger, Identity(), primary_key=True),
+    Column("as_of_us", BigInteger, nullable=False),
+    Column("finished_us", BigInteger),
+    Column("customers", BigInteger, nullable=False),
+    Column("transitions", BigInteger, nullable=False),
+    Column("model_version", Text),
+    Column("policy", Text, nullable=False),
+)
+"""When everybody was judged, with which model, and by which stage policy (a digest)."""
+
+models = Table(
+    "models",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("is_simulated", Boolean, nullable=False),
+    Column("horizon_days", BigInteger, nullable=False),
+    Column("feature_digest", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("data_from_us", BigInteger, nullable=False),
+    Column("data_until_us", BigInteger, nullable=False),
+    Column("metrics", JSONB, nullable=False),
+    Column("registered_us", BigInteger, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("tables", LargeBinary, nullable=False),
+    Column("card", Text),
+    CheckConstraint("state IN ('champion', 'challenger', 'retired')", name="state"),
+    Index("uq_models_champion", "state", unique=True, postgresql_where=text("state = 'champion'")),
+)
+"""Every model there was, with the bytes that serve it: replicas share no disk. `sha256` is of `manifest`, which
+has the digests of the other files. One champion serves; one challenger is scored in its shadow."""
+
+model_changes = Table(
+    "model_changes",
+    metadata,
+    Column("change_id", BigInteger, Identity(), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("was", Text),
+    Column("state", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    CheckConstraint("act IN ('registered', 'promoted', 'rolled_back', 'replaced', 'kept')", name="act"),
+)
+"""Every change of a model's state, who made it and why; what a rollback goes back by. `was` NULL: it is new."""
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("churn_risk", Double, nullable=False),
+    Column("expected_orders", Double, nullable=False),
+    Column("expected_spend_minor", Double, nullable=False),
+    Column("orders_ahead", BigInteger),
+    Column("spend_ahead_minor", BigInteger),
+    Index("ix_predictions_at_us", "at_us"),
+)
+"""What models said of a sample of customers at `at_us`, and, once the horizon has passed, what came."""
+
+model_reports = Table(
+    "model_reports",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("made_us", BigInteger, nullable=False),
+    Column("report", JSONB, nullable=False),
+    CheckConstraint("kind IN ('drift', 'outcome')", name="kind"),
+)
+"""How a model fares: `drift` of its features at `at_us`; `outcome`, what it said then against what came."""
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("as_of_us", BigInteger, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("churn_risk", Double),
+    Column("expected_orders", Double),
+    Column("expected_spend_minor", Double),
+    Column("value_tier", Text),
+    Column("expected_next_order_us", BigInteger),
+    Column("model_version", Text),
+)
+"""Everybody's score at one time, published whole by `perennial score`."""

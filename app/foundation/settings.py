@@ -1,0 +1,121 @@
+"""Settings, frozen, from the environment (`PERENNIAL_*`)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.foundation.errors import UnusableSettings
+from app.lifecycle.decisions import Policy
+from app.lifecycle.events import minor_digits
+from app.lifecycle.stages import StagePolicy
+from app.lifecycle.value import ValueShares
+
+PREFIX = "PERENNIAL_"
+TEST_PREFIX = "PERENNIAL_TEST_"
+
+
+class Settings(BaseModel):
+    """What a deployment may decide. Each field is the environment variable PERENNIAL_<FIELD>."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Path("var")
+    """State of this installation: embedded database, models, keys."""
+    database_url: str | None = None
+    """Any Postgres 15+, `postgresql://…`; none: the embedded one under `home`."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "CNY"
+    """ISO 4217; one a deployment."""
+    country_code: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")] = ""
+    """Digits, `86` say: of phones that are written without one. Another one later makes other hashes."""
+    churn_horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
+    control_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of customers held out of every action, so that the effect of actions can be measured."""
+    exploration: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Probability with which a slot of a decision is filled at random among the eligible."""
+    margin: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Gross margin on spend: what a purchase is worth to the retailer."""
+    typical_order: Annotated[float, Field(gt=0)] = 100.0
+    """A usual order in major units: what someone who has not bought yet may spend."""
+    value_high_share: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """The most valuable customers who together hold this share of all expected spend are in the value tier `high`."""
+    value_medium_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """The next ones, who hold this share of it, are in the tier `medium`; the others in `low`."""
+    stages: StagePolicy = StagePolicy()
+    """Thresholds of the stage policy, as JSON: `{"mature_orders": 8}`."""
+    identity_key: str | None = None
+    """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
+    model_max_age_days: Annotated[int, Field(ge=1)] = 120
+    """A model trained longer ago makes /health warn."""
+    retrain: Annotated[int, Field(ge=0, le=3650)] = 0
+    """Days between retrainings from the database's real events; 0: never."""
+    spark_master: str = "local[*]"
+    """Where '--engine spark' computes: this machine, or a cluster's master."""
+    spark_directory: Path | None = None
+    """Through which events are handed to Spark: every machine of a cluster must see it; none: a temporary one."""
+    sweep_minutes: Annotated[int, Field(ge=0)] = 60
+    """How often the running service looks for the stages that silence changed; 0: never."""
+    watch_hours: Annotated[int, Field(ge=0, le=8760)] = 24
+    """How often models are asked of a sample of customers, and compared with what came; 0: never."""
+    warning_risk: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Churn risk from which a customer is warned of."""
+    rejected_warn: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    """From so many rejected events on, /health warns."""
+    metrics_open: bool = False
+    """Whether /metrics answers without a key; else it wants one with the scope `read`."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that serve, one event loop each."""
+    drain_seconds: Annotated[float, Field(ge=0, le=15)] = 3.0
+    """How long requests are still taken after SIGTERM, while /readyz already says 503."""
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    gather_limit: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Most requests that go together as one statement."""
+    patience_ms: Annotated[int, Field(ge=50, le=60_000)] = 400
+    """After which a request of one customer that waits for the database is told to come again (503)."""
+    queue_limit: Annotated[int, Field(ge=1)] = 4096
+    """Most requests that may wait for the database; the next one is refused at once with 503."""
+
+    @property
+    def models_directory(self) -> Path:
+        """Where artefacts are written, with all their files; what serves is in the registry."""
+        return self.home / "models"
+
+    @property
+    def digits(self) -> int:
+        """Decimal digits of the currency's minor unit."""
+        return minor_digits(self.currency)
+
+    @property
+    def value_shares(self) -> ValueShares:
+        """Of the value tiers."""
+        return ValueShares(self.value_high_share, self.value_medium_share)
+
+    @property
+    def decision_policy(self) -> Policy:
+        """Share held out, exploration and margin."""
+        return Policy(self.control_share, self.exploration, self.margin)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises UnusableSettings for a value out of bounds and for a name that is none of ours."""
+        given: dict[str, Any] = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environment.items()
+            if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and value != ""
+        }
+        if unknown := sorted(given.keys() - cls.model_fields.keys()):
+            known = ", ".join(PREFIX + name.upper() for name in cls.model_fields)
+            raise UnusableSettings(f"{PREFIX}{unknown[0].upper()} is no setting; there are {known}.")
+        try:
+            if "stages" in given:
+                given["stages"] = StagePolicy.model_validate_json(given["stages"])
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ["stages", *first["loc"]] if error.title == StagePolicy.__name__ else first["loc"]
+            name = ": ".join([PREFIX + str(place[0]).upper(), *map(str, place[1:])])
+            raise UnusableSettings(f"{name}: {first['msg']}") from error

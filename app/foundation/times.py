@@ -1,0 +1,33 @@
+"""Times inside: microseconds since 1970 UTC. As they are written: RFC 3339 in UTC."""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from app.lifecycle.events import DAY_US
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST_DAY: Final = date(1970, 1, 1).toordinal()
+MAX_AHEAD_US: Final = 5 * 60 * 1_000_000
+"""How far ahead a clock may be: a till's and ours need not agree to the second."""
+
+
+def to_us(moment: datetime) -> int:
+    """An aware time → microseconds since 1970 UTC, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def iso(us: float) -> str:
+    """Microseconds since 1970 → RFC 3339 in UTC, to the millisecond; finer where it is."""
+    days, rest_us = divmod(round(us), DAY_US)
+    seconds, micros = divmod(rest_us, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    fraction = f"{micros // 1000:03d}" if micros % 1000 == 0 else f"{micros:06d}"
+    return f"{_date(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}.{fraction}Z"
+
+
+@lru_cache(maxsize=4096)
+def _date(days: int) -> str:
+    """Days since 1970 → 2026-11-22."""
+    return date.fromordinal(_FIRST_DAY + days).isoformat()

@@ -1,0 +1,125 @@
+"""API keys and scopes. A key is shown once, when it is made; only its SHA-256 is kept."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.database.tables import api_keys
+from app.foundation.errors import Forbidden, NotReady, Unauthorized
+
+Scope = Literal["ingest", "read", "decide", "admin"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+KEY_PREFIX: Final = "perennial_"
+MOST_HEADERS: Final = 1000
+"""How many are remembered: the same key can be written with any number of spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key as it is listed. `revoked_us` None: it is valid."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    created_us: int
+    revoked_us: int | None
+
+
+class Keyring:
+    """The valid keys of the database, in memory: SHA-256 → scopes. Read anew every few seconds.
+
+    What a valid header allows is remembered until then, so that a till's key is not hashed at every sale.
+    `scopes_by_hash` None: they have not been read yet.
+    """
+
+    def __init__(self, scopes_by_hash: Mapping[bytes, frozenset[str]] | None = None) -> None:
+        self._scopes_by_hash = scopes_by_hash
+        self._scopes_by_header: dict[bytes, frozenset[str]] = {}
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it knows what the database says."""
+        return self._scopes_by_hash is not None
+
+    def authorize(self, authorization: bytes | None, wanted: Iterable[Scope]) -> None:
+        """Raises Unauthorized without a valid key, Forbidden where it lacks a scope. Admin has all.
+
+        `authorization` is the value of the header. Raises NotReady while nobody can know whether a key is valid:
+        a till takes a 401 for final, and its sale would be lost.
+        """
+        scopes = self._scopes_by_header.get(authorization or b"") or self._look_up(authorization or b"")
+        for scope in wanted:
+            if scope not in scopes and "admin" not in scopes:
+                raise Forbidden(f"The API key lacks the scope {scope}.")
+
+    def _look_up(self, authorization: bytes) -> frozenset[str]:
+        kind, _, key = authorization.partition(b" ")
+        if kind.lower() != b"bearer" or not key:
+            raise Unauthorized("Send an API key as 'Authorization: Bearer …'.")
+        if self._scopes_by_hash is None:
+            raise NotReady("The keys have not been read from the database yet.")
+        scopes = self._scopes_by_hash.get(hash_key(key.strip()))
+        if scopes is None:
+            raise Unauthorized("The API key is not known or has been revoked.")
+        if len(self._scopes_by_header) < MOST_HEADERS:
+            self._scopes_by_header[authorization] = scopes
+        return scopes
+
+
+def hash_key(key: bytes) -> bytes:
+    """SHA-256; enough for a secret of 256 random bits."""
+    return hashlib.sha256(key).digest()
+
+
+async def read_keyring(connection: AsyncConnection) -> dict[bytes, frozenset[str]]:
+    """SHA-256 → scopes of the valid keys."""
+    rows = await connection.execute(
+        select(api_keys.c.key_sha256, api_keys.c.scopes).where(api_keys.c.revoked_us.is_(None))
+    )
+    return {bytes(row.key_sha256): frozenset(row.scopes) for row in rows}
+
+
+async def find_key_id(connection: AsyncConnection, authorization: bytes) -> str | None:
+    """The id of the key in a header, for an audit; None: it is known no more."""
+    key = authorization.partition(b" ")[2].strip()
+    found = await connection.execute(select(api_keys.c.key_id).where(api_keys.c.key_sha256 == hash_key(key)))
+    return found.scalar_one_or_none()
+
+
+async def create_key(connection: AsyncConnection, name: str, scopes: Sequence[Scope], now_us: int) -> tuple[str, str]:
+    """Makes a key; (key_id, key). The key cannot be read again."""
+    key_id, key = secrets.token_hex(4), KEY_PREFIX + secrets.token_urlsafe(32)
+    row: dict[str, Any] = {
+        "key_id": key_id,
+        "name": name,
+        "key_sha256": hash_key(key.encode()),
+        "scopes": list(scopes),
+        "created_us": now_us,
+    }
+    await connection.execute(insert(api_keys).values(row))
+    return key_id, key
+
+
+async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
+    """All keys, oldest first."""
+    columns = [api_keys.c[name] for name in ("key_id", "name", "scopes", "created_us", "revoked_us")]
+    rows = await connection.execute(select(*columns).order_by(api_keys.c.created_us))
+    return [KeyRow(**row._mapping) for row in rows]
+
+
+async def revoke_key(connection: AsyncConnection, key_id: str, now_us: int) -> bool:
+    """False: there is no valid key of this id."""
+    revoked = await connection.execute(
+        update(api_keys).where(api_keys.c.key_id == key_id, api_keys.c.revoked_us.is_(None)).values(revoked_us=now_us)
+    )
+    return revoked.rowcount > 0
+
+
+async def is_valid_key(connection: AsyncConnection, key: str) -> bool:
+    """Whether a key is known and not revoked."""
+    return hash_key(key.encode()) in await read_keyring(connection)

@@ -1,0 +1,98 @@
+"""SQL of events: their facts, refusals, imports, exports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import JSON, Boolean, Text, cast, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.database.engine import Statement, compile_statement, unnested
+from app.database.tables import events, imports, persons, rejected_events
+from app.lifecycle.identity import BASKET
+
+FACTS = tuple(item for item in events.c if item.name != "received_us")
+"""What comes with an event: the fields of `Event`, in its order."""
+
+
+def unnested_columns(columns: tuple[Any, ...], name: str) -> Any:
+    """Arrays of equal length as rows of these columns."""
+    return unnested(name, **{item.name: item.type for item in columns})
+
+
+def _known_events() -> Statement:
+    """The events of these (source, id) pairs that were there before this transaction, with their content."""
+    pairs = unnested_columns((events.c.source, events.c.id), "pairs")
+    was_there = literal_column("events.xmin <> pg_current_xact_id()::xid", Boolean)
+    content = [events.c[name] for name in ("customer_id", "type", "occurred_us", "digest")]
+    return compile_statement(
+        select(events.c.source, events.c.id, *content, cast(events.c.data, Text).label("data")).join_from(
+            pairs, events, (events.c.source == pairs.c.source) & (events.c.id == pairs.c.id) & was_there
+        )
+    )
+
+
+KNOWN_EVENTS = _known_events()
+
+_REJECTED_COLUMNS = (rejected_events.c.received_us, rejected_events.c.problem, rejected_events.c.event)
+
+
+def _keep_rejected() -> Statement:
+    """Parameters: an array each of received_us, problem (JSON text) and event (JSON text)."""
+    rows = unnested_columns(_REJECTED_COLUMNS, "rejected")
+    values = [cast(item, JSON) if item.name == "problem" else item for item in rows.c]
+    return compile_statement(
+        pg_insert(rejected_events).from_select([item.name for item in _REJECTED_COLUMNS], select(*values))
+    )
+
+
+KEEP_REJECTED = _keep_rejected()
+
+
+async def begin_import(connection: AsyncConnection, import_id: str, now_us: int) -> Any:
+    """Row: began_us, batches_done, finished_us; of an import that ran before, or of one that begins now."""
+    row = {"import_id": import_id, "began_us": now_us, "batches_done": 0}
+    await connection.execute(pg_insert(imports).values(row).on_conflict_do_nothing())
+    return (await connection.execute(select(imports).where(imports.c.import_id == import_id))).one()
+
+
+async def note_import(connection: AsyncConnection, import_id: str, batches_done: int, finished_us: int | None) -> None:
+    """Notes how far an import has come."""
+    progress = {"batches_done": batches_done, "finished_us": finished_us}
+    await connection.execute(update(imports).where(imports.c.import_id == import_id).values(progress))
+
+
+async def find_import(connection: AsyncConnection, import_id: str) -> Any:
+    """The row of an import; None: it never began."""
+    return (await connection.execute(select(imports).where(imports.c.import_id == import_id))).one_or_none()
+
+
+async def has_events(connection: AsyncConnection) -> bool:
+    """Whether there is any event at all."""
+    return (await connection.execute(select(events.c.id).limit(1))).one_or_none() is not None
+
+
+DEMO_SOURCES = "/demo/"
+"""What the sources of the simulated shop begin with."""
+
+
+async def export_events(
+    connection: "asyncpg.Connection[Any]", file: Path, columns: Sequence[str], simulated: bool
+) -> None:
+    """Writes columns of the real events, or of the demo shop's, to a CSV file.
+
+    `customer_id` is the person's, of those known by several ids. Purchases without a customer are left out.
+    """
+    is_demo = events.c.source.startswith(DEMO_SOURCES)
+    person_id = func.coalesce(persons.c.person_id, events.c.customer_id).label("customer_id")
+    wanted = [person_id if name == "customer_id" else events.c[name] for name in columns]
+    query = (
+        select(*wanted)
+        .join_from(events, persons, persons.c.customer_id == events.c.customer_id, isouter=True)
+        .where(is_demo if simulated else ~is_demo, ~events.c.customer_id.startswith(BASKET))
+    )
+    text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
+    await connection.copy_from_query(str(text), output=file, format="csv")

@@ -1,0 +1,49 @@
+"""What became of what a request brought: counted, kept as refused, and told item by item."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from app.checkout.ledger import Submission
+from app.foundation.errors import Conflict, Problem
+from app.ingest.admission import Rejection
+from app.lifecycle.events import Event
+
+Other = TypeVar("Other")
+"""What a message may come to beside an event and a refusal."""
+
+
+def submission_of(outcomes: Sequence[object]) -> Submission:
+    """The events to count, and the refusals to keep."""
+    events = tuple(item for item in outcomes if isinstance(item, Event))
+    return Submission(events, tuple(item for item in outcomes if isinstance(item, Rejection)))
+
+
+def tell(
+    outcomes: Sequence[Event | Rejection | Other], statuses: Sequence[str], conflict: str
+) -> list[str | Problem | Other]:
+    """What became of each, in the order sent, by the statuses of the events among them.
+
+    `conflict` says what came before with other content.
+    """
+    left = iter(statuses)
+    results: list[str | Problem | Other] = []
+    for item in outcomes:
+        if isinstance(item, Event):
+            status = next(left)
+            results.append(Conflict(conflict) if status == "conflict" else status)
+        else:
+            results.append(item.problem if isinstance(item, Rejection) else item)
+    return results
+
+
+def render_result(result: str | Problem) -> dict[str, Any]:
+    """One of them on the wire."""
+    return {"status": "rejected", "problem": result.as_json()} if isinstance(result, Problem) else {"status": result}
+
+
+def render_receipt(results: Sequence[dict[str, Any]], statuses: Sequence[str]) -> dict[str, Any]:
+    """All of them, with how many there are of each status."""
+    counts = dict.fromkeys(statuses, 0)
+    for result in results:
+        counts[result["status"]] += 1
+    return {**counts, "results": results}

@@ -1,0 +1,184 @@
+"""`POST /v1/segment`: messages of Segment and RudderStack as events."""
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
+
+from app.foundation.errors import (
+    Malformed,
+    NotFound,
+    Problem,
+    TooLarge,
+    violation,
+)
+from app.foundation.metrics import count_segment
+from app.http.routes import (
+    HotRequest,
+    HotRoute,
+    json_body,
+    read_body,
+    requires,
+    schema_of,
+)
+from app.http.strict_json import read_json
+from app.ingest import router as events
+from app.ingest.admission import Rejection, admit_or_reject
+from app.ingest.receipts import (
+    render_receipt,
+    render_result,
+    submission_of,
+    tell,
+)
+from app.ingest.segment.mapping import CALLS, Ignored, map_message
+from app.ingest.segment.schemas import SegmentBatchIn, SegmentMessageIn, SegmentReceiptOut
+from app.lifecycle.events import Event
+from app.runtime.resources import Resources
+
+SOURCE: Final = "/segment"
+BATCH_CALLS: Final = ("batch", "import")
+STATUSES: Final = (*events.STATUSES, "ignored")
+_SOURCE_NAME: Final = re.compile(r"^[\x20-\x2e\x30-\x7e]{1,100}$")
+
+Outcome = Event | Rejection | Ignored
+
+
+class BasicKeyRoute(HotRoute):
+    """Takes the API key as the user name of HTTP Basic too, which is how Segment's libraries send a write key."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        inner = self.app
+
+        async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
+            headers = [
+                (name, write_bearer(value) if name == b"authorization" else value) for name, value in scope["headers"]
+            ]
+            await inner({**scope, "headers": headers}, receive, send)
+
+        self.app = serve
+
+
+def write_bearer(authorization: bytes) -> bytes:
+    """`Basic` with a key as user name → `Bearer` with that key; anything else as it is."""
+    kind, _, encoded = authorization.partition(b" ")
+    if kind.lower() != b"basic":
+        return authorization
+    try:
+        user_name = base64.b64decode(encoded.strip(), validate=True).partition(b":")[0]
+    except binascii.Error:
+        return authorization
+    return b"Bearer " + user_name
+
+
+router = APIRouter(prefix="/v1", tags=["events"], route_class=BasicKeyRoute)
+
+
+_CONTRACT: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "source",
+            "in": "query",
+            "required": False,
+            "description": "Tells shops apart whose message ids may be the same: the events' source is then "
+            "`/segment/<source>`.",
+            "schema": {"type": "string", "maxLength": 100, "pattern": _SOURCE_NAME.pattern},
+        }
+    ],
+    **json_body({"anyOf": [schema_of(SegmentMessageIn), schema_of(SegmentBatchIn)]}),
+}
+
+
+@router.post(
+    "/segment",
+    dependencies=[requires("ingest")],
+    response_model=SegmentReceiptOut,
+    summary="Count a message of Segment or RudderStack, or a batch of up to 1,000",
+    openapi_extra=_CONTRACT,
+)
+async def post_segment(request: HotRequest) -> bytes:
+    """Answers, message by message and in the order sent, `accepted`, `duplicate`, `rejected` or `ignored`.
+
+    A single message that is refused is answered with its problem (409, 422). The events of refused
+    messages are kept; pointers of problems lead into them.
+    """
+    return await _count(request, read_json(await read_body(request)))
+
+
+@router.post(
+    "/segment/v1/{call}",
+    dependencies=[requires("ingest")],
+    response_model=SegmentReceiptOut,
+    summary="The same, at the paths that Segment's and RudderStack's libraries append to their host",
+    openapi_extra=_CONTRACT,
+)
+async def post_call(request: HotRequest, call: str) -> bytes:
+    """`call` is `batch`, `import` or the type of a message, which the message then need not name."""
+    if call not in (*BATCH_CALLS, *CALLS):
+        raise NotFound("There is no such call.")
+    body = read_json(await read_body(request))
+    if call in CALLS and isinstance(body, dict) and "batch" not in body:
+        body = {"type": call, **body}
+    return await _count(request, body)
+
+
+async def _count(request: HotRequest, body: Any) -> bytes:
+    source = _read_source(request.query_params.get("source"))
+    messages, is_single = _messages(body)
+    outcomes = _admit_all(messages, source, request.resources)
+    results = await _enter(outcomes, request.resources, is_single)
+    count_segment(results)
+    if is_single and isinstance(results[0], Problem):
+        raise results[0]
+    return orjson.dumps(render_receipt([_render(result) for result in results], STATUSES))
+
+
+def _read_source(name: str | None) -> str:
+    if name is None:
+        return SOURCE
+    if not _SOURCE_NAME.fullmatch(name):
+        raise violation(("source",), "Give 1 to 100 characters of printable ASCII without a slash.")
+    return f"{SOURCE}/{name}"
+
+
+def _messages(body: Any) -> tuple[list[Any], bool]:
+    """The messages, and whether it is one by itself."""
+    if not isinstance(body, dict):
+        raise Malformed('Send a message, or several as {"batch": […]}.')
+    if "batch" not in body:
+        return [body], True
+    messages = body["batch"]
+    if not isinstance(messages, list):
+        raise violation(("batch",), "Input should be an array.")
+    if len(messages) > events.MAX_EVENTS:
+        raise TooLarge(f"A batch has at most {events.MAX_EVENTS} messages.")
+    return messages, False
+
+
+def _admit_all(messages: list[Any], source: str, resources: Resources) -> list[Outcome]:
+    now_us = time.time_ns() // 1000
+    mapped = (map_message(message, source) for message in messages)
+    return [item if isinstance(item, Ignored) else admit_or_reject(item, resources.rules, now_us) for item in mapped]
+
+
+async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool) -> list[str | Problem | Ignored]:
+    """Counts the events and keeps the refusals; what became of each message."""
+    submission = submission_of(outcomes)
+    statuses: Sequence[str] = ()
+    if submission.events or submission.rejections:
+        entry = await resources.gatherer_of(submission, is_single=is_single).submit(submission)
+        statuses = entry.statuses
+    return tell(outcomes, statuses, "This messageId came before with other content.")
+
+
+def _render(result: str | Problem | Ignored) -> dict[str, Any]:
+    if isinstance(result, Ignored):
+        return {"status": "ignored", "reason": result.reason}
+    return render_result(result)

@@ -1,0 +1,66 @@
+"""`/livez`, `/readyz` and `/health`: no key, so that probes can ask. `/metrics`: with a key, unless it is open."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.foundation.errors import NotReady
+from app.runtime.exposition import MEDIA_TYPE as METRICS_TYPE
+from app.runtime.exposition import render, workers_together
+from app.runtime.health import assess, check_database, read_common_gauges
+from app.runtime.health_schemas import HealthOut
+from app.runtime.resources import Resources
+
+MEDIA_TYPE = "application/health+json"
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", summary="The process lives")
+async def get_livez() -> dict[str, str]:
+    """Says nothing of the database: restarting this process would not mend that."""
+    return {"status": "pass"}
+
+
+@router.get("/readyz", summary="Requests can be served")
+async def get_readyz(request: Request) -> dict[str, str]:
+    """The database answers and has this version's schema, the keys are read; 503 where not, and while stopping."""
+    resources: Resources = request.app.state.resources
+    if resources.is_draining:
+        raise NotReady("The service is stopping.")
+    for check in await check_database(resources):
+        if check.status != "pass":
+            raise NotReady(check.output or "The database is not ready.")
+    if not resources.keyring.is_read:
+        raise NotReady("The keys have not been read yet.")
+    return {"status": "pass"}
+
+
+@router.get(
+    "/health",
+    summary="Health with its checks",
+    response_model=HealthOut,
+    responses={
+        200: {"content": {MEDIA_TYPE: {}}, "description": "pass or warn"},
+        503: {"content": {MEDIA_TYPE: {}}, "description": "fail"},
+    },
+)
+async def get_health(request: Request) -> Response:
+    """Database, schema, model and its watch, event lag, background work, rejected backlog and sweep."""
+    health = await assess(request.app.state.resources)
+    body = health.model_dump_json(exclude_none=True)
+    return Response(body, 503 if health.status == "fail" else 200, media_type=MEDIA_TYPE)
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics of all workers, in Prometheus' text format",
+    response_class=Response,
+    responses={200: {"content": {METRICS_TYPE: {"schema": {"type": "string"}}}}},
+    openapi_extra={"security": [{"HTTPBearer": []}, {}]},
+)
+async def get_metrics(request: Request) -> Response:
+    """Wants a key with the scope `read`, unless the deployment has opened it."""
+    resources: Resources = request.app.state.resources
+    if not resources.settings.metrics_open:
+        resources.keyring.authorize(request.headers.get("authorization", "").encode(), ["read"])
+    common = await read_common_gauges(resources)
+    return Response(render(workers_together(resources), common), media_type=METRICS_TYPE)

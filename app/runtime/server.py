@@ -1,0 +1,147 @@
+"""Running the service in this process: uvicorn on an application of ours.
+
+Stopping takes three steps. At once `/readyz` says 503, and every answer closes its connection, so that balancers
+and clients go elsewhere; requests are still taken. After `drain_seconds` no connection is taken any more
+and what is under way is answered. Then the lifespan ends, and with it the process: 30 seconds at most.
+"""
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any, Final, cast
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.foundation.logs import configure_logs, log
+from app.foundation.settings import Settings
+from app.foundation.tracing import configure_tracing
+from app.runtime.main import create_app
+
+STOP_SECONDS: Final = 20.0
+"""From the signal to the last answer. The rest is for writing what waits and giving up connections."""
+LONGEST_SECONDS: Final = 25.0
+"""From the signal to giving up; a statement that is cancelled then takes its five seconds at most."""
+_CLOSE: Final = (b"connection", b"close")
+
+
+class _JoinedWrites:
+    """A transport that sends the head of an answer together with the first part of its body.
+
+    A write is a system call and a packet, a good part of what a short answer costs. What is held
+    goes at the next write, or when the loop comes round if there is none.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        held = self._held
+        if held is None:
+            self._held = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._held = None
+            self._transport.write(held + data)
+
+    def _flush(self) -> None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._transport.write(held)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, on such a transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast("asyncio.Transport", _JoinedWrites(transport, self.loop)))
+
+
+class Server(uvicorn.Server):
+    """Tells when requests are served, and drains before it stops."""
+
+    def __init__(self, app: FastAPI, settings: Settings, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                loop="uvloop",
+                http=_Protocol,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=round(STOP_SECONDS - settings.drain_seconds),
+            )
+        )
+        self._app = app
+        self._drain_seconds = settings.drain_seconds
+        self._on_ready = on_ready
+        self._stops_at: float | None = None
+        self._told_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM drains first; SIGINT, from somebody at a terminal, and a second signal do not wait."""
+        self._told_at = self._told_at or time.monotonic()
+        if sig != signal.SIGTERM or self._stops_at is not None or not self.started:
+            self._begin_draining()
+            super().handle_exit(sig, frame)
+            return
+        self._captured_signals.append(sig)  # raised again when all is done, as uvicorn does
+        self._stops_at = time.monotonic() + self._drain_seconds
+        self._begin_draining()
+
+    def _begin_draining(self) -> None:
+        resources = getattr(self._app.state, "resources", None)
+        if resources is not None:
+            resources.is_draining = True
+        if _CLOSE not in self.config.encoded_headers:  # those of every answer, made anew each second
+            self.config.encoded_headers = [*self.config.encoded_headers, _CLOSE]
+            self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        is_drained = self._stops_at is not None and time.monotonic() >= self._stops_at
+        return await super().on_tick(counter) or is_drained
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Raises nothing when it takes too long: what is not written by then was not acknowledged either."""
+        told_at = self._told_at or time.monotonic()
+        try:
+            async with asyncio.timeout(told_at + LONGEST_SECONDS - time.monotonic()):
+                await super().shutdown(sockets)
+        except TimeoutError:
+            log.error("service.cut", elapsed_s=round(time.monotonic() - told_at, 1))
+
+
+def serve(settings: Settings, database_url: str, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serves until SIGINT or SIGTERM; then drains and returns. With several workers, they serve."""
+    configure_logs(settings.log_level)
+    if settings.workers > 1:
+        from app.runtime.supervisor import supervise
+
+        supervise(settings, database_url, on_ready)
+        return
+    configure_tracing()
+    with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has drained
+        Server(create_app(settings, database_url), settings, on_ready).run()

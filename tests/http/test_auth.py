@@ -1,0 +1,226 @@
+"""API keys: who may do what, and what is kept of a key."""
+
+import hashlib
+
+import pytest
+from fastapi.routing import APIRoute
+
+from app.database.engine import transaction
+from app.foundation.settings import Settings
+from app.http.auth import (
+    KEY_PREFIX,
+    SCOPES,
+    create_key,
+    is_valid_key,
+    list_keys,
+    revoke_key,
+)
+from app.runtime.main import create_app
+
+SCOPES_OF_ROUTES = {
+    ("POST", "/v1/events"): {"ingest"},
+    ("POST", "/v1/checkouts"): {"ingest", "decide"},
+    ("POST", "/v1/segment"): {"ingest"},
+    ("POST", "/v1/segment/v1/{call}"): {"ingest"},
+    ("GET", "/v1/events/rejected"): {"read"},
+    ("DELETE", "/v1/events/rejected"): {"admin"},
+    ("DELETE", "/v1/events/rejected/{rejected_id}"): {"admin"},
+    ("POST", "/v1/events/rejected/{rejected_id:int}:replay"): {"admin"},
+    ("POST", "/v1/events/rejected:replay"): {"admin"},
+    ("GET", "/v1/customers/{customer_id:path}/score"): {"read"},
+    ("GET", "/v1/customers/{customer_id:path}/stages"): {"read"},
+    ("GET", "/v1/stages"): {"read"},
+    ("GET", "/v1/warnings"): {"read"},
+    ("POST", "/v1/scores:batch"): {"read"},
+    ("POST", "/v1/decisions"): {"decide"},
+    ("GET", "/v1/actions"): {"read"},
+    ("PUT", "/v1/actions/{action_id}"): {"admin"},
+    ("DELETE", "/v1/actions/{action_id}"): {"admin"},
+    ("GET", "/v1/models"): {"admin"},
+    ("GET", "/v1/models:compare"): {"admin"},
+    ("GET", "/v1/models/{version}"): {"admin"},
+    ("POST", "/v1/models/{version}:promote"): {"admin"},
+    ("POST", "/v1/models:rollback"): {"admin"},
+    ("GET", "/v1/customers/{customer_id:path}/events"): {"read"},
+    ("GET", "/v1/customers/{customer_id:path}"): {"read"},
+}
+OPEN = {"/metrics", "/livez", "/readyz", "/health", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+
+EACH_ROUTE = pytest.mark.parametrize(("method", "path"), SCOPES_OF_ROUTES)
+
+
+def fill(path):
+    values = {"customer_id:path": "nobody", "action_id": "none-such", "version": "none-such", "call": "track"}
+    for name, value in (values | dict.fromkeys(("rejected_id", "rejected_id:int"), "1")).items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+@pytest.fixture
+async def make_key(engine, running_service):
+    """Makes keys that the service knows at once."""
+
+    async def make(*scopes):
+        async with transaction(engine) as connection:
+            _, key = await create_key(connection, "test", scopes, 1)
+        await running_service.resources.refresh()
+        return key
+
+    return make
+
+
+async def ask(service, method, path, authorization=None, **options):
+    headers = {} if authorization is None else {"Authorization": authorization}
+    async with service.connect(headers=headers) as client:
+        return await client.request(method, fill(path), **options)
+
+
+def test_every_route_is_in_the_table():
+    app = create_app(Settings(), "postgresql://unused/")
+    found = set()
+    for route in app.routes:
+        if route.path in OPEN or not route.path.startswith("/v1"):
+            assert route.path in OPEN or route.path.startswith("/static"), route.path
+            continue
+        assert isinstance(route, APIRoute)
+        found |= {(method, route.path) for method in route.methods}
+    assert found == set(SCOPES_OF_ROUTES)
+
+
+@EACH_ROUTE
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer perennial_nobody-knows-this",
+        "Basic dXNlcjpwYXNz",
+        "perennial_x",
+        b"Bearer \xe9",
+    ],
+)
+async def test_without_a_valid_key(service, method, path, authorization):
+    response = await ask(service, method, path, authorization, content=b"{not even JSON")
+    assert (response.status_code, response.json()["type"]) == (401, "urn:perennial:problem:unauthorized")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert "nobody-knows" not in response.text
+
+
+@EACH_ROUTE
+async def test_a_request_without_a_key_is_not_read(service, method, path):
+    sent = 0
+
+    async def chunks():
+        nonlocal sent
+        for _ in range(100):
+            sent += 1
+            yield b" " * 1024
+
+    response = await ask(service, method, path, content=chunks(), headers={"content-type": "application/json"})
+    assert response.status_code == 401
+    assert sent == 0
+
+
+@EACH_ROUTE
+async def test_scopes(service, make_key, method, path):
+    """Any set of scopes short of what the route asks for is refused; what it asks for, and admin, are not."""
+    needed = SCOPES_OF_ROUTES[method, path]
+    for scope in needed:
+        others = [other for other in SCOPES if other not in (scope, "admin")]
+        response = await ask(service, method, path, f"Bearer {await make_key(*others)}", content=b"{}")
+        assert (response.status_code, response.json()["type"]) == (403, "urn:perennial:problem:forbidden")
+        assert response.headers["content-type"] == "application/problem+json"
+    for key in (await make_key(*needed), await make_key("admin")):
+        response = await ask(service, method, path, f"Bearer {key}", content=b"{}")
+        assert response.status_code not in (401, 403)
+
+
+async def test_a_key_of_no_scope_may_do_nothing(service, make_key):
+    key = await make_key()
+    for method, path in SCOPES_OF_ROUTES:
+        assert (await ask(service, method, path, f"Bearer {key}")).status_code == 403
+
+
+async def test_the_scheme_is_written_in_any_case(service):
+    for scheme in ("bearer", "BEARER"):
+        assert (await ask(service, "GET", "/v1/actions", f"{scheme} {service.key}")).status_code == 200
+
+
+async def test_a_key_made_and_a_key_revoked_are_noticed_by_a_running_service(
+    engine, serve, sql, monkeypatch, wait_for_status
+):
+    monkeypatch.setattr("app.runtime.resources.REFRESH_SECONDS", 0.02)
+    async with serve() as service:
+        async with transaction(engine) as connection:
+            key_id, key = await create_key(connection, "till 3", ["read"], 1)
+        await wait_for_status(service, key, 200)
+        async with transaction(engine) as connection:
+            assert await revoke_key(connection, key_id, 2)
+        await wait_for_status(service, key, 401)
+        assert (await ask(service, "GET", "/v1/actions", f"Bearer {service.key}")).status_code == 200
+
+
+@pytest.fixture
+def wait_for_status(wait_until):
+    async def wait(service, key, status):
+        async def is_answered():
+            return (await ask(service, "GET", "/v1/actions", f"Bearer {key}")).status_code == status
+
+        await wait_until(is_answered)
+
+    return wait
+
+
+async def test_revocation_is_noticed_though_the_connection_broke_in_between(
+    engine, serve, sql, monkeypatch, wait_for_status
+):
+    """Reading the keys anew must go on whatever happened to it once."""
+    monkeypatch.setattr("app.runtime.resources.REFRESH_SECONDS", 0.02)
+    async with serve() as service:
+        async with transaction(engine) as connection:
+            key_id, key = await create_key(connection, "till 3", ["read"], 1)
+        await wait_for_status(service, key, 200)
+        async with sql.engine.begin() as other:
+            await other.exec_driver_sql("LOCK TABLE api_keys")
+            await sql.rows("SELECT pg_terminate_backend(:pid)", pid=await sql.wait_for_lock())
+        async with transaction(engine) as connection:
+            await revoke_key(connection, key_id, 2)
+        await wait_for_status(service, key, 401)
+
+
+async def test_only_the_hash_of_a_key_is_kept(engine, sql):
+    async with transaction(engine) as connection:
+        key_id, key = await create_key(connection, "till 3", ["ingest", "decide"], 7)
+    assert key.startswith(KEY_PREFIX)
+    row = await sql.row("SELECT * FROM api_keys WHERE key_id = :key_id", key_id=key_id)
+    assert bytes(row["key_sha256"]) == hashlib.sha256(key.encode()).digest()
+    assert (row["name"], row["scopes"], row["created_us"], row["revoked_us"]) == (
+        "till 3",
+        ["ingest", "decide"],
+        7,
+        None,
+    )
+    secret = key.removeprefix(KEY_PREFIX)
+    assert len(secret) >= 43  # 256 bits
+    assert secret not in str({**row, "key_sha256": bytes(row["key_sha256"])})
+
+
+async def test_keys_are_listed_revoked_and_checked(engine, sql):
+    async with transaction(engine) as connection:
+        (first_id, first), (second_id, second) = [
+            await create_key(connection, name, ["read"], at) for name, at in (("a", 10**15), ("b", 10**15 + 1))
+        ]
+        assert first != second
+        assert await revoke_key(connection, first_id, 10**15 + 2)
+        assert not await revoke_key(connection, first_id, 10**15 + 3)
+        assert not await revoke_key(connection, "none-such", 1)
+        listed = [row for row in await list_keys(connection) if row.key_id in (first_id, second_id)]
+        assert [(row.key_id, row.name, row.revoked_us) for row in listed] == [
+            (first_id, "a", 10**15 + 2),
+            (second_id, "b", None),
+        ]
+        assert not await is_valid_key(connection, first)
+        assert await is_valid_key(connection, second)

@@ -1,0 +1,85 @@
+"""Many customers judged at once say what single scores say."""
+
+import random
+import struct
+
+import numpy as np
+import pytest
+
+from app.customers.everybody import read_vectors
+from app.customers.state import CustomerState
+from app.decisions.service import Deciding, stand
+from app.lifecycle.decisions import Catalogue, Policy
+from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.lifecycle.events import DAY_US, Event
+from app.lifecycle.measures import LATEST, NUMERIC, fold
+from app.lifecycle.stages import StagePolicy
+from app.scores.judging import judge, judge_one
+from app.scores.service import Scoring, score_states
+from app.stages.service import Watching, expect_loss
+
+NOW_US = 20_000 * DAY_US
+TYPES = ("order.completed", "order.completed", "order.refunded", "store.visited", "case.opened")
+
+
+def history(chance, customer_id):
+    """Up to thirty events at a pace of the customer's own, some with refunds and complaints, some without orders."""
+    types = TYPES if chance.random() < 0.9 else ("store.visited",)
+    pace = chance.choice((1, 7, 40, 300)) * DAY_US
+    at = NOW_US - chance.randint(0, chance.choice((1, 20, 600))) * DAY_US
+    for number in range(chance.randint(1, 30)):
+        at -= chance.randint(0, 2 * pace)
+        amount = chance.randint(0, 50_000)
+        facts = ("complaint", "store", None, amount, 0, 1, 0, None, b"", "{}")
+        yield Event(customer_id, "/till", str(number), chance.choice(types), at, *facts)
+
+
+@pytest.fixture(scope="module")
+def states():
+    chance = random.Random(11)
+    folded = [fold(history(chance, f"C-{number}")) for number in range(600)]
+    return [
+        CustomerState(f"C-{number}", [state[measure.name] for measure in NUMERIC], [None] * len(LATEST))
+        for number, state in enumerate(folded)
+    ]
+
+
+@pytest.fixture(params=["rules", "model"])
+def watching(request, make_model):
+    model = make_model("v1") if request.param == "model" else None
+    return Watching(Scoring(model, StagePolicy(), 90, "CNY", 2), 0.5)
+
+
+def test_every_stage_risk_and_loss_is_that_of_the_score(states, watching):
+    scores = score_states(states, NOW_US, watching.scoring)
+    vectors = np.array([state.numbers for state in states], np.float64)
+    judged = judge(vectors, float(NOW_US), watching.scoring)
+    assert [one.judgement for one in judged] == [score.judgement for score in scores]
+    assert [one.churn_risk for one in judged] == [score.churn_risk for score in scores]
+    assert [one.expected_loss for one in judged] == [expect_loss(score, watching) for score in scores]
+    assert {one.judgement.stage for one in judged} == {"prospect", "new", "growing", "mature", "declining", "lost"}
+
+
+def test_one_at_a_time_is_the_same(states, watching):
+    vectors = np.array([state.numbers for state in states], np.float64)
+    judged = judge(vectors, float(NOW_US), watching.scoring)
+    for vector, expected in zip(vectors.tolist(), judged, strict=True):
+        one = judge_one(vector, float(NOW_US), watching.scoring)
+        assert (one.judgement.stage, one.judgement.rule) == (expected.judgement.stage, expected.judgement.rule)
+        assert one.churn_risk == pytest.approx(expected.churn_risk)
+        assert one.expected_loss == pytest.approx(expected.expected_loss)
+
+
+def test_the_loss_is_the_risk_of_what_a_decision_has_at_stake(states, watching):
+    deciding = Deciding(watching.scoring, Catalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 80.0, 0.5)
+    for score in score_states(states, NOW_US, watching.scoring):
+        at_stake = stand(score, deciding, {}).value_at_stake
+        assert expect_loss(score, watching) == (score.churn_risk or 0.0) * at_stake
+
+
+def test_vectors_as_postgres_sends_them():
+    """Dimensions, flag, type, length, lower bound; then length and value of each."""
+    header = struct.pack(">iiiii", 1, 0, 701, len(NUMERIC), 1)
+    numbers = [[float(at) for at in range(len(NUMERIC))], [float("nan")] * len(NUMERIC)]
+    sent = [header + b"".join(struct.pack(">id", 8, number) for number in row) for row in numbers]
+    np.testing.assert_array_equal(read_vectors(sent), numbers)

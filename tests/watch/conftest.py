@@ -1,9 +1,0 @@
-import pytest
-
-from tests.watch.books import Shop
-
-
-@pytest.fixture
-def watched(sql, engine):
-    """A shop on empty tables."""
-    return Shop(sql, engine)
