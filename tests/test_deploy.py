@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.foundation import metrics
+from app.foundation.exposition import GAUGES
 from app.foundation.settings import Settings
-from app.runtime.exposition import GAUGES
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yaml"

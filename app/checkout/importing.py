@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.checkout.ledger import Entry, Ledger, Submission
+from app.checkout.ledger import Ledger
 from app.database.engine import Driver, transaction
 from app.ingest.admission import Rejection, Rules, admit_or_reject
+from app.ingest.intake import Entry, Submission
 from app.ingest.queries import begin_import, note_import
 from app.lifecycle.events import Event
 

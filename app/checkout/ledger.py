@@ -6,31 +6,26 @@ receipts; nothing is answered before the transaction has committed.
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from app.checkout.answering import Asked, Desk
 from app.checkout.queries import COUNT_EVENTS
 from app.customers.linking import edges_of, link
-from app.customers.linking_queries import PERSON_STATES
 from app.customers.state import CustomerState
 from app.database.engine import CONNECTION_LOST, Driver
-from app.decisions.queries import READ_ANSWERS, WRITE_DECISIONS
-from app.decisions.schemas import DecisionWish
 from app.decisions.service import Deciding, Decision, checkout_decision_id
 from app.foundation.errors import Conflict, NotReady
 from app.foundation.metrics import count_decisions, count_entered
 from app.foundation.times import iso
 from app.ingest.admission import Rejection, is_same_content
+from app.ingest.intake import Entry, Status, Submission
 from app.ingest.queries import FACTS, KEEP_REJECTED, KNOWN_EVENTS
 from app.lifecycle.events import Event
-from app.stages.queries import NOTE_STAGES
 
 Identity = tuple[str, str]
 """(source, id)."""
-Status = Literal["accepted", "duplicate", "conflict"]
-
 _FACTS = tuple(item.name for item in FACTS)
 
 
@@ -46,19 +41,6 @@ class Known(NamedTuple):
     data: str
 
 
-class Submission(NamedTuple):
-    """What one request brings: events, refusals to keep, and, from a till, the wish for a decision.
-
-    `due_us` is when the decision is wanted; later there is none (None: whenever).
-    """
-
-    events: tuple[Event, ...]
-    rejections: tuple[Rejection, ...] = ()
-    wish: DecisionWish | None = None
-    language: str = "en"
-    due_us: int | None = None
-
-
 class Counted(NamedTuple):
     """What counting a batch told: events that were there before, and the states that changed.
 
@@ -71,13 +53,6 @@ class Counted(NamedTuple):
     marks: dict[str, str | None]
 
 
-class Entry(NamedTuple):
-    """What became of a submission: a status an event, and the till's answer (JSON) if one was asked for."""
-
-    statuses: tuple[Status, ...]
-    answer: bytes | None = None
-
-
 class Ledger:
     """Runs batches of submissions on one driver connection."""
 
@@ -85,13 +60,6 @@ class Ledger:
         """Without `deciding` nothing is decided and no stage noted: an import brings the past, the sweep judges it."""
         self._driver = driver
         self._deciding = deciding
-
-    async def prepare(self) -> None:
-        """Makes the first batch as fast as the next: a till waits for it like for any other."""
-        await self._driver.prepare(COUNT_EVENTS, received_us=0)
-        await self._driver.prepare(NOTE_STAGES, now_us=0)
-        for statement in (KNOWN_EVENTS, WRITE_DECISIONS, READ_ANSWERS, PERSON_STATES):
-            await self._driver.prepare(statement)
 
     async def enter(self, submissions: Sequence[Submission]) -> list[Entry | Exception]:
         """One transaction for all of them. Raises NotReady when the database is out of reach."""
@@ -130,7 +98,7 @@ class Ledger:
             await desk.note(counted.marks)
             decided = desk.written
         entries: list[Entry | Exception] = [
-            Conflict() if submission.wish is not None and given[0] == "conflict" else Entry(given, answers.get(place))
+            Conflict() if submission.asked is not None and given[0] == "conflict" else Entry(given, answers.get(place))
             for place, (submission, given) in enumerate(zip(submissions, statuses, strict=True))
         ]
         return entries, decided
@@ -184,13 +152,13 @@ class Ledger:
         fresh: dict[str, Asked] = {}
         repeated: dict[str, str] = {}
         for place, (item, given) in enumerate(zip(submissions, statuses, strict=True)):
-            if item.wish is None or given[0] == "conflict":
+            if not isinstance(item.asked, Asked) or given[0] == "conflict":
                 continue
             event = item.events[0]
             asking[place] = decision_id = checkout_decision_id(event.source, event.id)
             if given[0] == "duplicate":
                 repeated[decision_id] = event.customer_id
-            fresh.setdefault(decision_id, Asked(event.customer_id, item.wish, item.language, item.due_us))
+            fresh.setdefault(decision_id, item.asked)
         answers = await desk.read_answers(repeated) if repeated else {}
         answers |= await desk.decide({key: asked for key, asked in fresh.items() if key not in answers})
         return {place: answers[decision_id] for place, decision_id in asking.items()}

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from app.customers import queries
+from app.customers.held import Customers
 from app.customers.schemas import EventPageOut, ProfileOut
 from app.customers.service import check_customer_id, render_event, render_profile
 from app.database.engine import transaction
 from app.foundation.errors import UnknownCustomer
 from app.http.paging import read_cursor, write_cursor
+from app.http.resources import Resources
 from app.http.routes import requires
-from app.runtime.resources import Resources
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], dependencies=[requires("read")])
 
@@ -45,7 +46,7 @@ async def get_profile(request: Request, customer_id: str) -> dict[str, Any]:
     resources: Resources = request.app.state.resources
     check_customer_id(customer_id)
     async with resources.patience():
-        state = await resources.reader.submit(customer_id)
+        state = await resources.of(Customers).reader.submit(customer_id)
         if state is None:
             raise UnknownCustomer("There is no event of this customer.")
         async with transaction(resources.engine) as connection:

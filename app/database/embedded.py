@@ -19,19 +19,17 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import psutil
 
 from app.database.shared_buffers import shared_buffers
 from app.foundation.errors import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 DATABASE = "perennial"
 SUPERUSER = "perennial"

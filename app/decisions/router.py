@@ -6,13 +6,16 @@ import time
 import orjson
 from fastapi import APIRouter, Response
 
+from app.customers.held import Customers
 from app.customers.queries import read_offered
 from app.customers.state import CustomerState, newcomer
 from app.database.engine import transaction
 from app.decisions import queries
+from app.decisions.held import Decisions
 from app.decisions.schemas import ActionListOut, DecisionIn, DecisionOut
 from app.decisions.service import decide, stand
 from app.foundation.errors import NotFound, violation
+from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
     HotRoute,
@@ -24,7 +27,6 @@ from app.http.routes import (
 )
 from app.http.strict_json import is_plain_text
 from app.lifecycle.decisions import Action, Catalogue
-from app.runtime.resources import Resources
 from app.scores.service import score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
@@ -51,9 +53,9 @@ async def post_decision(request: HotRequest) -> bytes:
 
 async def _decide(request: HotRequest, wish: DecisionIn, began_us: int) -> bytes:
     resources = request.resources
-    state = await resources.reader.submit(wish.customer_id) or await _meet(resources, wish.customer_id)
+    state = await resources.of(Customers).reader.submit(wish.customer_id) or await _meet(resources, wish.customer_id)
     now_us, due_us = time.time_ns() // 1000, wish.due_us(began_us)
-    deciding = resources.deciding()
+    deciding = resources.of(Decisions).deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
     decision = decide(
         secrets.token_hex(16),
@@ -65,7 +67,7 @@ async def _decide(request: HotRequest, wish: DecisionIn, began_us: int) -> bytes
         is_late=due_us is not None and now_us > due_us,
     )
     answer = orjson.dumps(decision.answer)
-    await resources.receipts.submit((decision, answer))
+    await resources.of(Decisions).receipts.submit((decision, answer))
     return answer
 
 
@@ -100,7 +102,7 @@ async def put_action(request: HotRequest, action_id: str) -> bytes:
     async with transaction(resources.engine) as connection:
         await queries.put_action(connection, action, time.time_ns() // 1000)
         catalogue = Catalogue(await queries.read_actions(connection))
-    resources.catalogue = catalogue
+    resources.of(Decisions).catalogue = catalogue
     return orjson.dumps(action.model_dump(mode="json"))
 
 
@@ -112,5 +114,5 @@ async def delete_action(request: HotRequest, action_id: str) -> Response:
         if not is_plain_text(action_id) or not await queries.delete_action(connection, action_id):
             raise NotFound("There is no such action.")
         catalogue = Catalogue(await queries.read_actions(connection))
-    resources.catalogue = catalogue
+    resources.of(Decisions).catalogue = catalogue
     return Response(status_code=204)

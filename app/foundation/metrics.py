@@ -1,6 +1,6 @@
 """What is counted while serving: plain numbers of this process, rendered only when somebody asks.
 
-A request adds to a few integers; names, help texts and label names are looked at by `app.runtime.exposition` alone.
+A request adds to a few integers; names, help texts and label names are looked at by `app.foundation.exposition` alone.
 No value of a label comes from a client: types, methods and reasons are ours or `other`, so that
 the number of series is bounded, and nobody's data is among them.
 """
@@ -14,6 +14,8 @@ from app.lifecycle.events import EVENT_TYPES
 
 Labels = tuple[str | int, ...]
 """Values of labels; Prometheus is told true and false of a bool."""
+GaugeValue = tuple[str, Labels, float]
+"""Name, values of labels, value."""
 
 OTHER: Final = "other"
 UNREAD: Final = "unread"

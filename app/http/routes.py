@@ -5,7 +5,7 @@ Response; it reads its body with `read_body`. Its `response_model` and `json_bod
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import orjson
 from fastapi import Security
@@ -28,10 +28,8 @@ from app.foundation.errors import (
     malformed,
 )
 from app.http.auth import Keyring, Scope
+from app.http.resources import Resources
 from app.http.strict_json import check_texts, read_json
-
-if TYPE_CHECKING:
-    from app.runtime.resources import Resources
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 JSON_TYPES: Final = frozenset(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import JSON, Boolean, Text, cast, func, literal_column, select, update
@@ -96,3 +96,14 @@ async def export_events(
     )
     text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     await connection.copy_from_query(str(text), output=file, format="csv")
+
+
+MOST_COUNTED: Final = 10_000
+"""Rejected events are counted no further: a large backlog must not make a probe slow."""
+
+
+async def count_rejected(connection: AsyncConnection) -> int:
+    """How many rejected events are kept, MOST_COUNTED at most."""
+    some = select(rejected_events.c.rejected_id).limit(MOST_COUNTED).subquery()
+    count: int = (await connection.execute(select(func.count()).select_from(some))).scalar_one()
+    return count

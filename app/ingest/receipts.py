@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from app.checkout.ledger import Submission
 from app.foundation.errors import Conflict, Problem
 from app.ingest.admission import Rejection
+from app.ingest.intake import Submission
 from app.lifecycle.events import Event
 
 Other = TypeVar("Other")

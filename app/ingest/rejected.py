@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from app.database.engine import transaction
 from app.foundation.errors import TYPE_PREFIX, NotFound, violation
 from app.foundation.times import iso, to_us
+from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
     HotRoute,
@@ -32,7 +33,6 @@ from app.ingest.rejected_schemas import (
 )
 from app.ingest.replaying import Kept, Replayed, replay
 from app.ingest.schemas import EventIn
-from app.runtime.resources import Resources
 
 MAX_ID: Final = 2**63 - 1
 

@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from app.checkout.ledger import Submission
 from app.database.engine import transaction
 from app.foundation.errors import (
     TYPE_PREFIX,
@@ -21,6 +20,7 @@ from app.foundation.errors import (
     Unreadable,
 )
 from app.foundation.metrics import REPLAYED
+from app.http.resources import Resources
 from app.ingest.admission import (
     Content,
     Rejection,
@@ -30,10 +30,10 @@ from app.ingest.admission import (
     is_same_content,
     is_size_alone,
 )
+from app.ingest.intake import Intake, Submission
 from app.ingest.rejected_queries import delete_rejected, read_contents, renew_problems
 from app.lifecycle.events import Event
 from app.lifecycle.identity import is_pseudonym, make_pseudonym, pseudonyms_in
-from app.runtime.resources import Resources
 
 
 class Kept(NamedTuple):
@@ -64,7 +64,7 @@ async def replay(kept: Sequence[Kept], resources: Resources, *, is_edited: bool 
         )
     judged = _refuse_conflicts(admitted, known)
     events = tuple(item for item in judged if isinstance(item, Event))
-    entry = await resources.bulk.submit(Submission(events)) if events else None
+    entry = await resources.of(Intake).bulk.submit(Submission(events)) if events else None
     statuses = iter(entry.statuses if entry else ())
     replayed = [
         Replayed(item.rejected_id, "rejected", found)
@@ -80,7 +80,7 @@ async def replay(kept: Sequence[Kept], resources: Resources, *, is_edited: bool 
 
 def _admit_all(kept: Sequence[Kept], resources: Resources, is_edited: bool) -> list[Event | Problem]:
     now_us = time.time_ns() // 1000
-    return [_admit_one(item, resources.rules, now_us, is_edited) for item in kept]
+    return [_admit_one(item, resources.of(Intake).rules, now_us, is_edited) for item in kept]
 
 
 def _admit_one(item: Kept, rules: Rules, now_us: int, is_edited: bool) -> Event | Problem:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from app.database.engine import transaction
 from app.foundation.errors import NotFound, violation
 from app.http.auth import find_key_id
+from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
     HotRoute,
@@ -27,7 +28,6 @@ from app.models.schemas import (
     PromotedOut,
 )
 from app.models.service import Promoted, promote, rollback
-from app.runtime.resources import Resources
 
 MOST_COMPARED: Final = 8
 VERSION_PATTERN: Final = r"^[0-9A-Za-z._-]{1,128}$"

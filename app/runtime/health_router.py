@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request, Response
 
 from app.foundation.errors import NotReady
-from app.runtime.exposition import MEDIA_TYPE as METRICS_TYPE
-from app.runtime.exposition import render, workers_together
-from app.runtime.health import assess, check_database, read_common_gauges
-from app.runtime.health_schemas import HealthOut
-from app.runtime.resources import Resources
+from app.foundation.exposition import MEDIA_TYPE as METRICS_TYPE
+from app.foundation.exposition import render, workers_together
+from app.http.health import HealthOut
+from app.http.resources import Resources
+from app.runtime.health import assess, check_database, read_gauges, read_stored_gauges
 
 MEDIA_TYPE = "application/health+json"
 
@@ -62,5 +62,5 @@ async def get_metrics(request: Request) -> Response:
     resources: Resources = request.app.state.resources
     if not resources.settings.metrics_open:
         resources.keyring.authorize(request.headers.get("authorization", "").encode(), ["read"])
-    common = await read_common_gauges(resources)
-    return Response(render(workers_together(resources), common), media_type=METRICS_TYPE)
+    stored = await read_stored_gauges(resources)
+    return Response(render(workers_together(read_gauges(resources)), stored), media_type=METRICS_TYPE)

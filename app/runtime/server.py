@@ -10,7 +10,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType
 from typing import Any, Final, cast
 
@@ -18,10 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.foundation.logs import configure_logs, log
+from app.foundation.logs import log
 from app.foundation.settings import Settings
-from app.foundation.tracing import configure_tracing
-from app.runtime.main import create_app
 
 STOP_SECONDS: Final = 20.0
 """From the signal to the last answer. The rest is for writing what waits and giving up connections."""
@@ -132,16 +129,3 @@ class Server(uvicorn.Server):
                 await super().shutdown(sockets)
         except TimeoutError:
             log.error("service.cut", elapsed_s=round(time.monotonic() - told_at, 1))
-
-
-def serve(settings: Settings, database_url: str, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Serves until SIGINT or SIGTERM; then drains and returns. With several workers, they serve."""
-    configure_logs(settings.log_level)
-    if settings.workers > 1:
-        from app.runtime.supervisor import supervise
-
-        supervise(settings, database_url, on_ready)
-        return
-    configure_tracing()
-    with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has drained
-        Server(create_app(settings, database_url), settings, on_ready).run()

@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from app.foundation.exposition import Board, use_board
 from app.foundation.logs import configure_logs
 from app.foundation.settings import Settings
 from app.foundation.tracing import configure_tracing
-from app.runtime.exposition import Board, read_gauges, use_board
+from app.runtime.health import read_gauges
 from app.runtime.main import create_app
 from app.runtime.server import Server
 

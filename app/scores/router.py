@@ -6,9 +6,11 @@ import orjson
 from fastapi import APIRouter
 
 from app.customers.as_of import EVER
+from app.customers.held import Customers
 from app.customers.service import check_customer_id, read_states_as_of
 from app.customers.state import CustomerState
 from app.foundation.errors import UnknownCustomer
+from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
     HotRoute,
@@ -19,7 +21,7 @@ from app.http.routes import (
     schema_of,
 )
 from app.http.times import check_past, read_moment
-from app.runtime.resources import Resources
+from app.scores.held import Scores
 from app.scores.rendering import render_score
 from app.scores.schemas import ScoreBatchIn, ScoreBatchOut, ScoreOut
 from app.scores.service import score_states
@@ -60,7 +62,7 @@ async def get_score(request: HotRequest, customer_id: str) -> bytes:
     state = await _read_state(resources, customer_id, as_of_us, known_us)
     if state is None:
         raise UnknownCustomer("There is no event of this customer before that time.")
-    scoring = resources.scoring()
+    scoring = resources.of(Scores).scoring()
     (score,) = score_states([state], now_us if as_of_us is None else as_of_us, scoring)
     return orjson.dumps(render_score(score, scoring, language_of(request)))
 
@@ -80,7 +82,7 @@ async def _read_state(
     resources: Resources, customer_id: str, as_of_us: int | None, known_us: int
 ) -> CustomerState | None:
     if as_of_us is None:
-        return await resources.reader.submit(customer_id)
+        return await resources.of(Customers).reader.submit(customer_id)
     states = await read_states_as_of(resources.engine, [customer_id], as_of_us, known_us)
     return states.get(customer_id)
 
@@ -100,7 +102,7 @@ async def post_score_batch(request: HotRequest) -> bytes:
     as_of_us = now_us if wanted.as_of is None else check_past(wanted.as_of, "as_of", now_us)
     customer_ids, language = list(dict.fromkeys(wanted.customer_ids)), language_of(request)
     states = await read_states_as_of(resources.engine, customer_ids, None if wanted.as_of is None else as_of_us)
-    scoring = resources.scoring()
+    scoring = resources.of(Scores).scoring()
     known = [states[customer_id] for customer_id in customer_ids if customer_id in states]
     scores = score_states(known, as_of_us, scoring)
     return orjson.dumps(

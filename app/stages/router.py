@@ -10,9 +10,9 @@ from app.database.engine import transaction
 from app.foundation.errors import Malformed, UnknownCustomer
 from app.foundation.times import iso
 from app.http.paging import read_cursor, write_cursor
+from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.times import read_moment
-from app.runtime.resources import Resources
 from app.stages import queries
 from app.stages.schemas import FlowsOut, TransitionPageOut, WarningPageOut
 from app.stages.service import render_flows, render_transition, render_warning

@@ -6,6 +6,7 @@ import pytest
 
 from app.lifecycle.decisions import Catalogue, in_control_group
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.models.held import Models
 
 DEFAULT_ACTIONS_IN_ORDER = sorted(DEFAULT_ACTIONS, key=lambda action: action.action_id)
 STORE_ACTIONS = {action.action_id: action for action in DEFAULT_ACTIONS if "store" in action.channels}
@@ -183,7 +184,7 @@ async def test_without_a_model_it_degrades_and_says_so(client, shop):
 
 async def test_with_a_model_it_does_not(serve, sql, shop, make_model):
     async with serve() as service:
-        service.resources.model = make_model("v7")
+        service.resources.of(Models).champion = make_model("v7")
         answer = await check_out(service.client, shop.order())
     assert answer["decision"]["degraded"] is False
     assert (answer["score"]["method"], answer["score"]["model_version"]) == ("additive_trees", "v7")

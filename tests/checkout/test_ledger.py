@@ -10,12 +10,14 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from app.checkout.ledger import Ledger, Submission
+from app.checkout.answering import Asked
+from app.checkout.ledger import Ledger
 from app.database.engine import Driver
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionWish
 from app.decisions.service import Deciding
 from app.ingest.admission import Rules, admit
+from app.ingest.intake import Submission
 from app.lifecycle.decisions import Catalogue, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import EVENT_TYPES
@@ -171,12 +173,16 @@ async def test_two_processes_that_decide_the_same_checkout_at_once_give_one_answ
                 await both_have_read.wait()
             return await super().fetch(statement, **parameters)
 
+    asked = Asked(event.customer_id, DecisionWish(), "en", None)
+
     async def check_out(ledger, delay_s):
         await asyncio.sleep(delay_s)
-        (entry,) = await ledger.enter([Submission((event,), wish=DecisionWish())])
+        (entry,) = await ledger.enter(
+            [Submission((event,), asked=Asked(event.customer_id, DecisionWish(), "en", None))]
+        )
         return entry.answer
 
     async with opened(engine, Slow) as one, opened(engine, Slow) as other:
         answers = await asyncio.gather(check_out(one, 0), check_out(other, 0.01))
-    (kept,) = await ledger.enter([Submission((event,), wish=DecisionWish())])
+    (kept,) = await ledger.enter([Submission((event,), asked=asked)])
     assert set(answers) == {kept.answer}

@@ -11,7 +11,15 @@ import app.decisions.queries
 import app.ingest.queries
 import app.stages.queries
 from app.database.engine import Statement
+from app.ingest.intake import Intake
 
+MODULES = (
+    app.customers.queries,
+    app.decisions.queries,
+    app.checkout.queries,
+    app.ingest.queries,
+    app.stages.queries,
+)
 NAMES = {
     statement.text: name
     for module in (
@@ -28,9 +36,9 @@ NAMES = {
 
 async def warm_up(service, shop):
     """The driver asks for the types of a statement when it sees it first."""
-    client, tills = service.client, service.resources.tills
+    client, intake = service.client, service.resources.of(Intake)
     names = [f"warm-up-{number}" for number in range(50)]
-    of_lanes = [next(name for name in names if service.resources.till(name) is till) for till in tills]
+    of_lanes = [next(name for name in names if intake.till(name) is till) for till in intake.tills]
     for event in [shop.order(name) for name in of_lanes] * 2:
         await client.post("/v1/checkouts", json={"event": event})
     await client.post("/v1/decisions", json={"customer_id": of_lanes[0]})
@@ -115,15 +123,15 @@ async def test_what_collects_while_a_statement_is_under_way_goes_as_one(statemen
         body = {"event": shop.order(f"C-{number}")}
         return asyncio.create_task(statements.client.post("/v1/checkouts", json=body))
 
-    lane = statements.resources.tills[0]
-    numbers = [number for number in range(200) if statements.resources.till(f"C-{number}") is lane]
+    intake = statements.resources.of(Intake)
+    numbers = [number for number in range(200) if intake.till(f"C-{number}") is intake.tills[0]]
     async with sql.engine.begin() as other:
         await other.exec_driver_sql("LOCK TABLE events")
         requests = [check_out(numbers[0])]
         await sql.wait_for_lock()
         requests += [check_out(number) for number in numbers[1:]]
         async with asyncio.timeout(20):
-            while len(lane._waiting) < len(numbers) - 1:  # noqa: ASYNC110 - nothing tells of it
+            while len(intake.tills[0]._waiting) < len(numbers) - 1:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)
     responses = await asyncio.gather(*requests)
     assert {response.status_code for response in responses} == {200}
@@ -134,7 +142,11 @@ async def test_the_lanes_do_not_wait_for_each_other(statements, sql, shop):
     names = [f"C-{number}" for number in range(50)]
     await statements.client.post("/v1/events", json=[shop.order(name) for name in names])
     held = names[0]
-    other_lane = next(name for name in names if statements.resources.till(name) is not statements.resources.till(held))
+    other_lane = next(
+        name
+        for name in names
+        if statements.resources.of(Intake).till(name) is not statements.resources.of(Intake).till(held)
+    )
     async with sql.engine.begin() as other:
         await other.exec_driver_sql(f"SELECT FROM customer_states WHERE customer_id = '{held}' FOR UPDATE")
         waiting = asyncio.create_task(statements.client.post("/v1/events", json=shop.order(held)))

@@ -200,7 +200,7 @@ async def test_a_database_that_is_gone_and_comes_back(serve, shop, tmp_path):
 
 async def test_a_service_that_starts_before_its_database(serve, shop, tmp_path, monkeypatch, wait_until):
     """It comes up, says that it is not ready, and serves when the database does."""
-    monkeypatch.setattr("app.runtime.resources.REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr("app.http.resources.REFRESH_SECONDS", 0.05)
     home = tmp_path / "postgres"
     server = start_embedded(home, settings=QUICK)
     try:

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.checkout.ledger import Ledger, Submission
+from app.checkout.ledger import Ledger
 from app.customers import service as customers
 from app.customers.verification import verify
 from app.database.engine import Driver
 from app.ingest.admission import Rules, admit, hash_identifier
+from app.ingest.intake import Submission
 from app.lifecycle.identity import make_pseudonym
 from app.lifecycle.measures import (
     LATEST,

@@ -5,10 +5,10 @@ import itertools
 
 import pytest
 
-from app.checkout.ledger import Submission
 from app.customers import verification
 from app.customers.linking import edges_of, link
 from app.customers.verification import Difference, rebuild
+from app.ingest.intake import Submission
 from app.lifecycle.identity import persons_of
 from tests.customers.persons import (
     NOW_US,

@@ -22,8 +22,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.database.embedded import EmbeddedPostgresError, start_embedded
 from app.database import embedded
+from app.database.embedded import EmbeddedPostgresError, start_embedded
 
 QUICK = {"fsync": "off", "shared_buffers": "16MB"}
 REPOSITORY = Path(__file__).parents[2]

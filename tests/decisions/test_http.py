@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.models.held import Models
 
 JSON = {"content-type": "application/json"}
 MALFORMED = "urn:perennial:problem:malformed"
@@ -137,7 +138,7 @@ async def test_the_best_come_first(client, shop):
 async def test_with_and_without_a_model(serve, sql, make_model):
     async with serve() as service:
         assert (await decide(service.client))["degraded"] is True
-        service.resources.model = make_model("v7")
+        service.resources.of(Models).champion = make_model("v7")
         assert (await decide(service.client))["degraded"] is False
 
 
@@ -185,7 +186,7 @@ async def test_an_action_replaced_and_removed(catalogue):
 
 
 async def test_another_process_learns_of_it(serve, catalogue, monkeypatch, wait_until):
-    monkeypatch.setattr("app.runtime.resources.REFRESH_SECONDS", 0.02)
+    monkeypatch.setattr("app.http.resources.REFRESH_SECONDS", 0.02)
     async with serve() as other:
         await put(catalogue, ACTION)
 

@@ -5,12 +5,14 @@ import asyncio
 import orjson
 import pytest
 
+from app.models.held import Models
+
 
 @pytest.fixture
 async def modelled(serve, sql, make_model):
     """A service that is not degraded for lack of a model."""
     async with serve() as service:
-        service.resources.model = make_model("v7")
+        service.resources.of(Models).champion = make_model("v7")
         yield service
 
 

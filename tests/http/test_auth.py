@@ -152,7 +152,7 @@ async def test_the_scheme_is_written_in_any_case(service):
 async def test_a_key_made_and_a_key_revoked_are_noticed_by_a_running_service(
     engine, serve, sql, monkeypatch, wait_for_status
 ):
-    monkeypatch.setattr("app.runtime.resources.REFRESH_SECONDS", 0.02)
+    monkeypatch.setattr("app.http.resources.REFRESH_SECONDS", 0.02)
     async with serve() as service:
         async with transaction(engine) as connection:
             key_id, key = await create_key(connection, "till 3", ["read"], 1)
@@ -178,7 +178,7 @@ async def test_revocation_is_noticed_though_the_connection_broke_in_between(
     engine, serve, sql, monkeypatch, wait_for_status
 ):
     """Reading the keys anew must go on whatever happened to it once."""
-    monkeypatch.setattr("app.runtime.resources.REFRESH_SECONDS", 0.02)
+    monkeypatch.setattr("app.http.resources.REFRESH_SECONDS", 0.02)
     async with serve() as service:
         async with transaction(engine) as connection:
             key_id, key = await create_key(connection, "till 3", ["read"], 1)

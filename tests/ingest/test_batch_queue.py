@@ -2,7 +2,8 @@
 
 import asyncio
 
-from app.runtime.resources import BULK_QUEUE
+from app.checkout.part import BULK_QUEUE
+from app.ingest.intake import Intake
 
 
 async def test_a_batch_too_many_is_refused_at_once_and_those_that_waited_are_counted(
@@ -12,7 +13,7 @@ async def test_a_batch_too_many_is_refused_at_once_and_those_that_waited_are_cou
         return await client.post("/v1/events", json=[event])
 
     async def is_full():
-        return service.resources.bulk.waiting == BULK_QUEUE
+        return service.resources.of(Intake).bulk.waiting == BULK_QUEUE
 
     one_too_many = shop.order()
     async with sql.engine.begin() as other:

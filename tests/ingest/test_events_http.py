@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from app.ingest.intake import Intake
 from app.lifecycle.measures import MEASURES, Lift, Merge
 
 CONFLICT = "urn:perennial:problem:conflict"
@@ -64,7 +65,7 @@ def failed_batches(services, monkeypatch):
         return watched
 
     for service in services:
-        for gatherer in (*service.resources.tills, service.resources.bulk):
+        for gatherer in (*service.resources.of(Intake).tills, service.resources.of(Intake).bulk):
             monkeypatch.setattr(gatherer, "_run", watch(gatherer._run))
     return failures
 

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from app.models import loading
+from app.models.held import Models
 from tests.processes import make_key, starting
 
 PATIENCE_S = 5.0
@@ -26,7 +27,7 @@ async def buy(client, shop, *customers):
 
 async def serves(service, wait_until, version):
     async def look():
-        model = service.resources.model
+        model = service.resources.of(Models).champion
         return (None if model is None else model.version) == version
 
     await wait_until(look)
@@ -39,9 +40,9 @@ async def test_a_service_that_starts_serves_the_champion_of_the_registry(serve, 
     async with serve() as service:
         await buy(service.client, shop, "C-1")
         assert await version_of(service.client) == champion.name
-        held = service.resources
-        assert (held.model.version, held.challenger.version) == (champion.name, challenger.name)
-        assert held.model_refusal is None
+        held = service.resources.of(Models)
+        assert (held.champion.version, held.challenger.version) == (champion.name, challenger.name)
+        assert held.refusal is None
 
 
 async def test_a_model_that_is_registered_while_it_runs_is_served(serve, registry, make_artefact, shop, wait_until):
@@ -58,14 +59,14 @@ async def test_bytes_are_read_only_when_something_changed(serve, registry, make_
     first, second = make_artefact(), make_artefact()
     await registry.register(first)
     async with serve() as service:
-        held = service.resources.model
+        held = service.resources.of(Models).champion
         await registry.register(second)
 
         async def sees_the_challenger():
-            return service.resources.challenger is not None
+            return service.resources.of(Models).challenger is not None
 
         await wait_until(sees_the_challenger)
-        assert service.resources.model is held  # the very same object: it was not read again
+        assert service.resources.of(Models).champion is held  # the very same object: it was not read again
 
 
 async def test_models_that_were_never_registered_are_told_of(serve, registry, make_artefact, tmp_path, monkeypatch):
@@ -104,7 +105,7 @@ async def test_a_model_that_was_tampered_with_is_refused_and_the_old_one_serves(
         await sql.rows(statement)
 
         async def is_refused():
-            return service.resources.model_refusal
+            return service.resources.of(Models).refusal
 
         assert directory.name in await wait_until(is_refused)
         assert await version_of(service.client) == directory.name
@@ -114,7 +115,7 @@ async def test_a_model_that_was_tampered_with_is_refused_and_the_old_one_serves(
         await registry.register(directory)  # mends it
 
         async def is_well():
-            return service.resources.model_refusal is None
+            return service.resources.of(Models).refusal is None
 
         await wait_until(is_well)
 
@@ -132,13 +133,13 @@ async def test_a_champion_that_is_broken_in_the_act_leaves_the_one_before(
         await sql.rows("UPDATE models SET tables = 'x' WHERE version = :version", version=new.name)
 
         async def is_refused():
-            return service.resources.model_refusal
+            return service.resources.of(Models).refusal
 
         assert new.name in await wait_until(is_refused)
         assert await version_of(service.client) in (old.name, new.name)
     async with serve() as service:  # one that starts afresh has never held the new one
         assert await version_of(service.client) == old.name
-        assert new.name in service.resources.model_refusal
+        assert new.name in service.resources.of(Models).refusal
 
 
 async def test_a_refused_challenger_leaves_the_champion_alone(serve, registry, make_artefact, sql, wait_until):
@@ -147,9 +148,9 @@ async def test_a_refused_challenger_leaves_the_champion_alone(serve, registry, m
     await registry.register(challenger)
     await sql.rows("UPDATE models SET tables = 'x' WHERE version = :version", version=challenger.name)
     async with serve() as service:
-        assert service.resources.model.version == champion.name
-        assert service.resources.challenger is None
-        assert challenger.name in service.resources.model_refusal
+        assert service.resources.of(Models).champion.version == champion.name
+        assert service.resources.of(Models).challenger is None
+        assert challenger.name in service.resources.of(Models).refusal
 
 
 async def test_a_promotion_under_load_drops_no_request(

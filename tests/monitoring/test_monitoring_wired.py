@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from app.database.engine import transaction
 from app.database import background as pacing
+from app.database.engine import transaction
 from app.lifecycle.drift import reference
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.value import ValueCurve

@@ -3,6 +3,7 @@
 import pytest
 
 from app.database.schema import HEAD_REVISION
+from app.models.held import Models
 from app.runtime.main import create_app
 
 CHECKS = {
@@ -34,7 +35,7 @@ async def stale_schema(sql):
 
 async def test_all_is_well(serve, sql, make_model):
     async with serve() as service:
-        service.resources.model = make_model("v7", trained_days_ago=3)
+        service.resources.of(Models).champion = make_model("v7", trained_days_ago=3)
         code, told = await health(service.client)
     assert (code, told["status"], set(told["checks"])) == (200, "pass", CHECKS)
     assert {found["status"] for checks in told["checks"].values() for found in checks} == {"pass"}
@@ -54,7 +55,7 @@ async def test_no_model_is_a_warning(client):
 
 async def test_an_old_model_is_a_warning(serve, sql, make_model):
     async with serve(model_max_age_days=30) as service:
-        service.resources.model = make_model("v7", trained_days_ago=31)
+        service.resources.of(Models).champion = make_model("v7", trained_days_ago=31)
         code, told = await health(service.client)
     assert (code, told["status"]) == (200, "warn")
     assert (check(told, "model:version")["status"], check(told, "model:age")["status"]) == ("pass", "warn")
@@ -73,7 +74,10 @@ async def test_a_model_that_cannot_be_loaded_is_a_warning_and_says_why(serve, sq
 
 async def test_the_model_in_use_is_told_beside_the_one_that_was_refused(serve, sql, make_model):
     async with serve() as service:
-        service.resources.model, service.resources.model_refusal = make_model("v7"), "v8: it is none."
+        service.resources.of(Models).champion, service.resources.of(Models).refusal = (
+            make_model("v7"),
+            "v8: it is none.",
+        )
         code, told = await health(service.client)
     found = check(told, "model:version")
     assert (code, found["status"], found["observedValue"], found["output"]) == (200, "warn", "v7", "v8: it is none.")
@@ -84,7 +88,7 @@ async def test_background_work_that_has_ended_is_a_warning(serve, sql, make_mode
         raise RuntimeError("of ours")
 
     async with serve() as service:
-        service.resources.model = make_model("v7")
+        service.resources.of(Models).champion = make_model("v7")
         service.resources.refresh = fail
 
         async def is_warned():

@@ -7,11 +7,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.database.engine import transaction
-from app.foundation import metrics
+from app.foundation import exposition, metrics
 from app.foundation.errors import Malformed
+from app.foundation.exposition import Board, render, take_snapshot
 from app.lifecycle.events import EVENT_TYPES
-from app.runtime import exposition
-from app.runtime.exposition import Board, render, take_snapshot
+from app.models.held import Models
 
 
 def parse(text):
@@ -130,7 +130,7 @@ async def test_scores_decisions_and_fallbacks(client, shop, grown, service, make
 
 async def test_a_model_is_told_by_version_and_age(serve, sql, make_model):
     async with serve(metrics_open=True) as service:
-        service.resources.model = make_model("v7", trained_days_ago=2)
+        service.resources.of(Models).champion = make_model("v7", trained_days_ago=2)
         found = await scrape(service.client)
     assert found["perennial_model_info", frozenset({("version", "v7")})] == 1
     assert found["perennial_model_age_seconds", frozenset()] == pytest.approx(2 * 86400, abs=60)

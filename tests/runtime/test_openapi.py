@@ -29,7 +29,7 @@ def test_the_contract_is_the_one_agreed(contract):
     written = json.dumps(contract, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     if os.environ.get(RENEW):
         GOLDEN.write_text(written)
-    renew = f"{RENEW}=1 python -m pytest tests/test_openapi.py"
+    renew = f"{RENEW}=1 python -m pytest tests/runtime/test_openapi.py"
     assert GOLDEN.read_text() == written, f"The API has changed. If it was meant, renew the file: {renew}"
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.lifecycle.features import FEATURES
+from app.models.held import Models
 
 MALFORMED = "urn:perennial:problem:malformed"
 START = datetime(2023, 1, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ async def batch(client, customer_ids, as_of=None):
 async def modelled(serve, sql, make_model):
     """A service with a model."""
     async with serve() as service:
-        service.resources.model = make_model("v7")
+        service.resources.of(Models).champion = make_model("v7")
         yield service.client
 
 
@@ -168,7 +169,7 @@ async def test_value_tiers_are_as_the_deployment_has_them(serve, sql, shop, make
     """Of the model's curve half of the value is at 150 and more: e^9.8 minor units are 180."""
     for share, tier in ((0.5, "high"), (0.0, "medium")):
         async with serve(value_high_share=share, value_medium_share=0.5) as service:
-            service.resources.model = make_model("v7")
+            service.resources.of(Models).champion = make_model("v7")
             await service.client.post("/v1/events", json=[shop.order(at=day(0))])
             assert (await score(service.client, as_of=day(5)))["value_tier"] == tier
 

@@ -20,6 +20,7 @@ from app.foundation.errors import (
     violation,
 )
 from app.foundation.metrics import count_segment
+from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
     HotRoute,
@@ -31,6 +32,7 @@ from app.http.routes import (
 from app.http.strict_json import read_json
 from app.ingest import router as events
 from app.ingest.admission import Rejection, admit_or_reject
+from app.ingest.intake import Intake
 from app.ingest.receipts import (
     render_receipt,
     render_result,
@@ -40,7 +42,6 @@ from app.ingest.receipts import (
 from app.ingest.segment.mapping import CALLS, Ignored, map_message
 from app.ingest.segment.schemas import SegmentBatchIn, SegmentMessageIn, SegmentReceiptOut
 from app.lifecycle.events import Event
-from app.runtime.resources import Resources
 
 SOURCE: Final = "/segment"
 BATCH_CALLS: Final = ("batch", "import")
@@ -163,9 +164,9 @@ def _messages(body: Any) -> tuple[list[Any], bool]:
 
 
 def _admit_all(messages: list[Any], source: str, resources: Resources) -> list[Outcome]:
-    now_us = time.time_ns() // 1000
+    now_us, rules = time.time_ns() // 1000, resources.of(Intake).rules
     mapped = (map_message(message, source) for message in messages)
-    return [item if isinstance(item, Ignored) else admit_or_reject(item, resources.rules, now_us) for item in mapped]
+    return [item if isinstance(item, Ignored) else admit_or_reject(item, rules, now_us) for item in mapped]
 
 
 async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool) -> list[str | Problem | Ignored]:
@@ -173,7 +174,7 @@ async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool)
     submission = submission_of(outcomes)
     statuses: Sequence[str] = ()
     if submission.events or submission.rejections:
-        entry = await resources.gatherer_of(submission, is_single=is_single).submit(submission)
+        entry = await resources.of(Intake).of_submission(submission, is_single=is_single).submit(submission)
         statuses = entry.statuses
     return tell(outcomes, statuses, "This messageId came before with other content.")
 

@@ -6,26 +6,23 @@ worker that takes the place of a killed one goes on from the killed one's number
 """
 
 import os
-import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4 as MEDIA_TYPE
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.foundation import metrics
-from app.runtime.resources import Resources
+from app.foundation.metrics import GaugeValue
 
-__all__ = ["GAUGES", "MEDIA_TYPE", "Board", "Gauge", "read_gauges", "render", "workers_together"]
+MEDIA_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 STALE_SECONDS: Final = 5.0
 """A worker that wrote nothing for so long is not running: its gauges do not count."""
-_PAGE_BYTES: Final = resource.getpagesize()
 
 Snapshot = dict[str, Any]
 """JSON: at, counters and histograms by name as pairs of labels and value, gauges, last_event."""
@@ -65,32 +62,6 @@ GAUGES: Final = {
     "perennial_feature_drift_psi": Gauge("Population stability index against training.", ("feature",), max),
     "perennial_drifted_features": Gauge("Features of weight that have drifted too far.", (), max),
 }
-GaugeValue = tuple[str, metrics.Labels, float]
-
-
-def read_gauges(resources: Resources) -> Iterator[GaugeValue]:
-    """What is so now in this process."""
-    for method, count in metrics.active_requests.items():
-        if count:
-            yield "http_server_active_requests", (method,), count
-    pool: Any = resources.engine.pool
-    used = pool.checkedout()
-    yield "db_client_connection_count", ("used",), used
-    yield "db_client_connection_count", ("idle",), pool.checkedin()
-    yield "db_client_connection_max", (), pool.size() + pool._max_overflow
-    for gatherer in resources.gatherers:
-        yield "perennial_waiting_requests", (gatherer.name,), gatherer.waiting
-    if resources.model is not None:
-        yield "perennial_model_info", (resources.model.version,), 1
-        yield "perennial_model_age_seconds", (), time.time() - resources.model.trained_at.timestamp()
-    yield "perennial_model_refused", (), resources.model_refusal is not None
-    yield "perennial_draining", (), resources.is_draining
-    yield "perennial_workers", (), 1
-    yield "process_resident_memory_bytes", (), _resident_bytes()
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE_BYTES
 
 
 def take_snapshot(gauges: Iterable[GaugeValue]) -> Snapshot:
@@ -152,12 +123,19 @@ def use_board(found: Board) -> None:
     board = found
 
 
-def workers_together(resources: Resources) -> list[Snapshot]:
-    """The numbers of this process as they are, of the others as of a second ago."""
+def workers_together(gauges: Iterable[GaugeValue]) -> list[Snapshot]:
+    """The numbers of this process as they are, `gauges` among them, of the others as of a second ago."""
     if board is None:
-        return [take_snapshot(read_gauges(resources))]
-    board.publish(read_gauges(resources))
+        return [take_snapshot(gauges)]
+    board.publish(gauges)
     return board.read()
+
+
+def read_last_event() -> tuple[float, float]:
+    """When the event counted last, by any worker since its start, was received (seconds since 1970), and its lag."""
+    known = [metrics.last_event, *(taken["last_event"] for taken in (() if board is None else board.read()))]
+    received_at, lag_s = max(known)
+    return received_at, lag_s
 
 
 def render(snapshots: Sequence[Snapshot], common: Iterable[GaugeValue] = ()) -> bytes:

@@ -1,0 +1,48 @@
+"""The till's transaction as the service runs it: whatever counts events goes through it."""
+
+from functools import partial
+from typing import Any
+
+from app.checkout.ledger import Ledger
+from app.checkout.queries import COUNT_EVENTS
+from app.checkout.router import CheckoutIn, router
+from app.customers.linking_queries import PERSON_STATES
+from app.database.gatherer import Gatherer
+from app.decisions.held import Decisions
+from app.decisions.queries import READ_ANSWERS, WRITE_DECISIONS
+from app.http.resources import Part, Resources
+from app.ingest.admission import Rules
+from app.ingest.identity_key import read_identity_key
+from app.ingest.intake import Entry, Intake, Submission
+from app.ingest.queries import KNOWN_EVENTS
+from app.stages.queries import NOTE_STAGES
+
+BULK_PATIENCE_S = 10.0
+BULK_QUEUE = 64
+"""Batches that may wait: each holds up to 1 MiB of what was sent, several times that in memory."""
+TILL_LANES = 2
+
+
+def _build(resources: Resources) -> None:
+    lane = partial(_open_lane, resources)
+    bulk = lane("bulk", weigh=_weigh, queue_limit=BULK_QUEUE, patience_s=BULK_PATIENCE_S)
+    tills = [lane("till") for _ in range(TILL_LANES)]
+    rules = Rules.of(resources.settings, read_identity_key(resources.settings))
+    resources.hold(Intake(rules, tills, bulk))
+
+
+def _open_lane(resources: Resources, name: str, **limits: Any) -> Gatherer[Submission, Entry]:
+    """A ledger on a connection of its own, and what waits for it."""
+    driver = resources.open_driver()
+    resources.plan(driver, COUNT_EVENTS, received_us=0)
+    resources.plan(driver, NOTE_STAGES, now_us=0)
+    for statement in (KNOWN_EVENTS, WRITE_DECISIONS, READ_ANSWERS, PERSON_STATES):
+        resources.plan(driver, statement)
+    return resources.gather(name, Ledger(driver, resources.of(Decisions).deciding).enter, **limits)
+
+
+def _weigh(submission: Submission) -> int:
+    return 1 + len(submission.events)
+
+
+PART = Part("checkout", routers=(router,), schemas=(CheckoutIn,), build=_build)

@@ -1,0 +1,66 @@
+"""`POST /v1/checkouts`."""
+
+import time
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from pydantic import BaseModel, ValidationError
+
+from app.checkout.answering import Asked
+from app.decisions.schemas import DecisionOut, DecisionWish
+from app.foundation.errors import malformed
+from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
+from app.http.strict_json import check_texts, read_json
+from app.ingest.admission import Rejection, admit_or_reject
+from app.ingest.intake import Intake, Submission
+from app.ingest.schemas import EventIn, ResultOut
+from app.scores.schemas import ScoreOut
+
+router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
+
+
+class CheckoutIn(DecisionWish):
+    """A till's event, and the wish for a decision."""
+
+    event: EventIn
+
+
+class CheckoutOut(BaseModel):
+    """What became of the event, the score and the decision. A repeat is answered as the first time."""
+
+    event: ResultOut
+    score: ScoreOut
+    decision: DecisionOut
+
+
+class _CheckoutEnvelope(DecisionWish):
+    event: Any
+
+
+@router.post(
+    "/checkouts",
+    dependencies=[requires("ingest"), requires("decide")],
+    response_model=CheckoutOut,
+    summary="Count a till's event, and score and decide in the same round trip",
+    openapi_extra=json_body(schema_of(CheckoutIn)),
+)
+async def post_checkout(request: HotRequest) -> bytes:
+    """The event is counted once however often it is sent; a repeat gets its first score and decision again.
+
+    Without a model the answer comes from rules and says `degraded`.
+    """
+    intake, now_us = request.resources.of(Intake), time.time_ns() // 1000
+    try:
+        checkout = _CheckoutEnvelope.model_validate(read_json(await read_body(request)))
+        check_texts(checkout.context, orjson.dumps(checkout.context), ("context",))
+    except ValidationError as error:
+        raise malformed(error) from None
+    event = admit_or_reject(checkout.event, intake.rules, now_us, ("event",))
+    if isinstance(event, Rejection):
+        await intake.till("").submit(Submission((), (event,)))
+        raise event.problem
+    asked = Asked(event.customer_id, checkout, language_of(request), checkout.due_us(now_us))
+    entry = await intake.till(event.customer_id).submit(Submission((event,), (), asked))
+    assert entry.answer is not None
+    return b'{"event":{"status":"%b"},%b' % (entry.statuses[0].encode(), entry.answer[1:])

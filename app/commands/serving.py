@@ -1,0 +1,121 @@
+"""`perennial run`, `demo`, `serve` and `migrate`."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from app.commands.access import database, engine_of
+from app.commands.demo_shop import is_prepared
+from app.commands.progress import say
+from app.customers.queries import find_frequent_customer
+from app.database.engine import transaction
+from app.database.opening import open_database
+from app.decisions.queries import fill_catalogue
+from app.foundation.settings import Settings
+from app.http.auth import SCOPES, create_key, is_valid_key
+from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.runtime.serving import serve
+
+commands = typer.Typer()
+
+
+@commands.command()
+def run() -> None:
+    """Start everything: database, a simulated demo shop when it is empty, a model, a key, the service."""
+    settings = Settings.from_environment()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    say("Starting the database …")
+    with open_database(settings) as url:
+        if not asyncio.run(_is_prepared(url)):
+            # in a process of its own: the service loads neither scikit-learn nor DuckDB
+            subprocess.run([sys.executable, "-m", "app", "demo"], check=True)
+        key = _keep_dev_key(url, settings.home / "dev-api-key")
+        customer_id = asyncio.run(_some_customer(url))
+        serve(settings, url, on_ready=lambda: _greet(settings, key, customer_id))
+
+
+@commands.command()
+def demo() -> None:
+    """Fill an empty database with a simulated shop, and train a model on it."""
+    from ml.demo import prepare_demo
+
+    with database() as (settings, url):
+        asyncio.run(prepare_demo(url, settings))
+
+
+async def _is_prepared(url: str) -> bool:
+    async with engine_of(url) as engine:
+        return await is_prepared(engine)
+
+
+def _greet(settings: Settings, key: str, customer_id: str) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    event = {
+        "specversion": "1.0",
+        "id": f"hello-{time.time_ns()}",
+        "source": "/demo/terminal",
+        "type": "order.completed",
+        "subject": customer_id,
+        "time": now,
+        "data": {"order_id": f"DEMO-{time.time_ns()}", "total": 88.5, "channel": "store"},
+    }
+    head = f"curl -s -H 'Authorization: Bearer {key}'"
+    json_head = f"{head} -H 'Content-Type: application/json'"
+    checkout = json.dumps({"event": event, "channel": "store", "max_actions": 2})
+    print(
+        f"\nPerennial serves on {base}  (API: {base}/docs, health: {base}/health)\n"
+        f"API key, also in {settings.home / 'dev-api-key'}:\n  {key}\n\nTry:\n"
+        f"  {head} '{base}/v1/customers/{customer_id}/score'\n"
+        f"  {json_head} '{base}/v1/checkouts' -d '{checkout}'\n"
+        f"  {head} '{base}/v1/customers/{customer_id}'\n\nCtrl-C stops it.",
+        flush=True,
+    )
+
+
+async def _some_customer(url: str) -> str:
+    async with engine_of(url) as engine, transaction(engine) as connection:
+        return await find_frequent_customer(connection) or "C-1001"
+
+
+def _keep_dev_key(url: str, path: Path) -> str:
+    """The key in the file if it is valid, else a new one with every scope."""
+    kept = path.read_text().strip() if path.exists() else ""
+
+    async def renew() -> str:
+        async with engine_of(url) as engine, transaction(engine) as connection:
+            if kept and await is_valid_key(connection, kept):
+                return kept
+            _, key = await create_key(connection, "development", SCOPES, time.time_ns() // 1000)
+            return key
+
+    key = asyncio.run(renew())
+    path.touch(mode=0o600)
+    path.write_text(key + "\n")
+    return key
+
+
+@commands.command(name="serve")
+def serve_command() -> None:
+    """Serve the API on PERENNIAL_HOST:PERENNIAL_PORT; brings the schema up to date first."""
+
+    async def prepare(url: str) -> None:
+        async with engine_of(url) as engine, transaction(engine) as connection:
+            await fill_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
+
+    with database() as (settings, url):
+        asyncio.run(prepare(url))
+        serve(settings, url, lambda: say(f"Perennial serves on http://{settings.host}:{settings.port}"))
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    with database():
+        say("The schema is up to date.")

@@ -1,0 +1,51 @@
+"""`perennial verify` and `rebuild`."""
+
+import asyncio
+
+import typer
+
+from app.commands.access import database, engine_of
+from app.commands.progress import counting, say
+from app.customers import verification
+
+commands = typer.Typer()
+
+
+@commands.command()
+def verify() -> None:
+    """Recompute every state from the events and report each difference; exit code 1 if there is one."""
+
+    async def work(url: str) -> int:
+        customers = differences = 0
+        async with engine_of(url) as engine:
+            with counting("Verifying customers") as tell:
+                async for batch in verification.verify(engine):
+                    customers += batch.customers
+                    differences += len(batch.differences)
+                    for found in batch.differences:
+                        print(f"{found.customer_id}\t{found.measure}\t{found.kept}\t{found.recomputed}")
+                    tell(customers, None)
+        say(f"{customers:,} customers verified, {differences:,} differences")
+        return differences
+
+    with database() as (_, url):
+        if asyncio.run(work(url)):
+            say("'perennial rebuild' writes the states anew from the events.")
+            raise typer.Exit(1)
+
+
+@commands.command()
+def rebuild() -> None:
+    """Write every state anew from the events. The service may go on counting meanwhile."""
+
+    async def work(url: str) -> None:
+        customers = 0
+        async with engine_of(url) as engine:
+            with counting("Rebuilding customers") as tell:
+                async for written in verification.rebuild(engine):
+                    customers += written
+                    tell(customers, None)
+        say(f"{customers:,} customers rebuilt")
+
+    with database() as (_, url):
+        asyncio.run(work(url))

@@ -1,0 +1,23 @@
+"""What the running service decides with."""
+
+from app.database.gatherer import Gatherer
+from app.decisions.service import Deciding, Decision
+from app.foundation.settings import Settings
+from app.lifecycle.decisions import Catalogue
+from app.scores.held import Scores
+
+
+class Decisions:
+    """The catalogue of actions, read anew every few seconds, and where receipts wait to be written."""
+
+    def __init__(self, settings: Settings, scores: Scores, receipts: Gatherer[tuple[Decision, bytes], None]) -> None:
+        self.catalogue = Catalogue(())
+        self.receipts = receipts
+        self._settings = settings
+        self._scores = scores
+
+    def deciding(self) -> Deciding:
+        """What decisions are made with now."""
+        settings = self._settings
+        policy = settings.decision_policy
+        return Deciding(self._scores.scoring(), self.catalogue, policy, settings.typical_order, settings.warning_risk)

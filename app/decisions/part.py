@@ -1,0 +1,29 @@
+"""Decisions as the service runs them."""
+
+from app.database.engine import transaction
+from app.database.gatherer import Gatherer
+from app.decisions.held import Decisions
+from app.decisions.queries import WRITE_DECISIONS, read_actions
+from app.decisions.router import actions, router
+from app.decisions.schemas import DecisionIn
+from app.decisions.service import Decision, keep_decisions
+from app.http.resources import Part, Resources
+from app.lifecycle.decisions import Action, Catalogue
+from app.scores.held import Scores
+
+
+def _build(resources: Resources) -> None:
+    driver = resources.open_driver()
+    receipts: Gatherer[tuple[Decision, bytes], None] = resources.gather(
+        "receipts", lambda decisions: keep_decisions(driver, decisions)
+    )
+    resources.hold(Decisions(resources.settings, resources.of(Scores), receipts))
+    resources.plan(driver, WRITE_DECISIONS)
+
+
+async def _refresh(resources: Resources) -> None:
+    async with transaction(resources.engine) as connection:
+        resources.of(Decisions).catalogue = Catalogue(await read_actions(connection))
+
+
+PART = Part("decisions", routers=(router, actions), schemas=(DecisionIn, Action), build=_build, refresh=_refresh)

@@ -1,0 +1,93 @@
+"""The registry as the service runs it: the models in force, kept fresh, checked, measured and retrained."""
+
+import time
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from app.database.engine import transaction
+from app.foundation.logs import log
+from app.foundation.metrics import GaugeValue
+from app.http.health import CheckOut
+from app.http.resources import BackgroundTask, Checks, Part, Resources
+from app.models.artefact import Model
+from app.models.held import Models
+from app.models.loading import refresh_held, tell_of_unregistered
+from app.models.retraining import keep_retrained
+from app.models.router import changes, router
+from app.models.schemas import ModelChangeIn
+
+
+def _build(resources: Resources) -> None:
+    resources.hold(Models())
+
+
+async def _refresh(resources: Resources) -> None:
+    models = resources.of(Models)
+    async with transaction(resources.engine) as connection:
+        held = await refresh_held(connection, models.held)
+    if not models.was_read:
+        models.was_read = True
+        tell_of_unregistered(held, resources.settings.models_directory)
+    if held is not models.held:
+        models.held = held
+        models.champion, models.challenger, models.refusal = held.champion, held.challenger, held.refusal
+        log.info("models.held", champion=_version(held.champion), challenger=_version(held.challenger))
+
+
+def _version(model: Model | None) -> str | None:
+    return None if model is None else model.version
+
+
+def _retraining(resources: Resources) -> Coroutine[Any, Any, None] | None:
+    days = resources.settings.retrain
+    return keep_retrained(resources.engine, days) if days else None
+
+
+def _check(resources: Resources) -> Checks:
+    """The model's version, and its age in days; without one the answers come from rules."""
+    models = resources.of(Models)
+    model, refusal = models.champion, models.refusal
+    if model is None:
+        missing = refusal or "No model is loaded: scores come from rules. Run 'perennial train'."
+        absent = CheckOut(status="warn", componentType="component", output=missing)
+        return {"model:version": absent, "model:age": absent}
+    version = CheckOut(
+        status="warn" if refusal else "pass",
+        componentType="component",
+        observedValue=model.version,
+        output=refusal,
+    )
+    return {"model:version": version, "model:age": _check_age(model, resources.settings.model_max_age_days)}
+
+
+def _check_age(model: Model, most_days: int) -> CheckOut:
+    age_days = (datetime.now(UTC) - model.trained_at).total_seconds() / 86400
+    is_old = age_days > most_days
+    return CheckOut(
+        status="warn" if is_old else "pass",
+        componentType="component",
+        observedValue=round(age_days, 2),
+        observedUnit="days",
+        output="The model is old: run 'perennial train'." if is_old else None,
+    )
+
+
+def _gauges(resources: Resources) -> Iterable[GaugeValue]:
+    models = resources.of(Models)
+    if models.champion is not None:
+        yield "perennial_model_info", (models.champion.version,), 1
+        yield "perennial_model_age_seconds", (), time.time() - models.champion.trained_at.timestamp()
+    yield "perennial_model_refused", (), models.refusal is not None
+
+
+PART = Part(
+    "models",
+    routers=(router, changes),
+    schemas=(ModelChangeIn,),
+    build=_build,
+    refresh=_refresh,
+    background=(BackgroundTask("retraining", _retraining),),
+    check=_check,
+    gauges=_gauges,
+)

@@ -1,0 +1,78 @@
+"""Monitoring as the service runs it: the watch over the models in force, and what it found."""
+
+import time
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.foundation.metrics import GaugeValue
+from app.http.health import CheckOut
+from app.http.resources import BackgroundTask, Checks, Part, Resources
+from app.models.held import Models
+from app.monitoring.queries import read_standing
+from app.monitoring.reports import Standing, find_drifted, is_miscalibrated, read_gauges
+from app.monitoring.service import keep_watched
+
+LATE_WATCHES: Final = 3
+
+
+def _watching(resources: Resources) -> Coroutine[Any, Any, None] | None:
+    hours, models = resources.settings.watch_hours, resources.of(Models)
+    if not hours:
+        return None
+    return keep_watched(resources.engine, lambda: (models.champion, models.challenger), hours)
+
+
+async def _check(resources: Resources, connection: AsyncConnection) -> Checks:
+    """How far the customers have moved from those learned from, and how wrong the risks were that have matured."""
+    standing = await read_standing(connection)
+    return {"model:drift": _judge_drift(resources, standing), "model:calibration": _judge_calibration(standing)}
+
+
+def _judge_drift(resources: Resources, standing: Standing) -> CheckOut:
+    found = standing.champion_drift
+    if found is None:
+        return CheckOut(status="pass", componentType="component", output="The model was not watched yet.")
+    hours, drifted = resources.settings.watch_hours, find_drifted(found.report)
+    output = None
+    if drifted:
+        output = f"Customers are others than those learned from: {', '.join(drifted)}. Run 'perennial train'."
+    elif hours and time.time() - found.made_us / 1e6 > LATE_WATCHES * hours * 3600:
+        output = "The watch does not come to an end; the log says why."
+    return CheckOut(
+        status="pass" if output is None else "warn",
+        componentType="component",
+        observedValue=round(max(found.report["psi"].values(), default=0.0), 4),
+        observedUnit="PSI",
+        output=output,
+        time=datetime.fromtimestamp(found.at_us / 1e6, UTC),
+    )
+
+
+def _judge_calibration(standing: Standing) -> CheckOut:
+    found = standing.champion_outcome
+    if found is None:
+        return CheckOut(status="pass", componentType="component", output="No score has matured yet.")
+    is_wrong = is_miscalibrated(found.report)
+    return CheckOut(
+        status="warn" if is_wrong else "pass",
+        componentType="component",
+        observedValue=round(found.report["ece"], 4),
+        observedUnit="probability",
+        output="Risks do not come true as often as they say: run 'perennial train'." if is_wrong else None,
+        time=datetime.fromtimestamp(found.at_us / 1e6, UTC),
+    )
+
+
+async def _stored_gauges(connection: AsyncConnection) -> Iterable[GaugeValue]:
+    return read_gauges(await read_standing(connection), time.time_ns() // 1000)
+
+
+PART = Part(
+    "monitoring",
+    background=(BackgroundTask("watch", _watching),),
+    check_stored=_check,
+    stored_gauges=_stored_gauges,
+)

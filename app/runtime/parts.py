@@ -1,0 +1,15 @@
+"""The parts of the service, from the highest to the lowest: a path is answered by the first that knows it."""
+
+from typing import Final
+
+from app.checkout.part import PART as CHECKOUT
+from app.customers.part import PART as CUSTOMERS
+from app.decisions.part import PART as DECISIONS
+from app.http.resources import Part
+from app.ingest.part import PART as INGEST
+from app.models.part import PART as MODELS
+from app.monitoring.part import PART as MONITORING
+from app.scores.part import PART as SCORES
+from app.stages.part import PART as STAGES
+
+PARTS: Final[tuple[Part, ...]] = (CHECKOUT, DECISIONS, STAGES, MONITORING, SCORES, MODELS, CUSTOMERS, INGEST)
