@@ -27,7 +27,7 @@ from benchmarks.databases import as_text, execute, fresh_database, postgres, rea
 from benchmarks.options import make_parser, open_console
 from benchmarks.processes import PERENNIAL, ServerFailed, run_command
 from benchmarks.report import Comparison, Round, ratio_table, ratios, write_json
-from ml.transactions import UnusableTransactions, file_columns, scan
+from ml.data.transactions import UnusableTransactions, file_columns, scan
 
 WHOLE_PER_S: Final = "lines_per_s"
 COUNTING_PER_S: Final = "counting_lines_per_s"

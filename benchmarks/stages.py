@@ -26,13 +26,13 @@ from rich.table import Table
 from app.ingest.admission import Rules, admit
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.stages import StagePolicy
-from ml.churn import usual_gap_days
-from ml.cutoffs import matured, monthly_cutoffs, span_of, to_time, to_us
-from ml.data import labelled_states
-from ml.learning import learn
-from ml.simulate import simulate
-from ml.staging import ORDERED_STAGES, StageShare, describe_order, judge_stages
-from ml.transactions import load_orders
+from ml.data.cutoffs import matured, monthly_cutoffs, span_of, to_time, to_us
+from ml.data.states import labelled_states
+from ml.data.transactions import load_orders
+from ml.demo.simulate import simulate
+from ml.evaluation.staging import ORDERED_STAGES, StageShare, describe_order, judge_stages
+from ml.learning.churn import usual_gap_days
+from ml.learning.methods import learn
 
 STAGES: Final = ORDERED_STAGES
 WAYS: Final = ("model", "rules")

@@ -23,8 +23,8 @@ from app.lifecycle.measures import MEASURES, NUMERIC
 from benchmarks.options import make_parser, open_console
 from benchmarks.processes import ServerFailed, run_command
 from benchmarks.report import Comparison, Round, ratio_table, ratios, write_json
-from ml.data import states
-from ml.engines import bound
+from ml.data.engines import bound
+from ml.data.states import states
 
 SECONDS: Final = "seconds"
 CPU_SECONDS: Final = "cpu_seconds"

@@ -6,7 +6,7 @@ from itertools import islice
 
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED
 from benchmarks.replay import Shop, run
-from ml.simulate import simulate
+from ml.demo.simulate import simulate
 
 
 def test_a_killed_server_loses_nothing_and_counts_nothing_twice(make_database, tmp_path):

@@ -72,10 +72,10 @@ def _evaluate(
     timezone: str,
     states_by: str,
 ) -> None:
-    from ml.engines import open_engine
-    from ml.evaluate import evaluate
-    from ml.figures import render_figures
-    from ml.report import render_report
+    from ml.data.engines import open_engine
+    from ml.evaluation.evaluating import evaluate
+    from ml.evaluation.figures import render_figures
+    from ml.report.page import render_report
 
     settings = Settings.from_environment()
     if html is not None and not html.resolve().parent.is_dir():

@@ -43,7 +43,7 @@ def import_command(
     Columns are guessed by their names; name them where the guess is wrong. Lines of one order become one
     event; negative quantities or amounts, and lines marked as returns, become refunds.
     """
-    from ml.importing import ImportOptions, import_file
+    from ml.data.importing import ImportOptions, import_file
 
     columns = {
         "customer_id": customer_id,

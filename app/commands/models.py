@@ -41,7 +41,7 @@ def train(
     states_by: Annotated[str, typer.Option("--engine", help="What makes states of events: duckdb or spark")] = "duckdb",
 ) -> None:
     """Make a model from the database's events or from a file, and register it."""
-    from ml.commands import train_from_database, train_from_file
+    from ml.training.commands import train_from_database, train_from_file
 
     async def work(url: str, settings: Settings) -> str:
         async with engine_of(url) as engine:
@@ -60,7 +60,7 @@ def retrain(
     ] = 0,
 ) -> None:
     """Train on the database's real events, and promote the model if it is not worse than the champion."""
-    from ml.retraining import retrain as retrain_model
+    from ml.training.retraining import retrain as retrain_model
 
     async def work(url: str, settings: Settings) -> str:
         async with engine_of(url) as engine:

@@ -43,7 +43,7 @@ def run() -> None:
 @commands.command()
 def demo() -> None:
     """Fill an empty database with a simulated shop, and train a model on it."""
-    from ml.demo import prepare_demo
+    from ml.demo.preparing import prepare_demo
 
     with database() as (settings, url):
         asyncio.run(prepare_demo(url, settings))

@@ -24,14 +24,8 @@ from app.customers.linking_queries import (
 from app.customers.state import CustomerState
 from app.database.engine import Driver
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED, Event
-from app.lifecycle.identity import (
-    Edge,
-    changes_persons,
-    edges_in,
-    is_pseudonym,
-    merge_edges,
-    persons_of,
-)
+from app.lifecycle.identifiers import is_pseudonym
+from app.lifecycle.persons import Edge, changes_persons, edges_in, merge_edges, persons_of
 
 _COLUMNS = ("low_id", "high_id", "is_joined", "survivor_id", "occurred_us", "source", "id", "first_us")
 

@@ -39,8 +39,8 @@ from app.database.tables import (
     persons,
 )
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
-from app.lifecycle.identity import MOST_HOLDERS
 from app.lifecycle.measures import MEASURES
+from app.lifecycle.persons import MOST_HOLDERS
 
 _IDENTITY_LOCK = 0x70657273  # "pers": one transaction at a time writes persons
 _PSEUDONYM = "'^~[^:]+:[0-9a-f]{64}$'"

@@ -23,7 +23,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.database.tables import customer_states
 from app.lifecycle.events import DAY_US
-from app.lifecycle.identity import BASKET
+from app.lifecycle.identifiers import BASKET
 from app.lifecycle.measures import (
     LATEST,
     LATEST_SEPARATOR,

@@ -159,7 +159,7 @@ links = Table(
     Index("ix_links_high_id", "high_id"),
     postgresql_with={"fillfactor": 80},
 )
-"""What was last said of two ids being one person (`app.lifecycle.identity.Edge`), by (time, source, id)."""
+"""What was last said of two ids being one person (`app.lifecycle.persons.Edge`), by (time, source, id)."""
 
 persons = Table(
     "persons",

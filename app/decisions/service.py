@@ -24,7 +24,7 @@ from app.lifecycle.decisions import (
     choose,
 )
 from app.lifecycle.events import DAY_US
-from app.lifecycle.identity import BASKET
+from app.lifecycle.identifiers import BASKET
 from app.scores.service import Score, Scoring, value_of
 
 

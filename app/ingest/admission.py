@@ -29,12 +29,7 @@ from app.lifecycle.events import (
     Event,
     read_facts,
 )
-from app.lifecycle.identity import (
-    make_basket,
-    normalise_identifier,
-    normalise_kind,
-    pseudonyms_in,
-)
+from app.lifecycle.identifiers import make_basket, normalise_identifier, normalise_kind, pseudonyms_in
 
 _EXACT_INTEGERS: Final = 2**53
 

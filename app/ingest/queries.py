@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import Statement, compile_statement, unnested
 from app.database.tables import events, imports, persons, rejected_events
-from app.lifecycle.identity import BASKET
+from app.lifecycle.identifiers import BASKET
 
 FACTS = tuple(item for item in events.c if item.name != "received_us")
 """What comes with an event: the fields of `Event`, in its order."""

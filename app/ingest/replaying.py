@@ -33,7 +33,7 @@ from app.ingest.admission import (
 from app.ingest.intake import Intake, Submission
 from app.ingest.rejected_queries import delete_rejected, read_contents, renew_problems
 from app.lifecycle.events import Event
-from app.lifecycle.identity import is_pseudonym, make_pseudonym, pseudonyms_in
+from app.lifecycle.identifiers import is_pseudonym, make_pseudonym, pseudonyms_in
 
 
 class Kept(NamedTuple):

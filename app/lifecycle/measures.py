@@ -7,7 +7,7 @@ merge is commutative and associative with an empty value, so that
 
 Lifts are data, not code: a column of the event and the conditions under which it counts. So
 the same declaration becomes a Python value here, an aggregate in Postgres (`app.checkout.queries`)
-and an aggregate in DuckDB or Spark (`ml.data`).
+and an aggregate in DuckDB or Spark (`ml.data.states`).
 """
 
 from collections.abc import Iterable, Mapping

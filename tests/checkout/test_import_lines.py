@@ -4,7 +4,7 @@ import orjson
 
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules
-from ml.importing import ImportOptions, import_file
+from ml.data.importing import ImportOptions, import_file
 
 
 async def test_of_a_line_that_is_no_json_place_and_size_are_kept_and_nothing_else(tmp_path, engine, sql, shop):

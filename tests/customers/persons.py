@@ -13,7 +13,7 @@ from app.customers.verification import verify
 from app.database.engine import Driver
 from app.ingest.admission import Rules, admit, hash_identifier
 from app.ingest.intake import Submission
-from app.lifecycle.identity import make_pseudonym
+from app.lifecycle.identifiers import make_pseudonym
 from app.lifecycle.measures import (
     LATEST,
     NUMERIC,

@@ -13,8 +13,8 @@ from app.customers import service as customers
 from app.customers.linking import edges_of, read_person_states
 from app.customers.linking_queries import in_person
 from app.ingest.admission import hash_identifier
-from app.lifecycle.identity import MOST_HOLDERS, persons_of
 from app.lifecycle.measures import NUMERIC
+from app.lifecycle.persons import MOST_HOLDERS, persons_of
 from tests.customers.persons import (
     DAY_US,
     NOW_US,

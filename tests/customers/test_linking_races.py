@@ -9,7 +9,7 @@ from app.customers import verification
 from app.customers.linking import edges_of, link
 from app.customers.verification import Difference, rebuild
 from app.ingest.intake import Submission
-from app.lifecycle.identity import persons_of
+from app.lifecycle.persons import persons_of
 from tests.customers.persons import (
     NOW_US,
     assert_is_state_of,

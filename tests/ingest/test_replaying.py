@@ -9,7 +9,7 @@ import pytest
 from app.foundation.settings import Settings
 from app.ingest import rejected_queries
 from app.ingest.admission import Rules
-from ml.importing import ImportOptions, import_file
+from ml.data.importing import ImportOptions, import_file
 from tests.ingest.rejections import (
     CANARY,
     CONFLICT,

@@ -7,9 +7,9 @@ import ibis
 import pyarrow as pa
 import pytest
 
-import ml.additive
+import ml.learning.additive
 from app.lifecycle.events import Event, read_facts
-from ml.simulate import simulate
+from ml.demo.simulate import simulate
 
 SHOP_ENDS_AT = datetime(2026, 6, 1, tzinfo=UTC)
 NUMBERS = ("occurred_us", "amount_minor", "discount_minor", "items", "points")
@@ -30,7 +30,7 @@ def as_event(cloud_event):
 
 
 def as_table(events):
-    """Events (or mappings of their columns) → the Ibis table that `ml.data` reads."""
+    """Events (or mappings of their columns) → the Ibis table that `ml.data.states` reads."""
     rows = [
         event if isinstance(event, Mapping) else {name: getattr(event, name) for name in COLUMNS} for event in events
     ]
@@ -44,7 +44,7 @@ def as_table(events):
 def one_bag():
     """Trees of one bag: the mean of several is better, and takes so many times as long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ml.additive, "BAGS", 1)
+        patch.setattr(ml.learning.additive, "BAGS", 1)
         yield
 
 

@@ -12,7 +12,7 @@ from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.scorer import StepTables, combine
 from app.lifecycle.value import ValueCurve
 from app.models import service
-from ml.artefact import Parts, write_artefact
+from ml.training.artefact import Parts, write_artefact
 
 MADE_AT = datetime(2026, 3, 1, tzinfo=UTC)
 RECENCY = FEATURE_NAMES.index("recency_days")

@@ -24,7 +24,7 @@ from app.models.artefact import (
     load_model,
     read_artefact,
 )
-from ml.artefact import Parts, write_artefact
+from ml.training.artefact import Parts, write_artefact
 
 MADE_AT = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 FILES = ["card.md", "manifest.json", "model.joblib", "tables.npz"]
@@ -246,7 +246,7 @@ def test_half_written_artefacts_leave_nothing_behind(tmp_path, monkeypatch):
             raise OSError("no space left on device")
         path.write_bytes(content)
 
-    monkeypatch.setattr("ml.artefact._write_durably", fail)
+    monkeypatch.setattr("ml.training.artefact._write_durably", fail)
     with pytest.raises(OSError, match="no space left"):
         write(tmp_path, make_card(1))
     assert [path.name for path in tmp_path.iterdir()] == [first.name]

@@ -7,7 +7,7 @@ import pytest
 from app.lifecycle.events import DAY_US
 from app.models import retraining
 from app.models.retraining import is_due, keep_retrained, run_retraining
-from ml.retraining import Verdict, settle
+from ml.training.retraining import Verdict, settle
 
 NOT_WORSE = Verdict(True, "Not worse than the champion of 500 customers: Brier .15000.")
 WORSE = Verdict(False, "Worse than the champion of 500 customers: Brier .25000.")

@@ -50,7 +50,7 @@ def test_what_is_undefined_is_none():
 @pytest.mark.parametrize("digits", [1, 2, 9])
 @pytest.mark.parametrize("customers", [3, 10, 57, 1000])
 def test_they_are_the_numbers_of_the_offline_part(customers, digits):
-    metrics = pytest.importorskip("ml.metrics")
+    metrics = pytest.importorskip("ml.evaluation.metrics")
     draws = np.random.default_rng(customers * digits)
     risk = draws.random(customers).round(digits)
     orders = draws.poisson(1.0, customers)

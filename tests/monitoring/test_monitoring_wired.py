@@ -14,8 +14,8 @@ from app.lifecycle.drift import reference
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.value import ValueCurve
 from app.models.service import register
-from ml.artefact import Parts, write_artefact
-from ml.card import render_card
+from ml.report.card import render_card
+from ml.training.artefact import Parts, write_artefact
 from tests.monitoring.books import make_model
 from tests.processes import ROOT, environment
 

@@ -1,0 +1,117 @@
+"""Identifiers of customers: their normal forms, and the customer ids that stand for them.
+
+A phone, an e-mail, a device is kept as a keyed hash of its normal form alone. Where a customer is known by nothing
+else, the hash stands for the customer: a *pseudonym*.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final
+
+BASKET: Final = "~basket:"
+"""What the ids of purchases without a customer begin with. They are kept as events, and make no state."""
+
+
+_KINDS: Final = {
+    **dict.fromkeys(("e-mail", "email_address", "mail"), "email"),
+    **dict.fromkeys(("mobile", "mobile_phone", "phone_number", "tel", "telephone", "msisdn", "cell"), "phone"),
+}
+
+
+_PSEUDONYM: Final = re.compile("~[^:]+:[0-9a-f]{64}")
+
+
+_NOBODY: Final = frozenset(
+    ("", "none", "null", "nil", "n/a", "na", "nan", "unknown", "undefined", "anonymous", "nobody", "no", "无", "未知")
+)
+"""What is typed, or written by a program, where there is nothing to write."""
+
+
+_LEAST_PHONE_DIGITS: Final = 5
+
+
+_LEAST_SUBSCRIBER_DIGITS: Final = 10
+
+
+_KEEPS_ZERO: Final = frozenset(("39", "378"))
+"""Country codes after which a national number keeps its leading zero: Italy and San Marino."""
+
+
+def is_pseudonym(customer_id: str) -> bool:
+    """Whether it stands for an identifier, and is not an id that a retailer gave."""
+    return _PSEUDONYM.fullmatch(customer_id) is not None
+
+
+def make_pseudonym(kind: str, hashed: str) -> str:
+    """The customer id that an identifier stands for. `hashed`: 64 hexadecimal digits."""
+    return f"~{kind}:{hashed}"
+
+
+def make_basket(source: str, event_id: str) -> str:
+    """The customer id of a purchase of which nobody knows whose it was: of that one event alone."""
+    return BASKET + hashlib.sha256(f"{source}\x1f{event_id}".encode()).hexdigest()
+
+
+def normalise_kind(kind: str) -> str:
+    """The kind of an identifier by one name: `E-Mail` and `mail` are `email`, `mobile` is `phone`."""
+    plain = "_".join(_visible(kind).lower().replace(":", " ").split())
+    return _KINDS.get(plain, plain)
+
+
+def normalise_identifier(kind: str, value: str, country_code: str = "") -> str | None:
+    """An identifier's normal form, from which its hash is made; None: it identifies nobody.
+
+    `kind` as from `normalise_kind`. E-mail in lower case. Phones as digits, led by `+` and the country code
+    where it is known: `+86 138-0013-8000`, `0086138…` and full-width digits are the same; with `country_code`
+    (digits) so are numbers written as in that country. Of other kinds, cards say, case counts.
+    """
+    plain = _visible(value).strip()
+    compact = unicodedata.normalize("NFKC", "".join(plain.split()).lower())
+    if compact.strip("-./?") in _NOBODY:
+        return None
+    if kind == "phone":
+        return _normalise_phone(plain, compact, country_code)
+    if kind == "email":
+        local, _, domain = compact.removeprefix("mailto:").rpartition("@")
+        return f"{local}@{domain.rstrip('.')}" if local and domain else compact
+    return plain
+
+
+def _visible(value: str) -> str:
+    """NFKC, without what cannot be seen: marks of direction, zero-width characters, controls."""
+    return "".join(each for each in unicodedata.normalize("NFKC", value) if unicodedata.category(each)[0] != "C")
+
+
+def _normalise_phone(plain: str, compact: str, country_code: str) -> str | None:
+    """What is no number at all stays the text it is: a name that somebody is called by."""
+    written = re.split(r"(?i)ext|x|#|;", plain, maxsplit=1)[0]
+    prefix = re.match(r"(?i)\s*(?:tel:)?[\s(]*(\+|00)", written)
+    if prefix is not None:
+        written = re.sub(r"\(0\)", "", written[prefix.end() :])  # +44 (0)20 …: the zero is dialled at home only
+    digits = "".join(str(unicodedata.digit(each)) for each in written if each.isdigit())
+    if sum(each.isalpha() for each in compact) > max(len(digits), _LEAST_PHONE_DIGITS):
+        return compact
+    if prefix is None and country_code and not _has_code(digits, country_code):
+        digits = country_code + (digits if country_code in _KEEPS_ZERO else digits.removeprefix("0"))
+    own = digits.removeprefix(country_code)
+    if len(own) < _LEAST_PHONE_DIGITS or len(set(own)) < 2:  # 110, or 00000000000 typed for lack of one
+        return None
+    return f"+{digits}" if prefix is not None or country_code else digits
+
+
+def _has_code(digits: str, country_code: str) -> bool:
+    """Whether a number without + begins with the code all the same, as exports write it."""
+    return digits.startswith(country_code) and len(digits) - len(country_code) >= _LEAST_SUBSCRIBER_DIGITS
+
+
+def pseudonyms_in(data: Mapping[str, Any]) -> list[str]:
+    """The pseudonyms of an event's identifiers (hashed, as they are stored), in the order they were given."""
+    given = data.get("identifiers")
+    written = [
+        make_pseudonym(str(item.get("kind")), str(item.get("hash")))
+        for item in (given if isinstance(given, list) else ())
+        if isinstance(item, dict)
+    ]
+    return [pseudonym for pseudonym in written if is_pseudonym(pseudonym)]

@@ -1,0 +1,170 @@
+"""Who is who: ids that belong to one person, from what events said of them.
+
+A node is a customer id, or an identifier (phone, e-mail, device …) as its pseudonym `~kind:hash`. A
+pseudonym is a customer id too: events that name nobody else are of the pseudonym of their first identifier.
+An edge is what was said of two nodes: `customer.merged` joins subject and `merged`, `customer.unmerged`
+takes them apart, and whoever is named together with an identifier is joined to it.
+
+What is kept of a pair is a commutative monoid, as a customer's state is: the word with the greatest
+(time, source, id), and the time at which the two were first joined. `persons_of` is a function of these
+alone. So persons depend on the set of events, never on the order, the batches or the repeats they came in.
+
+No event is ever moved: it stays with the customer id that it came under, and with it the first order, and so
+the cohort, of that id. A person's state is the merge of its ids' states, made when it is read; the person's own
+first order is the earliest of theirs. So merging moves nobody from one cohort to another, and unmerging
+restores each of them exactly.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
+from app.lifecycle.identifiers import is_pseudonym, pseudonyms_in
+
+MOST_HOLDERS: Final = 16
+"""An identifier that more customers share joins none of them: it is a shop's own number, typed for
+customers who gave none, or the tablet at the entrance, not a person's."""
+
+
+Pair = tuple[str, str]
+"""The ids of an edge, the lower by code points first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What is kept of a pair of ids: the latest word, and when they were first joined (None: never)."""
+
+    low_id: str
+    high_id: str
+    is_joined: bool
+    survivor_id: str
+    occurred_us: int
+    source: str
+    id: str
+    first_us: int | None
+
+    @property
+    def pair(self) -> Pair:
+        """The two ids."""
+        return self.low_id, self.high_id
+
+
+def edges_in(type_: str, customer_id: str, data: Mapping[str, Any], word: tuple[int, str, str]) -> dict[Pair, Edge]:
+    """The edges that one event makes; `word` is its (occurred_us, source, id)."""
+    said = [(other, True) for other in pseudonyms_in(data)]
+    merged = data.get("merged")
+    if type_ in (CUSTOMER_MERGED, CUSTOMER_UNMERGED) and isinstance(merged, str):
+        said.append((merged, type_ == CUSTOMER_MERGED))
+    return merge_edges(_edge(customer_id, other, joined, word) for other, joined in said if other != customer_id)
+
+
+def _edge(survivor_id: str, other_id: str, is_joined: bool, word: tuple[int, str, str]) -> Edge:
+    low_id, high_id = sorted((survivor_id, other_id))
+    return Edge(low_id, high_id, is_joined, survivor_id, *word, word[0] if is_joined else None)
+
+
+def merge_edges(edges: Iterable[Edge]) -> dict[Pair, Edge]:
+    """Pair → what is kept of it. Commutative, associative, and a repeat changes nothing."""
+    kept: dict[Pair, Edge] = {}
+    for edge in edges:
+        other = kept.get(edge.pair)
+        kept[edge.pair] = edge if other is None else _merge(edge, other)
+    return kept
+
+
+def _merge(a: Edge, b: Edge) -> Edge:
+    """Within one event, apart overrules joined."""
+    latest = max(a, b, key=lambda edge: (edge.occurred_us, edge.source, edge.id, not edge.is_joined))
+    firsts = [edge.first_us for edge in (a, b) if edge.first_us is not None]
+    return replace(latest, first_us=min(firsts, default=None))
+
+
+def changes_persons(before: Edge | None, after: Edge) -> bool:
+    """Whether persons may be others: they depend on these three alone, not on when they were last said.
+
+    So the millionth time that a customer is seen with the same phone costs no more than noting it.
+    """
+    if before is None:
+        return True
+    names = ("is_joined", "survivor_id", "first_us")
+    return any(getattr(before, name) != getattr(after, name) for name in names)
+
+
+def persons_of(edges: Iterable[Edge]) -> dict[str, str]:
+    """Node → the id its person goes by, for every node that is joined to another.
+
+    Persons are the connected components of joined edges, with two limits. An identifier of more than
+    `MOST_HOLDERS` customers joins none. And two customers who were taken apart stay apart: identifiers join, those
+    that were joined first going first, unless that would bring such two together. So an identifier that both hold
+    stays with whoever was known by it first. Only merges, a chain of them too, bring them together again.
+    """
+    latest = merge_edges(edges)
+    crowded = crowded_identifiers(latest.values())
+    joined = [edge for edge in latest.values() if edge.is_joined and crowded.isdisjoint(edge.pair)]
+    apart = [edge.pair for edge in latest.values() if not edge.is_joined]
+    groups = _Groups()
+    for edge in joined:
+        if not _names_identifier(edge):
+            groups.join(*edge.pair)
+    by_identifier = sorted(filter(_names_identifier, joined), key=lambda edge: (edge.first_us, edge.pair))
+    for edge in by_identifier:
+        if not groups.would_bring_together(*edge.pair, apart):
+            groups.join(*edge.pair)
+    merged_away = {_merged_id(edge) for edge in joined}
+    return {
+        node: person_id
+        for members in groups.members()
+        for person_id in [min(members, key=lambda node: (is_pseudonym(node), node in merged_away, node))]
+        for node in members
+    }
+
+
+def crowded_identifiers(edges: Iterable[Edge]) -> set[str]:
+    """The identifiers of more than MOST_HOLDERS customers. `edges`: one a pair."""
+    holders = Counter(
+        identifier
+        for edge in edges
+        if edge.is_joined
+        for identifier, holder in (edge.pair, edge.pair[::-1])
+        if is_pseudonym(identifier) and not is_pseudonym(holder)
+    )
+    return {identifier for identifier, count in holders.items() if count > MOST_HOLDERS}
+
+
+def _names_identifier(edge: Edge) -> bool:
+    return is_pseudonym(edge.low_id) or is_pseudonym(edge.high_id)
+
+
+def _merged_id(edge: Edge) -> str:
+    return edge.low_id if edge.survivor_id == edge.high_id else edge.high_id
+
+
+class _Groups:
+    """Disjoint sets of nodes. Joining moves the smaller group into the larger one."""
+
+    def __init__(self) -> None:
+        self._group: dict[str, list[str]] = {}
+
+    def _of(self, node: str) -> list[str]:
+        return self._group.setdefault(node, [node])
+
+    def join(self, a: str, b: str) -> None:
+        small, large = sorted((self._of(a), self._of(b)), key=len)
+        if small is not large:
+            large.extend(small)
+            for node in small:
+                self._group[node] = large
+
+    def would_bring_together(self, a: str, b: str, apart: Sequence[Pair]) -> bool:
+        """Whether joining two groups would put two nodes in one that are to be apart."""
+        ours, theirs = self._of(a), self._of(b)
+        return ours is not theirs and any(
+            (self._of(one) is ours and self._of(other) is theirs)
+            or (self._of(one) is theirs and self._of(other) is ours)
+            for one, other in apart
+        )
+
+    def members(self) -> Iterator[list[str]]:
+        return (members for members in {id(group): group for group in self._group.values()}.values() if members[1:])

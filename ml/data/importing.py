@@ -1,0 +1,227 @@
+"""Files → events: CloudEvents as they are, transactions as orders and refunds."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.checkout.importing import (
+    BATCH_EVENTS,
+    ImportCount,
+    import_id,
+    run_import,
+)
+from app.foundation.errors import Problem
+from app.foundation.settings import Settings
+from app.http.strict_json import read_json
+from app.ingest.admission import Rejection, Rules
+from app.lifecycle.events import DAY_US, to_major
+from ml.data.transactions import load_orders
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_READ_BYTES = 1 << 20
+_CYCLES_SOUGHT_AFTER = 100_000
+"""Objects made: a few batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How a file is read. `columns` maps a meaning to the file's own name for it."""
+
+    source: str
+    timezone: str
+    shift_to_now: bool
+    columns: dict[str, str | None]
+
+
+async def import_file(
+    path: Path,
+    options: ImportOptions,
+    engine: AsyncEngine,
+    settings: Settings,
+    rules: Rules,
+    on_progress: Callable[[int, int | None], None],
+) -> ImportCount:
+    """Counts the file's events; `on_progress` gets events done and events in all.
+
+    With `shift_to_now` times move by whole days, so that the last event was within a day of the first run.
+    An import that stopped resumes after its last whole batch; one that is repeated counts nothing twice.
+    Raises UnusableTransactions for a file that cannot be read.
+    """
+    with duckdb.connect() as connection, _seldom_seeking_cycles():
+        reader = _open_reader(connection, path, options, settings)
+
+        def open_events(began_us: int) -> Iterator[dict[str, Any]]:
+            age_us = max(0, began_us - reader.last_event_us)
+            return reader.read(age_us // DAY_US * DAY_US if options.shift_to_now else 0)
+
+        count = ImportCount()
+        key = import_id(_read_parts(path), f"{options!r} {_ORDER}")
+        async for count in run_import(engine, key, open_events, rules):
+            on_progress(count.total, reader.events)
+        return count
+
+
+@contextmanager
+def _seldom_seeking_cycles() -> Iterator[None]:
+    """Events are trees: looking for cycles among a million members of theirs takes a seventh of the CPU."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_CYCLES_SOUGHT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A file that was looked through: how many events it has, when the last was, and the events."""
+
+    events: int
+    last_event_us: int
+    read: Callable[[int], Iterator[Any]]
+
+
+def _read_parts(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while part := file.read(_READ_BYTES):
+            yield part
+
+
+def _open_reader(
+    connection: duckdb.DuckDBPyConnection, path: Path, options: ImportOptions, settings: Settings
+) -> _Reader:
+    if _holds_cloudevents(path):
+        return _cloudevents_reader(path)
+    load_orders(
+        connection,
+        path,
+        source=options.source,
+        currency=settings.currency,
+        timezone=options.timezone,
+        **options.columns,
+    )
+    (row,) = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchall()
+    return _Reader(row[0], row[1], lambda shift_us: read_orders(connection, shift_us, settings))
+
+
+def _holds_cloudevents(path: Path) -> bool:
+    if not path.name.lower().endswith((".ndjson", ".jsonl")):
+        return False
+    with path.open("rb") as file:
+        return b'"specversion"' in file.readline()
+
+
+def _cloudevents_reader(path: Path) -> _Reader:
+    def lines() -> Iterator[Any]:
+        with path.open("rb") as file:
+            yield from (_read_line(line, number) for number, line in enumerate(file, 1) if line.strip())
+
+    times = [_us_of(event) for event in lines()]
+
+    def read(shift_us: int) -> Iterator[Any]:
+        for event in lines():
+            us = _us_of(event)
+            yield {**event, "time": iso_time(us + shift_us)} if shift_us and us else event
+
+    return _Reader(len(times), max(times, default=0), read)
+
+
+def _read_line(line: bytes, number: int) -> Any:
+    """The event of a line; a refusal where it is not JSON.
+
+    Of such a line the place and the size are kept, never the content: identifiers in it cannot be found, and hashed.
+    """
+    try:
+        return read_json(line)
+    except Problem as problem:
+        return Rejection(orjson.dumps({"line": number, "bytes": len(line)}), problem)
+
+
+def _us_of(event: Any) -> int:
+    """The time of an event; 0 for one that has none, which is refused when it is counted."""
+    try:
+        moment = datetime.fromisoformat(event["time"])
+    except (ValueError, TypeError, KeyError):
+        return 0
+    return (moment - _EPOCH) // timedelta(microseconds=1) if moment.tzinfo else 0
+
+
+def iso_time(us: int) -> str:
+    """Microseconds since 1970 UTC → RFC 3339."""
+    return (_EPOCH + timedelta(microseconds=us)).isoformat()
+
+
+_ORDER = "ORDER BY e.customer_id, e.occurred_us, e.id"
+"""What resuming counts on: it is part of what an import is known by."""
+
+_ORDERS_SQL = """
+SELECT e.customer_id, e.source, e.id, e.type, e.occurred_us, e.reference, e.amount_minor, e.discount_minor,
+       e.channel,
+       to_json(list({members} ORDER BY l.item_id, l.quantity, l.unit_price)
+               FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0)) AS products
+FROM events e JOIN lines l ON l.customer_id = e.customer_id AND l.order_id = e.reference
+     AND l.is_return = (e.type = 'order.refunded')
+GROUP BY ALL {order}"""
+
+# JSON has no NaN and no infinity: they become what is refused. (`least` passes over NULL.)
+_MEMBERS = {
+    "product_id": "l.item_id",
+    "category": "l.category",
+    "price": "CASE WHEN l.unit_price IS NOT NULL THEN least(l.unit_price, 1e300) END",
+    "quantity": "least(l.quantity, 1e300)",
+}
+
+
+def read_orders(connection: duckdb.DuckDBPyConnection, shift_us: int, settings: Settings) -> Iterator[dict[str, Any]]:
+    """The orders and refunds that `load_orders` made, as CloudEvents: customer by customer, each in the order of time.
+
+    So a batch changes fewer states than one of all customers' next orders would.
+    """
+    (known,) = connection.execute("SELECT count(category), count(unit_price) FROM lines").fetchall()
+    unknown = {name for name, lines in zip(("category", "price"), known, strict=True) if not lines}
+    members = ", ".join(f"{name}: {value}" for name, value in _MEMBERS.items() if name not in unknown)
+    rows = connection.execute(_ORDERS_SQL.replace("{members}", f"{{{members}}}").replace("{order}", _ORDER))
+    while batch := rows.fetchmany(BATCH_EVENTS):
+        for row in batch:
+            yield _order_event(row, shift_us, settings)
+
+
+def _read_products(text: str | None) -> list[dict[str, Any]]:
+    """Products from JSON, a quicker way out of DuckDB than its objects; without what a line does not say."""
+    products: list[dict[str, Any]] = orjson.loads(text or "[]")
+    if text and "null" in text:
+        return [{name: value for name, value in product.items() if value is not None} for product in products]
+    return products
+
+
+def _order_event(row: tuple[Any, ...], shift_us: int, settings: Settings) -> dict[str, Any]:
+    customer_id, source, id_, type_, occurred_us, order_id, amount, discount, channel, products = row
+    data: dict[str, Any] = {
+        "order_id": order_id,
+        "total": to_major(amount, settings.digits),
+        "currency": settings.currency,
+        "products": _read_products(products),
+    }
+    if discount:
+        data["discount"] = to_major(discount, settings.digits)
+    if channel:
+        data["channel"] = channel
+    return {
+        "specversion": "1.0",
+        "id": id_,
+        "source": source,
+        "type": type_,
+        "subject": customer_id,
+        "time": iso_time(occurred_us + shift_us),
+        "data": data,
+    }

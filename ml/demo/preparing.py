@@ -1,0 +1,60 @@
+"""The demo shop in the database: filled when it is empty, and told apart by source and customer id."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.checkout.importing import ImportCount, run_import
+from app.commands.demo_shop import IMPORT_ID, needs_events, needs_model
+from app.commands.progress import counting, say
+from app.database.engine import create_engine, transaction
+from app.decisions.queries import fill_catalogue
+from app.foundation.settings import Settings
+from app.ingest.admission import Rules
+from app.ingest.identity_key import read_identity_key
+from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from ml.demo.simulate import simulate
+from ml.training.commands import train_from_database
+
+SEED: Final = 20
+CUSTOMERS: Final = 3000
+DAYS: Final = 730
+
+
+async def fill_demo(
+    engine: AsyncEngine, settings: Settings, identity_key: bytes, on_progress: Callable[[int, int], None]
+) -> ImportCount:
+    """Counts two years of the simulated shop up to now. Resumes a filling that was cut short."""
+    total = 0
+
+    def open_events(began_us: int) -> Iterator[dict[str, Any]]:
+        nonlocal total
+        until = datetime.fromtimestamp(began_us / 1e6, UTC)
+        shop = list(simulate(SEED, CUSTOMERS, until, DAYS, settings.currency))
+        total = len(shop)
+        return iter(shop)
+
+    count = ImportCount()
+    async for count in run_import(engine, IMPORT_ID, open_events, Rules.of(settings, identity_key)):
+        on_progress(count.total, total)
+    return count
+
+
+async def prepare_demo(database_url: str, settings: Settings) -> None:
+    """Fills the catalogue, the shop and the models directory, each where it is empty."""
+    engine = create_engine(database_url)
+    try:
+        async with transaction(engine) as connection:
+            await fill_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
+        if await needs_events(engine):
+            say(f"Filling the demo shop: {CUSTOMERS:,} simulated customers, {DAYS} days …")
+            with counting("Counting the demo shop's events") as tell:
+                count = await fill_demo(engine, settings, read_identity_key(settings), tell)
+            say(f"{count.accepted:,} events counted")
+        if await needs_model(engine):
+            say(await train_from_database(engine, settings, simulated=True))
+    finally:
+        await engine.dispose()

@@ -1,0 +1,205 @@
+"""The three targets of a horizon: who will not buy, how many orders to expect, how much net spend.
+
+`churn` is P(no order in `[as_of, as_of + horizon)`), `orders` and `spend` are the means of the orders
+and of the net spend (minor units) in it, of everyone who has bought before. Who differs from whom is
+learnt by additive trees, pooled with what a classic model says; the level, which moves with the season,
+is forecast from the histories.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.events import DAY_US
+from app.lifecycle.features import FEATURE_NAMES, Floats
+from app.lifecycle.scorer import sigmoid
+from ml.data.cutoffs import FALL_BACK, Untrainable
+from ml.data.states import LabelledStates
+from ml.learning.additive import SILENCE, AdditiveModel, Recipe, fit_additive
+from ml.learning.btyd import BgNbd, FitError, GammaGamma
+from ml.learning.churn import summarise
+from ml.learning.distilling import teach
+from ml.learning.season import (
+    CalibrationError,
+    forecast_deviations,
+    forecast_shifts,
+    share_error,
+    shift_to_share,
+    sum_error,
+)
+
+TARGETS: Final = ("churn", "orders", "spend")
+
+
+def _at(*names: str) -> tuple[int, ...]:
+    return tuple(FEATURE_NAMES.index(name) for name in names)
+
+
+RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
+    {
+        "churn": Recipe("log_odds", SILENCE, _at("lapse_chance"), classic_share=0.5),
+        "orders": Recipe("log", -SILENCE, _at("pace_orders")),
+        "spend": Recipe(
+            "log",
+            -SILENCE,
+            _at("pace_orders", "average_order"),
+            _at("net_spend", "orders", "orders_per_day"),
+            rounds=100,
+            ceiling=10.0,
+            classic_share=1.0,
+        ),
+    }
+)
+OUTCOMES: Final[Mapping[str, Callable[[LabelledStates], Floats]]] = MappingProxyType(
+    {
+        "churn": lambda rows: rows.churned.astype(np.float64),
+        "orders": lambda rows: rows.orders_ahead.astype(np.float64),
+        "spend": lambda rows: np.maximum(rows.spend_ahead_minor, 0.0),
+    }
+)
+GRID_DAYS, REACH_DAYS = 7, 400
+MOST_HISTORIES = 20_000
+_CERTAIN = 1e-9
+_LEAST = 1e-6
+_OUTLYING = 20.0
+"""What a purchase left on average counts as at most so many times the 99th percentile of the customers'."""
+
+
+class Predictions(NamedTuple):
+    """Of customers, (n,) each: probability, orders, minor units."""
+
+    churn: Floats
+    orders: Floats
+    spend_minor: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The models of the three targets, and their levels over the calendar.
+
+    `level_days` (k,) are ascending days since 1970 UTC; `levels` (k,) by target, in its link: linear
+    between, held beyond the ends, 0 at the end of what was learnt from. `deviations` (k,) are their
+    standard deviations where they were forecast: a season that has not been seen yet is little known.
+    """
+
+    models: Mapping[str, AdditiveModel]
+    level_days: NDArray[np.int64]
+    levels: Mapping[str, Floats]
+    horizon_days: int
+    deviations: Mapping[str, Floats] = field(default_factory=dict)
+
+    def level(self, target: str, as_of_us: float) -> float:
+        """What the calendar adds to the scores of a target, in its link."""
+        return float(np.interp(as_of_us / DAY_US, self.level_days, self.levels[target]))
+
+    def predict(self, features: Floats, as_of_us: float) -> Predictions:
+        """(n, len(FEATURES)) and the time they are of → three times (n,)."""
+        return Predictions(*(self.models[target].expect(features, self.level(target, as_of_us)) for target in TARGETS))
+
+
+def fit_targets(past: LabelledStates, present: LabelledStates, horizon_days: int) -> Targets:
+    """Learns from `past` cut-offs whose labels are complete, for use from the one cut-off of `present` on.
+
+    Of `present` only the histories are read, never what follows. Raises Untrainable where nobody has
+    bought twice, or spent anything.
+    """
+    vectors, now_vectors = past.features(), present.features()
+    today = int(present.cutoffs_us[0] // DAY_US)
+    days = np.arange(today, today + REACH_DAYS, GRID_DAYS)
+    errors = _errors_then(past, horizon_days)
+    expected = _expect_from_histories(present, horizon_days)
+    classic = _say(present, expected)
+    models, levels = {}, {}
+    for target in TARGETS:
+        outcome = OUTCOMES[target](past)
+        if not outcome.any():
+            raise Untrainable(f"Nobody spent anything after the past cut-offs. {FALL_BACK}")
+        model = fit_additive(vectors, outcome, RECIPES[target], past.customer_ids, past.cutoffs_us)
+        model = teach(model, classic[target], now_vectors, RECIPES[target], vectors)
+        shifts = forecast_shifts(errors[target], days)
+        models[target] = _lift(model, now_vectors, expected[target], float(shifts[0]))
+        levels[target] = shifts - shifts[0]
+    deviations = {target: forecast_deviations(errors[target], days) for target in TARGETS}
+    return Targets(models, days, levels, horizon_days, deviations)
+
+
+def _lift(model: AdditiveModel, vectors: Floats, expected: Floats, shift: float) -> AdditiveModel:
+    """The model with the intercept at which it expects as much of all as the histories do, shifted."""
+    score = model.score(vectors)
+    if model.link == "log_odds":
+        log_odds = np.log(expected / (1 - expected))
+        level = shift_to_share(score, float(sigmoid(log_odds + shift).mean()))
+    else:
+        level = float(np.log(expected.sum() / np.exp(score).sum()) + shift)
+    tables = replace(model.tables, intercept=model.tables.intercept + level)
+    return replace(model, tables=tables)
+
+
+def _expect_from_histories(rows: LabelledStates, horizon_days: int) -> dict[str, Floats]:
+    """What BG/NBD, fitted to at most MOST_HISTORIES of the customers, expects of all; (n,) by target."""
+    history, every = summarise(rows), -(-len(rows.churned) // MOST_HISTORIES)
+    columns = (history.repeats, history.last_repeat_days, history.tenure_days)
+    try:
+        classic = BgNbd.fit(*(column[::every] for column in columns))
+    except FitError as error:
+        raise Untrainable(f"{error} {FALL_BACK}") from error
+    orders = classic.expected_purchases(*columns, horizon_days)
+    churn = classic.probability_no_purchase(*columns, horizon_days).clip(_CERTAIN, 1 - _CERTAIN)
+    worth = np.maximum(history.spend, 0.0) / history.purchases
+    return {"churn": churn, "orders": orders, "spend": orders * worth}
+
+
+def _say(rows: LabelledStates, expected: Mapping[str, Floats]) -> dict[str, Floats]:
+    """What the classics say of each customer, in the link, (n,) by target: BG/NBD, for spend × Gamma-Gamma."""
+    churn = expected["churn"].clip(_LEAST, 1 - _LEAST)
+    spend = expected["orders"] * _expect_worth(rows)
+    amounts = {"orders": expected["orders"], "spend": spend}
+    said = {target: np.log(np.maximum(amount, _LEAST * amount.mean())) for target, amount in amounts.items()}
+    return {"churn": np.log(churn / (1 - churn)), **said}
+
+
+def _expect_worth(rows: LabelledStates) -> Floats:
+    """The minor units that a purchase of each customer is expected to leave, (n,); of all one where they are equal.
+
+    A customer who got back all that was paid counts as one of whom nothing is known.
+    """
+    history, every = summarise(rows), -(-len(rows.churned) // MOST_HISTORIES)
+    mean = np.maximum(history.spend, 0.0) / history.purchases
+    paid = mean > 0
+    if not paid.any():
+        return np.ones(len(mean))
+    mean = np.minimum(mean, _OUTLYING * np.quantile(mean[paid], 0.99))
+    count = np.where(paid, history.purchases, 0.0)
+    try:
+        classic = GammaGamma.fit(count[::every], mean[::every])
+    except FitError:
+        classic = None
+    if classic is None or classic.q <= 1:  # else the population has no mean
+        return np.full(len(mean), float(mean[paid].mean()))
+    return classic.expected_spend(count, mean)
+
+
+def _errors_then(past: LabelledStates, horizon_days: int) -> dict[str, list[CalibrationError]]:
+    """At each past cut-off, the error of the classic model as it was to be had then, where it was."""
+    errors: dict[str, list[CalibrationError]] = {target: [] for target in TARGETS}
+    for rows in by_cutoff(past):
+        try:
+            expected = _expect_from_histories(rows, horizon_days)
+        except Untrainable:
+            continue
+        at_us = int(rows.cutoffs_us[0])
+        churn = expected["churn"]
+        errors["churn"].append(share_error(at_us, np.log(churn / (1 - churn)), rows.churned))
+        for target in ("orders", "spend"):
+            found = sum_error(at_us, expected[target], OUTCOMES[target](rows))
+            errors[target] += [found] if found else []
+    return errors
+
+
+def by_cutoff(rows: LabelledStates) -> Sequence[LabelledStates]:
+    """The rows of each cut-off, ascending."""
+    return [rows.at(rows.cutoffs_us == cutoff_us) for cutoff_us in np.unique(rows.cutoffs_us)]

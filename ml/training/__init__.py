@@ -1,0 +1,1 @@
+"""Making, judging, writing and registering a model."""

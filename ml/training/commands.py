@@ -1,0 +1,59 @@
+"""What the command line asks of the off-line side: training, told in sentences."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.commands.progress import say
+from app.database.engine import transaction
+from app.foundation.settings import Settings
+from app.models.service import register
+from ml.data.cutoffs import Untrainable
+from ml.data.database import load_events
+from ml.data.engines import open_engine
+from ml.data.histories import read_history
+from ml.training.training import Training, train
+
+BY: Final = "training"
+
+
+async def train_from_file(
+    engine: AsyncEngine, path: Path, settings: Settings, timezone: str, states_by: str = "duckdb"
+) -> str:
+    """Trains on a transactions file and registers the model; what became of it, in a sentence.
+
+    `states_by` is one of `ml.data.engines.ENGINES`. Raises Untrainable, UnusableTransactions, UnusableEngine.
+    """
+    events = read_history(path, source="training", currency=settings.currency, timezone=timezone, say=say)
+    return await _train(engine, events, path.name, settings, states_by, simulated=False)
+
+
+async def train_from_database(
+    engine: AsyncEngine, settings: Settings, simulated: bool, states_by: str = "duckdb"
+) -> str:
+    """The same on the database's real events, or on the demo shop's."""
+    connection = ibis.duckdb.connect()
+    count = await load_events(engine, connection.con, simulated)
+    if not count:
+        other = "real" if simulated else "simulated ones; '--simulated' trains on the demo shop's"
+        raise Untrainable(f"There are no such events in the database, only {other} events, or none at all.")
+    return await _train(engine, connection.table("events"), "database", settings, states_by, simulated)
+
+
+async def _train(
+    engine: AsyncEngine, events: ir.Table, source: str, settings: Settings, states_by: str, simulated: bool
+) -> str:
+    made_at = datetime.now(UTC)
+    with open_engine(states_by, settings.spark_master, settings.spark_directory) as states:
+        horizon_days = settings.churn_horizon_days
+        training = Training(states.take(events), source, simulated, horizon_days, settings.digits)
+        directory = train(training, settings.models_directory, made_at, say)
+    seconds = (datetime.now(UTC) - made_at).total_seconds()
+    async with transaction(engine) as connection:
+        registered = await register(connection, directory, time.time_ns() // 1000, BY)
+    return f"{registered.sentence} It was made in {seconds:.1f} s."

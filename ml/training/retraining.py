@@ -1,0 +1,183 @@
+"""Retraining from the database: a model is made, registered, and put in force only where it is not worse.
+
+What decides is the last matured cut-off, the last one whose horizon has passed. On the same customers at that
+time are measured the champion; the new model; and, since that one has seen what came, its twin: what the
+same way learns from the events before the cut-off alone. Both have to be no worse than the champion. A champion
+that was itself trained on what came after the cut-off is measured too well, never too badly: one that is younger
+than the horizon is hard to beat. One that is as old knew as much as the twin.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import ibis
+import ibis.expr.types as ir
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.commands.progress import say
+from app.database.engine import transaction
+from app.foundation.settings import Settings
+from app.lifecycle.events import DAY_US
+from app.lifecycle.features import Floats
+from app.lifecycle.scorer import Forecasts
+from app.models import queries
+from app.models.artefact import Model
+from app.models.retraining import is_due, retraining_lock
+from app.models.service import (
+    load_champion,
+    load_stored,
+    note_kept,
+    promote,
+    register,
+)
+from ml.data.cutoffs import Untrainable, span_of, to_time
+from ml.data.database import load_events
+from ml.data.states import LabelledStates, labelled_states
+from ml.evaluation.metrics import brier, log_loss, rmse
+from ml.learning.methods import learn
+from ml.training.training import Training, train
+
+BY: Final = "retraining"
+ROUNDING: Final = 1e-6
+"""Errors that differ by less are the same: sums of floats in another order."""
+CHANCE: Final = 0.01
+"""Squared errors of orders and spend hang on a few large customers: a hundredth more is not worse."""
+Twin = Callable[[ir.Table, int, int], Callable[[Floats, int], Forecasts]]
+"""(events, cut-off, horizon in days) → what gives the forecasts of feature rows at a time. Reads no later event."""
+
+
+class Errors(NamedTuple):
+    """Of a forecast, against what came: of the churn risk, and in orders and minor units."""
+
+    brier: float
+    log_loss: float
+    orders_rmse: float
+    spend_rmse: float
+
+    def is_worse_than(self, other: "Errors") -> bool:
+        """In any of them."""
+        return (
+            self.brier > other.brier + ROUNDING
+            or self.log_loss > other.log_loss + ROUNDING
+            or self.orders_rmse > other.orders_rmse * (1 + CHANCE)
+            or self.spend_rmse > other.spend_rmse * (1 + CHANCE)
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"Brier {self.brier:.5f}, log-loss {self.log_loss:.5f}, "
+            f"RMSE {self.orders_rmse:.3f} orders and {self.spend_rmse:,.0f} minor units"
+        )
+
+
+class Verdict(NamedTuple):
+    """Whether the challenger may take the champion's place; the sentence has the numbers."""
+
+    is_better: bool
+    sentence: str
+
+
+async def retrain(engine: AsyncEngine, settings: Settings, every_days: int = 0) -> str:
+    """What came of it, in a sentence. Raises Untrainable.
+
+    Nothing is done while another process retrains, nor, with `every_days`, while a model is younger.
+    """
+    async with retraining_lock(engine) as is_ours:
+        if not is_ours:
+            return "Another process is retraining."
+        if every_days:
+            async with transaction(engine) as connection:
+                if not await is_due(connection, every_days, _now_us()):
+                    return f"A model was made less than {every_days} days ago."
+        return await _retrain(engine, settings)
+
+
+async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
+    duck = ibis.duckdb.connect()
+    if not await load_events(engine, duck.con, simulated=False):
+        raise Untrainable("There are no events in the database but the demo shop's, or none at all.")
+    events = duck.table("events")
+    training = Training(events, "database", False, settings.churn_horizon_days, settings.digits)
+    directory = train(training, settings.models_directory, datetime.now(UTC), say)
+    async with transaction(engine) as connection:
+        registered = await register(connection, directory, _now_us(), BY)
+        if registered.state != "challenger":
+            return registered.sentence
+        champion = await _load_champion(connection)
+        challenger = await load_stored(connection, registered.version)
+    say(f"Comparing with {champion.version} …")
+    verdict = judge(events, champion, challenger)
+    return await settle(engine, champion.version, challenger.version, verdict)
+
+
+async def _load_champion(connection: AsyncConnection) -> Model:
+    champion = await load_champion(connection)
+    assert champion is not None  # or what was registered would be it
+    return champion
+
+
+async def settle(engine: AsyncEngine, champion: str, challenger: str, verdict: Verdict) -> str:
+    """Promotes the challenger, or says in the audit why not. Nothing changes that was changed meanwhile."""
+    async with transaction(engine) as connection:
+        await queries.lock_registry(connection)
+        held = {row.state: row.version for row in await queries.read_standing(connection)}
+        if (held.get("champion"), held.get("challenger")) != (champion, challenger):
+            return f"{verdict.sentence} Meanwhile the registry was changed; it is left as it is."
+        if verdict.is_better:
+            await promote(connection, challenger, _now_us(), BY, verdict.sentence)
+            return f"{verdict.sentence} {challenger} is in force in the place of {champion}."
+        await note_kept(connection, challenger, _now_us(), BY, verdict.sentence)
+        return f"{verdict.sentence} {challenger} stays the challenger of {champion}."
+
+
+def learn_forecasts(events: ir.Table, cutoff_us: int, horizon_days: int) -> Callable[[Floats, int], Forecasts]:
+    """What the way that models are made learns from the events before a cut-off. Raises Untrainable."""
+    targets = learn(events, cutoff_us, horizon_days, say).targets
+    return lambda rows, as_of_us: Forecasts(*targets.predict(rows, as_of_us))
+
+
+def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin = learn_forecasts) -> Verdict:
+    """Measures champion, challenger and the challenger's twin at the last matured cut-off."""
+    horizon_days = challenger.horizon_days
+    if champion.horizon_days != horizon_days:
+        return Verdict(False, f"The champion looks {champion.horizon_days} days ahead, this one {horizon_days}.")
+    cutoff_us = span_of(events).until_us - horizon_days * DAY_US
+    came = labelled_states(events, [cutoff_us], horizon_days)
+    if not len(came.churned):
+        return Verdict(False, "Nobody had bought before the last cut-off whose horizon has passed.")
+    try:
+        twin = learn_twin(events, cutoff_us, horizon_days)
+    except Untrainable as error:
+        return Verdict(False, f"Before the last cut-off there was too little to judge by. {error}")
+    rows = came.features()
+    theirs = _measure(came, champion.scorecard.forecast(rows, cutoff_us))
+    ours = _measure(came, challenger.scorecard.forecast(rows, cutoff_us))
+    twins = _measure(came, twin(rows, cutoff_us))
+    is_better = not (ours.is_worse_than(theirs) or twins.is_worse_than(theirs))
+    figures = "; ".join(
+        f"{name} {errors}"
+        for name, errors in (("the champion", theirs), ("what was learnt before it", twins), ("the new model", ours))
+    )
+    told = "Not worse than the champion" if is_better else "Worse than the champion"
+    where = f"of {len(came.churned):,} customers at {to_time(cutoff_us):%Y-%m-%d}"
+    return Verdict(is_better, f"{told} {where}: {figures}.{_tell_advantage(champion, cutoff_us)}")
+
+
+def _tell_advantage(champion: Model, cutoff_us: int) -> str:
+    days = (champion.data_until - to_time(cutoff_us)).days
+    return f" The champion knew the first {days} days of what came." if days > 0 else ""
+
+
+def _measure(came: LabelledStates, said: Forecasts) -> Errors:
+    return Errors(
+        brier(came.churned, said.churn_risk),
+        log_loss(came.churned, said.churn_risk),
+        rmse(came.orders_ahead, said.orders),
+        rmse(came.spend_ahead_minor, said.spend_minor),
+    )
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

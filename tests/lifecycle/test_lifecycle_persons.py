@@ -1,0 +1,289 @@
+"""Who is who: normal forms, edges from events, and persons that depend on the set of events alone."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from app.lifecycle.identifiers import is_pseudonym, make_pseudonym, normalise_identifier, normalise_kind, pseudonyms_in
+from app.lifecycle.persons import MOST_HOLDERS, Edge, changes_persons, edges_in, merge_edges, persons_of
+
+
+def hashed(number):
+    return f"{number:064x}"
+
+
+def phone(number):
+    return make_pseudonym("phone", hashed(number))
+
+
+def said(type_, customer, at, **data):
+    """The edges of an event, known by its time."""
+    return list(edges_in(f"customer.{type_}", customer, data, (at, "s", str(at))).values())
+
+
+def merged(survivor, other, at=1):
+    return said("merged", survivor, at, merged=other)
+
+
+def unmerged(survivor, other, at):
+    return said("unmerged", survivor, at, merged=other)
+
+
+def identified(customer, *numbers, at=1):
+    return said("identified", customer, at, identifiers=[{"kind": "phone", "hash": hashed(n)} for n in numbers])
+
+
+SAME_PHONE = (
+    "+86 138-0013-8000",
+    "0086138 0013 8000",
+    "+86(0)13800138000",
+    "(+86) 13800138000",
+    "tel:+86-138-0013-8000",
+    "＋８６　１３８００１３８０００",
+    "+٨٦١٣٨٠٠١٣٨٠٠٠",
+    "\u202a+86 138 0013 8000\u202c",
+    "+86 138 0013 8000 ext. 12",
+)
+
+
+@pytest.mark.parametrize("written", SAME_PHONE)
+def test_a_phone_is_the_same_however_it_is_written(written):
+    assert normalise_identifier("phone", written) == "+8613800138000"
+    assert normalise_identifier("phone", written, "49") == "+8613800138000"
+
+
+@pytest.mark.parametrize(
+    ("written", "country_code", "normal"),
+    [
+        ("138 0013 8000", "", "13800138000"),
+        ("138 0013 8000", "86", "+8613800138000"),
+        ("86 138 0013 8000", "86", "+8613800138000"),
+        ("010-6552 9988", "86", "+861065529988"),
+        ("030 901820", "49", "+4930901820"),
+        ("06 6982 1234", "39", "+390669821234"),
+        ("(212) 555-0123", "1", "+12125550123"),
+        ("1 212 555 0123", "1", "+12125550123"),
+        ("110", "86", None),
+        ("00000000000", "", None),
+        ("11111111", "86", None),
+        ("unknown", "86", None),
+        (" N/A ", "86", None),
+        ("Reception Desk", "86", "receptiondesk"),
+        ("", "", None),
+    ],
+)
+def test_national_numbers_and_what_is_no_number(written, country_code, normal):
+    assert normalise_identifier("phone", written, country_code) == normal
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "normal"),
+    [
+        ("email", " Ann.Lee@Example.COM ", "ann.lee@example.com"),
+        ("email", "ａｎｎ＠example.com", "ann@example.com"),
+        ("email", "mailto:ann@example.com.", "ann@example.com"),
+        ("email", "ann@\u200bexample.com", "ann@example.com"),
+        ("email", "none", None),
+        ("email", "Front Desk", "frontdesk"),
+        ("card", "undefined", None),
+        ("card", "  Ab-１２ ", "Ab-12"),
+        ("card", " \u200b ", None),
+    ],
+)
+def test_other_identifiers(kind, value, normal):
+    assert normalise_identifier(kind, value) == normal
+
+
+@given(st.sampled_from(("phone", "email", "card")), st.text(), st.sampled_from(("", "86", "39", "1")))
+def test_a_normal_form_is_its_own_normal_form(kind, value, country_code):
+    normal = normalise_identifier(kind, value, country_code)
+    assume(normal is not None)
+    assert normalise_identifier(kind, normal, country_code) == normal
+
+
+def test_kinds_have_one_name():
+    assert [normalise_kind(kind) for kind in ("E-Mail", " MAIL", "ｅｍａｉｌ")] == ["email"] * 3
+    assert [normalise_kind(kind) for kind in ("Mobile Phone", "tel", "phone")] == ["phone"] * 3
+    assert normalise_kind("WeChat:OpenID") == "wechat_openid"
+
+
+def test_pseudonyms_are_told_from_ids_of_the_retailer():
+    assert is_pseudonym(phone(1))
+    assert not any(map(is_pseudonym, ("~", "~phone", "~phone:12", phone(1) + "\n", phone(1)[1:], "~:" + hashed(1))))
+
+
+def test_identifiers_that_are_no_hashes_are_left_out():
+    given = [{"kind": "phone", "hash": hashed(1)}, {"kind": "phone", "value": "+86"}, {"kind": 1}, "x", None]
+    assert pseudonyms_in({"identifiers": given}) == [phone(1)]
+    assert pseudonyms_in({"identifiers": "x"}) == []
+    assert pseudonyms_in({}) == []
+
+
+def test_the_edges_of_an_event():
+    (edge,) = merged("B", "A", 7)
+    assert edge == Edge("A", "B", True, "B", 7, "s", "7", 7)
+    (edge,) = unmerged("B", "A", 8)
+    assert edge == Edge("A", "B", False, "B", 8, "s", "8", None)
+    assert [edge.pair for edge in identified("A", 1, 2)] == [("A", phone(1)), ("A", phone(2))]
+    assert merged("A", "A") == []
+    assert identified(phone(1), 1) == []
+    assert said("merged", "A", 1) == []
+    assert list(edges_in("order.completed", "A", {"merged": "B"}, (1, "s", "1"))) == []
+
+
+def test_an_event_that_says_both_takes_apart():
+    (edge,) = said("unmerged", "A", 1, merged=phone(1), identifiers=[{"kind": "phone", "hash": hashed(1)}])
+    assert not edge.is_joined
+
+
+def test_who_is_named_with_an_identifier_is_joined_to_it_whatever_the_event():
+    data = {"order_id": "1", "total": 5, "identifiers": [{"kind": "phone", "hash": hashed(1)}]}
+    edges = edges_in("order.completed", "A", data, (1, "s", "1")).values()
+    assert persons_of(edges) == {"A": "A", phone(1): "A"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_chain_of_merges_is_one_person_who_goes_by_the_survivor(order):
+    chain = [merged("B", "C", 1), merged("A", "B", 2), merged("Z", "A", 3)]
+    edges = itertools.chain.from_iterable(chain[place] for place in order)
+    assert persons_of(edges) == dict.fromkeys("ABCZ", "Z")
+
+
+def test_of_merges_in_both_directions_the_latest_says_who_survives():
+    assert persons_of(merged("A", "B", 1) + merged("B", "A", 2)) == {"A": "B", "B": "B"}
+    assert persons_of(merged("B", "A", 2) + merged("A", "B", 1)) == {"A": "B", "B": "B"}
+
+
+def test_a_circle_of_merges_goes_by_the_smallest_id():
+    circle = merged("B", "C") + merged("C", "A") + merged("A", "B")
+    assert persons_of(circle) == dict.fromkeys("ABC", "A")
+
+
+def test_a_person_goes_by_an_id_of_the_retailer_rather_than_by_an_identifier():
+    assert persons_of(merged(phone(1), "C-1")) == {phone(1): "C-1", "C-1": "C-1"}
+    assert set(persons_of(identified(phone(2), 1)).values()) == {phone(2)}
+
+
+def test_unmerging_takes_apart_whatever_the_order_of_arrival():
+    story = [merged("A", "B", 1), unmerged("A", "B", 2), merged("A", "B", 3), unmerged("B", "A", 4)]
+    for length in range(1, 5):
+        expected = {"A": "A", "B": "A"} if length % 2 else {}
+        for order in itertools.permutations(story[:length]):
+            assert persons_of(itertools.chain.from_iterable(order)) == expected
+
+
+def test_unmerging_one_link_of_a_chain_leaves_the_others():
+    chain = merged("A", "B") + merged("B", "C") + merged("C", "D")
+    assert persons_of(chain + unmerged("B", "C", 9)) == {"A": "A", "B": "A", "C": "C", "D": "C"}
+
+
+def test_who_was_taken_apart_is_not_joined_by_an_identifier():
+    """It stays with whoever was known by it first; the other's own identifiers are not touched."""
+    edges = identified("A", 1, at=5) + identified("B", 1, 2, at=3) + merged("A", "B", 6)
+    assert persons_of(edges) == dict.fromkeys(("A", "B", phone(1), phone(2)), "A")
+    edges += unmerged("A", "B", 7)
+    assert persons_of(edges) == {"B": "B", phone(1): "B", phone(2): "B"}
+    edges += identified("A", 1, at=8)
+    assert persons_of(edges) == {"B": "B", phone(1): "B", phone(2): "B"}
+    assert persons_of(edges + merged("A", "B", 9)) == dict.fromkeys(("A", "B", phone(1), phone(2)), "A")
+
+
+def test_an_identifier_can_be_taken_from_a_customer_and_given_back():
+    edges = identified("A", 1) + unmerged("A", phone(1), 2)
+    assert persons_of(edges) == {}
+    assert persons_of(edges + identified("B", 1, at=3)) == {"B": "B", phone(1): "B"}
+    assert persons_of(edges + identified("A", 1, at=3)) == {"A": "A", phone(1): "A"}
+
+
+def test_an_identifier_of_too_many_customers_joins_none():
+    some = [edge for n in range(MOST_HOLDERS) for edge in identified(f"C{n:02}", 1)]
+    assert set(persons_of(some).values()) == {"C00"}
+    crowd = some + identified("one more", 1, 2)
+    assert persons_of(crowd) == {"one more": "one more", phone(2): "one more"}
+    assert len(persons_of(crowd + unmerged("C03", phone(1), 2))) == MOST_HOLDERS + 2
+
+
+def test_many_devices_of_one_visitor_are_no_crowd():
+    edges = [edge for n in range(2, 100) for edge in identified(phone(1), n)]
+    assert len(persons_of(edges)) == 99
+
+
+NODES = ("A", "B", "C", "D", phone(1), phone(2), phone(3))
+HISTORIES = st.lists(
+    st.tuples(
+        st.sampled_from(("merged", "unmerged", "identified")),
+        st.sampled_from(NODES),
+        st.sampled_from(NODES),
+        st.integers(0, 9),  # time
+        st.sampled_from("st"),  # source
+    ),
+    max_size=14,
+)
+
+
+def edges_told(history):
+    """The edges of each event; no two of one identity."""
+    for number, (type_, customer, other, at, source) in enumerate(history):
+        numbers = [n for n in (1, 2, 3) if phone(n) == other] or [1]
+        hashes = [{"kind": "phone", "hash": hashed(n)} for n in numbers]
+        data = {"identifiers": hashes} if type_ == "identified" else {"merged": other}
+        yield list(edges_in(f"customer.{type_}", customer, data, (at, source, str(number))).values())
+
+
+@given(HISTORIES, st.data())
+def test_persons_depend_on_the_set_of_events_alone(history, data):
+    events = list(edges_told(history))
+    expected = persons_of(itertools.chain.from_iterable(events))
+    repeats = data.draw(st.lists(st.sampled_from(events), max_size=4)) if events else []
+    mixed = data.draw(st.permutations(events + repeats))
+    batch = data.draw(st.integers(1, 5))
+    kept = {}
+    for start in range(0, len(mixed), batch):
+        arrived = itertools.chain.from_iterable(mixed[start : start + batch])
+        kept = merge_edges([*kept.values(), *merge_edges(arrived).values()])
+    assert kept == merge_edges(itertools.chain.from_iterable(events))
+    assert persons_of(kept.values()) == expected
+
+
+@given(HISTORIES, st.sampled_from("ABCD"), st.sampled_from("ABCD"))
+def test_unmerging_restores_exactly(history, survivor, other):
+    edges = list(itertools.chain.from_iterable(edges_told(history)))
+    before = persons_of(edges)
+    assume(before.get(survivor, survivor) != before.get(other, other))
+    together = edges + merged(survivor, other, 100)
+    after = persons_of(together)
+    assert after[survivor] == after[other]
+    assert persons_of(together + unmerged(survivor, other, 101)) == before
+    assert persons_of(together + unmerged(other, survivor, 101)) == before
+
+
+@given(HISTORIES)
+def test_those_taken_apart_are_together_only_by_merges(history):
+    edges = merge_edges(itertools.chain.from_iterable(edges_told(history))).values()
+    persons = persons_of(edges)
+    by_merges = persons_of(edge for edge in edges if not any(map(is_pseudonym, edge.pair)))
+    for edge in edges:
+        if not edge.is_joined and (one := persons.get(edge.low_id)) is not None and one == persons.get(edge.high_id):
+            assert by_merges[edge.low_id] == by_merges[edge.high_id]
+
+
+@given(HISTORIES)
+def test_a_person_goes_by_one_of_its_ids_and_is_never_alone(history):
+    persons = persons_of(itertools.chain.from_iterable(edges_told(history)))
+    for person_id in persons.values():
+        members = [node for node, person in persons.items() if person == person_id]
+        assert person_id in members
+        assert len(members) > 1
+        assert not is_pseudonym(person_id) or all(map(is_pseudonym, members))
+
+
+@given(HISTORIES, st.integers(10, 20))
+def test_saying_again_what_was_said_changes_nobody(history, at):
+    """What `changes_persons` calls no change is none: the word moves on, the persons stay."""
+    edges = merge_edges(itertools.chain.from_iterable(edges_told(history)))
+    again = [replace(edge, occurred_us=at) for edge in edges.values()]
+    assert not any(changes_persons(edges[edge.pair], edge) for edge in again)
+    assert persons_of([*edges.values(), *again]) == persons_of(edges.values())
