@@ -33,7 +33,7 @@ from sqlalchemy import make_url, text
 from app.database.embedded import start_embedded
 from app.database.engine import create_engine, transaction
 from app.database.schema import migrate
-from app.decisions.queries import fill_catalogue
+from app.decisions.queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.http.auth import SCOPES, create_key
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
@@ -173,7 +173,7 @@ async def _prepare(url: str) -> str:
     engine = create_engine(url)
     async with transaction(engine) as connection:
         _, key = await create_key(connection, "tests", SCOPES, 1)
-        await fill_catalogue(connection, DEFAULT_ACTIONS, 1)
+        await fill_action_catalogue(connection, DEFAULT_ACTIONS, 1)
     await engine.dispose()
     return key
 

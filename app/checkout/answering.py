@@ -10,29 +10,29 @@ from app.customers.linking import read_person_states
 from app.customers.state import CustomerState, newcomer
 from app.database.engine import Driver
 from app.decisions.queries import READ_ANSWERS
-from app.decisions.schemas import DecisionWish
+from app.decisions.schemas import DecisionRequest
 from app.decisions.service import (
     Deciding,
     Decision,
+    customer_context,
     decide,
-    stand,
     write_decisions,
 )
 from app.scores.rendering import render_score
 from app.scores.service import Score, score_states
-from app.stages.service import Watching, mark_of, note_stages
+from app.stages.service import StageContext, record_stages, stage_key
 
 
 class Asked(NamedTuple):
     """What a decision is asked for. `due_us` is when it is wanted; later there is none (None: whenever)."""
 
     customer_id: str
-    wish: DecisionWish
+    wanted: DecisionRequest
     language: str
     due_us: int | None
 
 
-class Desk:
+class Answering:
     """Each customer of a batch is read and scored at most once. `states` are those read already."""
 
     def __init__(self, driver: Driver, deciding: Deciding, states: dict[str, CustomerState], now_us: int) -> None:
@@ -64,8 +64,8 @@ class Desk:
             score, offers = self._scores[item.customer_id], offered_us[item.customer_id]
             decision = decide(
                 decision_id,
-                stand(score, deciding, offers),
-                item.wish,
+                customer_context(score, deciding, offers),
+                item.wanted,
                 deciding,
                 now_us=now_us,
                 language=item.language,
@@ -83,11 +83,11 @@ class Desk:
     async def note(self, marks: Mapping[str, str | None]) -> None:
         """Notes the stages that are not as they are noted (`marks`): few of those whose state has changed."""
         self._score(marks)
-        watching = Watching(self._deciding.scoring, self._deciding.warning_risk)
+        watching = StageContext(self._deciding.scoring, self._deciding.warning_risk)
         scores = (self._scores[customer_id] for customer_id in marks)
-        changed = [score for score in scores if mark_of(score, watching) != marks[score.state.customer_id]]
+        changed = [score for score in scores if stage_key(score, watching) != marks[score.state.customer_id]]
         if changed:
-            await note_stages(self._driver, changed, self._now_us, watching)
+            await record_stages(self._driver, changed, self._now_us, watching)
 
     async def _read_missing(self, customer_ids: Iterable[str]) -> None:
         missing = [customer_id for customer_id in customer_ids if customer_id not in self._states]

@@ -16,7 +16,7 @@ from app.checkout.ledger import Ledger
 from app.database.engine import Driver, transaction
 from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.ingest.intake import Entry, Submission
-from app.ingest.queries import begin_import, note_import
+from app.ingest.queries import begin_import, save_import_progress
 from app.lifecycle.events import Event
 
 BATCH_EVENTS = 1000
@@ -73,10 +73,10 @@ async def run_import(
         batches += 1
         async with transaction(engine) as connection:
             await connection.execute(text(UNFLUSHED_HERE))
-            await note_import(connection, key, batches, None)
+            await save_import_progress(connection, key, batches, None)
         yield count
     async with transaction(engine) as connection:
-        await note_import(connection, key, batches, time.time_ns() // 1000)
+        await save_import_progress(connection, key, batches, time.time_ns() // 1000)
 
 
 async def count_events(

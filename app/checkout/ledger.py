@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
-from app.checkout.answering import Asked, Desk
+from app.checkout.answering import Answering, Asked
 from app.checkout.queries import COUNT_EVENTS
 from app.customers.linking import edges_of, link
 from app.customers.state import CustomerState
@@ -24,7 +24,7 @@ from app.ingest.intake import Entry, Status, Submission
 from app.ingest.queries import FACTS, KEEP_REJECTED, KNOWN_EVENTS
 from app.lifecycle.events import Event
 
-Identity = tuple[str, str]
+EventKey = tuple[str, str]
 """(source, id)."""
 _FACTS = tuple(item.name for item in FACTS)
 
@@ -48,7 +48,7 @@ class Counted(NamedTuple):
     neither: the row is not all of them.
     """
 
-    known: dict[Identity, Known]
+    known: dict[EventKey, Known]
     states: dict[str, CustomerState]
     marks: dict[str, str | None]
 
@@ -82,7 +82,7 @@ class Ledger:
 
         Locks are always taken in the order events, states, links, persons, decisions, offers, stages.
         """
-        first: dict[Identity, Event] = {}
+        first: dict[EventKey, Event] = {}
         for submission in submissions:
             for event in submission.events:
                 first.setdefault((event.source, event.id), event)
@@ -93,17 +93,17 @@ class Ledger:
         answers: dict[int, bytes] = {}
         decided: list[Decision] = []
         if self._deciding is not None:
-            desk = Desk(self._driver, self._deciding(), counted.states, now_us)
-            answers = await self._answer(desk, submissions, statuses)
-            await desk.note(counted.marks)
-            decided = desk.written
+            answering = Answering(self._driver, self._deciding(), counted.states, now_us)
+            answers = await self._answer(answering, submissions, statuses)
+            await answering.note(counted.marks)
+            decided = answering.written
         entries: list[Entry | Exception] = [
             Conflict() if submission.asked is not None and given[0] == "conflict" else Entry(given, answers.get(place))
             for place, (submission, given) in enumerate(zip(submissions, statuses, strict=True))
         ]
         return entries, decided
 
-    async def _count(self, first: dict[Identity, Event], now_us: int) -> Counted:
+    async def _count(self, first: dict[EventKey, Event], now_us: int) -> Counted:
         counted = Counted({}, {}, {})
         if not first:
             return counted
@@ -119,7 +119,7 @@ class Ledger:
             counted.known.update({(row["source"], row["id"]): Known(*row) for row in known})
         return counted
 
-    async def _link(self, first: dict[Identity, Event], counted: Counted) -> None:
+    async def _link(self, first: dict[EventKey, Event], counted: Counted) -> None:
         """Joins and takes apart the ids that new events speak of; whose person is another now is read anew."""
         edges = [edge for key, event in first.items() if key not in counted.known for edge in edges_of(event)]
         for customer_id in await link(self._driver, edges) if edges else ():
@@ -145,7 +145,7 @@ class Ledger:
             )
 
     async def _answer(
-        self, desk: Desk, submissions: Sequence[Submission], statuses: Sequence[tuple[Status, ...]]
+        self, answering: Answering, submissions: Sequence[Submission], statuses: Sequence[tuple[Status, ...]]
     ) -> dict[int, bytes]:
         """Place of the submission → the score and decision, JSON; of a repeat, those it had at first."""
         asking: dict[int, str] = {}
@@ -159,8 +159,8 @@ class Ledger:
             if given[0] == "duplicate":
                 repeated[decision_id] = event.customer_id
             fresh.setdefault(decision_id, item.asked)
-        answers = await desk.read_answers(repeated) if repeated else {}
-        answers |= await desk.decide({key: asked for key, asked in fresh.items() if key not in answers})
+        answers = await answering.read_answers(repeated) if repeated else {}
+        answers |= await answering.decide({key: asked for key, asked in fresh.items() if key not in answers})
         return {place: answers[decision_id] for place, decision_id in asking.items()}
 
 
@@ -179,7 +179,7 @@ def _raw(event: Event) -> bytes:
     )
 
 
-def _statuses(submission: Submission, first: dict[Identity, Event], known: dict[Identity, Known]) -> tuple[Status, ...]:
+def _statuses(submission: Submission, first: dict[EventKey, Event], known: dict[EventKey, Known]) -> tuple[Status, ...]:
     """A status for every event sent, by what was there before or else came first in the batch."""
 
     def status(event: Event) -> Status:

@@ -15,7 +15,7 @@ from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 from app.ingest.intake import Entry, Intake, Submission
 from app.ingest.queries import KNOWN_EVENTS
-from app.stages.queries import NOTE_STAGES
+from app.stages.queries import RECORD_STAGES
 
 BULK_PATIENCE_S = 10.0
 BULK_QUEUE = 64
@@ -35,7 +35,7 @@ def _open_lane(resources: Resources, name: str, **limits: Any) -> Gatherer[Submi
     """A ledger on a connection of its own, and what waits for it."""
     driver = resources.open_driver()
     resources.plan(driver, COUNT_EVENTS, received_us=0)
-    resources.plan(driver, NOTE_STAGES, now_us=0)
+    resources.plan(driver, RECORD_STAGES, now_us=0)
     for statement in (KNOWN_EVENTS, WRITE_DECISIONS, READ_ANSWERS, PERSON_STATES):
         resources.plan(driver, statement)
     return resources.gather(name, Ledger(driver, resources.of(Decisions).deciding).enter, **limits)

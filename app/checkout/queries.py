@@ -9,14 +9,14 @@ from app.database.engine import Statement, compile_statement
 from app.database.states import aggregated, latest_vector, merged, numeric_vector
 from app.database.tables import customer_states, events
 from app.ingest.queries import FACTS, unnested_columns
-from app.stages.queries import noted_mark
+from app.stages.queries import recorded_stage_key
 
 
 def _count_events() -> Statement:
     """Inserts what is new, merges it into the states, returns every touched state.
 
     Parameters: an array for each of FACTS, no (source, id) twice, and `received_us`. Rows: customer_id,
-    numbers, texts, `offered` (a JSON object of action → time of its last offer), `noted_mark` of the stage,
+    numbers, texts, `offered` (a JSON object of action → time of its last offer), `recorded_stage_key` of the stage,
     `in_person` (the row is not all of the customer), and `counted`, how many events were new in all. Events go
     in the order of their identity and states in that of customers, so that concurrent statements
     cannot deadlock.
@@ -41,7 +41,9 @@ def _count_events() -> Statement:
     )
     counted = select(func.count()).select_from(inserted).scalar_subquery().label("counted")
     own = touched.c.customer_id
-    return compile_statement(select(*touched.c, offered(own), noted_mark(own), in_person(own, touched), counted))
+    return compile_statement(
+        select(*touched.c, offered(own), recorded_stage_key(own), in_person(own, touched), counted)
+    )
 
 
 COUNT_EVENTS = _count_events()

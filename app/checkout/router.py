@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
 from app.checkout.answering import Asked
-from app.decisions.schemas import DecisionOut, DecisionWish
+from app.decisions.schemas import DecisionOut, DecisionRequest
 from app.foundation.errors import malformed
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
 from app.http.strict_json import check_texts, read_json
@@ -20,7 +20,7 @@ from app.scores.schemas import ScoreOut
 router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
 
 
-class CheckoutIn(DecisionWish):
+class CheckoutIn(DecisionRequest):
     """A till's event, and the wish for a decision."""
 
     event: EventIn
@@ -34,7 +34,7 @@ class CheckoutOut(BaseModel):
     decision: DecisionOut
 
 
-class _CheckoutEnvelope(DecisionWish):
+class _CheckoutEnvelope(DecisionRequest):
     event: Any
 
 

@@ -63,8 +63,8 @@ def import_command(
     async def work(url: str, settings: Settings) -> None:
         rules = Rules.of(settings, read_identity_key(settings))
         async with engine_of(url) as engine:
-            with counting(f"Importing {file.name}") as tell:
-                count = await import_file(file, options, engine, settings, rules, tell)
+            with counting(f"Importing {file.name}") as progress:
+                count = await import_file(file, options, engine, settings, rules, progress)
         say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
         if count.rejected:
             say("Rejected events are kept with their reasons: GET /v1/events/rejected.")

@@ -141,10 +141,10 @@ def compare(
     for model in compared["models"]:
         print(f"\n{model['version']}, hold-out: {json.dumps(model['metrics'])}")
     for pair in compared["shadow"]:
-        print(f"\n{_tell_shadow(pair)}")
+        print(f"\n{_describe_shadow(pair)}")
 
 
-def _tell_shadow(pair: dict[str, Any]) -> str:
+def _describe_shadow(pair: dict[str, Any]) -> str:
     if not pair["customers"]:
         return f"{pair['first']} and {pair['second']} were not asked of the same customers yet."
     told = (
@@ -166,16 +166,16 @@ def _tell_shadow(pair: dict[str, Any]) -> str:
 def promote(version: Version, reason: Reason = "") -> None:
     """Put a model in force; running services answer by it within five seconds."""
     promoted = _ask(lambda connection: service.promote(connection, version, _now_us(), BY, reason))
-    _tell_promoted(promoted)
+    _say_promoted(promoted)
 
 
 @registry.command()
 def rollback(reason: Reason = "") -> None:
     """Go back to the model that was in force before; again, to the one before that."""
-    _tell_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), BY, reason)))
+    _say_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), BY, reason)))
 
 
-def _tell_promoted(promoted: service.Promoted) -> None:
+def _say_promoted(promoted: service.Promoted) -> None:
     before = "" if promoted.replaced is None else f" in the place of {promoted.replaced}"
     say(f"{promoted.version} is in force{before}; running services answer by it within five seconds.")
 

@@ -1,4 +1,4 @@
-"""`perennial watch`."""
+"""`perennial monitor`."""
 
 import asyncio
 import time
@@ -9,43 +9,46 @@ from app.commands.access import database, engine_of
 from app.commands.progress import counting, say
 from app.database.engine import transaction
 from app.models.loading import Held, refresh_held
-from app.monitoring.queries import read_standing
-from app.monitoring.reports import Standing, find_drifted
-from app.monitoring.service import WatchReport, watch_models
+from app.monitoring.queries import read_latest_reports
+from app.monitoring.reports import LatestReports, find_drifted
+from app.monitoring.service import MonitoringReport, monitor_models
 
 commands = typer.Typer()
 
 
+@commands.command(name="watch", hidden=True)
 @commands.command()
-def watch() -> None:
+def monitor() -> None:
     """Ask the models of a sample of customers now, and compare what they said a horizon ago with what came."""
 
-    async def work(url: str) -> tuple[WatchReport, Standing]:
+    async def work(url: str) -> tuple[MonitoringReport, LatestReports]:
         async with engine_of(url) as engine:
             async with transaction(engine) as connection:
                 held = await refresh_held(connection, Held())
-            with counting("Watching customers") as tell:
+            with counting("Asking the models of customers") as progress:
                 now_us = time.time_ns() // 1000
-                report = await watch_models(engine, (held.champion, held.challenger), now_us, tell=tell)
+                report = await monitor_models(
+                    engine, (held.champion, held.challenger), now_us, report_progress=progress
+                )
             async with transaction(engine) as connection:
-                return report, await read_standing(connection)
+                return report, await read_latest_reports(connection)
 
     with database() as (_, url):
-        report, standing = asyncio.run(work(url))
+        report, latest = asyncio.run(work(url))
     if report.outcome == "runs elsewhere":
-        say("Another process is watching.")
+        say("Another process is monitoring.")
         return
     if report.outcome == "no model":
-        say("There is no champion to watch: run 'perennial train'.")
-    _tell(report.customers, report.matured, standing)
+        say("There is no champion to monitor: run 'perennial train'.")
+    _say_latest(report.customers, report.matured, latest)
 
 
-def _tell(customers: int, matured: int, standing: Standing) -> None:
+def _say_latest(customers: int, matured: int, latest: LatestReports) -> None:
     """What the latest reports say, in lines."""
     say(f"{customers:,} customers asked of, {matured:,} predictions matured")
-    if standing.champion_drift is not None:
-        say(f"Drifted: {', '.join(find_drifted(standing.champion_drift.report)) or 'no feature of weight'}")
-    for outcome in (standing.champion_outcome, standing.challenger_outcome):
+    if latest.champion_drift is not None:
+        say(f"Drifted: {', '.join(find_drifted(latest.champion_drift.report)) or 'no feature of weight'}")
+    for outcome in (latest.champion_outcome, latest.challenger_outcome):
         if outcome is not None:
             numbers = outcome.report
             area = "–" if numbers["auc"] is None else f"{numbers['auc']:.3f}"

@@ -1,4 +1,4 @@
-"""What the command line tells while it works. Standard output is left to results."""
+"""What the command line says while it works. Standard output is left to results."""
 
 import sys
 import time
@@ -29,12 +29,12 @@ def counting(task: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 def _lines(task: str) -> Callable[[int, int | None], None]:
-    told_at = time.monotonic()
+    reported_at = time.monotonic()
 
-    def tell(done: int, total: int | None) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at >= _LINE_SECONDS:
-            told_at = time.monotonic()
+    def report(done: int, total: int | None) -> None:
+        nonlocal reported_at
+        if time.monotonic() - reported_at >= _LINE_SECONDS:
+            reported_at = time.monotonic()
             say(f"{task}: {done:,}" + (f" of {total:,}" if total else ""))
 
-    return tell
+    return report

@@ -29,8 +29,8 @@ def score_command() -> None:
                     scoring = Scoring.of(settings, await load_champion(connection))
             except ArtefactRefused as error:
                 raise Refusal(f"The model in force is refused: {error}") from error
-            with counting("Scoring customers") as tell:
-                return await publish_scores(engine, scoring, time.time_ns() // 1000, tell=tell), scoring
+            with counting("Scoring customers") as progress:
+                return await publish_scores(engine, scoring, time.time_ns() // 1000, report_progress=progress), scoring
 
     began = time.monotonic()
     with database() as (settings, url):

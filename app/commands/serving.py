@@ -16,7 +16,7 @@ from app.commands.progress import say
 from app.customers.queries import find_frequent_customer
 from app.database.engine import transaction
 from app.database.opening import open_database
-from app.decisions.queries import fill_catalogue
+from app.decisions.queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.http.auth import SCOPES, create_key, is_valid_key
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
@@ -107,7 +107,7 @@ def serve_command() -> None:
 
     async def prepare(url: str) -> None:
         async with engine_of(url) as engine, transaction(engine) as connection:
-            await fill_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
+            await fill_action_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
 
     with database() as (settings, url):
         asyncio.run(prepare(url))

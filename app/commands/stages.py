@@ -12,7 +12,7 @@ from app.foundation.errors import Refusal
 from app.foundation.settings import Settings
 from app.models.artefact import ArtefactRefused
 from app.models.service import load_champion
-from app.stages.service import watch
+from app.stages.service import stage_context
 from app.stages.sweep import SweepReport, sweep
 
 commands = typer.Typer()
@@ -26,11 +26,11 @@ def sweep_command() -> None:
         async with engine_of(url) as engine:
             try:
                 async with transaction(engine) as connection:
-                    watching = watch(settings, await load_champion(connection))
+                    watching = stage_context(settings, await load_champion(connection))
             except ArtefactRefused as error:
                 raise Refusal(f"The model in force is refused: {error}") from error
-            with counting("Sweeping customers") as tell:
-                return await sweep(engine, watching, time.time_ns() // 1000, tell=tell)
+            with counting("Sweeping customers") as progress:
+                return await sweep(engine, watching, time.time_ns() // 1000, report_progress=progress)
 
     with database() as (settings, url):
         report = asyncio.run(work(url, settings))

@@ -18,13 +18,13 @@ def verify() -> None:
     async def work(url: str) -> int:
         customers = differences = 0
         async with engine_of(url) as engine:
-            with counting("Verifying customers") as tell:
+            with counting("Verifying customers") as progress:
                 async for batch in verification.verify(engine):
                     customers += batch.customers
                     differences += len(batch.differences)
                     for found in batch.differences:
                         print(f"{found.customer_id}\t{found.measure}\t{found.kept}\t{found.recomputed}")
-                    tell(customers, None)
+                    progress(customers, None)
         say(f"{customers:,} customers verified, {differences:,} differences")
         return differences
 
@@ -41,10 +41,10 @@ def rebuild() -> None:
     async def work(url: str) -> None:
         customers = 0
         async with engine_of(url) as engine:
-            with counting("Rebuilding customers") as tell:
+            with counting("Rebuilding customers") as progress:
                 async for written in verification.rebuild(engine):
                     customers += written
-                    tell(customers, None)
+                    progress(customers, None)
         say(f"{customers:,} customers rebuilt")
 
     with database() as (_, url):

@@ -68,14 +68,14 @@ async def link(driver: Driver, edges: Iterable[Edge]) -> set[str]:
 
     The ids whose person is another now. To be called after the events' states were written.
     """
-    changed = await note(driver, edges)
+    changed = await merge_links(driver, edges)
     if not changed:
         return set()
     await driver.fetch(LOCK_PERSONS)
     return await regroup(driver, {node for edge in changed for node in edge.pair})
 
 
-async def note(driver: Driver, edges: Iterable[Edge], statements: LinkStatements = LINKS) -> list[Edge]:
+async def merge_links(driver: Driver, edges: Iterable[Edge], statements: LinkStatements = LINKS) -> list[Edge]:
     """Merges edges into a table of links; those by which persons may change. Idempotent."""
     given = merge_edges(edges)
     if not given:

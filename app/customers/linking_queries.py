@@ -42,7 +42,7 @@ from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
 from app.lifecycle.measures import MEASURES
 from app.lifecycle.persons import MOST_HOLDERS
 
-_IDENTITY_LOCK = 0x70657273  # "pers": one transaction at a time writes persons
+_PERSONS_LOCK = 0x70657273  # "pers": one transaction at a time writes persons
 _PSEUDONYM = "'^~[^:]+:[0-9a-f]{64}$'"
 _PAIR = ("low_id", "high_id")
 
@@ -86,7 +86,7 @@ def _same_pair(table: FromClause, other: FromClause) -> ColumnElement[bool]:
 
 LINKS = write_links(links)
 
-LOCK_PERSONS = compile_statement(select(func.pg_advisory_xact_lock(literal_column(str(_IDENTITY_LOCK)))))
+LOCK_PERSONS = compile_statement(select(func.pg_advisory_xact_lock(literal_column(str(_PERSONS_LOCK)))))
 """Until the transaction ends. Afterwards a statement sees all that earlier holders wrote."""
 
 _NODES = bindparam("nodes", type_=ARRAY(Text))

@@ -14,7 +14,7 @@ from app.customers.linking import (
     LinkingEvent,
     compare_persons,
     edges_of,
-    note,
+    merge_links,
     regroup,
 )
 from app.database.engine import (
@@ -166,7 +166,7 @@ async def _recompute_links(driver: Driver) -> None:
     await (await driver.connection()).execute(identity_queries.MAKE_RECOMPUTED)
     async for events in _batches(driver, identity_queries.LINKING_EVENTS):
         edges = [edge for row in events for edge in edges_of(LinkingEvent(*row.values()))]
-        await note(driver, edges, identity_queries.RECOMPUTED)
+        await merge_links(driver, edges, identity_queries.RECOMPUTED)
 
 
 async def _batches(driver: Driver, statement: Statement) -> AsyncIterator[list[Any]]:

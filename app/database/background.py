@@ -16,16 +16,16 @@ SERVICE_SHARE: Final = 0.25
 LOOK_SECONDS: Final = 60.0
 """How often a service looks whether it is due."""
 
-Tell = Callable[[int, int | None], None]
+ReportProgress = Callable[[int, int | None], None]
 """Called with what is done so far, and of how many if that is known."""
 Row = TypeVar("Row")
 
 
-def tell_nobody(_done: int, _of: int | None) -> None:
+def ignore_progress(_done: int, _of: int | None) -> None:
     """For work that nobody looks on at."""
 
 
-async def keep_doing(name: str, every_s: float, work: Callable[[], Awaitable[Mapping[str, Any] | None]]) -> None:
+async def run_periodically(name: str, every_s: float, work: Callable[[], Awaitable[Mapping[str, Any] | None]]) -> None:
     """Calls `work` for ever, each LOOK_SECONDS, or each `every_s` if that is less: it finds out whether it is due.
 
     What it returns is logged as what was done; None: nothing was. What the database refuses is logged, and
@@ -43,7 +43,7 @@ async def keep_doing(name: str, every_s: float, work: Callable[[], Awaitable[Map
             log.info(f"{name}.done", elapsed_s=round(time.monotonic() - began, 2), **told)
 
 
-async def give_way(began: float, share: float) -> None:
+async def yield_to_requests(began: float, share: float) -> None:
     """After a piece that began at `began` (`time.perf_counter`) others have their turn; for longer, the smaller
     the share.
     """

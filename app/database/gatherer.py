@@ -62,7 +62,7 @@ class Gatherer(Generic[Item, Answer]):
         self._under_way: Sequence[Waiting[Item, Answer]] = ()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._watch: asyncio.TimerHandle | None = None
+        self._patience_timer: asyncio.TimerHandle | None = None
         self._closing = False
 
     def start(self) -> None:
@@ -80,8 +80,8 @@ class Gatherer(Generic[Item, Answer]):
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append(Waiting(item, answer, loop.time()))
         self._arrived.set()
-        if self._watch is None:
-            self._watch = loop.call_later(self._patience_s / LOOKS, self._look, loop)
+        if self._patience_timer is None:
+            self._patience_timer = loop.call_later(self._patience_s / LOOKS, self._look, loop)
         return await answer
 
     @property
@@ -95,18 +95,18 @@ class Gatherer(Generic[Item, Answer]):
         self._arrived.set()
         if self._task is not None:
             await self._task
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._patience_timer is not None:
+            self._patience_timer.cancel()
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Turns away who has waited too long; one timer for all is cheaper than one for each."""
-        self._watch = None
+        self._patience_timer = None
         earliest_s = loop.time() - self._patience_s
         for waiting in (*self._under_way, *self._waiting):
             if waiting.arrived_s < earliest_s and not waiting.answer.done():
                 waiting.answer.set_exception(NotReady("The database takes too long. What was sent may yet be counted."))
         if self._under_way or self._waiting:
-            self._watch = loop.call_later(self._patience_s / LOOKS, self._look, loop)
+            self._patience_timer = loop.call_later(self._patience_s / LOOKS, self._look, loop)
 
     def _next_batch(self) -> list[Waiting[Item, Answer]]:
         batch: list[Waiting[Item, Answer]] = []

@@ -3,7 +3,7 @@
 from app.database.gatherer import Gatherer
 from app.decisions.service import Deciding, Decision
 from app.foundation.settings import Settings
-from app.lifecycle.decisions import Catalogue
+from app.lifecycle.decisions import ActionCatalogue
 from app.scores.held import Scores
 
 
@@ -11,7 +11,7 @@ class Decisions:
     """The catalogue of actions, read anew every few seconds, and where receipts wait to be written."""
 
     def __init__(self, settings: Settings, scores: Scores, receipts: Gatherer[tuple[Decision, bytes], None]) -> None:
-        self.catalogue = Catalogue(())
+        self.catalogue = ActionCatalogue(())
         self.receipts = receipts
         self._settings = settings
         self._scores = scores

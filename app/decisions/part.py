@@ -8,7 +8,7 @@ from app.decisions.router import actions, router
 from app.decisions.schemas import DecisionIn
 from app.decisions.service import Decision, keep_decisions
 from app.http.resources import Part, Resources
-from app.lifecycle.decisions import Action, Catalogue
+from app.lifecycle.decisions import Action, ActionCatalogue
 from app.scores.held import Scores
 
 
@@ -23,7 +23,7 @@ def _build(resources: Resources) -> None:
 
 async def _refresh(resources: Resources) -> None:
     async with transaction(resources.engine) as connection:
-        resources.of(Decisions).catalogue = Catalogue(await read_actions(connection))
+        resources.of(Decisions).catalogue = ActionCatalogue(await read_actions(connection))
 
 
 PART = Part("decisions", routers=(router, actions), schemas=(DecisionIn, Action), build=_build, refresh=_refresh)

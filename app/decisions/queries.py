@@ -74,7 +74,7 @@ async def delete_action(connection: AsyncConnection, action_id: str) -> bool:
     return deleted.rowcount > 0
 
 
-async def fill_catalogue(connection: AsyncConnection, defaults: Sequence[Action], now_us: int) -> None:
+async def fill_action_catalogue(connection: AsyncConnection, defaults: Sequence[Action], now_us: int) -> None:
     """Puts the default actions into an empty catalogue."""
     count = (await connection.execute(select(func.count()).select_from(actions))).scalar_one()
     if not count:

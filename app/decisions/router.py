@@ -13,7 +13,7 @@ from app.database.engine import transaction
 from app.decisions import queries
 from app.decisions.held import Decisions
 from app.decisions.schemas import ActionListOut, DecisionIn, DecisionOut
-from app.decisions.service import decide, stand
+from app.decisions.service import customer_context, decide
 from app.foundation.errors import NotFound, violation
 from app.http.resources import Resources
 from app.http.routes import (
@@ -26,7 +26,7 @@ from app.http.routes import (
     schema_of,
 )
 from app.http.strict_json import is_plain_text
-from app.lifecycle.decisions import Action, Catalogue
+from app.lifecycle.decisions import Action, ActionCatalogue
 from app.scores.service import score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
@@ -46,21 +46,23 @@ async def post_decision(request: HotRequest) -> bytes:
     A customer there is nothing of is answered as a prospect.
     """
     began_us = time.time_ns() // 1000
-    wish = await read_model(request, DecisionIn)
+    wanted = await read_model(request, DecisionIn)
     async with request.resources.patience():
-        return await _decide(request, wish, began_us)
+        return await _decide(request, wanted, began_us)
 
 
-async def _decide(request: HotRequest, wish: DecisionIn, began_us: int) -> bytes:
+async def _decide(request: HotRequest, wanted: DecisionIn, began_us: int) -> bytes:
     resources = request.resources
-    state = await resources.of(Customers).reader.submit(wish.customer_id) or await _meet(resources, wish.customer_id)
-    now_us, due_us = time.time_ns() // 1000, wish.due_us(began_us)
+    state = await resources.of(Customers).reader.submit(wanted.customer_id) or await _meet(
+        resources, wanted.customer_id
+    )
+    now_us, due_us = time.time_ns() // 1000, wanted.due_us(began_us)
     deciding = resources.of(Decisions).deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
     decision = decide(
         secrets.token_hex(16),
-        stand(score, deciding, state.offered_us()),
-        wish,
+        customer_context(score, deciding, state.offered_us()),
+        wanted,
         deciding,
         now_us=now_us,
         language=language_of(request),
@@ -101,7 +103,7 @@ async def put_action(request: HotRequest, action_id: str) -> bytes:
         raise violation(("action_id",), "It differs from the one in the path.")
     async with transaction(resources.engine) as connection:
         await queries.put_action(connection, action, time.time_ns() // 1000)
-        catalogue = Catalogue(await queries.read_actions(connection))
+        catalogue = ActionCatalogue(await queries.read_actions(connection))
     resources.of(Decisions).catalogue = catalogue
     return orjson.dumps(action.model_dump(mode="json"))
 
@@ -113,6 +115,6 @@ async def delete_action(request: HotRequest, action_id: str) -> Response:
     async with transaction(resources.engine) as connection:
         if not is_plain_text(action_id) or not await queries.delete_action(connection, action_id):
             raise NotFound("There is no such action.")
-        catalogue = Catalogue(await queries.read_actions(connection))
+        catalogue = ActionCatalogue(await queries.read_actions(connection))
     resources.of(Decisions).catalogue = catalogue
     return Response(status_code=204)

@@ -8,7 +8,7 @@ from app.lifecycle.decisions import Action, ActionId
 from app.lifecycle.measures import Channel
 
 
-class DecisionWish(BaseModel):
+class DecisionRequest(BaseModel):
     """What a decision is asked for, whoever it is for."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -28,7 +28,7 @@ class DecisionWish(BaseModel):
         return None if self.deadline_ms is None else began_us + self.deadline_ms * 1000
 
 
-class DecisionIn(DecisionWish):
+class DecisionIn(DecisionRequest):
     customer_id: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 
 

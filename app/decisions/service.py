@@ -1,4 +1,4 @@
-"""Scores → decisions: standing, choice, answer and receipt."""
+"""Scores → decisions: customer, choice, answer and receipt."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,17 @@ import orjson
 from app.customers.state import has_open_complaint
 from app.database.engine import CONNECTION_LOST, Driver
 from app.decisions.queries import WRITE_DECISIONS
-from app.decisions.schemas import DecisionWish
+from app.decisions.schemas import DecisionRequest
 from app.foundation.errors import NotReady
 from app.foundation.metrics import count_decisions
 from app.foundation.times import iso
 from app.lifecycle.decisions import (
-    Catalogue,
+    ActionCatalogue,
     Choice,
     Chosen,
+    CustomerContext,
+    DecisionOptions,
     Policy,
-    Standing,
-    Wish,
     choose,
 )
 from app.lifecycle.events import DAY_US
@@ -49,16 +49,16 @@ class Deciding(NamedTuple):
     churn risk from which a customer is warned of."""
 
     scoring: Scoring
-    catalogue: Catalogue
+    catalogue: ActionCatalogue
     policy: Policy
     typical_order: float
     warning_risk: float
 
 
-def stand(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> Standing:
+def customer_context(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> CustomerContext:
     """What a decision needs to know, from a score. Who has not bought is worth a usual order."""
     state, value = score.state, value_of(score, deciding.scoring)
-    return Standing(
+    return CustomerContext(
         customer_id=state.customer_id,
         stage=score.judgement.stage,
         churn_risk=score.churn_risk,
@@ -71,8 +71,8 @@ def stand(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> St
 
 def decide(
     decision_id: str,
-    standing: Standing,
-    wish: DecisionWish,
+    customer: CustomerContext,
+    wanted: DecisionRequest,
     deciding: Deciding,
     *,
     now_us: int,
@@ -83,26 +83,26 @@ def decide(
 
     Where it is late nothing is chosen: an offer that nobody waits for would only start its cool-down.
     """
-    places = 0 if is_late else wish.max_actions
-    asked = Wish(wish.channel, places, frozenset(wish.exclude), wish.learning_enabled)
-    choice = choose(deciding.catalogue, standing, asked, deciding.policy, now_us=now_us, seed=decision_id)
+    places = 0 if is_late else wanted.max_actions
+    asked = DecisionOptions(wanted.channel, places, frozenset(wanted.exclude), wanted.learning_enabled)
+    choice = choose(deciding.catalogue, customer, asked, deciding.policy, now_us=now_us, seed=decision_id)
     answer = {
         "decision_id": decision_id,
-        "customer_id": standing.customer_id,
+        "customer_id": customer.customer_id,
         "in_control_group": choice.in_control_group,
         "degraded": is_late or deciding.scoring.model is None,
         "actions": [
-            _render(chosen, place, standing, now_us, language) for place, chosen in enumerate(choice.chosen, 1)
+            _render(chosen, place, customer, now_us, language) for place, chosen in enumerate(choice.chosen, 1)
         ],
         "suppressed": [{"action_id": action_id, "code": code} for action_id, code in choice.suppressed],
     }
     offered = tuple(item.action.action_id for item in choice.chosen)
-    return Decision(decision_id, now_us, answer, _receipt(choice, standing, wish, deciding, is_late), offered)
+    return Decision(decision_id, now_us, answer, _receipt(choice, customer, wanted, deciding, is_late), offered)
 
 
-def _render(chosen: Chosen, place: int, standing: Standing, now_us: int, language: str) -> dict[str, Any]:
+def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, language: str) -> dict[str, Any]:
     action = chosen.action
-    risk = None if standing.churn_risk is None else round(standing.churn_risk, 6)
+    risk = None if customer.churn_risk is None else round(customer.churn_risk, 6)
     return {
         "action_id": action.action_id,
         "title": action.title.zh if language == "zh" else action.title.en,
@@ -111,32 +111,32 @@ def _render(chosen: Chosen, place: int, standing: Standing, now_us: int, languag
         "selection_probability": chosen.selection_probability,
         "expires_at": iso(now_us + action.validity_days * DAY_US),
         "reasons": [
-            {"code": "stage", "value": standing.stage},
+            {"code": "stage", "value": customer.stage},
             {"code": "churn_risk", "value": risk},
-            {"code": "value_at_stake", "value": round(standing.value_at_stake, 2)},
+            {"code": "value_at_stake", "value": round(customer.value_at_stake, 2)},
             {"code": "expected_value", "value": round(chosen.expected_value, 4)},
         ],
     }
 
 
 def _receipt(
-    choice: Choice, standing: Standing, wish: DecisionWish, deciding: Deciding, is_late: bool
+    choice: Choice, customer: CustomerContext, wanted: DecisionRequest, deciding: Deciding, is_late: bool
 ) -> dict[str, Any]:
     model = deciding.scoring.model
     return {
-        "wish": {
-            "channel": wish.channel,
-            "max_actions": wish.max_actions,
-            "exclude": wish.exclude,
-            "learning_enabled": wish.learning_enabled,
-            "context": wish.context,
+        "request": {
+            "channel": wanted.channel,
+            "max_actions": wanted.max_actions,
+            "exclude": wanted.exclude,
+            "learning_enabled": wanted.learning_enabled,
+            "context": wanted.context,
         },
-        "standing": {
-            "stage": standing.stage,
-            "churn_risk": standing.churn_risk,
-            "value_at_stake": standing.value_at_stake,
-            "has_open_complaint": standing.has_open_complaint,
-            "consents": standing.consents,
+        "customer": {
+            "stage": customer.stage,
+            "churn_risk": customer.churn_risk,
+            "value_at_stake": customer.value_at_stake,
+            "has_open_complaint": customer.has_open_complaint,
+            "consents": customer.consents,
         },
         "policy": _members(deciding.policy),
         "expected_values": choice.worths,

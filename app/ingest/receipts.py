@@ -18,7 +18,7 @@ def submission_of(outcomes: Sequence[object]) -> Submission:
     return Submission(events, tuple(item for item in outcomes if isinstance(item, Rejection)))
 
 
-def tell(
+def list_results(
     outcomes: Sequence[Event | Rejection | Other], statuses: Sequence[str], conflict: str
 ) -> list[str | Problem | Other]:
     """What became of each, in the order sent, by the statuses of the events among them.

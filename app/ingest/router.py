@@ -19,10 +19,10 @@ from app.http.strict_json import read_json
 from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.ingest.intake import Intake
 from app.ingest.receipts import (
+    list_results,
     render_receipt,
     render_result,
     submission_of,
-    tell,
 )
 from app.ingest.schemas import EventIn, ReceiptOut
 from app.lifecycle.events import Event
@@ -61,7 +61,7 @@ async def post_events(request: HotRequest) -> bytes:
     admitted = _admit_all(raws, intake.rules)
     submission = submission_of(admitted)
     entry = await intake.of_submission(submission, is_single=is_single).submit(submission)
-    results = tell(admitted, entry.statuses, "This source and id came before with other content.")
+    results = list_results(admitted, entry.statuses, "This source and id came before with other content.")
     if is_single and isinstance(results[0], Problem):
         raise results[0]
     return orjson.dumps(render_receipt([render_result(result) for result in results], STATUSES))

@@ -67,7 +67,7 @@ class Action(BaseModel):
     enabled: bool = True
 
 
-class Standing(NamedTuple):
+class CustomerContext(NamedTuple):
     """What a decision needs to know of a customer. `value_at_stake` is spend in the horizon, major units."""
 
     customer_id: str
@@ -81,7 +81,7 @@ class Standing(NamedTuple):
     """Action → time of its last offer."""
 
 
-class Wish(NamedTuple):
+class DecisionOptions(NamedTuple):
     """What is asked for."""
 
     channel: str
@@ -98,7 +98,7 @@ class Policy(NamedTuple):
     margin: float
 
 
-class Catalogue:
+class ActionCatalogue:
     """The enabled actions, found by stage and channel."""
 
     def __init__(self, actions: Sequence[Action]) -> None:
@@ -148,38 +148,48 @@ def has_consent(channel: str, consents: Mapping[str, bool]) -> bool:
     return granted is True if channel in CONTACT_CHANNELS else granted is not False
 
 
-def expected_value(action: Action, standing: Standing, margin: float) -> float:
+def expected_value(action: Action, customer: CustomerContext, margin: float) -> float:
     """response_rate · (effect · value · P(aim) · margin − cost), in margin, major units.
 
     P(aim) is the churn risk where the aim is to retain and its complement where it is to grow; one
     half where the risk is not known.
     """
-    risk = 0.5 if standing.churn_risk is None else standing.churn_risk
+    risk = 0.5 if customer.churn_risk is None else customer.churn_risk
     weight = risk if action.aim == "retain" else 1.0 - risk
-    return action.response_rate * (action.effect * standing.value_at_stake * weight * margin - action.cost)
+    return action.response_rate * (action.effect * customer.value_at_stake * weight * margin - action.cost)
 
 
-def suppression(action: Action, standing: Standing, wish: Wish, now_us: int) -> SuppressionCode | None:
+def suppression(
+    action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int
+) -> SuppressionCode | None:
     """Why an action for this stage and channel is not for this customer now; None: it is eligible."""
-    if action.action_id in wish.exclude:
+    if action.action_id in wanted.exclude:
         return "excluded"
-    if action.complaint == "open" and not standing.has_open_complaint:
+    if action.complaint == "open" and not customer.has_open_complaint:
         return "no_open_complaint"
-    if action.complaint == "none" and standing.has_open_complaint:
+    if action.complaint == "none" and customer.has_open_complaint:
         return "open_complaint"
-    if action.min_risk > (standing.churn_risk or 0.0):
+    if action.min_risk > (customer.churn_risk or 0.0):
         return "risk_too_low"
-    if action.min_value > standing.value_at_stake:
+    if action.min_value > customer.value_at_stake:
         return "value_too_low"
-    if not has_consent(wish.channel, standing.consents):
+    if not has_consent(wanted.channel, customer.consents):
         return "no_consent"
-    offered_us = standing.offered_us.get(action.action_id)
+    offered_us = customer.offered_us.get(action.action_id)
     if offered_us is not None and now_us - offered_us < action.cool_down_days * DAY_US:
         return "cooling_down"
     return None
 
 
-def choose(catalogue: Catalogue, standing: Standing, wish: Wish, policy: Policy, *, now_us: int, seed: str) -> Choice:
+def choose(
+    catalogue: ActionCatalogue,
+    customer: CustomerContext,
+    wanted: DecisionOptions,
+    policy: Policy,
+    *,
+    now_us: int,
+    seed: str,
+) -> Choice:
     """The actions of greatest expected value among the eligible, explored with known probability.
 
     `seed` makes the draw repeatable (the decision's id). A place is filled at random among the remaining
@@ -188,19 +198,19 @@ def choose(catalogue: Catalogue, standing: Standing, wish: Wish, policy: Policy,
     """
     worths: dict[str, float] = {}
     suppressed: list[tuple[str, SuppressionCode]] = []
-    held_out = in_control_group(standing.customer_id, policy.control_share)
+    held_out = in_control_group(customer.customer_id, policy.control_share)
     eligible: list[Action] = []
-    for action in catalogue.find(standing.stage, wish.channel):
-        code = suppression(action, standing, wish, now_us)
+    for action in catalogue.find(customer.stage, wanted.channel):
+        code = suppression(action, customer, wanted, now_us)
         if code is None:
-            worths[action.action_id] = expected_value(action, standing, policy.margin)
+            worths[action.action_id] = expected_value(action, customer, policy.margin)
             code = "no_gain" if worths[action.action_id] <= 0 else "control_group" if held_out else None
         if code is None:
             eligible.append(action)
         else:
             suppressed.append((action.action_id, code))
-    exploration = policy.exploration if wish.learning_enabled else 0.0
-    chosen = _fill(eligible, worths, wish.max_actions, exploration, seed)
+    exploration = policy.exploration if wanted.learning_enabled else 0.0
+    chosen = _fill(eligible, worths, wanted.max_actions, exploration, seed)
     return Choice(held_out, chosen, suppressed, worths)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.foundation.logs import log
 from app.models import queries
 from app.models.artefact import ArtefactRefused, Model
-from app.models.queries import Standing
+from app.models.queries import ActiveModel
 from app.models.service import load_predecessor, load_stored
 
 
@@ -23,7 +23,7 @@ class Held:
     champion: Model | None = None
     challenger: Model | None = None
     refusals: dict[str, str] = field(default_factory=dict)
-    seen: tuple[Standing, ...] = ()
+    seen: tuple[ActiveModel, ...] = ()
 
     @property
     def refusal(self) -> str | None:
@@ -38,24 +38,24 @@ class Held:
 
 async def refresh_held(connection: AsyncConnection, held: Held) -> Held:
     """What is held, the same object if nothing has changed."""
-    standing = await queries.read_standing(connection)
-    if standing == held.seen and not held.refusals:
+    active = await queries.read_active_models(connection)
+    if active == held.seen and not held.refusals:
         return held
     found, refusals = {}, {}
-    for row in standing:
+    for row in active:
         try:
             found[row.state] = await _read(connection, row, held)
         except ArtefactRefused as error:
             refusals[row.version] = str(error)
-            _tell(row, str(error), held)
+            _log_refusal(row, str(error), held)
     champion = found.get("champion")
-    if champion is None and any(row.state == "champion" for row in standing):
+    if champion is None and any(row.state == "champion" for row in active):
         champion = held.champion or await _read_predecessor(connection)
-    after = Held(champion, found.get("challenger"), refusals, standing)
+    after = Held(champion, found.get("challenger"), refusals, active)
     return held if after.is_same(held) else after
 
 
-async def _read(connection: AsyncConnection, row: Standing, held: Held) -> Model:
+async def _read(connection: AsyncConnection, row: ActiveModel, held: Held) -> Model:
     """The model held where its row is as it was, else the row's, checked. Raises ArtefactRefused."""
     if row in held.seen and row.version not in held.refusals:
         for model in (held.champion, held.challenger):
@@ -72,7 +72,7 @@ async def _read_predecessor(connection: AsyncConnection) -> Model | None:
         return None
 
 
-def tell_of_unregistered(held: Held, models_directory: Path) -> None:
+def warn_of_unregistered(held: Held, models_directory: Path) -> None:
     """A version before the registry served from the directory: whoever comes from it is told what to do."""
     found = sorted(path.parent.name for path in models_directory.glob("*/manifest.json"))
     if found and not held.seen:
@@ -80,6 +80,6 @@ def tell_of_unregistered(held: Held, models_directory: Path) -> None:
         log.warning("models.unregistered", directory=str(models_directory), found=found[-3:], hint=hint)
 
 
-def _tell(row: Standing, sentence: str, held: Held) -> None:
+def _log_refusal(row: ActiveModel, sentence: str, held: Held) -> None:
     if held.refusals.get(row.version) != sentence:
         log.error("model.refused", version=row.version, state=row.state, reason=sentence)

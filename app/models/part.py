@@ -12,7 +12,7 @@ from app.http.health import CheckOut
 from app.http.resources import BackgroundTask, Checks, Part, Resources
 from app.models.artefact import Model
 from app.models.held import Models
-from app.models.loading import refresh_held, tell_of_unregistered
+from app.models.loading import refresh_held, warn_of_unregistered
 from app.models.retraining import keep_retrained
 from app.models.router import changes, router
 from app.models.schemas import ModelChangeIn
@@ -28,7 +28,7 @@ async def _refresh(resources: Resources) -> None:
         held = await refresh_held(connection, models.held)
     if not models.was_read:
         models.was_read = True
-        tell_of_unregistered(held, resources.settings.models_directory)
+        warn_of_unregistered(held, resources.settings.models_directory)
     if held is not models.held:
         models.held = held
         models.champion, models.challenger, models.refusal = held.champion, held.challenger, held.refusal

@@ -20,7 +20,7 @@ REPORTS_READ: Final = 60
 _BYTES: Final = ("manifest", "tables", "card")
 
 
-class Standing(NamedTuple):
+class ActiveModel(NamedTuple):
     """Who serves, who stands in its shadow, and which version of each row that was seen in."""
 
     version: str
@@ -57,7 +57,7 @@ async def read_last_registered_us(connection: AsyncConnection) -> int | None:
     return last_us
 
 
-async def read_standing(connection: AsyncConnection) -> tuple[Standing, ...]:
+async def read_active_models(connection: AsyncConnection) -> tuple[ActiveModel, ...]:
     """Champion and challenger, by state. Whatever changes a row makes another `row_version` of it."""
     row_version = cast(literal_column("models.xmin"), Text)
     rows = await connection.execute(
@@ -65,7 +65,7 @@ async def read_standing(connection: AsyncConnection) -> tuple[Standing, ...]:
         .where(models.c.state != "retired")
         .order_by(models.c.state, models.c.version)
     )
-    return tuple(Standing(*row) for row in rows)
+    return tuple(ActiveModel(*row) for row in rows)
 
 
 async def read_files(connection: AsyncConnection, version: str) -> Any:
@@ -102,7 +102,7 @@ async def set_state(connection: AsyncConnection, version: str, state: str, now_u
     await connection.execute(changed)
 
 
-async def note_change(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
+async def write_change(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
     """Writes a line of the audit."""
     await connection.execute(insert(model_changes).values(row))
 

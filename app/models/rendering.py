@@ -95,11 +95,11 @@ async def _compare_two(connection: AsyncConnection, first: Any, second: Any) -> 
         **{name: getattr(row, name) for name in names},
         "matured": row.matured if is_comparable else 0,
         "errors": errors if is_comparable and row.matured else None,
-        "left_out": None if is_comparable else _tell_horizons(first.horizon_days, second.horizon_days),
+        "left_out": None if is_comparable else _explain_horizons(first.horizon_days, second.horizon_days),
     }
 
 
-def _tell_horizons(first_days: int, second_days: int) -> str:
+def _explain_horizons(first_days: int, second_days: int) -> str:
     return (
         f"One speaks of {first_days} days ahead, the other of {second_days}: their risks are of different things,"
         " and no outcome can judge both."

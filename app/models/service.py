@@ -70,13 +70,13 @@ async def register(connection: AsyncConnection, directory: Path, now_us: int, by
     if found := await queries.read_models(connection, [model.version]):
         return await _register_again(connection, found[0], row)
     seat = await _find_seat(connection, model)
-    for held in await queries.read_standing(connection):
+    for held in await queries.read_active_models(connection):
         if held.state in ("challenger", seat.state):
             change = Change("replaced", now_us, by, f"{model.version} took its place.")
             await _move(connection, held.version, held.state, "retired", change)
     await queries.write_model(connection, {**row, "state": seat.state})
     change = Change("registered", now_us, by, seat.sentence)
-    await _note(connection, model.version, None, seat.state, change)
+    await _write_change(connection, model.version, None, seat.state, change)
     return Registered(model.version, seat.state, f"Model {model.version}: {seat.sentence}")
 
 
@@ -188,9 +188,9 @@ async def rollback(connection: AsyncConnection, now_us: int, by: str, reason: st
     return await _enthrone(connection, before, Change("rolled_back", now_us, by, reason))
 
 
-async def note_kept(connection: AsyncConnection, version: str, now_us: int, by: str, reason: str) -> None:
+async def record_kept(connection: AsyncConnection, version: str, now_us: int, by: str, reason: str) -> None:
     """A line of the audit: the challenger was judged, and stays one."""
-    await _note(connection, version, "challenger", "challenger", Change("kept", now_us, by, reason))
+    await _write_change(connection, version, "challenger", "challenger", Change("kept", now_us, by, reason))
 
 
 def find_predecessor(reigns: Sequence[queries.Became]) -> str | None:
@@ -232,10 +232,12 @@ async def _check_promotable(connection: AsyncConnection, model: Any) -> None:
 
 async def _move(connection: AsyncConnection, version: str, was: str, state: State, change: Change) -> None:
     await queries.set_state(connection, version, state, change.now_us)
-    await _note(connection, version, was, state, change)
+    await _write_change(connection, version, was, state, change)
 
 
-async def _note(connection: AsyncConnection, version: str, was: str | None, state: State, change: Change) -> None:
+async def _write_change(
+    connection: AsyncConnection, version: str, was: str | None, state: State, change: Change
+) -> None:
     row = {"at_us": change.now_us, "version": version, "was": was, "state": state}
     told = {"act": change.act, "made_by": change.made_by, "reason": change.reason}
-    await queries.note_change(connection, {**row, **told})
+    await queries.write_change(connection, {**row, **told})

@@ -11,36 +11,36 @@ from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut
 from app.http.resources import BackgroundTask, Checks, Part, Resources
 from app.models.held import Models
-from app.monitoring.queries import read_standing
-from app.monitoring.reports import Standing, find_drifted, is_miscalibrated, read_gauges
-from app.monitoring.service import keep_watched
+from app.monitoring.queries import read_latest_reports
+from app.monitoring.reports import LatestReports, find_drifted, is_miscalibrated, read_gauges
+from app.monitoring.service import keep_monitoring
 
-LATE_WATCHES: Final = 3
+LATE_RUNS: Final = 3
 
 
 def _watching(resources: Resources) -> Coroutine[Any, Any, None] | None:
     hours, models = resources.settings.watch_hours, resources.of(Models)
     if not hours:
         return None
-    return keep_watched(resources.engine, lambda: (models.champion, models.challenger), hours)
+    return keep_monitoring(resources.engine, lambda: (models.champion, models.challenger), hours)
 
 
 async def _check(resources: Resources, connection: AsyncConnection) -> Checks:
     """How far the customers have moved from those learned from, and how wrong the risks were that have matured."""
-    standing = await read_standing(connection)
-    return {"model:drift": _judge_drift(resources, standing), "model:calibration": _judge_calibration(standing)}
+    latest = await read_latest_reports(connection)
+    return {"model:drift": _judge_drift(resources, latest), "model:calibration": _judge_calibration(latest)}
 
 
-def _judge_drift(resources: Resources, standing: Standing) -> CheckOut:
-    found = standing.champion_drift
+def _judge_drift(resources: Resources, latest: LatestReports) -> CheckOut:
+    found = latest.champion_drift
     if found is None:
-        return CheckOut(status="pass", componentType="component", output="The model was not watched yet.")
+        return CheckOut(status="pass", componentType="component", output="The model has not been monitored yet.")
     hours, drifted = resources.settings.watch_hours, find_drifted(found.report)
     output = None
     if drifted:
-        output = f"Customers are others than those learned from: {', '.join(drifted)}. Run 'perennial train'."
-    elif hours and time.time() - found.made_us / 1e6 > LATE_WATCHES * hours * 3600:
-        output = "The watch does not come to an end; the log says why."
+        output = f"Customers differ from the training data: {', '.join(drifted)}. Run 'perennial train'."
+    elif hours and time.time() - found.made_us / 1e6 > LATE_RUNS * hours * 3600:
+        output = "Monitoring does not finish; the log says why."
     return CheckOut(
         status="pass" if output is None else "warn",
         componentType="component",
@@ -51,8 +51,8 @@ def _judge_drift(resources: Resources, standing: Standing) -> CheckOut:
     )
 
 
-def _judge_calibration(standing: Standing) -> CheckOut:
-    found = standing.champion_outcome
+def _judge_calibration(latest: LatestReports) -> CheckOut:
+    found = latest.champion_outcome
     if found is None:
         return CheckOut(status="pass", componentType="component", output="No score has matured yet.")
     is_wrong = is_miscalibrated(found.report)
@@ -67,7 +67,7 @@ def _judge_calibration(standing: Standing) -> CheckOut:
 
 
 async def _stored_gauges(connection: AsyncConnection) -> Iterable[GaugeValue]:
-    return read_gauges(await read_standing(connection), time.time_ns() // 1000)
+    return read_gauges(await read_latest_reports(connection), time.time_ns() // 1000)
 
 
 PART = Part(

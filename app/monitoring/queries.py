@@ -33,7 +33,7 @@ from app.database.tables import (
 )
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
 from app.models.queries import Report
-from app.monitoring.reports import Standing
+from app.monitoring.reports import LatestReports
 
 PAGE_CUSTOMERS: Final = 20_000
 """How many are looked through at once for the sample."""
@@ -211,7 +211,7 @@ KEEP_REPORT = _keep_report()
 """Parameters `version`, `kind`, `at_us`, `made_us`, `report` (JSON text)."""
 
 
-async def read_standing(connection: AsyncConnection) -> Standing:
+async def read_latest_reports(connection: AsyncConnection) -> LatestReports:
     """What the latest reports of champion and challenger say."""
     latest = (
         select(models.c.state, *model_reports.c)
@@ -220,4 +220,4 @@ async def read_standing(connection: AsyncConnection) -> Standing:
         .where(models.c.state != "retired")
         .order_by(model_reports.c.version, model_reports.c.kind, model_reports.c.at_us.desc())
     )
-    return Standing.of([(state, Report(*row)) for state, *row in await connection.execute(latest)])
+    return LatestReports.of([(state, Report(*row)) for state, *row in await connection.execute(latest)])

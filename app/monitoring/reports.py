@@ -30,7 +30,7 @@ _OUTCOME_GAUGES: Final = {
 }
 
 
-class Standing(NamedTuple):
+class LatestReports(NamedTuple):
     """The latest report of each kind, of those there are."""
 
     champion_drift: Report | None = None
@@ -38,15 +38,15 @@ class Standing(NamedTuple):
     challenger_outcome: Report | None = None
 
     @classmethod
-    def of(cls, latest: Sequence[tuple[str, Report]]) -> "Standing":
+    def of(cls, latest: Sequence[tuple[str, Report]]) -> "LatestReports":
         """From (state of the model, report), a report of a kind and model."""
         known = {f"{state}_{report.kind}": report for state, report in latest}
         return cls(*(known.get(name) for name in cls._fields))
 
 
-def read_gauges(standing: Standing, now_us: int) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def read_gauges(latest: LatestReports, now_us: int) -> Iterator[tuple[str, tuple[str, ...], float]]:
     """(name, values of labels, value). The difference of challenger and champion is of the same customers and time."""
-    drift, champion, challenger = standing
+    drift, champion, challenger = latest
     for outcome in (champion, challenger):
         if outcome is not None:
             for number, gauge in _OUTCOME_GAUGES.items():

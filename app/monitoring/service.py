@@ -21,11 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.customers.service import read_states
 from app.database.background import (
     SERVICE_SHARE,
-    Tell,
+    ReportProgress,
     cut,
-    give_way,
-    keep_doing,
-    tell_nobody,
+    ignore_progress,
+    run_periodically,
+    yield_to_requests,
 )
 from app.database.engine import (
     CONNECTION_LOST,
@@ -43,7 +43,7 @@ from app.models.artefact import Model
 from app.monitoring import queries
 from app.monitoring.measuring import Outcomes, measure_outcomes, weigh_features
 
-WATCH_LOCK: Final = 0x77617463  # "watc": one watch at a time, however many replicas run
+MONITORING_LOCK: Final = 0x77617463  # "watc": one watch at a time, however many replicas run
 CUSTOMERS: Final = 5_000
 CHUNK: Final = 100
 KEPT_AT_ONCE: Final = 1_000
@@ -59,7 +59,7 @@ Pair = tuple[Model | None, Model | None]
 """Champion and challenger."""
 
 
-class WatchReport(NamedTuple):
+class MonitoringReport(NamedTuple):
     """What a watch came to: customers of the snapshot, and predictions compared with what came."""
 
     outcome: Literal["done", "runs elsewhere", "not due", "no model"]
@@ -75,43 +75,45 @@ class Snapshot(NamedTuple):
     said: Mapping[str, Forecasts]
 
 
-async def watch_models(
+async def monitor_models(
     engine: AsyncEngine,
     models: Pair,
     now_us: int,
     *,
     share: float = 1.0,
     every_us: int = 0,
-    tell: Tell = tell_nobody,
-) -> WatchReport:
+    report_progress: ReportProgress = ignore_progress,
+) -> MonitoringReport:
     """Watches as of `now_us`, unless another process does, or the champion was since the last multiple of `every_us`.
 
-    Predictions mature without a champion too. `tell` is called with the customers done. Raises NotReady when the
-    database is out of reach.
+    Predictions mature without a champion too. `report_progress` is called with the customers done.
+    Raises NotReady when the database is out of reach.
     """
     try:
-        async with alone(engine, WATCH_LOCK) as driver:
+        async with alone(engine, MONITORING_LOCK) as driver:
             if driver is None:
-                return WatchReport("runs elsewhere")
-            return await _Watch(await driver.connection(), driver, models, now_us, share, tell).run(every_us)
+                return MonitoringReport("runs elsewhere")
+            return await _MonitoringRun(await driver.connection(), driver, models, now_us, share, report_progress).run(
+                every_us
+            )
     except CONNECTION_LOST as error:
         raise NotReady("The database went away; the watch can be begun again.") from error
 
 
-async def keep_watched(engine: AsyncEngine, models: Callable[[], Pair], every_hours: int) -> None:
+async def keep_monitoring(engine: AsyncEngine, models: Callable[[], Pair], every_hours: int) -> None:
     """Watches for ever, once in so many hours (24: a UTC day) over all processes together; whichever looks first."""
 
-    async def watch_if_due() -> Mapping[str, int] | None:
+    async def monitor_if_due() -> Mapping[str, int] | None:
         now_us, every_us = time.time_ns() // 1000, every_hours * HOUR_US
-        report = await watch_models(engine, models(), now_us, share=SERVICE_SHARE, every_us=every_us)
+        report = await monitor_models(engine, models(), now_us, share=SERVICE_SHARE, every_us=every_us)
         if report.outcome != "done" and not report.matured:
             return None
         return {"customers": report.customers, "matured": report.matured}
 
-    await keep_doing("watch", every_hours * 3600.0, watch_if_due)
+    await run_periodically("watch", every_hours * 3600.0, monitor_if_due)
 
 
-class _Watch:
+class _MonitoringRun:
     """One watch, on the connection that holds the lock: when that is lost, so is the watch."""
 
     def __init__(
@@ -121,7 +123,7 @@ class _Watch:
         models: Pair,
         now_us: int,
         share: float,
-        tell: Tell,
+        report_progress: ReportProgress,
     ) -> None:
         self._connection = connection
         self._driver = driver
@@ -129,22 +131,22 @@ class _Watch:
         self._models = {model.version: model for model in models if model is not None}
         self._now_us = now_us
         self._share = share
-        self._tell = tell
+        self._report_progress = report_progress
 
-    async def run(self, every_us: int) -> WatchReport:
+    async def run(self, every_us: int) -> MonitoringReport:
         champion = self._champion
         if champion is None:
-            return WatchReport("no model", 0, await self._compare_matured())
+            return MonitoringReport("no model", 0, await self._compare_matured())
         (last,) = await self._fetch(queries.LAST_DRIFT, version=champion.version)
         if every_us and last["at_us"] is not None and last["at_us"] >= self._now_us // every_us * every_us:
-            return WatchReport("not due")
+            return MonitoringReport("not due")
         matured = await self._compare_matured()
         snapshot = await self._take_snapshot(await self._draw_sample())
         async with self._connection.transaction():
             await self._keep_snapshot(snapshot)
             await self._keep_report(champion.version, "drift", self._now_us, _compare_features(champion, snapshot))
         await self._fetch(queries.FORGET, before_us=self._now_us - KEPT_US)
-        return WatchReport("done", len(snapshot.customer_ids), matured)
+        return MonitoringReport("done", len(snapshot.customer_ids), matured)
 
     async def _compare_matured(self) -> int:
         """What was said of snapshots whose horizon has passed, beside what came; the number of predictions."""
@@ -167,7 +169,7 @@ class _Watch:
             began = time.perf_counter()
             for version, *values in rows:
                 found.setdefault(version, []).append(tuple(values))
-            await give_way(began, self._share)
+            await yield_to_requests(began, self._share)
         return found
 
     async def _draw_sample(self) -> list[str]:
@@ -183,7 +185,7 @@ class _Watch:
                     found = zip(page["hashes"], page["customer_ids"], strict=True)
                     lowest = nsmallest(CUSTOMERS, [*lowest, *found])
                 after = page["last"]
-                await give_way(began, self._share)
+                await yield_to_requests(began, self._share)
         return [customer_id for _, customer_id in lowest]
 
     async def _take_snapshot(self, sample: Sequence[str]) -> Snapshot:
@@ -200,8 +202,8 @@ class _Watch:
                 rows.append(features(np.array([state.numbers for state in buyers], np.float64), float(self._now_us)))
                 for version, model in self._models.items():
                     said[version].append(model.scorecard.forecast(rows[-1], float(self._now_us)))
-            self._tell(len(customer_ids), len(sample))
-            await give_way(began, self._share)
+            self._report_progress(len(customer_ids), len(sample))
+            await yield_to_requests(began, self._share)
         whole = np.concatenate([*rows, np.empty((0, len(FEATURE_NAMES)))])
         return Snapshot(customer_ids, whole, {version: _join(parts) for version, parts in said.items() if parts})
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers.everybody import READ_PERSONS, READ_SINGLE_IDS, read_vectors
 from app.customers.service import read_states
-from app.database.background import Tell, tell_nobody
+from app.database.background import ReportProgress, ignore_progress
 from app.database.engine import (
     CONNECTION_LOST,
     Driver,
@@ -62,10 +62,12 @@ class Published(NamedTuple):
     customers: int = 0
 
 
-async def publish_scores(engine: AsyncEngine, scoring: Scoring, now_us: int, *, tell: Tell = tell_nobody) -> Published:
+async def publish_scores(
+    engine: AsyncEngine, scoring: Scoring, now_us: int, *, report_progress: ReportProgress = ignore_progress
+) -> Published:
     """Scores everybody at `now_us` and swaps the table, unless another process is at it.
 
-    `tell` is called with the customers done. Raises NotReady when the database is out of reach, or
+    `report_progress` is called with the customers done. Raises NotReady when the database is out of reach, or
     when somebody reads the old table for longer than the swap can wait; and Refusal when something in the
     database was made on it, a view as a rule. Then the old table stays.
     """
@@ -76,18 +78,18 @@ async def publish_scores(engine: AsyncEngine, scoring: Scoring, now_us: int, *, 
                 return Published("runs elsewhere")
             connection = await writer.connection()
             async with connection.transaction():
-                return Published("done", await _replace(connection, reader, scoring, now_us, tell))
+                return Published("done", await _replace(connection, reader, scoring, now_us, report_progress))
     except asyncpg.LockNotAvailableError as error:
         raise NotReady("The table of scores is being read for too long to be replaced; it is as it was.") from error
     except asyncpg.DependentObjectsStillExistError as error:
-        raise Refusal(_tell_dependents(error)) from error
+        raise Refusal(_explain_dependents(error)) from error
     except CONNECTION_LOST as error:
         raise NotReady("The database went away; the table of scores is as it was.") from error
     finally:
         await reader.close()
 
 
-def _tell_dependents(error: asyncpg.DependentObjectsStillExistError) -> str:
+def _explain_dependents(error: asyncpg.DependentObjectsStillExistError) -> str:
     named = "; ".join((error.detail or "").splitlines())
     return (
         "The table of scores cannot be replaced, and is as it was: a view, or something else in the database, was made"
@@ -97,7 +99,11 @@ def _tell_dependents(error: asyncpg.DependentObjectsStillExistError) -> str:
 
 
 async def _replace(
-    connection: "asyncpg.Connection[Any]", reader: Driver, scoring: Scoring, now_us: int, tell: Tell
+    connection: "asyncpg.Connection[Any]",
+    reader: Driver,
+    scoring: Scoring,
+    now_us: int,
+    report_progress: ReportProgress,
 ) -> int:
     done = 0
 
@@ -107,7 +113,7 @@ async def _replace(
             for record in await asyncio.to_thread(score_page, customer_ids, states, now_us, scoring):
                 yield record
             done += len(customer_ids)
-            tell(done, None)
+            report_progress(done, None)
 
     # Freed at once. From then on glibc keeps as much for the next page; to give it back and get it again
     # costs eight hundred page faults a page, a third of the time that it takes.

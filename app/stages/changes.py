@@ -1,4 +1,4 @@
-"""What a sweep notes: the difference between what is judged now and what the record says."""
+"""What a sweep changes: the difference between what is judged now and what the record says."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -11,7 +11,7 @@ from app.scores.judging import (
     judge,
     judge_one,
 )
-from app.stages.service import Cause, Watching, is_above
+from app.stages.service import Cause, StageContext, is_above
 
 RISK_MOVED: Final = 0.01
 LOSS_MOVED: Final = 0.02
@@ -43,8 +43,8 @@ class Before(NamedTuple):
     rules_changed: bool
 
 
-class Note(NamedTuple):
-    """A row of `queries.NOTE_STAGES_AS_READ`, its fields the parameters."""
+class StageChange(NamedTuple):
+    """A row of `queries.RECORD_STAGES_AS_READ`, its fields the parameters."""
 
     customer_id: str
     stage: str
@@ -61,31 +61,31 @@ class Note(NamedTuple):
 class Comparison(NamedTuple):
     """What changes are found with. `before` None: no sweep was finished yet."""
 
-    watching: Watching
+    context: StageContext
     before: Before | None
     now_us: int
 
 
-def find_changes(customers: Sequence[Customer], states: Floats, comparison: Comparison) -> Iterator[Note]:
+def find_changes(customers: Sequence[Customer], states: Floats, comparison: Comparison) -> Iterator[StageChange]:
     """A note for each whose record is to change: stage, warning or a warning's figures.
 
     `states` is (n, len(NUMERIC)), a row a customer.
     """
-    watching = comparison.watching
-    judged = judge(states, float(comparison.now_us), watching.scoring)
+    context = comparison.context
+    judged = judge(states, float(comparison.now_us), context.scoring)
     for at, (customer, found) in enumerate(zip(customers, judged, strict=True)):
         if customer.stored is None:
-            yield _note(customer, found, "event", comparison.now_us, watching)
+            yield _change_of(customer, found, "event", comparison.now_us, context)
         elif found.judgement.stage != customer.stored.stage:
             cause, at_us = _explain(customer.stored, found, states[at].tolist(), comparison)
-            yield _note(customer, found, cause, at_us, watching)
-        elif _is_news(customer.stored, found, watching):
-            yield _note(customer, found, "event", comparison.now_us, watching)
+            yield _change_of(customer, found, cause, at_us, context)
+        elif _is_news(customer.stored, found, context):
+            yield _change_of(customer, found, "event", comparison.now_us, context)
 
 
-def _is_news(stored: Stored, found: Judged, watching: Watching) -> bool:
+def _is_news(stored: Stored, found: Judged, context: StageContext) -> bool:
     """Whether a warning begins or ends, or is of other figures."""
-    above = is_above(found.churn_risk, watching)
+    above = is_above(found.churn_risk, context)
     if above != (stored.crossed_us is not None):
         return True
     if not above or stored.churn_risk is None or found.churn_risk is None:
@@ -101,10 +101,10 @@ def _explain(stored: Stored, found: Judged, state: list[float], comparison: Comp
     included. If it was the stored stage then, time has passed and no more. If not, an event has come
     since, or, without one, the model or the policy has.
     """
-    before, watching = comparison.before, comparison.watching
+    before, context = comparison.before, comparison.context
     held_us = stored.checked_us if before is None else max(stored.checked_us, before.as_of_us)
     last_event_us = int(state[LAST_EVENT])
-    then = judge_one(state, float(max(held_us, last_event_us)), watching.scoring)
+    then = judge_one(state, float(max(held_us, last_event_us)), context.scoring)
     if then.judgement.stage != stored.stage:
         rules_changed = before is not None and before.rules_changed and last_event_us <= held_us
         return ("model" if rules_changed else "event"), comparison.now_us
@@ -113,16 +113,16 @@ def _explain(stored: Stored, found: Judged, state: list[float], comparison: Comp
     return "silence", min(max(began_us, held_us + 1), comparison.now_us)
 
 
-def _note(customer: Customer, found: Judged, cause: Cause, at_us: int, watching: Watching) -> Note:
-    model = watching.scoring.model
-    return Note(
+def _change_of(customer: Customer, found: Judged, cause: Cause, at_us: int, context: StageContext) -> StageChange:
+    model = context.scoring.model
+    return StageChange(
         customer.customer_id,
         found.judgement.stage,
         found.judgement.rule,
         at_us,
         found.churn_risk,
         found.expected_loss,
-        is_above(found.churn_risk, watching),
+        is_above(found.churn_risk, context),
         None if model is None or found.churn_risk is None else model.version,
         cause,
         customer.events,

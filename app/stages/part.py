@@ -12,8 +12,8 @@ from app.http.resources import BackgroundTask, Checks, Part, Resources
 from app.models.held import Models
 from app.stages.queries import read_last_sweep
 from app.stages.router import router
-from app.stages.service import watch
-from app.stages.sweep import keep_swept
+from app.stages.service import stage_context
+from app.stages.sweep import keep_sweeping
 
 LATE_SWEEPS: Final = 3
 """So many intervals without a sweep are a warning."""
@@ -23,7 +23,7 @@ def _sweeping(resources: Resources) -> Coroutine[Any, Any, None] | None:
     minutes, models = resources.settings.sweep_minutes, resources.of(Models)
     if not minutes:
         return None
-    return keep_swept(resources.engine, lambda: watch(resources.settings, models.champion), minutes)
+    return keep_sweeping(resources.engine, lambda: stage_context(resources.settings, models.champion), minutes)
 
 
 async def _read_swept_us(connection: AsyncConnection) -> int | None:
@@ -45,7 +45,7 @@ async def _check(resources: Resources, connection: AsyncConnection) -> Checks:
         componentType="component",
         observedValue=round(age_s, 1),
         observedUnit="s",
-        output="Sweeps do not come to an end; the log says why." if is_late else None,
+        output="Sweeps do not finish; the log says why." if is_late else None,
     )
     return {"stages:sweepAge": checked}
 

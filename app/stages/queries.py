@@ -42,8 +42,8 @@ ONE: Final = literal_column("1", BigInteger)
 TRANSITION: Final = tuple(item.name for item in stage_transitions.c)
 
 
-def noted_mark(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
-    """What is stored of a customer, to be compared with `app.stages.service.mark_of`; NULL: nothing yet.
+def recorded_stage_key(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
+    """What is stored of a customer, to be compared with `app.stages.service.stage_key`; NULL: nothing yet.
 
     A look-up by primary key, for the statement that counts events.
     """
@@ -52,7 +52,7 @@ def noted_mark(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
         select(stages.c.stage.op("||", return_type=Text())(warned))
         .where(stages.c.customer_id == customer_id)
         .scalar_subquery()
-        .label("noted_mark")
+        .label("recorded_stage_key")
     )
 
 
@@ -104,7 +104,7 @@ _NOTED: Final = (
 )
 
 
-def _note_stages(is_as_read: Any) -> Statement:
+def _record_stages(is_as_read: Any) -> Statement:
     """Upserts stages, and writes a transition where one differs from the stored, or there was none.
 
     Parameters: an array a column of `_given`, no customer twice, and `now_us`. `at_us` is when a
@@ -140,8 +140,8 @@ def _state_is_as_read(given: FromClause) -> ColumnElement[bool]:
     return or_(given.c.events.is_(None), select(customer_states.c.customer_id).where(same).exists())
 
 
-NOTE_STAGES = _note_stages(lambda _: true())
-NOTE_STAGES_AS_READ = _note_stages(_state_is_as_read)
+RECORD_STAGES = _record_stages(lambda _: true())
+RECORD_STAGES_AS_READ = _record_stages(_state_is_as_read)
 """The same, but for customers of whom events were counted since: parameter `events`, NULL where it is not asked."""
 
 

@@ -11,7 +11,7 @@ from app.foundation.times import iso
 from app.lifecycle.stages import Stage
 from app.models.artefact import Model
 from app.scores.service import Score, Scoring, lose, value_of
-from app.stages.queries import NOTE_STAGES
+from app.stages.queries import RECORD_STAGES
 
 Cause = Literal["event", "silence", "model"]
 """What changed a stage: an event, time passing without one, or the model or stage policy."""
@@ -21,57 +21,57 @@ NONE: Final = "none"
 """Who is not known at a time, among the stages."""
 
 
-class Watching(NamedTuple):
+class StageContext(NamedTuple):
     """What stages are noted with. `warning_risk`: the threshold of warnings."""
 
     scoring: Scoring
     warning_risk: float
 
 
-def watch(settings: Settings, model: Model | None) -> Watching:
+def stage_context(settings: Settings, model: Model | None) -> StageContext:
     """By the settings and the model in force."""
-    return Watching(Scoring.of(settings, model), settings.warning_risk)
+    return StageContext(Scoring.of(settings, model), settings.warning_risk)
 
 
-def digest_policy(watching: Watching) -> str:
+def digest_policy(context: StageContext) -> str:
     """What judges beside the model: another digest, other stages from the same customers."""
-    scoring = watching.scoring
+    scoring = context.scoring
     said = f"{scoring.policy.model_dump_json()} {scoring.horizon_days}"
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def expect_loss(score: Score, watching: Watching) -> float:
+def expect_loss(score: Score, context: StageContext) -> float:
     """`lose` of a score."""
-    return lose(score.churn_risk, value_of(score, watching.scoring))
+    return lose(score.churn_risk, value_of(score, context.scoring))
 
 
-def is_above(churn_risk: float | None, watching: Watching) -> bool:
+def is_above(churn_risk: float | None, context: StageContext) -> bool:
     """Whether the risk is one to warn of."""
-    return churn_risk is not None and churn_risk >= watching.warning_risk
+    return churn_risk is not None and churn_risk >= context.warning_risk
 
 
-def mark_of(score: Score, watching: Watching) -> str:
-    """What matters of a score for the record: equal to `queries.noted_mark`, there is nothing to note."""
+def stage_key(score: Score, context: StageContext) -> str:
+    """What matters of a score for the record: equal to `queries.recorded_stage_key`, there is nothing to note."""
     stage = score.judgement.stage
-    return f"{stage}!" if is_above(score.churn_risk, watching) else stage
+    return f"{stage}!" if is_above(score.churn_risk, context) else stage
 
 
-async def note_stages(driver: Driver, scores: Sequence[Score], now_us: int, watching: Watching) -> None:
+async def record_stages(driver: Driver, scores: Sequence[Score], now_us: int, context: StageContext) -> None:
     """Notes the stages of scores, no customer twice, and a transition at `now_us` of each that an event changed.
 
     In the caller's transaction, in one statement.
     """
     cause: Cause = "event"
-    model = watching.scoring.model
+    model = context.scoring.model
     await driver.fetch(
-        NOTE_STAGES,
+        RECORD_STAGES,
         customer_id=[score.state.customer_id for score in scores],
         stage=[score.judgement.stage for score in scores],
         rule=[score.judgement.rule for score in scores],
         at_us=[now_us] * len(scores),
         churn_risk=[score.churn_risk for score in scores],
-        expected_loss=[expect_loss(score, watching) for score in scores],
-        is_above=[is_above(score.churn_risk, watching) for score in scores],
+        expected_loss=[expect_loss(score, context) for score in scores],
+        is_above=[is_above(score.churn_risk, context) for score in scores],
         model_version=[None if model is None or score.method == "rules" else model.version for score in scores],
         cause=[cause] * len(scores),
         events=[None] * len(scores),

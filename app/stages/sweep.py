@@ -20,11 +20,11 @@ from app.customers.everybody import read_vectors
 from app.customers.service import read_states
 from app.database.background import (
     SERVICE_SHARE,
-    Tell,
+    ReportProgress,
     cut,
-    give_way,
-    keep_doing,
-    tell_nobody,
+    ignore_progress,
+    run_periodically,
+    yield_to_requests,
 )
 from app.database.engine import (
     CONNECTION_LOST,
@@ -40,16 +40,16 @@ from app.stages.changes import (
     Before,
     Comparison,
     Customer,
-    Note,
+    StageChange,
     find_changes,
     read_stored,
 )
-from app.stages.queries import NOTE_STAGES_AS_READ
-from app.stages.service import Watching, digest_policy
+from app.stages.queries import RECORD_STAGES_AS_READ
+from app.stages.service import StageContext, digest_policy
 
 SWEEP_LOCK: Final = 0x73776565  # "swee": one sweep at a time, however many replicas run
 CHUNK: Final = 100
-NOTED_AT_ONCE: Final = 500
+WRITTEN_AT_ONCE: Final = 500
 
 
 class SweepReport(NamedTuple):
@@ -63,16 +63,16 @@ class SweepReport(NamedTuple):
 
 async def sweep(
     engine: AsyncEngine,
-    watching: Watching,
+    context: StageContext,
     now_us: int,
     *,
     share: float = 1.0,
     not_within_us: int = 0,
-    tell: Tell = tell_nobody,
+    report_progress: ReportProgress = ignore_progress,
 ) -> SweepReport:
     """Judges everybody at `now_us`, unless another process does, or did `not_within_us` before.
 
-    `tell` is called with the customers done. Raises NotReady when the database is out of reach.
+    `report_progress` is called with the customers done. Raises NotReady when the database is out of reach.
     """
     try:
         async with alone(engine, SWEEP_LOCK) as driver:
@@ -80,22 +80,22 @@ async def sweep(
                 return SweepReport("runs elsewhere")
             connection = await driver.connection()
             await connection.execute("SET synchronous_commit = off")  # what a crash loses, the next sweep finds again
-            return await _Sweep(connection, driver, watching, now_us, share, tell).run(not_within_us)
+            return await _Sweep(connection, driver, context, now_us, share, report_progress).run(not_within_us)
     except CONNECTION_LOST as error:
         raise NotReady("The database went away; the sweep can be begun again.") from error
 
 
-async def keep_swept(engine: AsyncEngine, watching: Callable[[], Watching], every_minutes: int) -> None:
+async def keep_sweeping(engine: AsyncEngine, context: Callable[[], StageContext], every_minutes: int) -> None:
     """Sweeps for ever, once in so many minutes over all processes together; whichever looks first."""
 
     async def sweep_if_due() -> Mapping[str, int] | None:
         now_us, within_us = time.time_ns() // 1000, every_minutes * 60_000_000
-        report = await sweep(engine, watching(), now_us, share=SERVICE_SHARE, not_within_us=within_us)
+        report = await sweep(engine, context(), now_us, share=SERVICE_SHARE, not_within_us=within_us)
         if report.outcome != "done":
             return None
         return {"customers": report.customers, "transitions": report.transitions}
 
-    await keep_doing("sweep", every_minutes * 60.0, sweep_if_due)
+    await run_periodically("sweep", every_minutes * 60.0, sweep_if_due)
 
 
 class _Sweep:
@@ -105,27 +105,27 @@ class _Sweep:
         self,
         connection: "asyncpg.Connection[Any]",
         driver: Driver,
-        watching: Watching,
+        context: StageContext,
         now_us: int,
         share: float,
-        tell: Tell,
+        report_progress: ReportProgress,
     ) -> None:
         self._connection = connection
         self._driver = driver
-        self._comparison = Comparison(watching, None, now_us)
+        self._comparison = Comparison(context, None, now_us)
         self._share = share
-        self._tell = tell
+        self._report_progress = report_progress
         self._customers = self._written = self._transitions = 0
 
     async def run(self, not_within_us: int) -> SweepReport:
-        watching, _, now_us = self._comparison
-        model = watching.scoring.model
-        rules = {"model_version": None if model is None else model.version, "policy": digest_policy(watching)}
+        context, _, now_us = self._comparison
+        model = context.scoring.model
+        rules = {"model_version": None if model is None else model.version, "policy": digest_policy(context)}
         for last in await self._fetch(queries.LAST_SWEEP):
             if now_us - last["as_of_us"] < not_within_us:
                 return SweepReport("not due")
             rules_changed = any(last[name] != value for name, value in rules.items())
-            self._comparison = Comparison(watching, Before(last["as_of_us"], rules_changed), now_us)
+            self._comparison = Comparison(context, Before(last["as_of_us"], rules_changed), now_us)
         (row,) = await self._fetch(queries.BEGIN_SWEEP, as_of_us=now_us, **rules)
         self._transitions += len(await self._fetch(queries.RETIRE_JOINED, now_us=now_us))
         await self._sweep_single_ids()
@@ -138,13 +138,13 @@ class _Sweep:
         after = ""
         while rows := await self._fetch(queries.READ_SINGLE_IDS, after=after):
             after = rows[-1]["customer_id"]
-            notes: list[Note] = []
+            changes: list[StageChange] = []
             for chunk in cut(rows, CHUNK):
                 began = time.perf_counter()
                 customers = [Customer(row["customer_id"], row["events"], read_stored(row)) for row in chunk]
-                notes += self._judge(customers, read_vectors([row["numbers"] for row in chunk]))
-                await give_way(began, self._share)
-            await self._write(notes)
+                changes += self._judge(customers, read_vectors([row["numbers"] for row in chunk]))
+                await yield_to_requests(began, self._share)
+            await self._write(changes)
 
     async def _sweep_persons(self) -> None:
         """Customers of several ids, each judged by the merge of their rows."""
@@ -158,23 +158,23 @@ class _Sweep:
                 if not known:
                     continue
                 customers = [Customer(row["customer_id"], None, read_stored(row)) for row, _ in known]
-                notes = self._judge(customers, np.array([state.numbers for _, state in known], np.float64))
-                await give_way(began, self._share)
-                await self._write(notes)
+                changes = self._judge(customers, np.array([state.numbers for _, state in known], np.float64))
+                await yield_to_requests(began, self._share)
+                await self._write(changes)
 
-    def _judge(self, customers: Sequence[Customer], states: Floats) -> list[Note]:
-        notes = list(find_changes(customers, states, self._comparison))
+    def _judge(self, customers: Sequence[Customer], states: Floats) -> list[StageChange]:
+        changes = list(find_changes(customers, states, self._comparison))
         self._customers += len(customers)
-        self._tell(self._customers, None)
-        return notes
+        self._report_progress(self._customers, None)
+        return changes
 
     async def _fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
         return await fetch(self._connection, statement, parameters)
 
-    async def _write(self, notes: Sequence[Note]) -> None:
-        for part in cut(notes, NOTED_AT_ONCE):
-            columns = dict(zip(Note._fields, map(list, zip(*part, strict=True)), strict=True))
+    async def _write(self, changes: Sequence[StageChange]) -> None:
+        for part in cut(changes, WRITTEN_AT_ONCE):
+            columns = dict(zip(StageChange._fields, map(list, zip(*part, strict=True)), strict=True))
             now_us = self._comparison.now_us
-            (noted,) = await self._fetch(NOTE_STAGES_AS_READ, now_us=now_us, **columns)
+            (noted,) = await self._fetch(RECORD_STAGES_AS_READ, now_us=now_us, **columns)
             self._written += noted["written"]
             self._transitions += noted["transitions"]

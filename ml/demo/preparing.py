@@ -11,7 +11,7 @@ from app.checkout.importing import ImportCount, run_import
 from app.commands.demo_shop import IMPORT_ID, needs_events, needs_model
 from app.commands.progress import counting, say
 from app.database.engine import create_engine, transaction
-from app.decisions.queries import fill_catalogue
+from app.decisions.queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
@@ -48,11 +48,11 @@ async def prepare_demo(database_url: str, settings: Settings) -> None:
     engine = create_engine(database_url)
     try:
         async with transaction(engine) as connection:
-            await fill_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
+            await fill_action_catalogue(connection, DEFAULT_ACTIONS, time.time_ns() // 1000)
         if await needs_events(engine):
             say(f"Filling the demo shop: {CUSTOMERS:,} simulated customers, {DAYS} days …")
-            with counting("Counting the demo shop's events") as tell:
-                count = await fill_demo(engine, settings, read_identity_key(settings), tell)
+            with counting("Counting the demo shop's events") as progress:
+                count = await fill_demo(engine, settings, read_identity_key(settings), progress)
             say(f"{count.accepted:,} events counted")
         if await needs_model(engine):
             say(await train_from_database(engine, settings, simulated=True))

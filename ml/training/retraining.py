@@ -28,8 +28,8 @@ from app.models.retraining import is_due, retraining_lock
 from app.models.service import (
     load_champion,
     load_stored,
-    note_kept,
     promote,
+    record_kept,
     register,
 )
 from ml.data.cutoffs import Untrainable, span_of, to_time
@@ -122,13 +122,13 @@ async def settle(engine: AsyncEngine, champion: str, challenger: str, verdict: V
     """Promotes the challenger, or says in the audit why not. Nothing changes that was changed meanwhile."""
     async with transaction(engine) as connection:
         await queries.lock_registry(connection)
-        held = {row.state: row.version for row in await queries.read_standing(connection)}
+        held = {row.state: row.version for row in await queries.read_active_models(connection)}
         if (held.get("champion"), held.get("challenger")) != (champion, challenger):
             return f"{verdict.sentence} Meanwhile the registry was changed; it is left as it is."
         if verdict.is_better:
             await promote(connection, challenger, _now_us(), BY, verdict.sentence)
             return f"{verdict.sentence} {challenger} is in force in the place of {champion}."
-        await note_kept(connection, challenger, _now_us(), BY, verdict.sentence)
+        await record_kept(connection, challenger, _now_us(), BY, verdict.sentence)
         return f"{verdict.sentence} {challenger} stays the challenger of {champion}."
 
 
@@ -162,10 +162,10 @@ def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin
     )
     told = "Not worse than the champion" if is_better else "Worse than the champion"
     where = f"of {len(came.churned):,} customers at {to_time(cutoff_us):%Y-%m-%d}"
-    return Verdict(is_better, f"{told} {where}: {figures}.{_tell_advantage(champion, cutoff_us)}")
+    return Verdict(is_better, f"{told} {where}: {figures}.{_describe_advantage(champion, cutoff_us)}")
 
 
-def _tell_advantage(champion: Model, cutoff_us: int) -> str:
+def _describe_advantage(champion: Model, cutoff_us: int) -> str:
     days = (champion.data_until - to_time(cutoff_us)).days
     return f" The champion knew the first {days} days of what came." if days > 0 else ""
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.lifecycle.decisions import Catalogue, in_control_group
+from app.lifecycle.decisions import ActionCatalogue, in_control_group
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.models.held import Models
 
@@ -12,8 +12,10 @@ DEFAULT_ACTIONS_IN_ORDER = sorted(DEFAULT_ACTIONS, key=lambda action: action.act
 STORE_ACTIONS = {action.action_id: action for action in DEFAULT_ACTIONS if "store" in action.channels}
 
 
-async def check_out(client, event, *, language="en", **wish):
-    response = await client.post("/v1/checkouts", json={"event": event, **wish}, headers={"Accept-Language": language})
+async def check_out(client, event, *, language="en", **wanted):
+    response = await client.post(
+        "/v1/checkouts", json={"event": event, **wanted}, headers={"Accept-Language": language}
+    )
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -53,8 +55,8 @@ async def test_a_repeat_gets_its_first_answer_again(client, sql, shop):
     event = shop.order()
     first = await check_out(client, event)
     await send(client, *(shop.order(total=500) for _ in range(4)))
-    for wish in ({}, {"max_actions": 0}, {"channel": "web", "exclude": [offered(first)[0]]}):
-        again = await check_out(client, event, language="zh", **wish)
+    for wanted in ({}, {"max_actions": 0}, {"channel": "web", "exclude": [offered(first)[0]]}):
+        again = await check_out(client, event, language="zh", **wanted)
         assert again == {**first, "event": {"status": "duplicate"}}
     assert await sql.value("SELECT count(*) FROM decisions") == 1
     assert await sql.value("SELECT orders FROM customer_states") == 5
@@ -133,7 +135,7 @@ async def test_the_receipt_says_what_was_weighed(client, sql, shop):
     row = await sql.row("SELECT * FROM decisions")
     assert (row["customer_id"], row["decision_id"]) == ("C-1", answer["decision"]["decision_id"])
     receipt = row["receipt"]
-    assert receipt["wish"] == {
+    assert receipt["request"] == {
         "channel": "store",
         "max_actions": 1,
         "context": {"lane": 7},
@@ -145,13 +147,13 @@ async def test_the_receipt_says_what_was_weighed(client, sql, shop):
     assert receipt["suppressed"]["welcome-pack"] == "excluded"
     weighed = {action for action, known in STORE_ACTIONS.items() if "new" in known.stages}
     assert set(receipt["expected_values"]) | set(receipt["suppressed"]) == weighed
-    assert receipt["catalogue"] == Catalogue(DEFAULT_ACTIONS_IN_ORDER).digest
+    assert receipt["catalogue"] == ActionCatalogue(DEFAULT_ACTIONS_IN_ORDER).digest
     best = max(receipt["expected_values"], key=receipt["expected_values"].get)
     assert receipt["selection_probabilities"] == {best: 1.0}
     assert offered(answer) == [best]
     assert receipt["policy"] == {"control_share": 0.0, "exploration": 0.0, "margin": 0.25}
-    assert receipt["standing"]["stage"] == "new"
-    assert receipt["standing"]["churn_risk"] == pytest.approx(answer["score"]["churn_risk"], abs=1e-6)
+    assert receipt["customer"]["stage"] == "new"
+    assert receipt["customer"]["churn_risk"] == pytest.approx(answer["score"]["churn_risk"], abs=1e-6)
     assert row["answer"] == {"score": answer["score"], "decision": answer["decision"]}
 
 

@@ -14,11 +14,11 @@ from app.checkout.answering import Asked
 from app.checkout.ledger import Ledger
 from app.database.engine import Driver
 from app.decisions.queries import WRITE_DECISIONS
-from app.decisions.schemas import DecisionWish
+from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding
 from app.ingest.admission import Rules, admit
 from app.ingest.intake import Submission
-from app.lifecycle.decisions import Catalogue, Policy
+from app.lifecycle.decisions import ActionCatalogue, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import EVENT_TYPES
 from app.lifecycle.measures import (
@@ -40,7 +40,7 @@ MONEY = st.integers(0, 10**9).map(lambda minor: minor / 100)
 
 def deciding():
     scoring = Scoring(None, StagePolicy(), 90, "CNY", 2)
-    return Deciding(scoring, Catalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 100.0, 0.5)
+    return Deciding(scoring, ActionCatalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 100.0, 0.5)
 
 
 @asynccontextmanager
@@ -173,12 +173,12 @@ async def test_two_processes_that_decide_the_same_checkout_at_once_give_one_answ
                 await both_have_read.wait()
             return await super().fetch(statement, **parameters)
 
-    asked = Asked(event.customer_id, DecisionWish(), "en", None)
+    asked = Asked(event.customer_id, DecisionRequest(), "en", None)
 
     async def check_out(ledger, delay_s):
         await asyncio.sleep(delay_s)
         (entry,) = await ledger.enter(
-            [Submission((event,), asked=Asked(event.customer_id, DecisionWish(), "en", None))]
+            [Submission((event,), asked=Asked(event.customer_id, DecisionRequest(), "en", None))]
         )
         return entry.answer
 

@@ -13,8 +13,8 @@ async def regular(client, shop):
     return len(bought)
 
 
-async def check_out(client, shop, customer_id, **wish):
-    body = {"event": shop.order(customer_id, total=40), "channel": "store", **wish}
+async def check_out(client, shop, customer_id, **wanted):
+    body = {"event": shop.order(customer_id, total=40), "channel": "store", **wanted}
     return (await client.post("/v1/checkouts", json=body)).json()
 
 

@@ -73,7 +73,7 @@ async def statements(serve, sql, shop):
 async def test_a_checkout(statements, shop):
     event = shop.order(total=80)
     await statements.client.post("/v1/checkouts", json={"event": event})
-    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "NOTE_STAGES", "COMMIT"]
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "RECORD_STAGES", "COMMIT"]
     statements.seen.clear()
     await statements.client.post("/v1/checkouts", json={"event": shop.order(total=80)})
     assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "COMMIT"]  # the stage is the same
@@ -84,10 +84,10 @@ async def test_a_checkout(statements, shop):
 
 async def test_an_event_and_a_batch(statements, shop):
     await statements.client.post("/v1/events", json=shop.order())
-    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "NOTE_STAGES", "COMMIT"]
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "RECORD_STAGES", "COMMIT"]
     statements.seen.clear()
     await statements.client.post("/v1/events", json=[shop.order(f"C-{n}") for n in range(1000)])
-    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "NOTE_STAGES", "COMMIT"]
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "RECORD_STAGES", "COMMIT"]
     statements.seen.clear()
     await statements.client.post("/v1/events", json=[shop.order(total=None), shop.order("C-2")])
     assert statements.seen == ["BEGIN", "COUNT_EVENTS", "KEEP_REJECTED", "COMMIT"]
@@ -135,7 +135,7 @@ async def test_what_collects_while_a_statement_is_under_way_goes_as_one(statemen
                 await asyncio.sleep(0.01)
     responses = await asyncio.gather(*requests)
     assert {response.status_code for response in responses} == {200}
-    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "NOTE_STAGES", "COMMIT"] * 2
+    assert statements.seen == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "RECORD_STAGES", "COMMIT"] * 2
 
 
 async def test_the_lanes_do_not_wait_for_each_other(statements, sql, shop):
@@ -163,4 +163,4 @@ async def test_the_first_checkout_of_a_process_has_its_statements_planned_alread
             (await driver.connection()).add_query_logger(lambda record: seen.append(record.query))
         await service.client.post("/v1/checkouts", json={"event": shop.order()})
         known = [NAMES.get(query, query.rstrip(";")) for query in seen]
-    assert known == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "NOTE_STAGES", "COMMIT"]
+    assert known == ["BEGIN", "COUNT_EVENTS", "WRITE_DECISIONS", "RECORD_STAGES", "COMMIT"]

@@ -17,13 +17,13 @@ async def hasty(serve, sql):
         yield service
 
 
-def checkout(event, **wish):
-    return {"event": event, "channel": "store", "max_actions": 2, **wish}
+def checkout(event, **wanted):
+    return {"event": event, "channel": "store", "max_actions": 2, **wanted}
 
 
 async def test_without_a_deadline_or_within_it_there_are_actions(client, shop):
-    for number, wish in enumerate(({}, {"deadline_ms": 60_000})):
-        answer = (await client.post("/v1/checkouts", json=checkout(shop.order(f"C-{number}"), **wish))).json()
+    for number, wanted in enumerate(({}, {"deadline_ms": 60_000})):
+        answer = (await client.post("/v1/checkouts", json=checkout(shop.order(f"C-{number}"), **wanted))).json()
         assert answer["decision"]["actions"]
 
 

@@ -31,9 +31,9 @@ ACTION = {
 }
 
 
-async def decide(client, customer_id="C-1", *, language="en", **wish):
+async def decide(client, customer_id="C-1", *, language="en", **wanted):
     response = await client.post(
-        "/v1/decisions", json={"customer_id": customer_id, **wish}, headers={"Accept-Language": language}
+        "/v1/decisions", json={"customer_id": customer_id, **wanted}, headers={"Accept-Language": language}
     )
     assert response.status_code == 200, response.text
     return response.json()
@@ -74,7 +74,7 @@ async def test_the_receipt_is_written(client, sql):
     row = await sql.row("SELECT * FROM decisions")
     assert (row["customer_id"], row["decision_id"]) == ("C-1", decision["decision_id"])
     assert row["answer"] == decision
-    assert row["receipt"]["wish"]["context"] == {"page": "/tea", "深": [1, None]}
+    assert row["receipt"]["request"]["context"] == {"page": "/tea", "深": [1, None]}
     assert list(row["receipt"]["selection_probabilities"]) == offered(decision)
     told = {item["action_id"]: item["code"] for item in decision["suppressed"]}
     assert row["receipt"]["suppressed"] == told

@@ -51,8 +51,8 @@ async def test_a_decision_that_is_late_is_degraded_starts_no_cool_down_and_its_r
 
 @pytest.mark.parametrize("path", ["/v1/checkouts", "/v1/decisions"])
 async def test_the_deadline_counts_from_the_arrival_of_the_request_not_of_its_last_byte(modelled, shop, path):
-    wish = {"max_actions": 2, "deadline_ms": 20}
-    asked = {"event": shop.order(), **wish} if path == "/v1/checkouts" else {"customer_id": "nobody", **wish}
+    wanted = {"max_actions": 2, "deadline_ms": 20}
+    asked = {"event": shop.order(), **wanted} if path == "/v1/checkouts" else {"customer_id": "nobody", **wanted}
 
     async def trickle():
         yield orjson.dumps(asked)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from app.customers.state import CustomerState
 from app.lifecycle.decisions import (
     Action,
-    Catalogue,
+    ActionCatalogue,
+    CustomerContext,
+    DecisionOptions,
     Policy,
-    Standing,
     SuppressionCode,
-    Wish,
     choose,
     expected_value,
     has_consent,
@@ -31,8 +31,8 @@ from app.lifecycle.measures import (
 
 NOW_US = 20_000 * DAY_US
 POLICY = Policy(control_share=0.0, exploration=0.0, margin=0.25)
-WISH = Wish("store", 3)
-STANDING = Standing("C-1", "growing", 0.4, 500.0, has_open_complaint=False, consents={}, offered_us={})
+WISH = DecisionOptions("store", 3)
+STANDING = CustomerContext("C-1", "growing", 0.4, 500.0, has_open_complaint=False, consents={}, offered_us={})
 
 
 def make_action(action_id="offer", **changes):
@@ -50,8 +50,8 @@ def make_action(action_id="offer", **changes):
     )
 
 
-def choose_for(actions, standing=STANDING, wish=WISH, policy=POLICY, seed="D-1"):
-    return choose(Catalogue(actions), standing, wish, policy, now_us=NOW_US, seed=seed)
+def choose_for(actions, customer=STANDING, wanted=WISH, policy=POLICY, seed="D-1"):
+    return choose(ActionCatalogue(actions), customer, wanted, policy, now_us=NOW_US, seed=seed)
 
 
 # Consent.
@@ -137,12 +137,12 @@ def test_who_refuses_personalization_is_offered_nothing_anywhere():
 
 UNHAPPY = STANDING._replace(has_open_complaint=True)
 SUPPRESSIONS = {
-    "excluded": (make_action(), STANDING, Wish("store", 3, exclude=("offer",))),
+    "excluded": (make_action(), STANDING, DecisionOptions("store", 3, exclude=("offer",))),
     "no_open_complaint": (make_action(complaint="open"), STANDING, WISH),
     "open_complaint": (make_action(), UNHAPPY, WISH),
     "risk_too_low": (make_action(min_risk=0.5), STANDING, WISH),
     "value_too_low": (make_action(min_value=501), STANDING, WISH),
-    "no_consent": (make_action(), STANDING, Wish("email", 3)),
+    "no_consent": (make_action(), STANDING, DecisionOptions("email", 3)),
     "cooling_down": (make_action(), STANDING._replace(offered_us={"offer": NOW_US - DAY_US}), WISH),
     "no_gain": (make_action(cost=1000), STANDING, WISH),
     "control_group": (make_action(), STANDING, WISH),
@@ -151,9 +151,9 @@ SUPPRESSIONS = {
 
 @pytest.mark.parametrize("code", get_args(SuppressionCode))
 def test_every_reason_to_suppress_is_reached(code):
-    action, standing, wish = SUPPRESSIONS[code]
+    action, customer, wanted = SUPPRESSIONS[code]
     policy = POLICY._replace(control_share=0.999999) if code == "control_group" else POLICY
-    choice = choose_for([action], standing, wish, policy)
+    choice = choose_for([action], customer, wanted, policy)
     assert choice.suppressed == [("offer", code)]
     assert choice.chosen == []
     assert choice.in_control_group is (code == "control_group")
@@ -162,7 +162,7 @@ def test_every_reason_to_suppress_is_reached(code):
 def test_actions_are_found_by_stage_and_channel_unless_disabled():
     here, elsewhere = make_action("here"), make_action("elsewhere", channels=("web",))
     later, off = make_action("later", stages=("lost", "mature")), make_action("off", enabled=False)
-    catalogue = Catalogue([here, elsewhere, later, off])
+    catalogue = ActionCatalogue([here, elsewhere, later, off])
     assert list(catalogue.find("growing", "store")) == [here]
     assert list(catalogue.find("mature", "email")) == [later]
     assert list(catalogue.find("new", "store")) == []
@@ -173,9 +173,11 @@ def test_actions_are_found_by_stage_and_channel_unless_disabled():
 
 def test_a_catalogue_is_named_by_its_content():
     one, other = make_action("one"), make_action("other")
-    digests = {Catalogue(each).digest for each in ([one, other], [one], [other], [], [make_action("one", cost=1)])}
+    digests = {
+        ActionCatalogue(each).digest for each in ([one, other], [one], [other], [], [make_action("one", cost=1)])
+    }
     assert len(digests) == 5
-    assert Catalogue([one, other]).digest in digests
+    assert ActionCatalogue([one, other]).digest in digests
 
 
 @pytest.mark.parametrize(
@@ -207,13 +209,13 @@ def test_least_risk_and_value_are_inclusive_and_an_unknown_risk_is_none():
     ],
 )
 def test_an_action_cools_down_from_its_offer_until_the_last_day_is_over(age_us, code):
-    standing = STANDING._replace(offered_us={"offer": NOW_US - age_us, "another": NOW_US})
-    assert suppression(make_action(cool_down_days=30), standing, WISH, NOW_US) == code
+    customer = STANDING._replace(offered_us={"offer": NOW_US - age_us, "another": NOW_US})
+    assert suppression(make_action(cool_down_days=30), customer, WISH, NOW_US) == code
 
 
 def test_without_a_cool_down_an_action_may_be_offered_again_at_once():
-    standing = STANDING._replace(offered_us={"offer": NOW_US})
-    assert suppression(make_action(cool_down_days=0), standing, WISH, NOW_US) is None
+    customer = STANDING._replace(offered_us={"offer": NOW_US})
+    assert suppression(make_action(cool_down_days=0), customer, WISH, NOW_US) is None
 
 
 # What an action is worth.
@@ -253,10 +255,12 @@ ACTIONS = st.lists(
 
 @given(ACTIONS, st.floats(0, 1), st.floats(0, 2000), st.floats(0, 1), st.integers(1, 12), st.text(max_size=5))
 def test_no_action_that_loses_money_is_ever_chosen(actions, risk, value, exploration, places, seed):
-    standing = STANDING._replace(churn_risk=risk, value_at_stake=value)
-    choice = choose_for(actions, standing, Wish("store", places), POLICY._replace(exploration=exploration), seed)
+    customer = STANDING._replace(churn_risk=risk, value_at_stake=value)
+    choice = choose_for(
+        actions, customer, DecisionOptions("store", places), POLICY._replace(exploration=exploration), seed
+    )
     chosen = [item.action.action_id for item in choice.chosen]
-    assert all(expected_value(item.action, standing, 0.25) > 0 for item in choice.chosen)
+    assert all(expected_value(item.action, customer, 0.25) > 0 for item in choice.chosen)
     assert len(set(chosen)) == len(chosen) <= places
     assert {*chosen, *(action_id for action_id, _ in choice.suppressed)} <= {a.action_id for a in actions}
     eligible = len(actions) - len(choice.suppressed)
@@ -270,7 +274,7 @@ FOUR = [make_action(name, effect=effect) for name, effect in (("d", 0.1), ("b", 
 
 
 def test_without_exploration_the_best_come_first_for_certain():
-    choice = choose_for(FOUR, wish=Wish("store", 3))
+    choice = choose_for(FOUR, wanted=DecisionOptions("store", 3))
     assert [item.action.action_id for item in choice.chosen] == ["a", "b", "c"]
     assert [item.selection_probability for item in choice.chosen] == [1.0, 1.0, 1.0]
     assert choice.worths == {action.action_id: pytest.approx(expected_value(action, STANDING, 0.25)) for action in FOUR}
@@ -283,9 +287,9 @@ def test_equal_worths_are_ranked_by_id():
 
 def test_who_does_not_want_to_be_learned_from_is_not_explored():
     exploring = POLICY._replace(exploration=1.0)
-    wish = Wish("store", 4, learning_enabled=False)
+    wanted = DecisionOptions("store", 4, learning_enabled=False)
     for seed in map(str, range(50)):
-        choice = choose_for(FOUR, wish=wish, policy=exploring, seed=seed)
+        choice = choose_for(FOUR, wanted=wanted, policy=exploring, seed=seed)
         assert [item.action.action_id for item in choice.chosen] == ["a", "b", "c", "d"]
         assert {item.selection_probability for item in choice.chosen} == {1.0}
 
@@ -303,8 +307,8 @@ SEEDS, EXPLORATION = 20_000, 0.3
 @pytest.fixture(scope="module")
 def draws():
     """What 20,000 decisions filled their three places with, in order: (action, stated probability)."""
-    exploring, wish = POLICY._replace(exploration=EXPLORATION), Wish("store", 3)
-    choices = [choose_for(FOUR, wish=wish, policy=exploring, seed=f"D-{seed}") for seed in range(SEEDS)]
+    exploring, wanted = POLICY._replace(exploration=EXPLORATION), DecisionOptions("store", 3)
+    choices = [choose_for(FOUR, wanted=wanted, policy=exploring, seed=f"D-{seed}") for seed in range(SEEDS)]
     return [[(item.action.action_id, item.selection_probability) for item in choice.chosen] for choice in choices]
 
 

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from app.lifecycle.decisions import (
     Action,
-    Catalogue,
+    ActionCatalogue,
+    CustomerContext,
+    DecisionOptions,
     Policy,
-    Standing,
-    Wish,
     choose,
 )
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
@@ -20,7 +20,7 @@ from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import CONTACT_CHANNELS, SALES_CHANNELS
 from app.lifecycle.stages import Stage
 
-CATALOGUE = Catalogue(DEFAULT_ACTIONS)
+CATALOGUE = ActionCatalogue(DEFAULT_ACTIONS)
 BY_ID = {action.action_id: action for action in DEFAULT_ACTIONS}
 STAGES = get_args(Stage)
 POLICY = Policy(control_share=0.0, exploration=0.0, margin=0.25)
@@ -38,8 +38,8 @@ MANAGED = {
 
 
 def choose_for(stage, channel, risk, value, complaint):
-    standing = Standing("C-1", stage, risk, value, complaint, EVERYONE_MAY_BE_ASKED, {})
-    wish = Wish(channel, max_actions=len(DEFAULT_ACTIONS))
+    standing = CustomerContext("C-1", stage, risk, value, complaint, EVERYONE_MAY_BE_ASKED, {})
+    wish = DecisionOptions(channel, max_actions=len(DEFAULT_ACTIONS))
     choice = choose(CATALOGUE, standing, wish, POLICY, now_us=20_000 * DAY_US, seed="D-1")
     return [item.action.action_id for item in choice.chosen]
 

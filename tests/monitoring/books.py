@@ -14,8 +14,8 @@ from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
 from app.models.artefact import Model
 from app.models.queries import read_reports
-from app.monitoring.queries import read_standing
-from app.monitoring.service import watch_models
+from app.monitoring.queries import read_latest_reports
+from app.monitoring.service import monitor_models
 
 DAY_US = 86_400_000_000
 START_US = int(datetime(2025, 3, 1, tzinfo=UTC).timestamp()) * 1_000_000
@@ -84,7 +84,7 @@ class Shop:
         )
 
     async def watch(self, day, champion=None, challenger=None, **options):
-        return await watch_models(self.engine, (champion, challenger), us(day), **options)
+        return await monitor_models(self.engine, (champion, challenger), us(day), **options)
 
     async def predictions(self, version):
         """Customer → what was said at the last snapshot, and came."""
@@ -105,6 +105,6 @@ class Shop:
         async with self.engine.begin() as connection:
             return await read_reports(connection, version)
 
-    async def standing(self):
+    async def latest(self):
         async with self.engine.begin() as connection:
-            return await read_standing(connection)
+            return await read_latest_reports(connection)

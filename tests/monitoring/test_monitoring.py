@@ -10,7 +10,7 @@ import pytest
 from app.database import background as pacing
 from app.lifecycle.features import FEATURE_NAMES
 from app.monitoring import service as watching
-from app.monitoring.service import WATCH_LOCK, WatchReport, keep_watched
+from app.monitoring.service import MONITORING_LOCK, MonitoringReport, keep_monitoring
 from tests.monitoring.books import (
     DAY_US,
     RECENCY,
@@ -35,7 +35,7 @@ async def test_from_what_was_said_to_what_came(watched):
     await fill_four(watched)
     await watched.register("v1")
     await watched.register("v2", "challenger")
-    assert await watched.watch(0, CHAMPION, CHALLENGER) == WatchReport("done", 4, 0)
+    assert await watched.watch(0, CHAMPION, CHALLENGER) == MonitoringReport("done", 4, 0)
     said = await watched.predictions("v1")
     assert {key: row["churn_risk"] for key, row in said.items()} == pytest.approx(
         {"C-1": 0.2, "C-2": 0.2, "C-3": 0.8, "C-4": 0.8}
@@ -98,8 +98,8 @@ async def test_it_matures_without_a_champion(watched):
     await fill_four(watched)
     await watched.register("v1", "retired")
     await watched.watch(0, CHAMPION)
-    assert await watched.watch(91) == WatchReport("no model", 0, 4)
-    assert await watched.watch(92) == WatchReport("no model", 0, 0)
+    assert await watched.watch(91) == MonitoringReport("no model", 0, 4)
+    assert await watched.watch(92) == MonitoringReport("no model", 0, 0)
 
 
 async def test_what_a_person_does_under_any_id_has_come(watched):
@@ -145,7 +145,7 @@ async def test_a_large_population_is_drawn_from_all_over(watched):
             turns += 1
 
     other = asyncio.create_task(take_turns())
-    report = await watched.watch(0, CHAMPION, tell=lambda customers, _: done.append((customers, turns)))
+    report = await watched.watch(0, CHAMPION, report_progress=lambda customers, _: done.append((customers, turns)))
     other.cancel()
     assert report.customers == 5000
     expected = await watched.sql.rows(
@@ -174,9 +174,9 @@ async def test_drift_is_told_of_the_features_that_moved(watched):
 async def test_of_nobody_there_is_no_drift(watched):
     await watched.register("v1")
     learned = np.zeros((10, len(FEATURE_NAMES)))
-    assert await watched.watch(0, make_model("v1", learned=learned)) == WatchReport("done", 0, 0)
+    assert await watched.watch(0, make_model("v1", learned=learned)) == MonitoringReport("done", 0, 0)
     assert (await watched.report("v1", "drift", 0))["psi"] == {}
-    assert await watched.watch(0.1, CHAMPION, every_us=DAY_US) == WatchReport("not due")
+    assert await watched.watch(0.1, CHAMPION, every_us=DAY_US) == MonitoringReport("not due")
 
 
 async def test_once_a_day_of_utc(watched):
@@ -215,15 +215,15 @@ async def test_one_that_was_stopped_leaves_nothing_and_is_begun_again(watched):
         raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):
-        await watched.watch(0, CHAMPION, tell=stop)
+        await watched.watch(0, CHAMPION, report_progress=stop)
     assert await watched.predictions("v1") == {}
     assert (await watched.watch(0.1, CHAMPION, every_us=DAY_US)).outcome == "done"
 
 
 async def test_only_one_runs(watched, database_url, wait_until):
     elsewhere = await asyncpg.connect(database_url.replace("postgresql+asyncpg", "postgresql"))
-    assert await elsewhere.fetchval("SELECT pg_try_advisory_lock($1)", WATCH_LOCK)
-    assert await watched.watch(0, CHAMPION) == WatchReport("runs elsewhere")
+    assert await elsewhere.fetchval("SELECT pg_try_advisory_lock($1)", MONITORING_LOCK)
+    assert await watched.watch(0, CHAMPION) == MonitoringReport("runs elsewhere")
     await elsewhere.close()
 
     async def run():
@@ -246,13 +246,13 @@ async def test_the_schedule_of_a_service(watched, engine, monkeypatch, wait_unti
     looked = []
 
     async def count(*args, **options):
-        looked.append(await watch_models(*args, **options))
+        looked.append(await monitor_models(*args, **options))
         return looked[-1]
 
-    watch_models = watching.watch_models
-    monkeypatch.setattr(watching, "watch_models", count)
+    monitor_models = watching.monitor_models
+    monkeypatch.setattr(watching, "monitor_models", count)
     await fill_four(watched)
-    task = asyncio.create_task(keep_watched(engine, lambda: (CHAMPION, CHALLENGER), 24))
+    task = asyncio.create_task(keep_monitoring(engine, lambda: (CHAMPION, CHALLENGER), 24))
     await wait_until(lambda: asyncio.sleep(0, len(looked) >= 3))
     task.cancel()
     assert [report.outcome for report in looked[:3]] == ["done", "not due", "not due"]

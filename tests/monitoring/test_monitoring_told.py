@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.models.queries import Report
-from app.monitoring.reports import Standing
+from app.monitoring.reports import LatestReports
 
 HEALTHY = {"customers": 5000, "reference_customers": 50_000, "psi": {"orders": 0.02}, "weights": {"orders": 1.0}}
 RIGHT = {
@@ -146,10 +146,10 @@ async def test_the_reports_of_a_model_are_told_latest_first(watched, tell):
 async def test_the_standing_is_of_those_that_stand(watched, tell):
     await watched.register("v0", "retired")
     await tell("v0", "drift", HEALTHY)
-    assert await watched.standing() == Standing()
+    assert await watched.latest() == LatestReports()
     await watched.register("v1")
     await tell("v1", "drift", HEALTHY)
-    (found, *others) = await watched.standing()
+    (found, *others) = await watched.latest()
     assert isinstance(found, Report)
     assert (found.version, found.report) == ("v1", HEALTHY)
     assert others == [None, None]

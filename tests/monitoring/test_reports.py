@@ -3,7 +3,7 @@
 import pytest
 
 from app.models.queries import Report
-from app.monitoring.reports import Standing, find_drifted, is_miscalibrated, read_gauges
+from app.monitoring.reports import LatestReports, find_drifted, is_miscalibrated, read_gauges
 
 OUTCOME = {
     "customers": 900,
@@ -60,7 +60,7 @@ def test_an_error_of_calibration_counts_beyond_what_chance_makes(ece, by_chance,
 def test_the_gauges_of_both_models():
     champion, challenger = outcome("v1", brier=0.15), outcome("v2", brier=0.14, customers=900)
     moved = Report("v1", "drift", 5_000_000, 5_000_000, drift(recency=0.3))
-    found = {gauge[:2]: gauge[2] for gauge in read_gauges(Standing(moved, champion, challenger), 65_000_000)}
+    found = {gauge[:2]: gauge[2] for gauge in read_gauges(LatestReports(moved, champion, challenger), 65_000_000)}
     assert found["perennial_model_brier", ("v1",)] == 0.15
     assert found["perennial_model_brier", ("v2",)] == 0.14
     assert found["perennial_model_auc", ("v1",)] == 0.8
@@ -74,9 +74,9 @@ def test_the_gauges_of_both_models():
 
 def test_models_are_not_compared_across_times():
     """The challenger's latest is of another day than the champion's."""
-    found = read_gauges(Standing(None, outcome("v1", at_us=1), outcome("v2", at_us=2)), 3)
+    found = read_gauges(LatestReports(None, outcome("v1", at_us=1), outcome("v2", at_us=2)), 3)
     assert "perennial_challenger_brier_difference" not in {name for name, _, _ in found}
 
 
 def test_nothing_is_said_without_a_report():
-    assert list(read_gauges(Standing(), 0)) == []
+    assert list(read_gauges(LatestReports(), 0)) == []

@@ -8,15 +8,15 @@ import pytest
 
 from app.customers.everybody import read_vectors
 from app.customers.state import CustomerState
-from app.decisions.service import Deciding, stand
-from app.lifecycle.decisions import Catalogue, Policy
+from app.decisions.service import Deciding, customer_context
+from app.lifecycle.decisions import ActionCatalogue, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.measures import LATEST, NUMERIC, fold
 from app.lifecycle.stages import StagePolicy
 from app.scores.judging import judge, judge_one
 from app.scores.service import Scoring, score_states
-from app.stages.service import Watching, expect_loss
+from app.stages.service import StageContext, expect_loss
 
 NOW_US = 20_000 * DAY_US
 TYPES = ("order.completed", "order.completed", "order.refunded", "store.visited", "case.opened")
@@ -45,36 +45,36 @@ def states():
 
 
 @pytest.fixture(params=["rules", "model"])
-def watching(request, make_model):
+def context(request, make_model):
     model = make_model("v1") if request.param == "model" else None
-    return Watching(Scoring(model, StagePolicy(), 90, "CNY", 2), 0.5)
+    return StageContext(Scoring(model, StagePolicy(), 90, "CNY", 2), 0.5)
 
 
-def test_every_stage_risk_and_loss_is_that_of_the_score(states, watching):
-    scores = score_states(states, NOW_US, watching.scoring)
+def test_every_stage_risk_and_loss_is_that_of_the_score(states, context):
+    scores = score_states(states, NOW_US, context.scoring)
     vectors = np.array([state.numbers for state in states], np.float64)
-    judged = judge(vectors, float(NOW_US), watching.scoring)
+    judged = judge(vectors, float(NOW_US), context.scoring)
     assert [one.judgement for one in judged] == [score.judgement for score in scores]
     assert [one.churn_risk for one in judged] == [score.churn_risk for score in scores]
-    assert [one.expected_loss for one in judged] == [expect_loss(score, watching) for score in scores]
+    assert [one.expected_loss for one in judged] == [expect_loss(score, context) for score in scores]
     assert {one.judgement.stage for one in judged} == {"prospect", "new", "growing", "mature", "declining", "lost"}
 
 
-def test_one_at_a_time_is_the_same(states, watching):
+def test_one_at_a_time_is_the_same(states, context):
     vectors = np.array([state.numbers for state in states], np.float64)
-    judged = judge(vectors, float(NOW_US), watching.scoring)
+    judged = judge(vectors, float(NOW_US), context.scoring)
     for vector, expected in zip(vectors.tolist(), judged, strict=True):
-        one = judge_one(vector, float(NOW_US), watching.scoring)
+        one = judge_one(vector, float(NOW_US), context.scoring)
         assert (one.judgement.stage, one.judgement.rule) == (expected.judgement.stage, expected.judgement.rule)
         assert one.churn_risk == pytest.approx(expected.churn_risk)
         assert one.expected_loss == pytest.approx(expected.expected_loss)
 
 
-def test_the_loss_is_the_risk_of_what_a_decision_has_at_stake(states, watching):
-    deciding = Deciding(watching.scoring, Catalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 80.0, 0.5)
-    for score in score_states(states, NOW_US, watching.scoring):
-        at_stake = stand(score, deciding, {}).value_at_stake
-        assert expect_loss(score, watching) == (score.churn_risk or 0.0) * at_stake
+def test_the_loss_is_the_risk_of_what_a_decision_has_at_stake(states, context):
+    deciding = Deciding(context.scoring, ActionCatalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 80.0, 0.5)
+    for score in score_states(states, NOW_US, context.scoring):
+        at_stake = customer_context(score, deciding, {}).value_at_stake
+        assert expect_loss(score, context) == (score.churn_risk or 0.0) * at_stake
 
 
 def test_vectors_as_postgres_sends_them():

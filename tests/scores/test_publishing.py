@@ -234,7 +234,7 @@ async def test_all_pages_are_read_and_told(book):
         us=us(10),
     )
     told = []
-    assert await publish(book, tell=lambda done, of: told.append((done, of))) == Published("done", 4500)
+    assert await publish(book, report_progress=lambda done, of: told.append((done, of))) == Published("done", 4500)
     assert told == [(2000, None), (4000, None), (4500, None)]
     (row,) = await book.sql.rows("SELECT count(DISTINCT customer_id) AS customers FROM scores")
     assert row["customers"] == 4500

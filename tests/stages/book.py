@@ -9,7 +9,7 @@ from app.customers.verification import rebuild
 from app.database.engine import Driver
 from app.lifecycle.stages import StagePolicy
 from app.scores.service import Scoring, score_states
-from app.stages.service import Watching, note_stages
+from app.stages.service import StageContext, record_stages
 from app.stages.sweep import sweep
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ def iso_day(day):
 
 
 def rules(model=None, *, warning_risk=0.5, **policy):
-    return Watching(Scoring(model, StagePolicy(**policy), 90, "CNY", 2), warning_risk)
+    return StageContext(Scoring(model, StagePolicy(**policy), 90, "CNY", 2), warning_risk)
 
 
 USUAL = rules()
@@ -59,14 +59,14 @@ class Book:
         async for _ in rebuild(self.engine):
             pass
 
-    async def note(self, customer_ids, day, watching=USUAL, driver=None):
+    async def note(self, customer_ids, day, context=USUAL, driver=None):
         driver = driver or self.driver
         states = [state for state in await read_states(driver, customer_ids) if state is not None]
-        scores = score_states(states, us(day), watching.scoring)
-        await note_stages(driver, scores, us(day), watching)
+        scores = score_states(states, us(day), context.scoring)
+        await record_stages(driver, scores, us(day), context)
 
-    async def sweep(self, day, watching=USUAL, **options):
-        return await sweep(self.engine, watching, us(day), **options)
+    async def sweep(self, day, context=USUAL, **options):
+        return await sweep(self.engine, context, us(day), **options)
 
     async def transitions(self, customer_id="C-1"):
         """(day, from, to, rule, cause), oldest first."""

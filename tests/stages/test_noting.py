@@ -8,8 +8,8 @@ from sqlalchemy import Text, bindparam, select
 from app.customers.service import read_states
 from app.database.engine import Driver, compile_statement
 from app.scores.service import score_states
-from app.stages.queries import NOTE_STAGES_AS_READ, noted_mark
-from app.stages.service import expect_loss, mark_of
+from app.stages.queries import RECORD_STAGES_AS_READ, recorded_stage_key
+from app.stages.service import expect_loss, stage_key
 from tests.stages.book import (
     DAY_US,
     MONTHLY,
@@ -18,12 +18,12 @@ from tests.stages.book import (
     us,
 )
 
-NOTED_MARK = compile_statement(select(noted_mark(bindparam("customer_id", type_=Text))))
+NOTED_MARK = compile_statement(select(recorded_stage_key(bindparam("customer_id", type_=Text))))
 
 
 async def mark(book, customer_id="C-1"):
     (row,) = await book.driver.fetch(NOTED_MARK, customer_id=customer_id)
-    return row["noted_mark"]
+    return row["recorded_stage_key"]
 
 
 async def score(book, day, customer_id="C-1"):
@@ -106,8 +106,8 @@ async def test_the_mark_tells_whether_there_is_anything_to_note(book):
     await book.happen("C-1", *MONTHLY)
     assert await mark(book) is None
     await book.note(["C-1"], 220)
-    assert await mark(book) == "mature" == mark_of(await score(book, 230), USUAL)
-    assert mark_of(await score(book, 272), USUAL) == "mature!"
+    assert await mark(book) == "mature" == stage_key(await score(book, 230), USUAL)
+    assert stage_key(await score(book, 272), USUAL) == "mature!"
     await book.note(["C-1"], 272)
     assert await mark(book) == "mature!"
 
@@ -171,5 +171,5 @@ async def test_a_note_of_a_state_that_has_changed_since_is_left_out(book, events
         "events": events,
     }
     arrays = {name: [value] for name, value in columns.items()}
-    (noted,) = await book.driver.fetch(NOTE_STAGES_AS_READ, now_us=us(220), **arrays)
+    (noted,) = await book.driver.fetch(RECORD_STAGES_AS_READ, now_us=us(220), **arrays)
     assert (noted["written"], noted["transitions"]) == (written, written)

@@ -8,7 +8,7 @@ import pytest
 
 from app.database import background as pacing
 from app.stages import sweep as sweeping
-from app.stages.sweep import SWEEP_LOCK, SweepReport, keep_swept
+from app.stages.sweep import SWEEP_LOCK, SweepReport, keep_sweeping
 from tests.stages.book import (
     MONTHLY,
     USUAL,
@@ -158,7 +158,7 @@ async def test_every_customer_is_judged_once_and_others_have_their_turn(book):
             turns += 1
 
     other = asyncio.create_task(take_turns())
-    report = await book.sweep(5, tell=lambda customers, _: done.append((customers, turns)))
+    report = await book.sweep(5, report_progress=lambda customers, _: done.append((customers, turns)))
     other.cancel()
     assert report == SweepReport("done", 11_000, 11_000, 11_000)
     assert len(done) == 110
@@ -182,7 +182,7 @@ async def test_one_that_was_stopped_is_begun_again(book):
         raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):
-        await book.sweep(220, tell=stop)
+        await book.sweep(220, report_progress=stop)
     assert await book.sql.value("SELECT count(*) FROM sweeps WHERE finished_us IS NOT NULL") == 0
     assert await book.sweep(221, not_within_us=10**15) == SweepReport("done", 1, 1, 1)
 
@@ -228,7 +228,7 @@ async def test_the_schedule_of_a_service(book, engine, monkeypatch, wait_until):
 
     sweep = sweeping.sweep
     monkeypatch.setattr(sweeping, "sweep", count)
-    task = asyncio.create_task(keep_swept(engine, lambda: USUAL, 60))
+    task = asyncio.create_task(keep_sweeping(engine, lambda: USUAL, 60))
     await wait_until(lambda: asyncio.sleep(0, len(looked) >= 3))
     task.cancel()
     assert [report.outcome for report in looked[:3]] == ["done", "not due", "not due"]

@@ -1,4 +1,4 @@
-"""The service notes the stages that its events change."""
+"""The service changes the stages that its events change."""
 
 
 async def test_a_checkout_notes_a_stage_once(service, sql, shop):

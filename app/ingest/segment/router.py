@@ -34,10 +34,10 @@ from app.ingest import router as events
 from app.ingest.admission import Rejection, admit_or_reject
 from app.ingest.intake import Intake
 from app.ingest.receipts import (
+    list_results,
     render_receipt,
     render_result,
     submission_of,
-    tell,
 )
 from app.ingest.segment.mapping import CALLS, Ignored, map_message
 from app.ingest.segment.schemas import SegmentBatchIn, SegmentMessageIn, SegmentReceiptOut
@@ -176,7 +176,7 @@ async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool)
     if submission.events or submission.rejections:
         entry = await resources.of(Intake).of_submission(submission, is_single=is_single).submit(submission)
         statuses = entry.statuses
-    return tell(outcomes, statuses, "This messageId came before with other content.")
+    return list_results(outcomes, statuses, "This messageId came before with other content.")
 
 
 def _render(result: str | Problem | Ignored) -> dict[str, Any]:
