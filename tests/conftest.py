@@ -33,6 +33,7 @@ from sqlalchemy import make_url, text
 from app.database.embedded import start_embedded
 from app.database.engine import create_engine, transaction
 from app.database.schema import migrate
+from app.database.tables import metadata
 from app.decisions.queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.http.auth import SCOPES, create_key
@@ -49,9 +50,8 @@ BLOCKED = """
 SELECT pid FROM pg_stat_activity
  WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'perennial'
 """
-EMPTIED = ("events", "customer_states", "rejected_events", "decisions", "offers", "imports", "links", "persons")
-EMPTIED += ("stages", "stage_transitions", "sweeps")
-EMPTIED += ("models", "model_changes", "predictions", "model_reports", "scores")
+KEPT = ("api_keys", "actions")
+EMPTIED = [name for name in metadata.tables if name not in KEPT]
 
 
 def _start_server(config: pytest.Config) -> str:

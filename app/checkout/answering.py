@@ -1,19 +1,19 @@
-"""The desk: scores, decisions and notes of stages for one batch, in the transaction that counts it."""
+"""The steps that answer a till: scores and decisions, and the stages that have changed."""
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 import orjson
 
+from app.checkout.batch import Asked, Batch
 from app.customers.linking import read_person_states
-from app.customers.state import CustomerState, newcomer
+from app.customers.state import newcomer
 from app.database.engine import Driver
 from app.decisions.queries import READ_ANSWERS
-from app.decisions.schemas import DecisionRequest
 from app.decisions.service import (
     Deciding,
     Decision,
+    checkout_decision_id,
     customer_context,
     decide,
     write_decisions,
@@ -23,79 +23,95 @@ from app.scores.service import Score, score_states
 from app.stages.service import StageContext, record_stages, stage_key
 
 
-class Asked(NamedTuple):
-    """What a decision is asked for. `due_us` is when it is wanted; later there is none (None: whenever)."""
+async def answer_tills(batch: Batch) -> None:
+    """Scores and decides for whoever asked; a repeat is answered as the first time."""
+    if batch.deciding is None:
+        return
+    asking: dict[int, str] = {}
+    fresh: dict[str, Asked] = {}
+    repeated: dict[str, str] = {}
+    for place, (item, statuses) in enumerate(zip(batch.submissions, batch.statuses, strict=True)):
+        if not isinstance(item.asked, Asked) or statuses[0] == "conflict":
+            continue
+        event = item.events[0]
+        asking[place] = decision_id = checkout_decision_id(event.source, event.id)
+        if statuses[0] == "duplicate":
+            repeated[decision_id] = event.customer_id
+        fresh.setdefault(decision_id, item.asked)
+    answers = await _read_answers(batch.driver, repeated) if repeated else {}
+    answers |= await _decide(batch, batch.deciding, {key: asked for key, asked in fresh.items() if key not in answers})
+    batch.answers = {place: answers[decision_id] for place, decision_id in asking.items()}
 
-    customer_id: str
-    wanted: DecisionRequest
-    language: str
-    due_us: int | None
+
+async def record_changed_stages(batch: Batch) -> None:
+    """Records the stages that are not as they are recorded: few of those whose state has changed."""
+    if batch.deciding is None:
+        return
+    context = StageContext(batch.deciding.scoring, batch.deciding.warning_risk)
+    scores = _score(batch, batch.deciding, batch.recorded)
+    changed = [
+        scores[customer_id]
+        for customer_id, recorded in batch.recorded.items()
+        if stage_key(scores[customer_id], context) != recorded
+    ]
+    if changed:
+        await record_stages(batch.driver, changed, batch.now_us, context)
 
 
-class Answering:
-    """Each customer of a batch is read and scored at most once. `states` are those read already."""
+async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) -> dict[str, bytes]:
+    """Decision → score and decision, JSON. Writes the receipts; where another process was first, its answer
+    is the answer."""
+    if not asked:
+        return {}
+    customer_ids = {item.customer_id for item in asked.values()}
+    await _read_missing(batch, customer_ids)
+    decided = _choose(batch, deciding, asked, _score(batch, deciding, customer_ids))
+    written = await write_decisions(batch.driver, decided)
+    batch.written += [decision for decision, _ in decided if decision.decision_id in written]
+    answers = {decision.decision_id: answer for decision, answer in decided}
+    lost = {key: item.customer_id for key, item in asked.items() if key not in written}
+    return answers | await _read_answers(batch.driver, lost) if lost else answers
 
-    def __init__(self, driver: Driver, deciding: Deciding, states: dict[str, CustomerState], now_us: int) -> None:
-        self._driver = driver
-        self._deciding = deciding
-        self._states = states
-        self._now_us = now_us
-        self._scores: dict[str, Score] = {}
-        self.written: list[Decision] = []
-        """The decisions whose receipts this batch writes."""
 
-    async def read_answers(self, given: Mapping[str, str]) -> dict[str, bytes]:
-        """The answers that decisions had, JSON. `given`: decision → customer."""
-        rows = await self._driver.fetch(READ_ANSWERS, customer_id=list(given.values()), decision_id=list(given))
-        return {row["decision_id"]: row["answer"].encode() for row in rows}
+def _choose(
+    batch: Batch, deciding: Deciding, asked: Mapping[str, Asked], scores: Mapping[str, Score]
+) -> list[tuple[Decision, bytes]]:
+    """A decision each, with its answer. What one of the batch offers, the next knows."""
+    offered_us = {item.customer_id: batch.states[item.customer_id].offered_us() for item in asked.values()}
+    decided = []
+    for decision_id, item in asked.items():
+        score, offers = scores[item.customer_id], offered_us[item.customer_id]
+        decision = decide(
+            decision_id,
+            customer_context(score, deciding, offers),
+            item.wanted,
+            deciding,
+            now_us=batch.now_us,
+            language=item.language,
+            is_late=item.due_us is not None and time.time_ns() // 1000 > item.due_us,
+        )
+        offers.update(dict.fromkeys(decision.offered, batch.now_us))
+        answer = {"score": render_score(score, deciding.scoring, item.language), "decision": decision.answer}
+        decided.append((decision, orjson.dumps(answer)))
+    return decided
 
-    async def decide(self, asked: Mapping[str, Asked]) -> dict[str, bytes]:
-        """Decision → score and decision, JSON. Writes the receipts; where another process was first, its answer
-        is the answer."""
-        if not asked:
-            return {}
-        customer_ids = {item.customer_id for item in asked.values()}
-        await self._read_missing(customer_ids)
-        self._score(customer_ids)
-        offered_us = {customer_id: self._states[customer_id].offered_us() for customer_id in customer_ids}
-        deciding, now_us = self._deciding, self._now_us
-        decided = []
-        for decision_id, item in asked.items():
-            score, offers = self._scores[item.customer_id], offered_us[item.customer_id]
-            decision = decide(
-                decision_id,
-                customer_context(score, deciding, offers),
-                item.wanted,
-                deciding,
-                now_us=now_us,
-                language=item.language,
-                is_late=item.due_us is not None and time.time_ns() // 1000 > item.due_us,
-            )
-            offers.update(dict.fromkeys(decision.offered, now_us))
-            answer = {"score": render_score(score, deciding.scoring, item.language), "decision": decision.answer}
-            decided.append((decision, orjson.dumps(answer)))
-        written = await write_decisions(self._driver, decided)
-        self.written += [decision for decision, _ in decided if decision.decision_id in written]
-        answers = {decision.decision_id: answer for decision, answer in decided}
-        lost = {key: item.customer_id for key, item in asked.items() if key not in written}
-        return answers | await self.read_answers(lost) if lost else answers
 
-    async def note(self, marks: Mapping[str, str | None]) -> None:
-        """Notes the stages that are not as they are noted (`marks`): few of those whose state has changed."""
-        self._score(marks)
-        watching = StageContext(self._deciding.scoring, self._deciding.warning_risk)
-        scores = (self._scores[customer_id] for customer_id in marks)
-        changed = [score for score in scores if stage_key(score, watching) != marks[score.state.customer_id]]
-        if changed:
-            await record_stages(self._driver, changed, self._now_us, watching)
+async def _read_answers(driver: Driver, given: Mapping[str, str]) -> dict[str, bytes]:
+    """The answers that decisions had, JSON. `given`: decision → customer."""
+    rows = await driver.fetch(READ_ANSWERS, customer_id=list(given.values()), decision_id=list(given))
+    return {row["decision_id"]: row["answer"].encode() for row in rows}
 
-    async def _read_missing(self, customer_ids: Iterable[str]) -> None:
-        missing = [customer_id for customer_id in customer_ids if customer_id not in self._states]
-        if missing:
-            found = await read_person_states(self._driver, missing)
-            self._states |= {each: found.get(each) or newcomer(each) for each in missing}
 
-    def _score(self, customer_ids: Iterable[str]) -> None:
-        unscored = [self._states[customer_id] for customer_id in customer_ids if customer_id not in self._scores]
-        for score in score_states(unscored, self._now_us, self._deciding.scoring):
-            self._scores[score.state.customer_id] = score
+async def _read_missing(batch: Batch, customer_ids: Iterable[str]) -> None:
+    missing = [customer_id for customer_id in customer_ids if customer_id not in batch.states]
+    if missing:
+        found = await read_person_states(batch.driver, missing)
+        batch.states |= {each: found.get(each) or newcomer(each) for each in missing}
+
+
+def _score(batch: Batch, deciding: Deciding, customer_ids: Iterable[str]) -> Mapping[str, Score]:
+    """The scores of these customers and of others; each customer of a batch is scored at most once."""
+    unscored = [batch.states[customer_id] for customer_id in customer_ids if customer_id not in batch.scores]
+    for score in score_states(unscored, batch.now_us, deciding.scoring):
+        batch.scores[score.state.customer_id] = score
+    return batch.scores

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.checkout.ledger import Ledger
+from app.checkout.transaction import Transactions
 from app.database.engine import Driver, transaction
 from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.ingest.intake import Entry, Submission
@@ -89,14 +89,14 @@ async def count_events(
     While the database works on a batch, a thread reads and admits the next.
     """
     driver, count = Driver(engine), ImportCount()
-    ledger, loop = Ledger(driver), asyncio.get_running_loop()
+    transactions, loop = Transactions(driver), asyncio.get_running_loop()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
         try:
             await (await driver.connection()).execute(UNFLUSHED)
             submission = await loop.run_in_executor(reader, _admit_batch, raws, rules)
             while submission is not None:
                 following = loop.run_in_executor(reader, _admit_batch, raws, rules)
-                (entry,) = await ledger.enter([submission])
+                (entry,) = await transactions.enter([submission])
                 if isinstance(entry, Exception):
                     raise entry
                 count.add(submission, entry)

@@ -3,19 +3,14 @@
 from functools import partial
 from typing import Any
 
-from app.checkout.ledger import Ledger
-from app.checkout.queries import COUNT_EVENTS
 from app.checkout.router import CheckoutIn, router
-from app.customers.linking_queries import PERSON_STATES
+from app.checkout.transaction import STEPS, Transactions
 from app.database.gatherer import Gatherer
 from app.decisions.held import Decisions
-from app.decisions.queries import READ_ANSWERS, WRITE_DECISIONS
 from app.http.resources import Part, Resources
 from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 from app.ingest.intake import Entry, Intake, Submission
-from app.ingest.queries import KNOWN_EVENTS
-from app.stages.queries import RECORD_STAGES
 
 BULK_PATIENCE_S = 10.0
 BULK_QUEUE = 64
@@ -32,13 +27,12 @@ def _build(resources: Resources) -> None:
 
 
 def _open_lane(resources: Resources, name: str, **limits: Any) -> Gatherer[Submission, Entry]:
-    """A ledger on a connection of its own, and what waits for it."""
+    """Transactions on a connection of their own, and what waits for them."""
     driver = resources.open_driver()
-    resources.plan(driver, COUNT_EVENTS, received_us=0)
-    resources.plan(driver, RECORD_STAGES, now_us=0)
-    for statement in (KNOWN_EVENTS, WRITE_DECISIONS, READ_ANSWERS, PERSON_STATES):
-        resources.plan(driver, statement)
-    return resources.gather(name, Ledger(driver, resources.of(Decisions).deciding).enter, **limits)
+    for step in STEPS:
+        for statement, scalars in step.statements.items():
+            resources.plan(driver, statement, **scalars)
+    return resources.gather(name, Transactions(driver, resources.of(Decisions).deciding).enter, **limits)
 
 
 def _weigh(submission: Submission) -> int:

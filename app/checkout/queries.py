@@ -1,49 +1,74 @@
-"""The one statement that counts events."""
+"""The statements that count events, and merge them into states.
+
+The customer's state is merged where events are counted, in one statement; others, which few events concern, by a
+statement of their own.
+"""
+
+from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from app.customers.case_queries import open_complaints
 from app.customers.linking_queries import in_person
 from app.customers.queries import offered
 from app.database.engine import Statement, compile_statement
-from app.database.states import aggregated, latest_vector, merged, numeric_vector
+from app.database.order_lines import ORDER_LINES
+from app.database.states import aggregated, latest_vector, merge_into, numeric_vector
 from app.database.tables import customer_states, events
 from app.ingest.queries import FACTS, unnested_columns
+from app.lifecycle.states import CASE, CUSTOMER, StateSpec
 from app.stages.queries import recorded_stage_key
+
+UNMEASURED: Final = ("data", "digest", "lines")
+"""Facts that no measure is made of."""
+MEASURED: Final = tuple(item for item in FACTS if item.name not in UNMEASURED)
 
 
 def _count_events() -> Statement:
     """Inserts what is new, merges it into the states, returns every touched state.
 
     Parameters: an array for each of FACTS, no (source, id) twice, and `received_us`. Rows: customer_id,
-    numbers, texts, `offered` (a JSON object of action → time of its last offer), `recorded_stage_key` of the stage,
+    numbers, texts, `offered`, `open_complaints`, `recorded_stage_key` of the stage,
     `in_person` (the row is not all of the customer), and `counted`, how many events were new in all. Events go
     in the order of their identity and states in that of customers, so that concurrent statements
     cannot deadlock.
     """
     incoming = unnested_columns(FACTS, "incoming")
-    values = [cast(item, JSON) if item.name == "data" else item for item in incoming.c]
+    written_as: dict[str, Any] = {"data": JSON(), "lines": ORDER_LINES}
+    values = [cast(item, written_as[item.name]) if item.name in written_as else item for item in incoming.c]
     received_us = bindparam("received_us", type_=BigInteger)
     in_order = select(*values, received_us).order_by(incoming.c.source, incoming.c.id)
     inserted = (
         pg_insert(events)
         .from_select([item.name for item in (*FACTS, events.c.received_us)], in_order)
         .on_conflict_do_nothing()
-        .returning(*(item for item in FACTS if item.name not in ("data", "digest")))
+        .returning(*(item for item in FACTS if item.name not in UNMEASURED))
         .cte("inserted")
     )
-    deltas = aggregated(inserted).order_by("customer_id").cte("deltas")
-    upsert = pg_insert(customer_states).from_select([item.name for item in deltas.c], select(*deltas.c))
+    deltas = aggregated(CUSTOMER, inserted).cte("deltas")
     touched = (
-        upsert.on_conflict_do_update(index_elements=["customer_id"], set_=merged(customer_states.c, upsert.excluded))
+        merge_into(CUSTOMER, deltas)
         .returning(customer_states.c.customer_id, numeric_vector(customer_states), latest_vector(customer_states))
         .cte("touched")
     )
     counted = select(func.count()).select_from(inserted).scalar_subquery().label("counted")
     own = touched.c.customer_id
     return compile_statement(
-        select(*touched.c, offered(own), recorded_stage_key(own), in_person(own, touched), counted)
+        select(
+            *(*touched.c, offered(own), open_complaints(own)),
+            *(recorded_stage_key(own), in_person(own, touched), counted),
+        )
     )
 
 
 COUNT_EVENTS = _count_events()
+
+
+def _merge_events(spec: StateSpec) -> Statement:
+    """Merges events into states of `spec`. Parameters: an array for each of the facts that measures are made of."""
+    incoming = unnested_columns(MEASURED, "incoming")
+    return compile_statement(merge_into(spec, aggregated(spec, incoming).cte("deltas")))
+
+
+MERGE_CASES = _merge_events(CASE)

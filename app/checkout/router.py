@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
-from app.checkout.answering import Asked
+from app.checkout.batch import Asked
 from app.decisions.schemas import DecisionOut, DecisionRequest
 from app.foundation.errors import malformed
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of

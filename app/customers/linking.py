@@ -152,7 +152,4 @@ async def read_person_states(driver: Driver, customer_ids: Sequence[str]) -> dic
     Who is in no person has the own state; of whom nothing is known is left out.
     """
     rows = await driver.fetch(PERSON_STATES, customer_ids=list(set(customer_ids)))
-    return {
-        row["customer_id"]: CustomerState(row["customer_id"], row["numbers"], row["texts"], row["offered"])
-        for row in rows
-    }
+    return {row["customer_id"]: CustomerState(*row) for row in rows}

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from app.customers.case_queries import open_complaints_of_members
 from app.database.engine import Statement, compile_statement, unnested
 from app.database.states import latest_vector, numeric_vector, united
 from app.database.tables import (
@@ -41,6 +42,7 @@ from app.database.tables import (
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
 from app.lifecycle.measures import MEASURES
 from app.lifecycle.persons import MOST_HOLDERS
+from app.lifecycle.states import CUSTOMER
 
 _PERSONS_LOCK = 0x70657273  # "pers": one transaction at a time writes persons
 _PSEUDONYM = "'^~[^:]+:[0-9a-f]{64}$'"
@@ -242,14 +244,18 @@ def _offered_to(those: FromClause) -> FromClause:
 
 
 def person_states(asked: FromClause) -> Select[Any]:
-    """Rows: customer_id as it was asked for, numbers, texts, offered: the merge of all ids of the person."""
+    """Rows: customer_id as asked for, numbers, texts, offered, open_complaints: the merge of all ids of the person."""
     those = members(asked).cte("those")
     rows = select(those.c.customer_id, *(customer_states.c[measure.name] for measure in MEASURES)).join_from(
         those, customer_states, customer_states.c.customer_id == those.c.member_id
     )
-    states, offered = united(rows.subquery("rows")).subquery("states"), _offered_to(those)
-    return select(states.c.customer_id, numeric_vector(states), latest_vector(states), offered.c.offered).join_from(
-        states, offered, offered.c.customer_id == states.c.customer_id, isouter=True
+    states, offered = united(CUSTOMER, rows.subquery("rows")).subquery("states"), _offered_to(those)
+    complaints = open_complaints_of_members(those)
+    count = func.coalesce(complaints.c.open_complaints, literal_column("0")).label("open_complaints")
+    return (
+        select(states.c.customer_id, numeric_vector(states), latest_vector(states), offered.c.offered, count)
+        .join_from(states, offered, offered.c.customer_id == states.c.customer_id, isouter=True)
+        .outerjoin(complaints, complaints.c.customer_id == states.c.customer_id)
     )
 
 

@@ -51,6 +51,5 @@ async def get_profile(request: Request, customer_id: str) -> dict[str, Any]:
             raise UnknownCustomer("There is no event of this customer.")
         async with transaction(resources.engine) as connection:
             channels = await queries.count_orders_by_channel(connection, customer_id)
-            open_complaints = await queries.count_open_complaints(connection, customer_id)
     settings = resources.settings
-    return render_profile(state, channels, open_complaints, settings.currency, settings.digits)
+    return render_profile(state, channels, settings.currency, settings.digits)

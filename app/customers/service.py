@@ -25,7 +25,7 @@ async def read_states(driver: Driver, customer_ids: Sequence[str]) -> list[Custo
     try:
         rows = await driver.fetch(queries.READ_STATES, customer_ids=list(set(customer_ids)))
         states = {
-            row["customer_id"]: CustomerState(row["customer_id"], row["numbers"], row["texts"], row["offered"])
+            row["customer_id"]: CustomerState(*(row[name] for name in CustomerState._fields))
             for row in rows
             if not row["in_person"]
         }
@@ -49,12 +49,10 @@ async def read_states_as_of(
             return await as_of.read_states_as_of(connection, customer_ids, as_of_us, known_us)
         arguments = PERSON_STATES.arguments({"customer_ids": list(set(customer_ids))})
         rows = await connection.exec_driver_sql(PERSON_STATES.text, tuple(arguments))
-    return {row.customer_id: CustomerState(row.customer_id, row.numbers, row.texts) for row in rows}
+    return {row.customer_id: CustomerState(**row._mapping) for row in rows}
 
 
-def render_profile(
-    state: CustomerState, channels: dict[str, int], open_complaints: int, currency: str, digits: int
-) -> dict[str, Any]:
+def render_profile(state: CustomerState, channels: dict[str, int], currency: str, digits: int) -> dict[str, Any]:
     """The profile in plain figures, money in major units. `spend` is net: refunds undo what they refund."""
 
     def count(measure: str) -> int:
@@ -93,7 +91,7 @@ def render_profile(
         "channels": channels,
         "visits": count("visits"),
         "complaints": count("complaints"),
-        "open_complaints": open_complaints,
+        "open_complaints": state.open_complaints,
         "csat": feedback("latest_csat"),
         "nps": feedback("latest_nps"),
         "tier": state.latest("latest_tier"),

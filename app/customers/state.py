@@ -20,12 +20,16 @@ _PERSONALIZATION: Final = _TEXT["consent_personalization"]
 
 
 class CustomerState(NamedTuple):
-    """A row of `customer_states` as it is read: numbers in the order of NUMERIC, texts of LATEST."""
+    """A customer as read: numbers in the order of NUMERIC, texts of LATEST.
+
+    `offered` is a JSON object of action → time of its last offer.
+    """
 
     customer_id: str
     numbers: list[float | None]
     texts: list[str | None]
     offered: str | None = None
+    open_complaints: int = 0
 
     def number(self, measure: str) -> float | None:
         """A measure by name; None: it has no value."""
@@ -56,14 +60,6 @@ class CustomerState(NamedTuple):
     def offered_us(self) -> dict[str, int]:
         """Action → time of its last offer."""
         return orjson.loads(self.offered) if self.offered else {}
-
-
-def has_open_complaint(state: CustomerState) -> bool:
-    """Whether a complaint may be open: there were complaints, and more cases opened than resolved.
-
-    From the state alone; the profile counts case by case.
-    """
-    return bool(state.number("complaints")) and (state.number("cases") or 0) > (state.number("cases_resolved") or 0)
 
 
 def newcomer(customer_id: str, offered: str | None = None) -> CustomerState:

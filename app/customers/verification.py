@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers import linking_queries as identity_queries
-from app.customers import queries
+from app.customers import verification_queries as queries
 from app.customers.linking import (
     LinkingEvent,
     compare_persons,
@@ -24,12 +24,8 @@ from app.database.engine import (
     transaction,
 )
 from app.foundation.errors import NotReady
-from app.lifecycle.measures import (
-    MEASURES,
-    Lift,
-    Measure,
-    Merge,
-)
+from app.lifecycle.measures import Lift, Measure, Merge
+from app.lifecycle.states import STATES, StateSpec
 
 BATCH_CUSTOMERS = 2000
 TOLERANCE = 1e-9
@@ -40,8 +36,8 @@ TOLERANCE = 1e-9
 class Difference:
     """A measure of a customer that is not what the events say. None: there is no row at all.
 
-    `measure` is `person` where the customer's person is another, and `link <other id>` where that is
-    what is kept of the two; both None for none.
+    Of another state than the customer's, `measure` begins with what it is of (`case <id> …`). It is `person` where the
+    customer's person is another, and `link <other id>` where that is what is kept of the two; both None for none.
     """
 
     customer_id: str
@@ -65,14 +61,18 @@ def _agree(measure: Measure, kept: Any, recomputed: Any) -> bool:
     return bool(kept == recomputed)
 
 
-def compare(customer_id: str, kept: Sequence[Any] | None, recomputed: Sequence[Any] | None) -> list[Difference]:
-    """The differences of one customer: measures in the order of MEASURES."""
+def compare(
+    spec: StateSpec, keys: Sequence[str], kept: Sequence[Any] | None, recomputed: Sequence[Any] | None
+) -> list[Difference]:
+    """The differences of one state: measures in the order of its declaration."""
+    customer_id, *others = keys
+    where = "".join(f"{spec.name} {key} " for key in others)
     if kept is None or recomputed is None:
         presence = ("missing", "present")
-        return [Difference(customer_id, "row", presence[kept is not None], presence[recomputed is not None])]
+        return [Difference(customer_id, f"{where}row", presence[kept is not None], presence[recomputed is not None])]
     return [
-        Difference(customer_id, measure.name, ours, theirs)
-        for measure, ours, theirs in zip(MEASURES, kept, recomputed, strict=True)
+        Difference(customer_id, f"{where}{measure.name}", ours, theirs)
+        for measure, ours, theirs in zip(spec.measures, kept, recomputed, strict=True)
         if not _agree(measure, ours, theirs)
     ]
 
@@ -83,14 +83,15 @@ async def verify(engine: AsyncEngine) -> AsyncIterator[VerifiedBatch]:
     while after is not None:
         async with transaction(engine) as connection:
             through = await queries.end_of_range(connection, after, BATCH_CUSTOMERS)
-            kept, recomputed = await queries.read_both(connection, after, through)
-        customer_ids = sorted(kept.keys() | recomputed.keys())
+            both = [(spec, *await queries.read_both(connection, spec, after, through)) for spec in STATES]
         differences = [
             difference
-            for customer_id in customer_ids
-            for difference in compare(customer_id, kept.get(customer_id), recomputed.get(customer_id))
+            for spec, kept, recomputed in both
+            for keys in sorted(kept.keys() | recomputed.keys())
+            for difference in compare(spec, keys, kept.get(keys), recomputed.get(keys))
         ]
-        yield VerifiedBatch(len(customer_ids), differences)
+        customers = {keys[0] for _, kept, recomputed in both for keys in (*kept, *recomputed)}
+        yield VerifiedBatch(len(customers), differences)
         after = through
     yield VerifiedBatch(0, await _verify_identity(engine))
 
@@ -105,8 +106,8 @@ async def rebuild(engine: AsyncEngine) -> AsyncIterator[int]:
     while after is not None:
         async with transaction(engine) as connection:
             through = await queries.end_of_range(connection, after, BATCH_CUSTOMERS)
-            written = await queries.rebuild_range(connection, after, through)
-        yield written
+            written = [await queries.rebuild_range(connection, spec, after, through) for spec in STATES]
+        yield written[0]
         after = through
 
 

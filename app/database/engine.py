@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.database.order_lines import ORDER_LINES
 from app.foundation.errors import NotReady, Overloaded, UnusableSettings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -99,8 +100,13 @@ def compile_statement(statement: ClauseElement) -> Statement:
 
 
 def unnested(name: str, /, **types: Any) -> Any:
-    """The rows of parameters that are arrays of equal length, each named as its column; JSON goes as text."""
-    plain = {each: Text() if isinstance(type_, JSON) else type_ for each, type_ in types.items()}
+    """The rows of parameters that are arrays of equal length, each named as its column.
+
+    JSON and order lines go as text.
+    """
+    plain = {
+        each: Text() if isinstance(type_, JSON) or type_ is ORDER_LINES else type_ for each, type_ in types.items()
+    }
     parameters = [bindparam(each, type_=ARRAY(type_)) for each, type_ in plain.items()]
     columns = [column(each, type_) for each, type_ in plain.items()]
     return func.unnest(*parameters).table_valued(*columns, name=name).render_derived()

@@ -1,4 +1,7 @@
-"""The measures in Postgres: as aggregates over events, and as merges of two rows or of many."""
+"""States in Postgres: as aggregates over events, and as merges of two rows or of many.
+
+What they are follows from their declaration (`app.lifecycle.states.StateSpec`).
+"""
 
 from math import log
 from typing import Any
@@ -18,16 +21,16 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.dialects.postgresql import Insert, array
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from app.database.tables import customer_states
+from app.database.tables import measure_type, metadata
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identifiers import BASKET
 from app.lifecycle.measures import (
     LATEST,
     LATEST_SEPARATOR,
-    MEASURES,
     NUMERIC,
     RADIANS_PER_US,
     REFERENCE,
@@ -35,6 +38,7 @@ from app.lifecycle.measures import (
     Measure,
     Merge,
 )
+from app.lifecycle.states import StateSpec
 
 _DEEPEST_HALVING = -1000.0
 """Postgres raises on underflow: 2^−1000 stands for everything smaller."""
@@ -81,19 +85,29 @@ def _latest_text(events: FromClause) -> ColumnElement[str]:
     return text.collate("C")
 
 
-def _annotated(events: FromClause) -> FromClause:
+def _annotated(spec: StateSpec, events: FromClause) -> FromClause:
     """The events, each with what an aggregate cannot see of one row alone.
 
-    `reference_us` is the customer's last event, `previous_us` the event of the same type before.
+    `reference_us` is the state's last event, `previous_us` the event of the same type before.
     """
-    columns = events.c
-    of_same_type = [columns.customer_id, columns.type]
+    columns, keys = events.c, [events.c[column] for column in spec.keys.values()]
     in_order = [columns.occurred_us, columns.source, columns.id]
-    return select(
-        *columns,
-        func.max(columns.occurred_us).over(partition_by=columns.customer_id).label("reference_us"),
-        func.lag(columns.occurred_us).over(partition_by=of_same_type, order_by=in_order).label("previous_us"),
-    ).subquery("annotated")
+    merges = {measure.merge for measure in spec.measures}
+    added = []
+    if Merge.DECAYED in merges:
+        added.append(func.max(columns.occurred_us).over(partition_by=keys).label("reference_us"))
+    if Merge.SECOND_LAST in merges:
+        of_same_type = [*keys, columns.type]
+        previous_us = func.lag(columns.occurred_us).over(partition_by=of_same_type, order_by=in_order)
+        added.append(previous_us.label("previous_us"))
+    return select(*columns, *added).where(*_making(spec, events)).subquery("annotated")
+
+
+def _making(spec: StateSpec, events: FromClause) -> list[ColumnElement[bool]]:
+    """What an event must be to make such a state at all."""
+    of_types = [events.c.type.in_([_inlined(type_) for type_ in spec.types])] if spec.types else []
+    others = [events.c[column].is_not(None) for column in spec.keys.values() if column != "customer_id"]
+    return [events.c.customer_id.not_like(_inlined(f"{BASKET}%")), *of_types, *others]
 
 
 def _aggregate(measure: Measure, events: FromClause) -> ColumnElement[Any]:
@@ -102,7 +116,7 @@ def _aggregate(measure: Measure, events: FromClause) -> ColumnElement[Any]:
     match measure.merge:
         case Merge.SUM:
             total = func.coalesce(func.sum(value).filter(counting), literal_column("0"))
-            return cast(total, customer_states.c[measure.name].type)
+            return cast(total, measure_type(measure))
         case Merge.FIRST:
             return func.min(value).filter(counting)
         case Merge.LAST:
@@ -116,23 +130,34 @@ def _aggregate(measure: Measure, events: FromClause) -> ColumnElement[Any]:
             return func.coalesce(func.sum(cast(value, Double) * left).filter(counting), _constant(0.0))
 
 
-def aggregated(events: FromClause) -> Select[Any]:
-    """The states of the customers of a set of events: `customer_id`, then a column a measure.
+def aggregated(spec: StateSpec, events: FromClause) -> Select[Any]:
+    """The states that a set of events makes: a column a key, then a column a measure.
 
-    `events` has the columns of `app.database.tables.events` that facts live in. Purchases without a customer make none.
+    `events` has the columns of `app.database.tables.events` that facts live in.
     """
-    annotated = _annotated(events)
-    measures = [_aggregate(measure, annotated).label(measure.name) for measure in MEASURES]
-    of_somebody = annotated.c.customer_id.not_like(_inlined(f"{BASKET}%"))
-    return select(annotated.c.customer_id, *measures).where(of_somebody).group_by(annotated.c.customer_id)
+    annotated = _annotated(spec, events)
+    keys = [annotated.c[column].label(name) for name, column in spec.keys.items()]
+    measures = [_aggregate(measure, annotated).label(measure.name) for measure in spec.measures]
+    return select(*keys, *measures).group_by(*(annotated.c[column] for column in spec.keys.values()))
 
 
 Columns = ReadOnlyColumnCollection[str, Any]
 
 
-def merged(ours: Columns, theirs: Columns) -> dict[str, ColumnElement[Any]]:
+def merged(spec: StateSpec, ours: Columns, theirs: Columns) -> dict[str, ColumnElement[Any]]:
     """Measure name → the value of the union, from two rows of disjoint events."""
-    return {measure.name: _merged(measure, ours, theirs) for measure in MEASURES}
+    return {measure.name: _merged(measure, ours, theirs) for measure in spec.measures}
+
+
+def merge_into(spec: StateSpec, deltas: FromClause) -> Insert:
+    """Merges the rows of `deltas`, as `aggregated` makes them, into the table, in the order of keys.
+
+    So concurrent ones lock rows in one order.
+    """
+    table, keys = metadata.tables[spec.table], list(spec.keys)
+    rows = select(*(deltas.c[item.name] for item in table.c)).order_by(*(deltas.c[key] for key in keys))
+    upsert = pg_insert(table).from_select([item.name for item in table.c], rows)
+    return upsert.on_conflict_do_update(index_elements=keys, set_=merged(spec, table.c, upsert.excluded))
 
 
 def _merged(measure: Measure, ours: Columns, theirs: Columns) -> ColumnElement[Any]:
@@ -156,22 +181,24 @@ def _merged(measure: Measure, ours: Columns, theirs: Columns) -> ColumnElement[A
             )
 
 
-def _ranked(rows: FromClause) -> FromClause:
+def _ranked(spec: StateSpec, rows: FromClause) -> FromClause:
     """The rows, each with what a merge of many cannot see of one row alone.
 
-    `reference_us` is the last event of all rows of a customer. Of a measure that stands behind a last time,
+    `reference_us` is the last event of all rows of the same keys. Of a measure that stands behind a last time,
     `<name>_place` is the row's place by that time, the latest first.
     """
-    columns = rows.c
-    seconds = [measure for measure in MEASURES if measure.merge is Merge.SECOND_LAST]
+    columns, keys = rows.c, [rows.c[key] for key in spec.keys]
+    merges = {measure.merge for measure in spec.measures}
+    last = func.max(columns[REFERENCE]).over(partition_by=keys) if Merge.DECAYED in merges else None
     return select(
         *columns,
-        func.max(columns[REFERENCE]).over(partition_by=columns.customer_id).label("reference_us"),
+        *(() if last is None else (last.label("reference_us"),)),
         *(
             func.row_number()
-            .over(partition_by=columns.customer_id, order_by=columns[measure.behind].desc().nulls_last())
+            .over(partition_by=keys, order_by=columns[measure.behind].desc().nulls_last())
             .label(f"{measure.name}_place")
-            for measure in seconds
+            for measure in spec.measures
+            if measure.merge is Merge.SECOND_LAST
         ),
     ).subquery("ranked")
 
@@ -181,7 +208,7 @@ def _united(measure: Measure, rows: FromClause) -> ColumnElement[Any]:
     value: ColumnElement[Any] = rows.c[measure.name]
     match measure.merge:
         case Merge.SUM:
-            return cast(func.sum(value), customer_states.c[measure.name].type)
+            return cast(func.sum(value), measure_type(measure))
         case Merge.FIRST:
             return func.min(value)
         case Merge.LAST | Merge.LATEST:
@@ -193,14 +220,15 @@ def _united(measure: Measure, rows: FromClause) -> ColumnElement[Any]:
             return func.sum(value * _halved(rows.c.reference_us - rows.c[REFERENCE], measure.half_life_days))
 
 
-def united(rows: FromClause) -> Select[Any]:
-    """The merges of rows by customer: `customer_id`, then a column a measure; `merged`, of any number of rows.
+def united(spec: StateSpec, rows: FromClause) -> Select[Any]:
+    """The merges of rows of the same keys: a column a key, then a column a measure; `merged`, of any number of rows.
 
-    `rows` has a `customer_id`, however often, and the measures; they are of disjoint events.
+    `rows` has the keys, however often, and the measures; they are of disjoint events.
     """
-    ranked = _ranked(rows)
-    measures = [_united(measure, ranked).label(measure.name) for measure in MEASURES]
-    return select(ranked.c.customer_id, *measures).group_by(ranked.c.customer_id)
+    ranked = _ranked(spec, rows)
+    keys = [ranked.c[key] for key in spec.keys]
+    measures = [_united(measure, ranked).label(measure.name) for measure in spec.measures]
+    return select(*keys, *measures).group_by(*keys)
 
 
 def numeric_vector(states: FromClause) -> ColumnElement[Any]:

@@ -21,13 +21,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import TypeEngine
 
-from app.lifecycle.measures import (
-    MEASURES,
-    Lift,
-    Measure,
-    Merge,
-)
+from app.database.order_lines import ORDER_LINES
+from app.lifecycle.measures import Lift, Measure, Merge
+from app.lifecycle.states import CASE, CUSTOMER, StateSpec
 
 metadata = MetaData(
     naming_convention={
@@ -57,6 +55,7 @@ events = Table(
     Column("value", Text),
     Column("digest", LargeBinary, nullable=False),
     Column("data", JSON, nullable=False),
+    Column("lines", ORDER_LINES),
     Column("received_us", BigInteger, nullable=False),
     Index("uq_events_source_id", "source", "id", unique=True),
 )
@@ -64,24 +63,30 @@ events = Table(
 it is said to be of."""
 
 
-def _measure_column(measure: Measure) -> Column[Any]:
+def measure_type(measure: Measure) -> TypeEngine[Any]:
+    """The type of a measure's column."""
     if measure.merge is Merge.LATEST:
-        return Column(measure.name, Text(collation="C"))
+        return Text(collation="C")
     if measure.merge is Merge.DECAYED or measure.lift in (Lift.SEASON_COS, Lift.SEASON_SIN):
-        return Column(measure.name, Double, nullable=False, server_default=text("0"))
-    if measure.merge is Merge.SUM:
-        return Column(measure.name, BigInteger, nullable=False, server_default=text("0"))
-    return Column(measure.name, BigInteger)
+        return Double()
+    return BigInteger()
 
 
-customer_states = Table(
-    "customer_states",
-    metadata,
-    Column("customer_id", Text, primary_key=True),
-    *(_measure_column(measure) for measure in MEASURES),
-    postgresql_with={"fillfactor": 70},
-)
-"""One row a customer: the merge of all their events. Room is left on each page for the next version."""
+def _measure_column(measure: Measure) -> Column[Any]:
+    if measure.merge in (Merge.SUM, Merge.DECAYED):
+        return Column(measure.name, measure_type(measure), nullable=False, server_default=text("0"))
+    return Column(measure.name, measure_type(measure))
+
+
+def _state_table(spec: StateSpec) -> Table:
+    """One row a state: the merge of all its events. Room is left on each page for the next version."""
+    keys = [Column(key, Text, primary_key=True) for key in spec.keys]
+    columns = [_measure_column(measure) for measure in spec.measures]
+    return Table(spec.table, metadata, *keys, *columns, postgresql_with={"fillfactor": 70})
+
+
+customer_states = _state_table(CUSTOMER)
+customer_cases = _state_table(CASE)
 
 rejected_events = Table(
     "rejected_events",

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from app.customers.state import has_open_complaint
 from app.database.engine import CONNECTION_LOST, Driver
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
@@ -63,7 +62,7 @@ def customer_context(score: Score, deciding: Deciding, offered_us: Mapping[str, 
         stage=score.judgement.stage,
         churn_risk=score.churn_risk,
         value_at_stake=deciding.typical_order if value is None else value,
-        has_open_complaint=has_open_complaint(state),
+        has_open_complaint=state.open_complaints > 0,
         consents=state.consents(),
         offered_us=offered_us,
     )

@@ -94,6 +94,9 @@ BATCHES = Histogram(
 OVERLOADS = Counter("perennial_overloads", "Requests refused because too many waited.", "gatherer")
 SEGMENT = Counter("perennial_segment_messages", "Segment messages by what became of them.", "status", "reason")
 REPLAYED = Counter("perennial_replayed_events", "Replays of rejected events by what became of them.", "status")
+STEP_SECONDS = Histogram(
+    "perennial_checkout_step_seconds", "Steps of the till's transaction, each for a batch.", COMPUTING_SECONDS, "step"
+)
 CPU = Counter("process_cpu_seconds", "CPU time of all workers, user and system.")
 
 active_requests: Final[dict[str, int]] = dict.fromkeys(
@@ -167,6 +170,11 @@ def count_scores(scores: Scored, began_s: float) -> Scored:
         key = (score.judgement.stage, score.method)
         values[key] = values.get(key, 0) + 1
     return scores
+
+
+def count_step(name: str, elapsed_s: float) -> None:
+    """A step of the till's transaction (`app.checkout.transaction`), done for a batch."""
+    STEP_SECONDS.observe(elapsed_s, (name,))
 
 
 def count_decisions(decisions: Iterable[Any]) -> None:

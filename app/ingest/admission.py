@@ -28,6 +28,7 @@ from app.lifecycle.events import (
     ORDER_REFUNDED,
     Event,
     read_facts,
+    read_lines,
 )
 from app.lifecycle.identifiers import make_basket, normalise_identifier, normalise_kind, pseudonyms_in
 
@@ -187,6 +188,7 @@ def admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> 
         occurred_us=occurred_us,
         digest=digest_content(envelope.type, customer_id, occurred_us, kept),
         data=written.decode(),
+        lines=read_lines(envelope.type, data, rules.digits),
         **facts,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from math import isfinite
 from typing import Any, Final, NamedTuple
 
 ORDER_COMPLETED: Final = "order.completed"
@@ -58,12 +59,26 @@ _WITHOUT_MINOR: Final = frozenset(
 _IN_THOUSANDTHS: Final = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
+class OrderLine(NamedTuple):
+    """A line: attributes of the composite type `order_line`, in its order.
+
+    `quantity` is in pieces, or in the unit in which the product is weighed; `price_minor` of one, `discount_minor`
+    of the line; None: not said.
+    """
+
+    item_id: str
+    category: str | None
+    quantity: float
+    price_minor: int | None
+    discount_minor: int | None
+
+
 class Event(NamedTuple):
     """One event of one customer. Fields are the columns of the `events` table, in its order.
 
     `occurred_us` is microseconds since 1970-01-01 UTC. `kind` is the feedback metric, the kind of a
     case or the purpose of a consent; `reference` the order or case the event belongs to; `value` the
-    text that a latest-value measure keeps (score, tier, `granted` or `denied`).
+    text that a latest-value measure keeps (score, tier, `granted` or `denied`); `lines` those of an order or refund.
     """
 
     customer_id: str
@@ -81,6 +96,7 @@ class Event(NamedTuple):
     value: str | None
     digest: bytes
     data: str
+    lines: tuple[OrderLine, ...] = ()
 
 
 def minor_digits(currency: str) -> int:
@@ -155,3 +171,25 @@ def read_facts(type_: str, data: Mapping[str, Any], digits: int) -> dict[str, An
         facts["kind"] = data["action_id"]
         facts["reference"] = data.get("decision_id")
     return facts
+
+
+def read_lines(type_: str, data: Mapping[str, Any], digits: int) -> tuple[OrderLine, ...]:
+    """The lines of a validated event, in the order they were sent; none for types that have none."""
+    products = data.get("products") if type_ in (ORDER_COMPLETED, ORDER_REFUNDED) else None
+    return () if not products else tuple([_read_line(product, digits) for product in products])
+
+
+def _read_line(product: Mapping[str, Any], digits: int) -> OrderLine:
+    return OrderLine(
+        product["product_id"],
+        product.get("category"),
+        float(product.get("quantity") or 1),
+        _minor(product.get("price"), digits),
+        _minor(product.get("discount"), digits),
+    )
+
+
+def _minor(amount: Any, digits: int) -> int | None:
+    """An optional detail never costs a sale: what is no amount is not said."""
+    is_number = isinstance(amount, int | float) and not isinstance(amount, bool) and isfinite(amount)
+    return to_minor(amount, digits) if is_number and abs(amount) <= MAX_AMOUNT_MINOR else None

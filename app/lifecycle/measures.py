@@ -1,4 +1,4 @@
-"""The measures: everything that is kept of a customer's behaviour, each declared once.
+"""The measures: everything that is kept of a customer's behaviour, each declared once; and how they merge.
 
 A measure says what one event contributes (`lift`) and how two values combine (its `Merge`). Every
 merge is commutative and associative with an empty value, so that
@@ -10,7 +10,7 @@ the same declaration becomes a Python value here, an aggregate in Postgres (`app
 and an aggregate in DuckDB or Spark (`ml.data.states`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import cos, pi, sin
@@ -175,7 +175,13 @@ MEASURES: Final = (*NUMERIC, *LATEST)
 REFERENCE: Final = "last_event_us"
 """The time to which a state's decayed sums are counted."""
 
-EMPTY: Final[State] = {measure.name: 0 if measure.merge in (Merge.SUM, Merge.DECAYED) else None for measure in MEASURES}
+
+def empty(measures: Iterable[Measure] = MEASURES) -> State:
+    """The state of no event."""
+    return {measure.name: 0 if measure.merge in (Merge.SUM, Merge.DECAYED) else None for measure in measures}
+
+
+EMPTY: Final = empty()
 
 
 def decay(age_us: float, half_life_days: float) -> float:
@@ -210,10 +216,10 @@ def _lift_value(measure: Measure, event: e.Event) -> Any:
             return getattr(event, column)
 
 
-def lift(event: e.Event) -> State:
-    """The state of a customer with this one event."""
-    state = dict(EMPTY)
-    for measure in MEASURES:
+def lift(event: e.Event, measures: Sequence[Measure] = MEASURES) -> State:
+    """The state with this one event."""
+    state = empty(measures)
+    for measure in measures:
         if not measure.counts(event) or measure.merge is Merge.SECOND_LAST:
             continue
         is_latest = measure.merge is Merge.LATEST
@@ -221,9 +227,9 @@ def lift(event: e.Event) -> State:
     return state
 
 
-def merge(a: Mapping[str, Any], b: Mapping[str, Any]) -> State:
+def merge(a: Mapping[str, Any], b: Mapping[str, Any], measures: Iterable[Measure] = MEASURES) -> State:
     """The state of the union of two disjoint sets of events."""
-    return {measure.name: _merge_values(measure, a, b) for measure in MEASURES}
+    return {measure.name: _merge_values(measure, a, b) for measure in measures}
 
 
 def _merge_values(measure: Measure, a: Mapping[str, Any], b: Mapping[str, Any]) -> Any:
@@ -249,9 +255,9 @@ def _merge_values(measure: Measure, a: Mapping[str, Any], b: Mapping[str, Any]) 
             )
 
 
-def fold(events: Iterable[e.Event]) -> State:
+def fold(events: Iterable[e.Event], measures: Sequence[Measure] = MEASURES) -> State:
     """The state of a set of events: the reference that every engine is compared with."""
-    state = dict(EMPTY)
+    state = empty(measures)
     for event in events:
-        state = merge(state, lift(event))
+        state = merge(state, lift(event, measures), measures)
     return state

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app.customers.state import has_open_complaint
 from app.foundation.times import iso
 from app.lifecycle.events import DAY_US, to_major
 from app.lifecycle.features import FEATURES
@@ -65,7 +64,7 @@ def _flags(score: Score) -> list[str]:
         "advocate": promoter and score.judgement.stage == "mature",
         "reactivated": rhythm is not None and rhythm.is_reactivated and score.judgement.stage == "growing",
         "seasonal": rhythm is not None and rhythm.is_seasonal,
-        "open_complaint": has_open_complaint(state),
+        "open_complaint": state.open_complaints > 0,
     }
     return [flag for flag, is_set in flags.items() if is_set]
 

@@ -4,7 +4,7 @@ The events are a table with the columns of `app.lifecycle.events.Event` (without
 `data`); times are integer microseconds since 1970 UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
 from math import log
@@ -21,7 +21,6 @@ from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
 from app.lifecycle.features import FEATURES, Floats, features
 from app.lifecycle.measures import (
     HALF_LIVES_DAYS,
-    LATEST,
     LATEST_SEPARATOR,
     MEASURES,
     NUMERIC,
@@ -31,38 +30,52 @@ from app.lifecycle.measures import (
     Measure,
     Merge,
 )
+from app.lifecycle.states import CUSTOMER, StateSpec
 
-_KEYS: Final = ("customer_id", "until_us")
-_DECAYED: Final = tuple(measure for measure in MEASURES if measure.merge is Merge.DECAYED)
-_SECOND_LAST: Final = tuple(measure for measure in MEASURES if measure.merge is Merge.SECOND_LAST)
-_TYPES: Final[dict[tuple[str, ...], str]] = {
-    types: f"counts_{number}"
-    for number, types in enumerate(dict.fromkeys(measure.types for measure in MEASURES if measure.types))
-}
-"""Each set of types that a measure counts → the name of its column."""
+_INTERVAL: Final = ("customer_id", "until_us")
 _SUMMATION = 1e-6
 _MOST_HALVINGS: Final = 900
 """2^±900 times any sum of money is a finite float64."""
 _TRADE: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 
 
-def states(events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
-    """The state of every customer at every cut-off, from the events before it: `[…, cut-off)`.
+def states(events: ir.Table, cutoffs_us: Sequence[int], spec: StateSpec = CUSTOMER) -> ir.Table:
+    """Every state of `spec` at every cut-off, from the events before it: `[…, cut-off)`.
 
-    One row a (customer_id, cutoff_us) with at least one event; one column a measure. Every event is
+    One row for keys and cutoff_us with at least one event; one column a measure. Every event is
     aggregated once, into the interval between cut-offs that it falls into; what a cut-off sees is the
     merge of the intervals before it. Decayed sums are counted to one origin on the way, and
     brought to the last event at the end.
     """
     cutoffs = sorted(set(cutoffs_us))
     origin_us = cutoffs[-1] - _MOST_HALVINGS * min(HALF_LIVES_DAYS) * DAY_US
-    annotated = _annotate(_before_next(events, cutoffs), origin_us)
-    lifted = annotated.select(*_KEYS, **{measure.name: _lift(measure, annotated) for measure in MEASURES})
-    intervals = lifted.group_by(_KEYS).aggregate(
-        **{measure.name: _aggregate(measure, lifted[measure.name]) for measure in MEASURES}
+    annotated = _annotate(spec, _before_next(_making(spec, events), cutoffs), origin_us)
+    keys = (*spec.keys, "until_us")
+    lifted = annotated.select(*keys, **{measure.name: _lift(spec, measure, annotated) for measure in spec.measures})
+    intervals = lifted.group_by(keys).aggregate(
+        **{measure.name: _aggregate(measure, lifted[measure.name]) for measure in spec.measures}
     )
-    merged = _merge_upwards(intervals)
-    return _spread(merged.mutate(**{m.name: _to_reference(m, merged, origin_us) for m in _DECAYED}), cutoffs)
+    merged = _merge_upwards(spec, intervals)
+    decayed = _of_merge(spec, Merge.DECAYED)
+    return _spread(merged.mutate(**{m.name: _to_reference(m, merged, origin_us) for m in decayed}), cutoffs, spec.keys)
+
+
+def _of_merge(spec: StateSpec, merge: Merge) -> list[Measure]:
+    return [measure for measure in spec.measures if measure.merge is merge]
+
+
+def _type_columns(spec: StateSpec) -> dict[tuple[str, ...], str]:
+    """Each set of types that a measure counts → the name of its column."""
+    sets = dict.fromkeys(measure.types for measure in spec.measures if measure.types)
+    return {types: f"counts_{number}" for number, types in enumerate(sets)}
+
+
+def _making(spec: StateSpec, events: ir.Table) -> ir.Table:
+    """The events that make such a state, with its keys."""
+    known = events.mutate(**{key: events[column] for key, column in spec.keys.items()})
+    conditions = [known[key].notnull() for key in spec.keys if key != "customer_id"]
+    conditions += [known.type.isin(spec.types)] if spec.types else []
+    return known.filter(*conditions) if conditions else known
 
 
 def _before_next(events: ir.Table, bounds_us: Sequence[int]) -> ir.Table:
@@ -75,7 +88,7 @@ def _first_after(moment_us: ir.IntegerValue, bounds_us: Sequence[int]) -> ir.Int
     return ibis.cases(*((moment_us < bound_us, ibis.literal(bound_us, "int64")) for bound_us in bounds_us))
 
 
-def _annotate(events: ir.Table, origin_us: int) -> ir.Table:
+def _annotate(spec: StateSpec, events: ir.Table, origin_us: int) -> ir.Table:
     """Adds what several measures take, so that it is computed once an event.
 
     One and the calendar phase; whether it is of the types that count; what the origin leaves of one at each
@@ -83,12 +96,13 @@ def _annotate(events: ir.Table, origin_us: int) -> ir.Table:
     """
     seventeen_digits = events.occurred_us.cast("string").lpad(17, "0")
     parts = [seventeen_digits, events.source, events.id, events.value.fill_null("")]
-    is_kept = events.type.isin(sorted({type_ for measure in LATEST for type_ in measure.types}))
+    latest = {type_ for measure in _of_merge(spec, Merge.LATEST) for type_ in measure.types}
+    is_kept = events.type.isin(sorted(latest)) if latest else ibis.literal(False)
     phase = events.occurred_us * RADIANS_PER_US
     left = {_left(days): _halved(origin_us - events.occurred_us, days) for days in HALF_LIVES_DAYS}
     return events.mutate(
         **{Lift.ONE.name: 1, Lift.SEASON_COS.name: phase.cos(), Lift.SEASON_SIN.name: phase.sin()},
-        **{name: events.type.isin(types) for types, name in _TYPES.items()},
+        **{name: events.type.isin(types) for types, name in _type_columns(spec).items()},
         **left,
         latest_text=is_kept.ifelse(ibis.literal(LATEST_SEPARATOR).join(parts), None),
     )
@@ -98,14 +112,14 @@ def _left(half_life_days: int) -> str:
     return f"left_{half_life_days}d"
 
 
-def _lift(measure: Measure, events: ir.Table) -> ir.Value:
+def _lift(spec: StateSpec, measure: Measure, events: ir.Table) -> ir.Value:
     """What an annotated event contributes; NULL where it does not count."""
     value = events[measure.lift.name if isinstance(measure.lift, Lift) else measure.lift]
     if measure.merge is Merge.LATEST:
         value = events.latest_text
     elif measure.merge is Merge.DECAYED:
         value = value * events[_left(measure.half_life_days)]
-    conditions = [events[_TYPES[measure.types]]] if measure.types else []
+    conditions = [events[_type_columns(spec)[measure.types]]] if measure.types else []
     conditions += [events[column] == wanted for column, wanted in measure.where]
     return reduce(and_, conditions).ifelse(value, None) if conditions else value
 
@@ -145,17 +159,22 @@ def _second_highest(values: ir.Column) -> ir.Scalar:
     return (gathered.length() > 1).ifelse(gathered.sort()[gathered.length() - 2], None)
 
 
-def _merge_upwards(intervals: ir.Table) -> ir.Table:
-    """Each interval merged with all of the customer before it; `next_us` is where the next one ends."""
-    in_order = {"group_by": intervals.customer_id, "order_by": intervals.until_us}
+def _merge_upwards(spec: StateSpec, intervals: ir.Table) -> ir.Table:
+    """Each interval merged with all of the same keys before it; `next_us` is where the next one ends."""
+    keys = [intervals[key] for key in spec.keys]
+    in_order = {"group_by": keys, "order_by": intervals.until_us}
     before = ibis.window(**in_order, preceding=(None, 1))
     neighbours = intervals.mutate(
         next_us=intervals.until_us.lead().over(ibis.window(**in_order)),
-        **{_before(measure): intervals[measure.behind].max().over(before) for measure in _SECOND_LAST},
+        **{
+            _before(measure): intervals[measure.behind].max().over(before)
+            for measure in _of_merge(spec, Merge.SECOND_LAST)
+        },
     )
-    so_far = ibis.window(group_by=neighbours.customer_id, order_by=neighbours.until_us, preceding=None, following=0)
-    merged = {measure.name: _merge(measure, neighbours).over(so_far) for measure in MEASURES}
-    return neighbours.select(*_KEYS, "next_us", **merged)
+    grouped = [neighbours[key] for key in spec.keys]
+    so_far = ibis.window(group_by=grouped, order_by=neighbours.until_us, preceding=None, following=0)
+    merged = {measure.name: _merge(measure, neighbours).over(so_far) for measure in spec.measures}
+    return neighbours.select(*spec.keys, "until_us", "next_us", **merged)
 
 
 def _before(measure: Measure) -> str:
@@ -181,7 +200,7 @@ def _to_reference(measure: Measure, merged: ir.Table, origin_us: int) -> ir.Floa
     return merged[measure.name] * _halved(merged[REFERENCE] - origin_us, measure.half_life_days)
 
 
-def _spread(merged: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
+def _spread(merged: ir.Table, cutoffs_us: Sequence[int], keys: Iterable[str] = CUSTOMER.keys) -> ir.Table:
     """Rows that hold from `until_us` to before `next_us` → one row a cut-off; `next_us` NULL: to the end.
 
     By an array of a row's cut-offs, since joins by inequality are dear on some engines.
@@ -190,7 +209,8 @@ def _spread(merged: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
     held = ibis.array([ibis.literal(cutoff_us, "int64") for cutoff_us in sorted(set(cutoffs_us))]).filter(
         lambda cutoff_us: (cutoff_us >= merged.until_us) & (cutoff_us < ends_us)
     )
-    return merged.select("customer_id", held.unnest().name("cutoff_us"), *merged.drop(*_KEYS, "next_us").columns)
+    others = merged.drop(*keys, "until_us", "next_us").columns
+    return merged.select(*keys, held.unnest().name("cutoff_us"), *others)
 
 
 def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> ir.Table:
@@ -204,7 +224,7 @@ def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> 
     trade = events.filter(events.type.isin(_TRADE), events.occurred_us >= bounds_us[0])
     trade = _before_next(trade, bounds_us)
     is_order = trade.type == ORDER_COMPLETED
-    intervals = trade.group_by(_KEYS).aggregate(
+    intervals = trade.group_by(_INTERVAL).aggregate(
         orders=trade.occurred_us.nunique(where=is_order),  # a moment lies in one interval
         spend_minor=is_order.ifelse(trade.amount_minor, -trade.amount_minor).sum(),
     )
@@ -228,10 +248,10 @@ def purchases(events: ir.Table, cutoffs_us: Sequence[int], unit_us: int) -> ir.T
     units = orders.group_by(orders.customer_id, unit=orders.occurred_us // unit_us)
     units = units.aggregate(first_us=orders.occurred_us.min())
     units = units.mutate(until_us=_first_after(units.first_us, cutoffs))
-    intervals = units.group_by(_KEYS).aggregate(purchases=units.count())
+    intervals = units.group_by(_INTERVAL).aggregate(purchases=units.count())
     in_order = {"group_by": intervals.customer_id, "order_by": intervals.until_us}
     merged = intervals.select(
-        *_KEYS,
+        *_INTERVAL,
         next_us=intervals.until_us.lead().over(ibis.window(**in_order)),
         purchases=intervals.purchases.sum().over(ibis.window(**in_order, preceding=None, following=0)),
     )

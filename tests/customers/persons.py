@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.checkout.ledger import Ledger
+from app.checkout.transaction import Transactions
 from app.customers import service as customers
 from app.customers.verification import verify
 from app.database.engine import Driver
@@ -32,7 +32,7 @@ class Book:
 
     def __init__(self, driver):
         self.driver = driver
-        self.ledger = Ledger(driver)
+        self.transactions = Transactions(driver)
         self._numbers = itertools.count()
 
     def event(self, type_, customer, *, days_ago=1.0, **data):
@@ -63,7 +63,7 @@ class Book:
 
     async def count(self, *events):
         """In one transaction; the events, for later comparison."""
-        (entry,) = await self.ledger.enter([Submission(events)])
+        (entry,) = await self.transactions.enter([Submission(events)])
         assert "conflict" not in entry.statuses
         return list(events)
 

@@ -146,6 +146,46 @@ async def test_complaints_open_and_close_case_by_case(client, shop):
     assert (await profile(client))["open_complaints"] == 2
 
 
+async def flags(client, customer_id="C-1", **asked):
+    response = await client.get(f"/v1/customers/{customer_id}/score", params=asked)
+    return response.json()["flags"]
+
+
+async def test_the_flag_of_a_score_looks_case_by_case(client, shop):
+    await send(client, shop.order(at=day(1)))
+    await send(client, shop.event("case.opened", at=day(1), data={"case_id": "q", "kind": "question"}))
+    assert await flags(client) == []  # a question is no complaint
+    await send(client, shop.event("case.opened", at=day(2), data={"case_id": "k", "kind": "complaint"}))
+    assert await flags(client) == ["open_complaint"]
+    await send(client, shop.event("case.resolved", at=day(3), data={"case_id": "q"}))
+    assert await flags(client) == ["open_complaint"]  # it was the question that was resolved
+    for _ in range(3):
+        await send(client, shop.event("case.resolved", at=day(4), data={"case_id": "k"}))
+    assert await flags(client) == []
+    await send(client, shop.event("case.opened", at=day(5), data={"case_id": "k", "kind": "complaint"}))
+    assert await flags(client) == ["open_complaint"]  # opened again
+    assert await flags(client, as_of=day(3)) == ["open_complaint"]
+    assert await flags(client, as_of=day(5)) == []
+
+
+async def test_a_case_may_be_opened_and_resolved_under_two_ids_of_a_person(client, shop):
+    await send(client, shop.order("A"), shop.order("B"))
+    await send(client, shop.event("case.opened", "A", at=day(1), data={"case_id": "k", "kind": "complaint"}))
+    await send(client, shop.event("case.resolved", "B", at=day(2), data={"case_id": "k"}))
+    assert await flags(client, "A") == ["open_complaint"]
+    await send(client, shop.event("customer.merged", "A", data={"merged": "B"}))
+    assert await flags(client, "A") == await flags(client, "B") == []
+    assert await flags(client, "B", as_of=day(2)) == ["open_complaint"]
+
+
+async def test_a_complaint_in_the_same_batch_counts_for_the_checkout(client, shop):
+    complaint = shop.event("case.opened", at=day(1), data={"case_id": "k", "kind": "complaint"})
+    answered = await client.post("/v1/checkouts", json={"event": complaint, "max_actions": 10})
+    assert answered.json()["score"]["flags"] == ["open_complaint"]
+    suppressed = {item["action_id"]: item["code"] for item in answered.json()["decision"]["suppressed"]}
+    assert "open_complaint" in suppressed.values()
+
+
 async def test_two_customers_are_two(client, shop):
     await send(client, shop.order("C-1", total=1), shop.order("C-2", total=2), shop.order("C-2", total=3))
     assert [(await profile(client, name))["spend"] for name in ("C-1", "C-2")] == [1.0, 5.0]

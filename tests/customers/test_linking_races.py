@@ -5,6 +5,8 @@ import itertools
 
 import pytest
 
+from app.checkout.batch import Batch
+from app.checkout.transaction import run_steps
 from app.customers import verification
 from app.customers.linking import edges_of, link
 from app.customers.verification import Difference, rebuild
@@ -145,7 +147,7 @@ async def test_a_first_state_that_is_made_while_states_are_rebuilt_is_not_lost(b
         connection = await other.driver.connection()
         counting = connection.transaction()
         await counting.start()
-        await other.ledger._enter([Submission((other.order("A", 2),))], NOW_US)
+        await run_steps(Batch(other.driver, [Submission((other.order("A", 2),))], None, NOW_US))
         rebuilding = asyncio.create_task(anext(rebuild(engine)))
         await sql.wait_for_lock()
         await counting.commit()

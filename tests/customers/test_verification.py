@@ -120,6 +120,7 @@ async def test_missing_and_superfluous_states(engine, sql, states):
         ("客户", "row", "missing", "present"),
         ("ghost", "row", "present", "missing"),
         ("A", "row", "present", "missing"),
+        ("A", "case K row", "present", "missing"),
     }
     await repair(engine)
     assert await differences(engine) == []

@@ -1,6 +1,7 @@
 """Migrations lead to the tables of the code, from nothing and from any number of processes at once."""
 
 import asyncio
+import json
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+from app.customers import verification
 from app.database.engine import create_engine
 from app.database.schema import (
     _ROOT,
@@ -20,6 +22,7 @@ from app.database.schema import (
 )
 from app.database.tables import metadata
 from app.foundation.errors import NotReady
+from app.lifecycle.events import OrderLine, read_lines
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,46 @@ async def test_the_way_back(make_database, config):
     assert await look(url, tables) == {"alembic_version"}
     migrate(url)
     assert await look(url, differences) == []
+
+
+OLD_EVENTS = """
+INSERT INTO events (customer_id, source, id, type, occurred_us, kind, channel, reference, amount_minor, discount_minor,
+                    items, points, value, digest, data, received_us)
+VALUES ('C', 's', '1', 'case.opened', 10, 'complaint', NULL, 'k', 0, 0, 0, 0, NULL, '', '{"case_id": "k"}', 1),
+       ('C', 's', '2', 'case.resolved', 20, NULL, NULL, 'k', 0, 0, 0, 0, NULL, '', '{"case_id": "k"}', 1),
+       ('C', 's', '3', 'case.opened', 30, 'question', NULL, 'q', 0, 0, 0, 0, NULL, '', '{"case_id": "q"}', 1),
+       ('D', 's', '4', 'order.completed', 40, NULL, NULL, 'A', 100, 0, 3, 0, NULL, '', :order, 1),
+       ('D', 's', '5', 'order.completed', 50, NULL, NULL, 'B', 100, 0, 0, 0, NULL, '', '{"products": null}', 1)
+"""
+OLD_ORDER = {
+    "order_id": "A",
+    "total": 1,
+    "products": [
+        {"product_id": 'say "hi"', "category": "乳品", "price": 1.005, "quantity": 2, "discount": 0.5},
+        {"product_id": "back\\slash", "price": None, "quantity": 0.125, "discount": "none"},
+        {"product_id": "p", "price": -1.005},
+    ],
+}
+
+
+async def test_an_upgrade_fills_cases_and_order_lines(make_database, config):
+    """From the schema of the release before; what was there is filled as if it had been counted now."""
+    url = make_database()
+    config.attributes["database_url"] = url
+    command.upgrade(config, "0004")
+    engine = create_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text(OLD_EVENTS), {"order": json.dumps(OLD_ORDER)})
+    migrate(url)
+    async with engine.begin() as connection:
+        cases = (await connection.execute(text("SELECT * FROM customer_cases ORDER BY case_id"))).all()
+        lines = (await connection.exec_driver_sql("SELECT id, lines FROM events ORDER BY id")).all()
+    assert [tuple(case) for case in cases] == [("C", "k", 10, 10, None, 20), ("C", "q", 30, None, None, None)]
+    kept = {id_: tuple(OrderLine(*line) for line in found or ()) for id_, found in lines}
+    assert kept == {**dict.fromkeys("1235", ()), "4": read_lines("order.completed", OLD_ORDER, 2)}
+    async for batch in verification.verify(engine):
+        assert [item for item in batch.differences if item.measure.startswith("case")] == []
+    await engine.dispose()
 
 
 def test_every_primary_key_of_a_large_table_begins_with_the_customer():

@@ -13,7 +13,7 @@ from ml.demo.simulate import simulate
 
 SHOP_ENDS_AT = datetime(2026, 6, 1, tzinfo=UTC)
 NUMBERS = ("occurred_us", "amount_minor", "discount_minor", "items", "points")
-COLUMNS = [name for name in Event._fields if name not in ("digest", "data")]
+COLUMNS = [name for name in Event._fields if name not in ("digest", "data", "lines")]
 SCHEMA = pa.schema([(name, pa.int64() if name in NUMBERS else pa.string()) for name in COLUMNS])
 
 

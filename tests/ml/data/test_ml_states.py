@@ -15,6 +15,7 @@ from app.lifecycle.measures import (
     Merge,
     fold,
 )
+from app.lifecycle.states import CASE, fold_states
 from ml.data.states import Leak, labelled_states, leaking_measures, outcomes, purchases, refuse_leaks, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
@@ -96,6 +97,19 @@ def test_states_are_the_core_s_states(table_of, events):
                 assert close(ours, theirs, max(abs(theirs), 1.0)), measure.name
             else:
                 assert ours == theirs, measure.name
+
+
+@settings(max_examples=10, deadline=None)
+@given(histories())
+def test_states_of_cases_are_the_core_s_states(table_of, events):
+    found = states(table_of(events), CUTOFFS, CASE).to_pyarrow().to_pylist()
+    expected = {
+        (*key, cutoff_us): state
+        for cutoff_us in CUTOFFS
+        for key, state in fold_states(CASE, [event for event in events if event.occurred_us < cutoff_us]).items()
+    }
+    kept = {(row.pop("customer_id"), row.pop("case_id"), row.pop("cutoff_us")): row for row in found}
+    assert kept == expected
 
 
 def test_vectors_are_the_core_s_features(table_of, shop_events, shop):

@@ -1,4 +1,4 @@
-"""The ledger on a real Postgres against the reference in Python, and against itself."""
+"""The transaction on a real Postgres against the reference in Python, and against itself."""
 
 import asyncio
 import itertools
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from app.checkout.answering import Asked
-from app.checkout.ledger import Ledger
+from app.checkout.batch import Asked
+from app.checkout.transaction import Transactions
 from app.database.engine import Driver
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
@@ -20,7 +20,7 @@ from app.ingest.admission import Rules, admit
 from app.ingest.intake import Submission
 from app.lifecycle.decisions import ActionCatalogue, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.lifecycle.events import EVENT_TYPES
+from app.lifecycle.events import EVENT_TYPES, OrderLine
 from app.lifecycle.measures import (
     CONTACT_CHANNELS,
     MEASURES,
@@ -30,6 +30,7 @@ from app.lifecycle.measures import (
     fold,
 )
 from app.lifecycle.stages import StagePolicy
+from app.lifecycle.states import CASE, fold_states
 from app.scores.service import Scoring
 
 NOW_US = time.time_ns() // 1000
@@ -47,15 +48,15 @@ def deciding():
 async def opened(engine, kind=Driver):
     driver = kind(engine)
     try:
-        yield Ledger(driver, deciding)
+        yield Transactions(driver, deciding)
     finally:
         await driver.close()
 
 
 @pytest.fixture(scope="session")
-async def ledger(engine):
-    async with opened(engine) as ledger:
-        yield ledger
+async def transactions(engine):
+    async with opened(engine) as transactions:
+        yield transactions
 
 
 TELLING = ("order.completed", "feedback.submitted", "consent.changed", "tier.changed")
@@ -67,7 +68,16 @@ DATA = st.fixed_dictionaries(
         "total": MONEY,
         "discount": MONEY,
         "products": st.lists(
-            st.fixed_dictionaries({"product_id": st.just("p"), "quantity": st.integers(1, 9)}), max_size=3
+            st.fixed_dictionaries(
+                {"product_id": st.sampled_from(("p", 'say "hi"', "back\\slash", "{a,b}", "牛奶 (1 l)", "NULL"))},
+                optional={
+                    "quantity": st.one_of(st.integers(1, 9), st.sampled_from((0.125, 1e6))),
+                    "category": st.sampled_from(("dairy", "", 'a"b\\', "NULL")).filter(bool),
+                    "price": MONEY,
+                    "discount": st.one_of(MONEY, st.sampled_from(("no amount", None, True))),
+                },
+            ),
+            max_size=3,
         ),
         "purpose": st.sampled_from(("marketing", "marketing", "personalization", "research")),
         "granted": st.booleans(),
@@ -131,9 +141,27 @@ async def read_state(engine, customer_id):
         return found.mappings().one()
 
 
+async def read_cases(engine, customer_ids):
+    """(customer, case) → the state that is kept."""
+    async with engine.connect() as connection:
+        rows = await connection.exec_driver_sql(
+            "SELECT * FROM customer_cases WHERE customer_id = ANY($1)", (customer_ids,)
+        )
+        return {(row.customer_id, row.case_id): dict(list(row._mapping.items())[2:]) for row in rows}
+
+
+async def read_lines(engine, customer_ids):
+    """(source, id) → the order lines that are kept."""
+    async with engine.connect() as connection:
+        rows = await connection.exec_driver_sql(
+            "SELECT source, id, lines FROM events WHERE customer_id = ANY($1)", (customer_ids,)
+        )
+        return {(row.source, row.id): tuple(OrderLine(*line) for line in row.lines or ()) for row in rows}
+
+
 @settings(max_examples=75, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(delivery=deliveries())
-async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, ledger, delivery):
+async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, transactions, delivery):
     """Integers, times and texts exactly, sums of floats to 1e-9.
 
     Failures are not shrunk: each try is several transactions. The same property without a database is.
@@ -144,7 +172,7 @@ async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, led
     for batch in batches:  # one transaction, of two submissions; a repeat is another object, as over HTTP
         halves = batch[: len(batch) // 2], batch[len(batch) // 2 :]
         submissions = [Submission(tuple(events[place]._replace() for place in half)) for half in halves]
-        statuses += [status for entry in await ledger.enter(submissions) for status in entry.statuses]
+        statuses += [status for entry in await transactions.enter(submissions) for status in entry.statuses]
     assert statuses.count("accepted") == len(events)
     assert statuses.count("duplicate") == len(statuses) - len(events)
     for customer_id in {event.customer_id for event in events}:
@@ -154,17 +182,20 @@ async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, led
             floats = measure.merge is Merge.DECAYED or measure.lift in (Lift.SEASON_COS, Lift.SEASON_SIN)
             value = expected[measure.name]
             assert kept[measure.name] == (pytest.approx(value, rel=1e-9, abs=1e-9) if floats else value), measure.name
+    customer_ids = list({event.customer_id for event in events})
+    assert await read_cases(engine, customer_ids) == fold_states(CASE, events)
+    assert await read_lines(engine, customer_ids) == {(event.source, event.id): event.lines for event in events}
 
 
-async def test_a_submission_of_nothing(ledger):
-    (entry,) = await ledger.enter([Submission(())])
+async def test_a_submission_of_nothing(transactions):
+    (entry,) = await transactions.enter([Submission(())])
     assert (entry.statuses, entry.answer) == ((), None)
 
 
-async def test_two_processes_that_decide_the_same_checkout_at_once_give_one_answer(engine, ledger):
+async def test_two_processes_that_decide_the_same_checkout_at_once_give_one_answer(engine, transactions):
     """Its event came before by another way: both find no earlier answer, and neither waits for the other."""
     (event,) = make_events([("order.completed", "A", "s", 0, {"order_id": "1", "total": 80})])
-    await ledger.enter([Submission((event,))])
+    await transactions.enter([Submission((event,))])
     both_have_read = asyncio.Barrier(2)
 
     class Slow(Driver):
@@ -175,14 +206,14 @@ async def test_two_processes_that_decide_the_same_checkout_at_once_give_one_answ
 
     asked = Asked(event.customer_id, DecisionRequest(), "en", None)
 
-    async def check_out(ledger, delay_s):
+    async def check_out(transactions, delay_s):
         await asyncio.sleep(delay_s)
-        (entry,) = await ledger.enter(
+        (entry,) = await transactions.enter(
             [Submission((event,), asked=Asked(event.customer_id, DecisionRequest(), "en", None))]
         )
         return entry.answer
 
     async with opened(engine, Slow) as one, opened(engine, Slow) as other:
         answers = await asyncio.gather(check_out(one, 0), check_out(other, 0.01))
-    (kept,) = await ledger.enter([Submission((event,), asked=asked)])
+    (kept,) = await transactions.enter([Submission((event,), asked=asked)])
     assert set(answers) == {kept.answer}

@@ -1,0 +1,62 @@
+"""The steps that count: events into the log and into the states, and who is who."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from app.checkout.batch import Batch, Known
+from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
+from app.customers.case_queries import READ_OPEN_COMPLAINTS
+from app.customers.linking import edges_of, link
+from app.customers.state import CustomerState
+from app.database.order_lines import write_array
+from app.ingest.queries import FACTS, KNOWN_EVENTS
+from app.lifecycle.events import Event
+from app.lifecycle.states import CASE
+
+_LINES: Final = Event._fields.index("lines")
+
+
+async def count_events(batch: Batch) -> None:
+    """Inserts what is new, merges it into the customers' states, and settles what became of each event."""
+    if batch.events:
+        facts = _arrays(batch.events.values())
+        rows = await batch.driver.fetch(COUNT_EVENTS, received_us=batch.now_us, **facts)
+        for row in rows:
+            customer_id, numbers, texts, offered, open_complaints, recorded, in_person, _ = row
+            if not in_person:
+                batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, open_complaints)
+                batch.recorded[customer_id] = recorded
+        if not rows or rows[0]["counted"] < len(batch.events):
+            known = await batch.driver.fetch(KNOWN_EVENTS, source=facts["source"], id=facts["id"])
+            batch.known.update({(row["source"], row["id"]): Known(*row) for row in known})
+    batch.settle_statuses()
+
+
+def _arrays(events: Iterable[Event]) -> dict[str, list[Any]]:
+    """Events as a list a fact."""
+    columns: list[list[Any]] = list(map(list, zip(*events, strict=True)))
+    columns[_LINES] = [write_array(lines) if lines else None for lines in columns[_LINES]]
+    return dict(zip(_FACTS, columns, strict=True))
+
+
+_FACTS: Final = tuple(item.name for item in FACTS)
+
+
+async def link_customers(batch: Batch) -> None:
+    """Joins and takes apart the ids that new events speak of; whose person is another now is read anew."""
+    edges = [edge for event in batch.new_events() for edge in edges_of(event)]
+    for customer_id in await link(batch.driver, edges) if edges else ():
+        batch.states.pop(customer_id, None)
+        batch.recorded.pop(customer_id, None)
+
+
+async def count_cases(batch: Batch) -> None:
+    """Merges new events of service cases into the states of the cases."""
+    events = [event for event in batch.new_events() if CASE.concerns(event)]
+    if not events:
+        return
+    facts = _arrays(events)
+    await batch.driver.fetch(MERGE_CASES, **{name: facts[name] for name in MERGE_CASES.names})
+    customer_ids = [event.customer_id for event in events if event.customer_id in batch.states]
+    for customer_id, count in await batch.driver.fetch(READ_OPEN_COMPLAINTS, customer_ids=customer_ids):
+        batch.states[customer_id] = batch.states[customer_id]._replace(open_complaints=count)

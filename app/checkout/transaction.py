@@ -1,0 +1,87 @@
+"""The till's transaction: a list of steps, each for all submissions of a batch.
+
+Rows are locked in the order of the steps, in every transaction: so no two can deadlock. Nothing is answered before
+the transaction has committed.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.checkout.answering import answer_tills, record_changed_stages
+from app.checkout.batch import Batch
+from app.checkout.counting import count_cases, count_events, link_customers
+from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
+from app.checkout.refusing import keep_refused
+from app.customers.case_queries import READ_OPEN_COMPLAINTS
+from app.customers.linking_queries import PERSON_STATES
+from app.database.engine import CONNECTION_LOST, Driver, Statement
+from app.decisions.queries import READ_ANSWERS, WRITE_DECISIONS
+from app.decisions.service import Deciding
+from app.foundation.errors import Conflict, NotReady
+from app.foundation.metrics import count_decisions, count_entered, count_step
+from app.ingest.intake import Entry, Submission
+from app.ingest.queries import KNOWN_EVENTS
+from app.stages.queries import RECORD_STAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the transaction. `statements` are planned before the first sale, with their scalar parameters."""
+
+    name: str
+    run: Callable[[Batch], Awaitable[None]]
+    statements: Mapping[Statement, Mapping[str, Any]]
+
+
+STEPS: Final = (
+    Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}}),
+    Step("link", link_customers, {}),
+    Step("cases", count_cases, {MERGE_CASES: {}, READ_OPEN_COMPLAINTS: {}}),
+    Step("refuse", keep_refused, {}),
+    Step("answer", answer_tills, {PERSON_STATES: {}, READ_ANSWERS: {}, WRITE_DECISIONS: {}}),
+    Step("stages", record_changed_stages, {RECORD_STAGES: {"now_us": 0}}),
+)
+"""In this order rows are locked: events and customer states, links and persons, cases, decisions and offers, stages."""
+
+
+class Transactions:
+    """Runs batches of submissions on one driver connection, each in one transaction."""
+
+    def __init__(self, driver: Driver, deciding: Callable[[], Deciding] | None = None) -> None:
+        """Without `deciding` nothing is decided and no stage recorded."""
+        self._driver = driver
+        self._deciding = deciding
+
+    async def enter(self, submissions: Sequence[Submission]) -> list[Entry | Exception]:
+        """What became of each. Raises NotReady when the database is out of reach."""
+        connection = await self._driver.connection()
+        batch = Batch(self._driver, submissions, None if self._deciding is None else self._deciding())
+        try:
+            async with connection.transaction():
+                await run_steps(batch)
+        except CONNECTION_LOST as error:
+            await self._driver.close()
+            raise NotReady("The database went away; what was sent may yet be counted.") from error
+        entries = _entries(batch)
+        count_entered(submissions, entries, batch.now_us)
+        count_decisions(batch.written)
+        return entries
+
+
+async def run_steps(batch: Batch) -> None:
+    """All steps, each timed, in the caller's transaction."""
+    for step in STEPS:
+        began_s = time.perf_counter()
+        await step.run(batch)
+        count_step(step.name, time.perf_counter() - began_s)
+
+
+def _entries(batch: Batch) -> list[Entry | Exception]:
+    """A till whose event came before with other content gets the Conflict itself."""
+    answers = map(batch.answers.get, range(len(batch.submissions)))
+    return [
+        Conflict() if item.asked is not None and statuses[0] == "conflict" else Entry(statuses, answer)
+        for item, statuses, answer in zip(batch.submissions, batch.statuses, answers, strict=False)
+    ]

@@ -1,0 +1,129 @@
+"""SQL of checking and repairing states: ranges of customers, as they are kept and as the events say."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    and_,
+    column,
+    delete,
+    false,
+    func,
+    literal,
+    select,
+    union,
+)
+from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.database.states import aggregated
+from app.database.tables import customer_states, events, metadata
+from app.lifecycle.states import StateSpec
+
+Keys = tuple[str, ...]
+"""The values of a state's keys."""
+
+
+def _within(customer_id: ColumnElement[str], after: str, through: str | None) -> ColumnElement[bool]:
+    """`after` < customer_id ≤ `through`; None: to the end. In the order of bytes."""
+    plain = customer_id.collate("C")
+    return plain > after if through is None else and_(plain > after, plain <= through)
+
+
+def _in_range(table: Table, after: str, through: str | None) -> FromClause:
+    return select(table).where(_within(table.c.customer_id, after, through)).subquery()
+
+
+async def end_of_range(connection: AsyncConnection, after: str, most: int) -> str | None:
+    """The customer `most` places after one, by events or state; None: fewer are left."""
+
+    def first_of(table: Table) -> Select[Any]:
+        customer_id = table.c.customer_id.collate("C")
+        known = select(customer_id.label("customer_id")).where(customer_id > after).distinct()
+        return known.order_by(customer_id).limit(most).subquery().select()
+
+    either = union(first_of(customer_states), first_of(events)).subquery()
+    in_order = select(either.c.customer_id).order_by(either.c.customer_id)
+    return (await connection.execute(in_order.offset(most - 1).limit(1))).scalar_one_or_none()
+
+
+async def read_both(
+    connection: AsyncConnection, spec: StateSpec, after: str, through: str | None
+) -> tuple[Mapping[Keys, list[Any]], Mapping[Keys, list[Any]]]:
+    """Keys → measures in the order of the declaration: as they are kept, and from the events.
+
+    One statement, so that both are seen at the same moment.
+    """
+    kept = _in_range(metadata.tables[spec.table], after, through)
+    recomputed = aggregated(spec, _in_range(events, after, through)).subquery("recomputed")
+    names = [*spec.keys, *(measure.name for measure in spec.measures)]
+    is_same = and_(*(kept.c[key] == recomputed.c[key] for key in spec.keys))
+    sides = [side.c[name] for side in (kept, recomputed) for name in names]
+    ours: dict[Keys, list[Any]] = {}
+    theirs: dict[Keys, list[Any]] = {}
+    keys, width = len(spec.keys), len(names)
+    for row in await connection.execute(select(*sides).join_from(kept, recomputed, is_same, full=True)):
+        for found, side in ((row[:width], ours), (row[width:], theirs)):
+            if found[0] is not None:
+                side[tuple(found[:keys])] = list(found[keys:])
+    return ours, theirs
+
+
+async def rebuild_range(connection: AsyncConnection, spec: StateSpec, after: str, through: str | None) -> int:
+    """Replaces the states of a range of customers by what the events say; the number of states.
+
+    Of those that are found first, the rows are locked, and made where there are none, so that there is something
+    to lock; the events are read afterwards, of these alone. So whoever counts an event meanwhile waits, and merges
+    it into the new row. A state whose first event comes later is not touched.
+    """
+    table = metadata.tables[spec.table]
+    states = aggregated(spec, _in_range(events, after, through)).subquery("states")
+    made = select(*(states.c[key] for key in spec.keys))
+    kept = select(*(table.c[key] for key in spec.keys)).where(_within(table.c.customer_id, after, through))
+    found = [tuple(row) for row in await connection.execute(union(kept, made))]
+    await connection.execute(_claim_rows(spec, found))
+    theirs = _of_keys(spec, found)
+    told = select(events).join_from(theirs, events, _matches(spec, theirs, events)).subquery("told")
+    recomputed = aggregated(spec, told)
+    upsert = pg_insert(table).from_select([item.name for item in table.c], recomputed)
+    values = {measure.name: upsert.excluded[measure.name] for measure in spec.measures}
+    written = await connection.execute(upsert.on_conflict_do_update(index_elements=list(spec.keys), set_=values))
+    await connection.execute(_delete_without_events(spec, found))
+    return written.rowcount
+
+
+def _of_keys(spec: StateSpec, found: Sequence[Keys]) -> FromClause:
+    """Rows of these keys."""
+    columns = list(zip(*found, strict=True)) or [()] * len(spec.keys)
+    arrays = [literal(list(values), ARRAY(Text)) for values in columns]
+    rows = func.unnest(*arrays).table_valued(*(column(key, Text) for key in spec.keys), name="theirs")
+    return rows.render_derived()
+
+
+def _matches(spec: StateSpec, theirs: FromClause, told: FromClause) -> ColumnElement[bool]:
+    """Whether an event is of these keys."""
+    return and_(*(told.c[column_] == theirs.c[key] for key, column_ in spec.keys.items()))
+
+
+def _claim_rows(spec: StateSpec, found: Sequence[Keys]) -> Insert:
+    """Locks the rows of states, empty ones made where there were none, in the order that counting locks them."""
+    claimed = _of_keys(spec, found)
+    keys = [claimed.c[key] for key in spec.keys]
+    insert = pg_insert(metadata.tables[spec.table]).from_select(list(spec.keys), select(*keys).order_by(*keys))
+    unchanged = {"customer_id": insert.excluded.customer_id}
+    return insert.on_conflict_do_update(index_elements=list(spec.keys), set_=unchanged, where=false())
+
+
+def _delete_without_events(spec: StateSpec, found: Sequence[Keys]) -> Any:
+    table, theirs = metadata.tables[spec.table], _of_keys(spec, found)
+    is_theirs = and_(*(table.c[key] == theirs.c[key] for key in spec.keys))
+    of_types = [events.c.type.in_(spec.types)] if spec.types else []
+    told = select(events.c.id).where(_matches(spec, theirs, events), *of_types).correlate(theirs).exists()
+    return delete(table).where(is_theirs, ~told)
