@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from app.lifecycle import events as e
-from app.lifecycle.measures import MEASURES, NUMERIC
+from app.lifecycle.measures import NUMERIC
+from app.lifecycle.states import STATES
 from ml.data.engines import UnusableEngine, missing_for_spark, open_engine
 from ml.data.states import labelled_states, states
 
@@ -78,10 +79,10 @@ def hash_of(text):
     return sum(text.encode())
 
 
-def rows_of(table):
-    """Sorted by customer and cut-off, so that they can be compared one by one."""
+def rows_of(table, spec):
+    """Sorted by keys and cut-off, so that they can be compared one by one."""
     found = table.to_pyarrow()
-    return found.sort_by([("customer_id", "ascending"), ("cutoff_us", "ascending")])
+    return found.sort_by([(name, "ascending") for name in (*spec.keys, "cutoff_us")])
 
 
 def assert_same(ours, theirs):
@@ -97,10 +98,11 @@ def assert_same(ours, theirs):
             assert a.to_pylist() == b.to_pylist(), name
 
 
-def test_states_are_the_same_on_both(history, spark):
+@pytest.mark.parametrize("spec", STATES, ids=lambda spec: spec.name)
+def test_states_are_the_same_on_both(history, spark, spec):
     table, cutoffs = history
-    ours, theirs = rows_of(states(table, cutoffs)), rows_of(states(spark.take(table), cutoffs))
-    assert set(ours.column_names) == {"customer_id", "cutoff_us", *(measure.name for measure in MEASURES)}
+    ours, theirs = (rows_of(states(each, cutoffs, spec), spec) for each in (table, spark.take(table)))
+    assert set(ours.column_names) == {*spec.keys, "cutoff_us", *(measure.name for measure in spec.measures)}
     assert_same(ours, theirs)
 
 
