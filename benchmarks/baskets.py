@@ -18,10 +18,10 @@ BASKET_SIZE: Final = 3
 CATEGORIES: Final = ("dairy", "bakery", "produce", "household", "drinks", "meat")
 
 
-def make_basket(chance: random.Random) -> str:
+def make_basket(chance: random.Random, lines: int) -> str:
     """An order's `data` but for its id, as JSON text without the outer braces."""
-    prices_minor = [chance.randrange(150, 9_900) for _ in range(BASKET_SIZE)]
-    quantities = [chance.randint(1, 4) for _ in range(BASKET_SIZE)]
+    prices_minor = [chance.randrange(150, 9_900) for _ in range(lines)]
+    quantities = [chance.randint(1, 4) for _ in range(lines)]
     products = [
         {
             "product_id": str(4_000 + chance.randrange(PRODUCTS)),
@@ -43,13 +43,13 @@ def make_basket(chance: random.Random) -> str:
     return json.dumps(order)[1:-1]
 
 
-def checkouts(port: int, *, api_key: str | None = None, seed: int = 0) -> Iterator[bytes]:
+def checkouts(port: int, *, api_key: str | None = None, seed: int = 0, lines: int = BASKET_SIZE) -> Iterator[bytes]:
     """Endless `POST /v1/checkouts`, each of an event that never was before.
 
     Customers and baskets repeat with the seed, event ids never do: they begin with the present time.
     """
     chance = random.Random(seed)
-    baskets = [make_basket(chance) for _ in range(BASKETS)]
+    baskets = [make_basket(chance, lines) for _ in range(BASKETS)]
     authorization = f"Authorization: Bearer {api_key}\r\n" if api_key else ""
     head = (
         f"POST /v1/checkouts HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{authorization}"

@@ -18,8 +18,9 @@ from typing import Final
 
 from rich.console import Console
 
+from benchmarks.baskets import BASKET_SIZE
 from benchmarks.databases import postgres
-from benchmarks.processes import ServerFailed
+from benchmarks.processes import PERENNIAL, ServerFailed
 from benchmarks.report import (
     ANSWERS_PER_S,
     P95_MS,
@@ -53,6 +54,10 @@ COMPARISONS: Final = (
     Comparison("p95 latency: tutorial / floor", P95_MS, "tutorial", "floor"),
     Comparison("p99 latency: perennial / pgbench", P99_MS, "perennial", "pgbench"),
     Comparison("server CPU a checkout: perennial / floor", SERVER_CPU_US, "perennial", "floor"),
+    Comparison("checkouts/s: perennial / release", ANSWERS_PER_S, "perennial", "release"),
+    Comparison("p99 latency: perennial / release", P99_MS, "perennial", "release"),
+    Comparison("server CPU a checkout: perennial / release", SERVER_CPU_US, "perennial", "release"),
+    Comparison("server CPU a checkout: release / floor", SERVER_CPU_US, "release", "floor"),
     Comparison("server CPU a checkout: tutorial / floor", SERVER_CPU_US, "tutorial", "floor"),
 )
 
@@ -93,6 +98,8 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--database-url", help="a Postgres to make databases in; without it an embedded one")
     parser.add_argument("--models", type=Path, help=f"artefacts to serve; by default {MODELS} if it is there")
     parser.add_argument("--statement", type=Path, help="SQL for pgbench instead of the service's own")
+    parser.add_argument("--lines", type=int, default=BASKET_SIZE, help="of an order")
+    parser.add_argument("--release", type=Path, default=PERENNIAL, help="the perennial of another installation")
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     return parser.parse_args(words)
 
@@ -107,6 +114,8 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
         warm_up_s=arguments.warm_up,
         statement=statement,
         models=arguments.models or (MODELS if MODELS.is_dir() else None),
+        lines=arguments.lines,
+        release=arguments.release,
     )
 
 

@@ -4,6 +4,8 @@ import re
 from typing import Final
 
 from app.checkout.queries import COUNT_EVENTS
+from app.database.order_lines import write_array
+from app.lifecycle.events import OrderLine
 
 _NOW_US: Final = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint"
 _NONE: Final = "NULL::text"
@@ -24,6 +26,7 @@ VALUES: Final = {
     "value": _NONE,
     "digest": "substring(sha256(convert_to('' || :event_number, 'UTF8')) for 16)",
     "data": "json_build_object('order_id', 'A-' || :event_number, 'products', repeat('x', 300))::text",
+    "lines": f"'{write_array([OrderLine('4711', 'dairy', 2.0, 1280, None)] * 3)}'::text",
 }
 """A fact of an event → an expression of pgbench's variables. The text of `products` is as long as
 that of three."""

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
@@ -16,7 +15,7 @@ from typing import Any, Final
 from rich.console import Console
 from sqlalchemy import URL
 
-from benchmarks.baskets import CUSTOMERS, checkouts
+from benchmarks.baskets import BASKET_SIZE, CUSTOMERS, checkouts
 from benchmarks.databases import as_text, create_tables, execute, fresh_database
 from benchmarks.filling import fill_states
 from benchmarks.load import run_load
@@ -41,7 +40,8 @@ class Unavailable(RuntimeError):
 class Plan:
     """Rounds of each system at each number of connections.
 
-    `statement` None leaves pgbench out. `models` is a directory of artefacts, of which the service scores by
+    `statement` None leaves pgbench out. `lines` of an order. `release` is the program of another
+    installation. `models` is a directory of artefacts, of which the service scores by
     the newest; None: it scores by rules.
     """
 
@@ -52,6 +52,8 @@ class Plan:
     warm_up_s: float
     statement: str | None
     models: Path | None
+    lines: int = BASKET_SIZE
+    release: Path = PERENNIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ Measure = Callable[[int, int], Mapping[str, Any]]
 
 def load_server(server: Server, plan: Plan, api_key: str | None, connections: int, number: int) -> Mapping[str, Any]:
     """The figures of one round of checkouts; every system gets the same customers in a round."""
-    requests = checkouts(server.port, api_key=api_key, seed=number)
+    requests = checkouts(server.port, api_key=api_key, seed=number, lines=plan.lines)
     load = run_load(
         server.host,
         server.port,
@@ -108,12 +110,12 @@ class Service:
     settings: Mapping[str, str]
 
 
-def start_service(bench: Bench, *scopes: str) -> Service:
+def start_service(bench: Bench, *scopes: str, program: Path = PERENNIAL) -> Service:
     """Starts the service, scoring by the newest of the plan's models. Raises Unavailable, ServerFailed."""
-    if not PERENNIAL.exists():
-        raise Unavailable(f"{PERENNIAL.name} is not installed beside {Path(sys.executable).name}")
+    if not program.exists():
+        raise Unavailable(f"{program} is not installed")
     home = make_home(bench.resources)
-    database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_perennial"))
+    database = bench.resources.enter_context(fresh_database(bench.server, f"benchmark_perennial_{len(str(program))}"))
     port = free_port()
     settings = {
         "PERENNIAL_HOME": str(home),
@@ -121,12 +123,12 @@ def start_service(bench: Bench, *scopes: str) -> Service:
         "PERENNIAL_PORT": str(port),
         "PERENNIAL_LOG_LEVEL": "WARNING",
     }
-    create = [str(PERENNIAL), "keys", "create", "benchmark"]
+    create = [str(program), "keys", "create", "benchmark"]
     create += [word for scope in scopes for word in ("--scope", scope)]
     made = subprocess.run(create, env=server_environment(settings), check=True, stdout=subprocess.PIPE, text=True)
-    register_newest(bench.plan.models, settings)
+    register_newest(bench.plan.models, settings, program)
     running = bench.resources.enter_context(
-        serve([PERENNIAL, "serve"], port, settings=settings, ready_within_s=READY_WITHIN_S)
+        serve([program, "serve"], port, settings=settings, ready_within_s=READY_WITHIN_S)
     )
     return Service(running, made.stdout.strip(), database, settings)
 
@@ -136,24 +138,24 @@ def make_home(resources: ExitStack) -> Path:
     return Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="perennial-benchmark-")))
 
 
-def register_newest(models: Path | None, settings: Mapping[str, str]) -> None:
+def register_newest(models: Path | None, settings: Mapping[str, str], program: Path = PERENNIAL) -> None:
     """Puts the newest artefact of a directory in force. Raises Unavailable where there is none, or it is refused."""
     if models is None:
         return
     made = [(json.loads(path.read_text())["created_at"], path.parent) for path in models.glob("*/manifest.json")]
     if not made:
         raise Unavailable(f"there is no model in {models}")
-    command = [str(PERENNIAL), "models", "register", str(max(made)[1])]
+    command = [str(program), "models", "register", str(max(made)[1])]
     ran = subprocess.run(command, env=server_environment(settings), capture_output=True, text=True, check=False)
     if ran.returncode:
         raise Unavailable(ran.stderr.strip())
 
 
-def open_perennial(bench: Bench) -> Measure:
-    service = start_service(bench, "ingest", "decide")
+def open_perennial(bench: Bench, program: Path = PERENNIAL) -> Measure:
+    service = start_service(bench, "ingest", "decide", program=program)
     fill_states(service.database, CUSTOMERS)
     environment = server_environment(service.settings)
-    subprocess.run([PERENNIAL, "sweep"], env=environment, check=True, stdout=subprocess.PIPE)
+    subprocess.run([program, "sweep"], env=environment, check=True, stdout=subprocess.PIPE)
     method, version = read_method(service.server, service.api_key)
     bench.console.print(f"perennial scores by {method}, model {version}", highlight=False)
     return partial(load_server, service.server, bench.plan, service.api_key)
@@ -206,8 +208,16 @@ def open_pgbench(bench: Bench) -> Measure:
     return measure
 
 
+def open_release(bench: Bench) -> Measure:
+    """Another installation of the service."""
+    if bench.plan.release == PERENNIAL:
+        raise Unavailable("no other release was named")
+    return open_perennial(bench, bench.plan.release)
+
+
 OPENERS: Final[Mapping[str, Callable[[Bench], Measure]]] = {
     "perennial": open_perennial,
+    "release": open_release,
     "tutorial": open_tutorial,
     "tutorial, 1 thread": partial(open_tutorial, threads=1),
     "async tutorial": partial(open_tutorial, application="async_app"),
