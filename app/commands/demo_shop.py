@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database.engine import transaction
 from app.ingest.queries import find_import, has_events
-from app.lifecycle.features import feature_digest
+from app.models.artefact import is_servable
 from app.models.queries import read_champion
 
 IMPORT_ID: Final = "demo"
@@ -22,12 +22,14 @@ async def needs_events(engine: AsyncEngine) -> bool:
 
 
 async def needs_model(engine: AsyncEngine) -> bool:
-    """Whether the demo shop is there, and no model that this version can read, or none at all."""
+    """Whether the demo shop is there, and no model that this version can serve, or none at all."""
     async with transaction(engine) as connection:
         if await find_import(connection, IMPORT_ID) is None:
             return False
         champion = await read_champion(connection)
-    return champion is None or (champion.is_simulated and champion.feature_digest != feature_digest())
+    if champion is None:
+        return True
+    return champion.is_simulated and not is_servable(champion.version, champion.manifest)
 
 
 async def is_prepared(engine: AsyncEngine) -> bool:

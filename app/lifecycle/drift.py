@@ -10,7 +10,7 @@ each of the others half a customer is added on both sides, so that a bin that is
 part that shrinks as the samples grow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -38,24 +38,35 @@ def reference(features: Floats) -> dict[str, NDArray[Any]]:
     return {_EDGES: edges, _COUNTS: _count_all(columns, edges)}
 
 
-def check_reference(reference: Reference) -> tuple[Floats, Integers]:
-    """Its edges and counts. Raises ValueError where they are not of these features, KeyError where one is missing."""
+def check_reference(reference: Reference, features: int = len(FEATURE_NAMES)) -> tuple[Floats, Integers]:
+    """Its edges and counts. Raises ValueError where they are not of so many features, KeyError where one is missing."""
     edges, counts = np.asarray(reference[_EDGES], np.float64), np.asarray(reference[_COUNTS], np.int64)
-    if (edges.shape, counts.shape) != ((len(FEATURE_NAMES), BINS - 1), (len(FEATURE_NAMES), BINS + 1)):
+    if (edges.shape, counts.shape) != ((features, BINS - 1), (features, BINS + 1)):
         raise ValueError("a reference of drift that is of other features")
     if not np.isfinite(edges).all() or (np.diff(edges) < 0).any() or (counts < 0).any():
         raise ValueError("a reference of drift whose edges do not ascend, or whose counts are none")
     return edges, counts
 
 
+def place(reference: Reference, places: Sequence[int | None], features: int) -> dict[str, NDArray[Any]]:
+    """A reference of so many features over those of `places`: of each its place, None: it has none, nobody is counted.
+
+    Raises what `check_reference` does.
+    """
+    edges, counts = check_reference(reference, features)
+    at, known = [place or 0 for place in places], np.array([place is not None for place in places])[:, None]
+    return {_EDGES: np.where(known, edges[at], 0.0), _COUNTS: np.where(known, counts[at], 0)}
+
+
 def count_reference(reference: Reference) -> int:
     """How many customers it is of."""
-    return int(check_reference(reference)[1][0].sum())
+    return int(check_reference(reference)[1].sum(axis=1).max())
 
 
 def psi(reference: Reference, features: Floats) -> dict[str, float]:
     """Feature → population stability index of (n, F) features, F = len(FEATURE_NAMES), against a reference.
 
+    None of a feature of which the reference counts nobody: the model does not know it.
     Raises what `check_reference` does, and ValueError for features of another number.
     """
     edges, counts = check_reference(reference)
@@ -63,7 +74,7 @@ def psi(reference: Reference, features: Floats) -> dict[str, float]:
     if len(columns) != len(FEATURE_NAMES):
         raise ValueError("a reference of drift that is of other features")
     found = _count_all(columns, edges)
-    return {name: _divergence(*pair) for name, *pair in zip(FEATURE_NAMES, counts, found, strict=True)}
+    return {name: _divergence(*pair) for name, *pair in zip(FEATURE_NAMES, counts, found, strict=True) if pair[0].any()}
 
 
 def _tenths(column: Floats) -> Floats:

@@ -7,17 +7,16 @@ serves one customer at the till and millions in training.
 """
 
 import cmath
-import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.btyd import PARAMETERS, prospects, prospects_of_one
+from app.lifecycle.btyd import prospects, prospects_of_one
 from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import (
     DECAYED,
@@ -36,18 +35,23 @@ def days_since(time_measure: str) -> str:
     return f"days_since_{time_measure.removesuffix('_us')}"
 
 
-BASE: Final = (
-    "zero",
-    "one",
-    *(measure.name for measure in SUMS),
-    *(days_since(measure.name) for measure in TIMES),
-    *(measure.name for measure in DECAYED),
-    "phase_cos",
-    "phase_sin",
-    "silence",
-    "lapse_chance",
-    "pace_orders",
-)
+_SEASON: Final = ("season_cos", "season_sin")
+_PURCHASES: Final = ("orders", "last_order_us", "first_order_us")
+
+READS: Final[Mapping[str, tuple[str, ...]]] = {
+    "zero": (),
+    "one": (),
+    **{measure.name: (measure.name,) for measure in SUMS},
+    **{days_since(measure.name): (measure.name,) for measure in TIMES},
+    **{measure.name: (measure.name, REFERENCE) for measure in DECAYED},
+    "phase_cos": _SEASON,
+    "phase_sin": _SEASON,
+    "silence": ("orders", "last_order_us"),
+    "lapse_chance": _PURCHASES,
+    "pace_orders": _PURCHASES,
+}
+"""Base column → the measures that it is made of."""
+BASE: Final = tuple(READS)
 """Base columns, in order. `phase_…` is the calendar phase of the customer's orders relative to
 `as_of`, summed over orders: cos > 0 when they fall in the same season of the year. `silence` is
 days since the last order × repeat orders: over the span of the orders, it is the present silence
@@ -70,6 +74,11 @@ class Feature:
     def is_plain(self) -> bool:
         """Whether it is a base column as it stands."""
         return (self.minus, self.per, self.less) == ("zero", "one", "zero")
+
+    @property
+    def columns(self) -> tuple[str, str, str, str]:
+        """The base columns that it is made of."""
+        return self.plus, self.minus, self.per, self.less
 
 
 def _decayed_features() -> tuple[Feature, ...]:
@@ -133,15 +142,6 @@ FEATURES: Final = tuple(sorted(_DECLARED, key=lambda feature: not feature.is_pla
 """Plain columns first, then quotients: the order of feature vectors."""
 
 FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)
-
-
-def feature_digest() -> str:
-    """SHA-256 of the definitions of all measures and features: what a model's inputs mean."""
-    measures = [astuple(measure) for measure in NUMERIC]
-    features = [astuple(replace(feature, label="")) for feature in FEATURES]
-    definition = repr([*measures, *features, PARAMETERS])
-    return hashlib.sha256(definition.encode()).hexdigest()
-
 
 _COLUMN: Final = {name: index for index, name in enumerate(BASE)}
 _PLAIN: Final = [_COLUMN[feature.plus] for feature in FEATURES if feature.is_plain]

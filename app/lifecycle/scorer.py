@@ -5,7 +5,7 @@ A score is an intercept, a level of the time, and one term per feature, so the t
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp, tanh
 from typing import Any, Final, NamedTuple
 
@@ -209,6 +209,13 @@ def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], lev
         np.asarray(level_days, np.int64),
         np.column_stack([levels[target] for target in TARGETS]),
     )
+
+
+def place(card: Scorecard, places: Sequence[int | None]) -> Scorecard:
+    """The card over other features: of each its place in the card, None: it has none there, and no say."""
+    no_edges, no_say = np.empty(0), np.zeros((2, len(TARGETS)))
+    edges = tuple(no_edges if at is None else card.edges[at] for at in places)
+    return replace(card, edges=edges, steps=tuple(no_say if at is None else card.steps[at] for at in places))
 
 
 def _bins_of(finer: Floats, edges: Floats) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -14,10 +14,11 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.drift import check_reference
-from app.lifecycle.features import FEATURES, feature_digest
-from app.lifecycle.scorer import Scorecard, unpack
+from app.lifecycle import drift, scorer
+from app.lifecycle.definitions import FEATURE_DIGESTS, digest_together
+from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
+from app.models.releases import DIGESTS_THEN
 
 FORMAT: Final = 2
 MANIFEST: Final = "manifest.json"
@@ -32,8 +33,11 @@ class ArtefactRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model. `rhythm_days` is the usual gap between orders in the training data; `method` names
-    the way it was learned; `drift` is the reference of `app.lifecycle.drift`."""
+    """A loaded model, its tables in the order of this version's FEATURES; those it does not know have no say.
+
+    `rhythm_days` is the usual gap between orders in the training data; `method` names the way it was learned;
+    `drift` is the reference of `app.lifecycle.drift`.
+    """
 
     version: str
     horizon_days: int
@@ -79,19 +83,27 @@ def read_artefact(name: str, files: Mapping[str, bytes]) -> Model:
     """The model in an artefact's files; `name` is the version it is kept under.
 
     The manifest and the tables must be there; of the others, those that are. Raises ArtefactRefused: a file
-    is missing, cut, changed by as much as a bit or not one of its own, the format or the definition of the
-    features is another, the tables do not fit.
+    is missing, cut, changed by as much as a bit or not one of its own, the format is another, one of its features is
+    not there any more or means something else, the tables do not fit.
     """
     if MANIFEST not in files:
         raise ArtefactRefused(f"{name}: the manifest cannot be read.")
     manifest = _check_manifest(name, files[MANIFEST])
     _check_digests(name, files, manifest["files"])
-    if manifest.get("feature_digest") != feature_digest():
-        raise ArtefactRefused(f"{name}: it was trained on features of another definition.")
+    names = _check_features(name, manifest)
     try:
-        return _read_model(manifest, _read_arrays(files[TABLES]))
+        return _read_model(manifest, names, _read_arrays(files[TABLES]))
     except (LookupError, TypeError, ValueError, BadZipFile) as error:
         raise ArtefactRefused(f"{name}: its content does not fit ({error}).") from error
+
+
+def is_servable(name: str, manifest: bytes) -> bool:
+    """Whether this version can serve the model, as far as its manifest says."""
+    try:
+        _check_features(name, _check_manifest(name, manifest))
+    except ArtefactRefused:
+        return False
+    return True
 
 
 def _check_manifest(name: str, content: bytes) -> dict[str, Any]:
@@ -111,6 +123,29 @@ def _check_manifest(name: str, content: bytes) -> dict[str, Any]:
     return manifest
 
 
+def _check_features(name: str, manifest: Mapping[str, Any]) -> list[str]:
+    """The model's features, in the order of its tables. Each must be there, and mean what it meant then."""
+    then = _read_features(manifest)
+    if then is None:
+        raise ArtefactRefused(f"{name}: it was trained on features of another definition.")
+    for feature, digest in then.items():
+        if feature not in FEATURE_DIGESTS:
+            raise ArtefactRefused(f"{name}: it was trained on the feature {feature}, which this version does not have.")
+        if digest != FEATURE_DIGESTS[feature]:
+            raise ArtefactRefused(f"{name}: it was trained on another definition of the feature {feature}.")
+    return list(then)
+
+
+def _read_features(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Feature → digest, in the order of the tables. None: the manifest does not tell, and is of no release known."""
+    names, together, each = (manifest.get(key) for key in ("features", "feature_digest", "feature_digests"))
+    known = DIGESTS_THEN.get(str(together)) if each is None else each
+    if not isinstance(names, list) or not isinstance(known, Mapping) or sorted(map(str, names)) != sorted(known):
+        return None
+    found = {name: known[name] for name in map(str, names)}
+    return found if each is None or digest_together(found) == together else None
+
+
 def _check_digests(name: str, files: Mapping[str, bytes], digests: Mapping[str, Any]) -> None:
     if TABLES not in files:
         raise ArtefactRefused(f"{name}: {TABLES} is missing.")
@@ -128,25 +163,24 @@ def _read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
         return {name: arrays[name] for name in arrays.files}
 
 
-def _read_model(manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Model:
+def _read_model(manifest: Mapping[str, Any], names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Model:
     """Raises ValueError, TypeError or LookupError where something is not what it must be."""
+    places = [names.index(feature) if feature in names else None for feature in FEATURE_DIGESTS]
     horizon_days, rhythm_days = int(manifest["horizon_days"]), float(manifest["population"]["rhythm_days"])
     if horizon_days < 1 or not isfinite(rhythm_days):
         raise ValueError("a horizon or a usual gap that is none")
-    drift = {name.removeprefix(DRIFT): array for name, array in arrays.items() if name.startswith(DRIFT)}
-    if drift:
-        check_reference(drift)
+    reference = {name.removeprefix(DRIFT): array for name, array in arrays.items() if name.startswith(DRIFT)}
     return Model(
         version=str(manifest["version"]),
         horizon_days=horizon_days,
-        scorecard=unpack(arrays, len(FEATURES)),
+        scorecard=scorer.place(scorer.unpack(arrays, len(names)), places),
         value=_read_curve(arrays["value.spend_minor"], arrays["value.share"]),
         rhythm_days=rhythm_days,
         trained_at=datetime.fromisoformat(manifest["created_at"]),
         data_until=datetime.fromisoformat(manifest["training"]["data_until"]),
         simulated=bool(manifest["data"]["simulated"]),
         method=str(manifest["method"]),
-        drift=drift,
+        drift=drift.place(reference, places, len(names)) if reference else {},
         manifest=manifest,
     )
 

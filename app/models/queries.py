@@ -18,6 +18,7 @@ REPORTS_READ: Final = 60
 """The latest reports of a model, of drift and of outcomes: a month of them."""
 
 _BYTES: Final = ("manifest", "tables", "card")
+_LARGE: Final = ("tables", "card")
 
 
 class ActiveModel(NamedTuple):
@@ -75,8 +76,8 @@ async def read_files(connection: AsyncConnection, version: str) -> Any:
 
 
 async def read_models(connection: AsyncConnection, versions: Sequence[str] | None = None) -> Sequence[Any]:
-    """Models without their bytes, the latest registered first; all of them, or those of these versions."""
-    columns = [column for column in models.c if column.name not in _BYTES]
+    """Models without tables and card, the latest registered first; all of them, or those of these versions."""
+    columns = [column for column in models.c if column.name not in _LARGE]
     query = select(*columns).order_by(models.c.registered_us.desc(), models.c.version.desc())
     if versions is not None:
         query = query.where(models.c.version.in_(versions))
@@ -84,8 +85,8 @@ async def read_models(connection: AsyncConnection, versions: Sequence[str] | Non
 
 
 async def read_champion(connection: AsyncConnection) -> Any:
-    """The champion without its bytes; None: there is none."""
-    columns = [column for column in models.c if column.name not in _BYTES]
+    """The champion without tables and card; None: there is none."""
+    columns = [column for column in models.c if column.name not in _LARGE]
     return (await connection.execute(select(*columns).where(models.c.state == "champion"))).one_or_none()
 
 

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.foundation.errors import NotFound
 from app.foundation.times import iso
-from app.lifecycle.features import feature_digest
 from app.models import queries
+from app.models.artefact import is_servable
 
 
 def render_model(row: Any) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def render_model(row: Any) -> dict[str, Any]:
         "state": row.state,
         "simulated": row.is_simulated,
         "horizon_days": row.horizon_days,
-        "readable": row.feature_digest == feature_digest(),
+        "readable": is_servable(row.version, row.manifest),
         "data_from": iso(row.data_from_us),
         "data_until": iso(row.data_until_us),
         "registered_at": iso(row.registered_us),

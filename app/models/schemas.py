@@ -14,7 +14,7 @@ class ModelOut(BaseModel):
     state: State
     simulated: bool
     horizon_days: int
-    readable: Annotated[bool, Field(description="Whether it was trained on this version's features")]
+    readable: Annotated[bool, Field(description="Whether this version can serve it: its features mean what they meant")]
     data_from: str
     data_until: str
     registered_at: str

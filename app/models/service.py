@@ -13,7 +13,6 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.foundation.errors import NotFound, NotPromotable, Refusal
-from app.lifecycle.features import feature_digest
 from app.models import queries
 from app.models.artefact import (
     CARD,
@@ -222,8 +221,6 @@ async def _enthrone(connection: AsyncConnection, version: str, change: Change) -
 async def _check_promotable(connection: AsyncConnection, model: Any) -> None:
     if model.state == "champion":
         raise NotPromotable(f"{model.version} is the champion already.")
-    if model.feature_digest != feature_digest():
-        raise NotPromotable(f"{model.version} was trained on features of another definition; train anew.")
     try:
         await load_stored(connection, model.version)
     except ArtefactRefused as error:

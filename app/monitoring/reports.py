@@ -63,7 +63,8 @@ def read_gauges(latest: LatestReports, now_us: int) -> Iterator[tuple[str, tuple
 
 
 def find_drifted(drift: Mapping[str, Any]) -> list[str]:
-    """Features of weight that have moved too far, farthest first. Of weight: no less than the average one.
+    """Features of weight that have moved too far, farthest first. Of weight: no less than the average one that the
+    model knows, which are those with an index.
 
     Those of the CALENDAR are not among them.
     """
@@ -71,7 +72,7 @@ def find_drifted(drift: Mapping[str, Any]) -> list[str]:
     if not indices:
         return []
     noise = DRIFT_BY_CHANCE * (1 / drift["customers"] + 1 / max(drift["reference_customers"], 1))
-    limit, average = max(GREAT_DRIFT, noise), 1 / len(weights)
+    limit, average = max(GREAT_DRIFT, noise), 1 / len(indices)
     moved = [name for name, index in indices.items() if index > limit and weights[name] >= average]
     return sorted(set(moved) - CALENDAR, key=indices.__getitem__, reverse=True)
 

@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.features import FEATURE_NAMES, feature_digest
+from app.lifecycle.definitions import FEATURE_DIGESTS, digest_together
 from app.lifecycle.scorer import Scorecard, pack
 from app.lifecycle.value import ValueCurve
 from app.models.artefact import (
@@ -59,8 +59,9 @@ def write_artefact(
         "format": FORMAT,
         "version": version,
         "created_at": made_at.isoformat(),
-        "features": list(FEATURE_NAMES),
-        "feature_digest": feature_digest(),
+        "features": list(FEATURE_DIGESTS),
+        "feature_digests": dict(FEATURE_DIGESTS),
+        "feature_digest": digest_together(FEATURE_DIGESTS),
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
     files = {TABLES: tables, ESTIMATORS: _dump(parts.estimators), CARD: parts.card(manifest).encode()}

@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 import pytest
 
-from app.lifecycle.drift import BINS, psi, reference
+from app.lifecycle.drift import BINS, count_reference, place, psi, reference
 from app.lifecycle.features import FEATURE_NAMES
 
 FIRST = FEATURE_NAMES[0]
@@ -97,3 +97,21 @@ def test_values_beyond_the_reference_count_at_its_ends():
 def test_features_of_another_definition_are_not_compared(rows, kept):
     with pytest.raises(ValueError, match="other features"):
         psi(kept, rows)
+
+
+def test_a_feature_that_a_model_does_not_know_has_no_index():
+    """The model knows two features, kept in another order than that of today."""
+    draws = np.random.default_rng(3)
+    then, now = draws.normal(size=(200, 2)), np.full((100, len(FEATURE_NAMES)), np.nan)
+    now[:, :3] = draws.normal(size=(100, 3))
+    placed = place(reference(then), [1, None, 0, *[None] * (len(FEATURE_NAMES) - 3)], 2)
+    found = psi(placed, now)
+    assert list(found) == [FEATURE_NAMES[0], FEATURE_NAMES[2]]
+    assert found[FIRST] == psi(reference(of_first(then[:, 1])), now)[FIRST]
+    assert count_reference(placed) == 200
+    assert count_reference(place(reference(then), [None, 0, *[None] * (len(FEATURE_NAMES) - 2)], 2)) == 200
+
+
+def test_a_reference_of_another_number_of_features_is_not_placed():
+    with pytest.raises(ValueError, match="other features"):
+        place(reference(np.zeros((3, 4))), [0, 1], 3)

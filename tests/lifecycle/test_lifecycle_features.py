@@ -1,6 +1,5 @@
 """Features by hand, one row like many, and nothing but the state and `as_of`."""
 
-from dataclasses import replace
 from math import cos, isnan, pi, sin
 
 import numpy as np
@@ -9,13 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.lifecycle import events as e
-from app.lifecycle import features as features_module
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import (
     BASE,
     FEATURE_NAMES,
     FEATURES,
-    feature_digest,
     features,
     features_of_one,
 )
@@ -251,28 +248,3 @@ def test_centuries_after_nothing_overflows():
 def test_names_are_unique_and_built_of_base_columns():
     assert len(set(FEATURE_NAMES)) == len(FEATURES)
     assert {part for each in FEATURES for part in (each.plus, each.minus, each.per, each.less)} <= set(BASE)
-
-
-def test_the_digest_is_of_the_meaning_and_not_of_the_words(monkeypatch):
-    before = feature_digest()
-    assert len(before) == 64
-
-    def digest_with(**changes):
-        monkeypatch.setattr(features_module, "FEATURES", (replace(FEATURES[0], **changes), *FEATURES[1:]))
-        return feature_digest()
-
-    assert digest_with(label="Something else") == before
-    digests = [
-        digest_with(plus="zero"),
-        digest_with(name="other"),
-        digest_with(unit="weeks"),
-        digest_with(per="orders"),
-    ]
-    monkeypatch.setattr(features_module, "FEATURES", (FEATURES[1], FEATURES[0], *FEATURES[2:]))
-    digests.append(feature_digest())
-    monkeypatch.setattr(features_module, "FEATURES", FEATURES)
-    assert feature_digest() == before
-    changed = replace(NUMERIC[-1], half_life_days=61)
-    monkeypatch.setattr(features_module, "NUMERIC", (*NUMERIC[:-1], changed))
-    digests.append(feature_digest())
-    assert len({before, *digests}) == 1 + len(digests)

@@ -16,6 +16,7 @@ from app.lifecycle.scorer import (
     combine,
     logistic,
     pack,
+    place,
     sigmoid,
     strongest,
     unpack,
@@ -236,3 +237,21 @@ def test_reasons_are_the_strongest_terms_either_way():
 
 def test_equal_terms_keep_the_order_of_their_features():
     assert strongest([0.2, -0.5, 0.5, -0.2], 4) == [1, 2, 0, 3]
+
+
+@given(tables_and_rows())
+def test_a_card_over_features_more_says_the_same(drawn):
+    """To the last bit, wherever the features are that it does not know, and whatever their values."""
+    tables, days, levels, rows, at_us = drawn
+    card = combine(tables, days, levels)
+    places = [None, *(place for at in range(len(card.edges)) for place in (at, None))]
+    more = np.full((len(rows), len(places)), np.nan)
+    more[:, 0] = 7.0
+    more[:, 1::2] = rows
+    wider = place(card, places)
+    assert wider.links(more, at_us).tolist() == card.links(rows, at_us).tolist()
+    for told, known in zip(wider.forecast_each(more, at_us), card.forecast_each(rows, at_us), strict=True):
+        assert told[:3] == known[:3]
+        assert (told.churn_terms[1::2], set(told.churn_terms[::2])) == (known.churn_terms, {0.0})
+    for row, wide in zip(rows.tolist(), more.tolist(), strict=True):
+        assert wider.forecast_one(wide, at_us)[:3] == card.forecast_one(row, at_us)[:3]

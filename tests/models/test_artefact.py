@@ -183,9 +183,10 @@ def test_a_foreign_manifest_is_refused(directory, members, sentence):
 
 
 def test_features_of_another_definition_are_refused(directory, monkeypatch):
-    """The artefact is the same, the program's features are not."""
-    monkeypatch.setattr(app.models.artefact, "feature_digest", lambda: "f" * 64)
-    with pytest.raises(ArtefactRefused, match="features of another definition"):
+    """The artefact is the same, one of the program's features is not."""
+    other = {**app.models.artefact.FEATURE_DIGESTS, "visits": "f" * 16}
+    monkeypatch.setattr(app.models.artefact, "FEATURE_DIGESTS", other)
+    with pytest.raises(ArtefactRefused, match="another definition of the feature visits"):
         load_model(directory)
 
 

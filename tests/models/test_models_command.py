@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from app.commands.demo_shop import needs_model
 from app.commands.main import app
 from app.foundation.errors import NotPromotable
+from app.models.artefact import canonical_manifest
+from app.models.releases import DIGESTS_THEN
 
 
 @pytest.fixture
@@ -73,5 +75,19 @@ async def test_the_demo_shop_needs_a_model_until_one_is_registered(registry, eng
     assert await needs_model(engine)
     await registry.register(make_artefact(simulated=True))
     assert not await needs_model(engine)
-    await sql.rows("UPDATE models SET feature_digest = 'of another version'")
+    await sql.rows("UPDATE models SET manifest = ''")
     assert await needs_model(engine)
+
+
+async def test_the_demo_shops_model_is_not_trained_anew_after_an_upgrade(
+    registry, engine, make_artefact, sql, tmp_path
+):
+    """It was made by the release before, which had one digest for all features."""
+    directory = make_artefact(simulated=True, into=tmp_path)
+    path = directory / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    del manifest["feature_digests"]
+    path.write_bytes(canonical_manifest(manifest | {"feature_digest": next(iter(DIGESTS_THEN))}))
+    await sql.rows("INSERT INTO imports VALUES ('demo', 1, 0, 2)")
+    await registry.register(directory)
+    assert not await needs_model(engine)

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app.foundation.errors import NotFound, NotPromotable, Refusal
-from app.lifecycle import features
+from app.lifecycle.definitions import FEATURE_DIGESTS, digest_together
+from app.models.artefact import canonical_manifest
 from app.models.queries import Became
 from app.models.service import find_predecessor
 
@@ -28,7 +29,7 @@ async def test_what_the_registry_keeps_of_a_model(registry, make_artefact, sql):
     assert row["tables"] == (directory / "tables.npz").read_bytes()
     assert row["card"] == f"# {directory.name}\n"
     assert (row["horizon_days"], row["is_simulated"], row["metrics"]) == (60, False, manifest["metrics"])
-    assert row["feature_digest"] == features.feature_digest()
+    assert row["feature_digest"] == digest_together(FEATURE_DIGESTS)
     assert row["data_until_us"] - row["data_from_us"] == 700 * 86_400_000_000
 
 
@@ -86,6 +87,13 @@ async def test_another_model_of_the_same_version_is_refused(registry, make_artef
         await registry.register(directory)
 
 
+def of_other_features(directory):
+    """The manifest of a model to which `orders` meant something else."""
+    manifest = json.loads((directory / "manifest.json").read_bytes())
+    digests = {name: FEATURE_DIGESTS[name] for name in manifest["features"]} | {"orders": "x"}
+    return canonical_manifest(manifest | {"feature_digests": digests, "feature_digest": digest_together(digests)})
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "tables.npz", "model.joblib", "card.md"])
 async def test_an_artefact_that_was_cut_is_not_registered(registry, make_artefact, tmp_path, sql, name):
     directory = make_artefact(into=tmp_path)
@@ -122,14 +130,22 @@ async def test_what_cannot_be_promoted(registry, make_artefact, sql):
     champion, foreign, broken = (make_artefact() for _ in range(3))
     for directory in (champion, foreign, broken):
         await registry.register(directory)
-    await sql.rows("UPDATE models SET feature_digest = 'x' WHERE version = :version", version=foreign.name)
+    await sql.rows(
+        "UPDATE models SET manifest = :manifest WHERE version = :version",
+        manifest=of_other_features(foreign),
+        version=foreign.name,
+    )
     await sql.rows(
         "UPDATE models SET tables = set_byte(tables, 40, get_byte(tables, 40) # 1) WHERE version = :version",
         version=broken.name,
     )
     with pytest.raises(NotFound, match="no such model"):
         await registry.promote("none-such")
-    for directory, why in ((champion, "already"), (foreign, "another definition"), (broken, "digest")):
+    for directory, why in (
+        (champion, "already"),
+        (foreign, "another definition of the feature orders"),
+        (broken, "digest"),
+    ):
         with pytest.raises(NotPromotable, match=why):
             await registry.promote(directory.name)
     states = await registry.states()

@@ -27,6 +27,13 @@ def drift(customers=5000, reference_customers=50_000, **psi):
     }
 
 
+def with_unknown_features(moved):
+    """`light` weighs less than the average of the three that the model knows, and more than that of all six."""
+    weights = {"recency": 0.5, "orders": 0.32, "light": 0.18, "new": 0.0, "newer": 0.0, "newest": 0.0}
+    psi = {"recency": 0.01, "orders": 0.01, "light": moved}
+    return {"customers": 5000, "reference_customers": 50_000, "psi": psi, "weights": weights}
+
+
 def outcome(version, at_us=0, **numbers):
     return Report(version, "outcome", at_us, at_us, OUTCOME | numbers)
 
@@ -42,6 +49,7 @@ def outcome(version, at_us=0, **numbers):
         (drift(customers=80, recency=0.45), []),
         (drift(customers=80, recency=0.55), ["recency"]),
         (drift(reference_customers=80, recency=0.45), []),
+        (with_unknown_features(moved=0.9), []),
         ({"customers": 0, "reference_customers": 9, "psi": {}, "weights": {"recency": 1.0}}, []),
     ],
 )
