@@ -1,6 +1,7 @@
 """`perennial verify` and `rebuild`."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
@@ -35,14 +36,19 @@ def verify() -> None:
 
 
 @commands.command()
-def rebuild() -> None:
+def rebuild(
+    measures: Annotated[
+        list[str] | None, typer.Option("--measure", help="Write this measure and no other; may be given again")
+    ] = None,
+) -> None:
     """Write every state anew from the events. The service may go on counting meanwhile."""
 
     async def work(url: str) -> None:
         customers = 0
         async with engine_of(url) as engine:
+            ranges = verification.fill(engine, measures) if measures else verification.rebuild(engine)
             with counting("Rebuilding customers") as progress:
-                async for written in verification.rebuild(engine):
+                async for written in ranges:
                     customers += written
                     progress(customers, None)
         say(f"{customers:,} customers rebuilt")

@@ -1,12 +1,13 @@
 """States and persons against a recomputation from the events: reporting every difference, and repairing."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import isclose
 from typing import Any, Literal
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.customers import linking_queries as identity_queries
 from app.customers import verification_queries as queries
@@ -23,13 +24,17 @@ from app.database.engine import (
     Statement,
     transaction,
 )
-from app.foundation.errors import NotReady
+from app.foundation.errors import NotReady, Refusal
 from app.lifecycle.measures import Lift, Measure, Merge
 from app.lifecycle.states import STATES, StateSpec
 
 BATCH_CUSTOMERS = 2000
 TOLERANCE = 1e-9
 """Relative, for sums of floats; and absolute where all that is left of a decayed sum is nothing."""
+
+
+WriteRange = Callable[[AsyncConnection, StateSpec, str, str | None], Awaitable[int]]
+"""Writes the states of a range of customers (after, through]; how many there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,32 @@ async def rebuild(engine: AsyncEngine) -> AsyncIterator[int]:
     Events may come in meanwhile; those that link wait until the links are done.
     """
     await _rebuild_identity(engine)
+    async for written in _each_range(engine, [(spec, queries.rebuild_range) for spec in STATES]):
+        yield written
+
+
+async def fill(engine: AsyncEngine, names: Sequence[str]) -> AsyncIterator[int]:
+    """Writes some measures anew from the events into every state that has them, a range at a time; nothing else.
+
+    For measures that were added. Events may come in meanwhile, to processes that know them. Raises Refusal for a
+    name that is none.
+    """
+    theirs = [(spec, [measure.name for measure in spec.measures if measure.name in names]) for spec in STATES]
+    if unknown := set(names).difference(*(found for _, found in theirs)):
+        raise Refusal(f"There is no measure {min(unknown)}.")
+    async for written in _each_range(
+        engine, [(spec, partial(queries.fill_range, names=found)) for spec, found in theirs if found]
+    ):
+        yield written
+
+
+async def _each_range(engine: AsyncEngine, writing: Sequence[tuple[StateSpec, WriteRange]]) -> AsyncIterator[int]:
+    """What writing the first of the states came to, a range of customers and a transaction at a time."""
     after: str | None = ""
     while after is not None:
         async with transaction(engine) as connection:
             through = await queries.end_of_range(connection, after, BATCH_CUSTOMERS)
-            written = [await queries.rebuild_range(connection, spec, after, through) for spec in STATES]
+            written = [await write(connection, spec, after, through) for spec, write in writing]
         yield written[0]
         after = through
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     literal,
     select,
     union,
+    update,
 )
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -97,6 +98,26 @@ async def rebuild_range(connection: AsyncConnection, spec: StateSpec, after: str
     written = await connection.execute(upsert.on_conflict_do_update(index_elements=list(spec.keys), set_=values))
     await connection.execute(_delete_without_events(spec, found))
     return written.rowcount
+
+
+async def fill_range(
+    connection: AsyncConnection, spec: StateSpec, after: str, through: str | None, names: Sequence[str]
+) -> int:
+    """Writes the measures of these names anew from the events into the states of a range; how many there were.
+
+    The rows are locked first, in the order that counting locks them, and the events read afterwards, as in
+    `rebuild_range`. A state that comes later is counted by what makes it, and not touched.
+    """
+    table = metadata.tables[spec.table]
+    keys = [table.c[key] for key in spec.keys]
+    locked = select(*keys).where(_within(table.c.customer_id, after, through)).order_by(*keys)
+    found = [tuple(row) for row in await connection.execute(locked.with_for_update(key_share=True))]
+    theirs = _of_keys(spec, found)
+    told = select(events).join_from(theirs, events, _matches(spec, theirs, events)).subquery("told")
+    recomputed = aggregated(spec, told).subquery("recomputed")
+    is_theirs = and_(*(table.c[key] == recomputed.c[key] for key in spec.keys))
+    filling = update(table).where(is_theirs).values({name: recomputed.c[name] for name in names})
+    return (await connection.execute(filling)).rowcount
 
 
 def _of_keys(spec: StateSpec, found: Sequence[Keys]) -> FromClause:

@@ -7,7 +7,8 @@ from contextlib import aclosing
 import pytest
 
 from app.customers import verification
-from app.customers.verification import Difference, rebuild, verify
+from app.customers.verification import Difference, fill, rebuild, verify
+from app.foundation.errors import Refusal
 
 TYPES = [
     (
@@ -162,4 +163,58 @@ async def test_events_that_come_while_states_are_rebuilt_are_counted(engine, cli
     done.set()
     async with asyncio.timeout(60):
         assert await selling > 1
+    assert await differences(engine) == []
+
+
+ADDED = ["visits", "last_visit_us", "visits_decayed_15d", "season_cos", "latest_csat", "second_last_order_us"]
+"""A measure of every kind of merge, as they are just after their column was added: nothing is in it."""
+EMPTIED = (
+    "UPDATE customer_states SET visits = 0, last_visit_us = NULL, visits_decayed_15d = 0, season_cos = 0,"
+    " latest_csat = NULL, second_last_order_us = NULL"
+)
+
+
+async def test_measures_that_were_added_are_filled_while_events_come_in(engine, client, sql, shop, states, monkeypatch):
+    monkeypatch.setattr(verification, "BATCH_CUSTOMERS", 3)
+    await sql.rows(EMPTIED)
+    assert {found.measure for found in await differences(engine)} == set(ADDED)
+    done = asyncio.Event()
+
+    async def sell():
+        sold = 0
+        while not done.is_set():
+            kinds = ("order.completed", {"order_id": "A", "total": 5}), ("store.visited", {})
+            everybody = (*CUSTOMERS, f"new {sold % 3}")
+            batch = [shop.event(type_, customer, data=data) for customer in everybody for type_, data in kinds]
+            assert (await client.post("/v1/events", json=batch)).json()["accepted"] == len(batch)
+            sold += 1
+        return sold
+
+    selling = asyncio.create_task(sell())
+    for _ in range(5):
+        assert sum([written async for written in fill(engine, ADDED)]) >= len(CUSTOMERS)
+    done.set()
+    async with asyncio.timeout(60):
+        assert await selling > 1
+    assert await differences(engine) == []
+
+
+async def test_filling_a_measure_leaves_the_others_and_who_has_no_state_as_they_are(engine, sql, states):
+    await sql.rows("UPDATE customer_states SET orders = 77, visits = 77")
+    await sql.rows("DELETE FROM customer_states WHERE customer_id = 'A'")
+    assert sum([written async for written in fill(engine, ["visits"])]) == len(CUSTOMERS) - 1
+    kept = {row["customer_id"]: dict(row) for row in await sql.rows("SELECT * FROM customer_states")}
+    assert kept == {name: state | {"orders": 77} for name, state in states.items() if name != "A"}
+
+
+async def test_what_is_no_measure_is_not_filled(engine, sql, states):
+    with pytest.raises(Refusal, match="no measure customer_id"):
+        await anext(fill(engine, ["visits", "customer_id"]))
+
+
+async def test_a_measure_of_another_state_than_the_customers_is_filled_too(engine, sql, states):
+    await sql.rows("UPDATE customer_cases SET complained_us = NULL")
+    assert {found.measure for found in await differences(engine)} == {"case K complained_us"}
+    cases = await sql.value("SELECT count(*) FROM customer_cases")
+    assert sum([written async for written in fill(engine, ["complained_us"])]) == cases > 0
     assert await differences(engine) == []
