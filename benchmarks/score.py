@@ -35,8 +35,9 @@ from app.lifecycle.features import FEATURES, features, features_of_one
 from app.lifecycle.measures import LATEST, NUMERIC, fold
 from app.lifecycle.next_order import expect_next_order
 from app.lifecycle.phrases import Money, phrase
-from app.lifecycle.scorer import TARGETS, Scorecard, strongest
+from app.lifecycle.scorer import Scorecard, strongest
 from app.lifecycle.stages import StagePolicy, judge_stage, measure_rhythm
+from app.lifecycle.targets import TARGETS
 from app.lifecycle.value import value_curve
 from app.models.artefact import Model
 from app.scores.rendering import render_score

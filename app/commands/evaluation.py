@@ -4,13 +4,14 @@ import json
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from app.commands.progress import say
 from app.foundation.errors import Refusal
 from app.foundation.settings import Settings
+from app.lifecycle.targets import TARGETS, Target
 
 commands = typer.Typer(
     help="How good the scores are on a file of transactions, beside the classic models.", no_args_is_help=True
@@ -24,7 +25,6 @@ class Cutoffs(StrEnum):
     MONTHLY = "monthly"
 
 
-Target = Literal["churn", "orders", "spend"]
 Data = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Transactions file")]
 Cutoff = Annotated[
     datetime | None,
@@ -43,10 +43,11 @@ def evaluate_callback() -> None:
     """How good the scores are on a file of transactions, beside the classic models."""
 
 
-def _offer(target: Target, promise: str) -> None:
+def _offer(target: Target) -> None:
     """Adds the command of a target."""
+    promise = f"{target.summary}, learnt from nothing but what was known at the cut-off."
 
-    @commands.command(name=target, help=f"{promise}, learnt from nothing but what was known at the cut-off.")
+    @commands.command(name=target.name, help=promise)
     def evaluate_target(
         data: Data,
         cutoff: Cutoff = None,
@@ -58,11 +59,11 @@ def _offer(target: Target, promise: str) -> None:
         states_by: StatesBy = "duckdb",
     ) -> None:
         day = None if cutoff is None else cutoff.date()
-        _evaluate(target, data, day, horizon, cutoffs is Cutoffs.MONTHLY, html, as_json, timezone, states_by)
+        _evaluate(target.name, data, day, horizon, cutoffs is Cutoffs.MONTHLY, html, as_json, timezone, states_by)
 
 
 def _evaluate(
-    target: Target,
+    target: str,
     data: Path,
     cutoff: date | None,
     horizon_days: int,
@@ -102,6 +103,5 @@ def _evaluate(
         say(f"The report is in {html}.")
 
 
-_offer("churn", "The probability of no purchase in the horizon")
-_offer("orders", "Expected orders in the horizon")
-_offer("spend", "Expected spend in the horizon, refunds taken off")
+for each in TARGETS:
+    _offer(each)

@@ -6,7 +6,7 @@ A score is an intercept, a level of the time, and one term per feature, so the t
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import exp, tanh
+from operator import add
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,16 +20,17 @@ from app.lifecycle.bins import (
 )
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
+from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGET_NAMES, TARGETS
 
-TARGETS: Final = ("churn", "orders", "spend")
-"""P(no order in the horizon), link log-odds; E[orders in it] and E[net spend in it, minor units], link log."""
-CHURN, ORDERS, SPEND = range(3)
+_CHURN, _ORDERS, _SPEND = (TARGETS.index(target) for target in (CHURN, ORDERS, SPEND))
+_RISK_OF, _ORDERS_OF, _SPEND_OF = (target.link.invert_one for target in (CHURN, ORDERS, SPEND))
 _BLOCK: Final = 8192
 """Rows that are looked up at once: what they need stays in the processor's cache."""
 _STEEPEST: Final = 650.0
 """The greatest link there may be: e to it is still a number."""
 
-Triple = tuple[float, float, float]
+Links = tuple[float, ...]
+"""One number a target, in the order of TARGETS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +87,29 @@ class Forecasts(NamedTuple):
 class Scorecard:
     """Step tables of all TARGETS over the same bins, and their level through time.
 
-    link(x, t) = intercepts + level(t) + Σ_j steps[j][bin of x_j], (3,). `steps[j]` is (k_j + 2, 3), its rows
-    as in StepTables. The level is linear between `level_days` (K ≥ 1, days since 1970 UTC, ascending),
-    where it is `levels` (K, 3), and holds its ends.
+    link(x, t) = intercepts + level(t) + Σ_j steps[j][bin of x_j], (T,) for T targets. `steps[j]` is (k_j + 2, T),
+    its rows as in StepTables. The level is linear between `level_days` (K ≥ 1, days since 1970 UTC, ascending),
+    where it is `levels` (K, T), and holds its ends.
     """
 
     edges: tuple[Floats, ...]
-    intercepts: Triple
+    intercepts: Links
     steps: tuple[Floats, ...]
     level_days: NDArray[np.int64]
     levels: Floats
-    _lists: tuple[list[list[float]], list[list[Triple]], list[Triple]] = field(init=False, repr=False, compare=False)
-    _days: tuple[list[int], list[Triple]] = field(init=False, repr=False, compare=False)
+    _lists: tuple[list[list[float]], list[list[Links]], list[Links]] = field(init=False, repr=False, compare=False)
+    _days: tuple[list[int], list[Links]] = field(init=False, repr=False, compare=False)
     _guides: tuple[Guide | None, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        rows: list[list[Triple]] = [[tuple(row) for row in steps.tolist()] for steps in self.steps]
+        rows: list[list[Links]] = [[tuple(row) for row in steps.tolist()] for steps in self.steps]
         edges = [each.tolist() for each in self.edges]
         object.__setattr__(self, "_lists", (edges, [each[1:] for each in rows], [each[0] for each in rows]))
         levels = [tuple(row) for row in self.levels.tolist()]
         object.__setattr__(self, "_days", (self.level_days.tolist(), levels))
         object.__setattr__(self, "_guides", tuple(map(make_guide, self.edges)))
 
-    def level(self, as_of_us: float) -> Triple:
+    def level(self, as_of_us: float) -> Links:
         """By how much the links of a time differ from their intercepts."""
         days, levels = self._days
         day = as_of_us / DAY_US
@@ -116,12 +117,10 @@ class Scorecard:
         if after in (0, len(days)):
             return levels[max(after - 1, 0)]
         part = (day - days[after - 1]) / (days[after] - days[after - 1])
-        (a, b, c), (x, y, z) = levels[after - 1], levels[after]
-        return a + (x - a) * part, b + (y - b) * part, c + (z - c) * part
+        return tuple([a + (b - a) * part for a, b in zip(levels[after - 1], levels[after], strict=True)])
 
-    def _offsets(self, as_of_us: float) -> Triple:
-        (a, b, c), (x, y, z) = self.intercepts, self.level(as_of_us)
-        return a + x, b + y, c + z
+    def _offsets(self, as_of_us: float) -> Links:
+        return tuple(map(add, self.intercepts, self.level(as_of_us)))
 
     def forecast_one(self, row: Sequence[float], as_of_us: float) -> Forecast:
         """Of one feature row; plain bisection, once for all targets, beats array calls for one."""
@@ -129,14 +128,13 @@ class Scorecard:
             steps[bisect_right(edges, value)] if value == value else unknown  # NaN is unlike itself
             for value, edges, steps, unknown in zip(row, *self._lists, strict=True)
         ]
-        churn_terms, order_terms, spend_terms = zip(*found, strict=True)
-        churn, orders, spend = self._offsets(as_of_us)
+        terms, offsets = list(zip(*found, strict=True)), self._offsets(as_of_us)
         return Forecast(
-            logistic(churn + sum(churn_terms)),
-            exp(orders + sum(order_terms)),
-            exp(spend + sum(spend_terms)),
-            churn_terms,
-            spend_terms,
+            _RISK_OF(offsets[_CHURN] + sum(terms[_CHURN])),
+            _ORDERS_OF(offsets[_ORDERS] + sum(terms[_ORDERS])),
+            _SPEND_OF(offsets[_SPEND] + sum(terms[_SPEND])),
+            terms[_CHURN],
+            terms[_SPEND],
         )
 
     def forecast_each(self, rows: Floats, as_of_us: float) -> list[Forecast]:
@@ -145,14 +143,14 @@ class Scorecard:
         for j, (edges, steps) in enumerate(zip(self.edges, self.steps, strict=True)):
             terms[:, j] = steps[_bins(edges, rows[:, j])]
         links = self.links(rows, as_of_us).tolist()
-        churn_terms, spend_terms = terms[:, :, CHURN].tolist(), terms[:, :, SPEND].tolist()
+        churn_terms, spend_terms = terms[:, :, _CHURN].tolist(), terms[:, :, _SPEND].tolist()
         return [
-            Forecast(logistic(churn), exp(orders), exp(spend), *both)
-            for (churn, orders, spend), *both in zip(links, churn_terms, spend_terms, strict=True)
+            Forecast(_RISK_OF(link[_CHURN]), _ORDERS_OF(link[_ORDERS]), _SPEND_OF(link[_SPEND]), *both)
+            for link, *both in zip(links, churn_terms, spend_terms, strict=True)
         ]
 
     def links(self, rows: Floats, as_of_us: float) -> Floats:
-        """(n, features) → (n, 3). Added up one feature after the other, as for a single customer."""
+        """(n, features) → (n, T). Added up one feature after the other, as for a single customer."""
         links = np.empty((len(rows), len(TARGETS)))
         for start in range(0, len(rows), _BLOCK):
             block = np.ascontiguousarray(rows[start : start + _BLOCK].T)
@@ -174,17 +172,8 @@ class Scorecard:
     def forecast(self, rows: Floats, as_of_us: float) -> Forecasts:
         """(n, features) → three times (n,)."""
         links = self.links(rows, as_of_us)
-        return Forecasts(sigmoid(links[:, CHURN]), np.exp(links[:, ORDERS]), np.exp(links[:, SPEND]))
-
-
-def sigmoid(log_odds: Floats) -> Floats:
-    """Log-odds → probability, without overflow."""
-    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds)))
-
-
-def logistic(log_odds: float) -> float:
-    """`sigmoid` of one number."""
-    return 0.5 * (1.0 + tanh(0.5 * log_odds))
+        told = ((CHURN, _CHURN), (ORDERS, _ORDERS), (SPEND, _SPEND))
+        return Forecasts(*(target.link.invert(links[:, at]) for target, at in told))
 
 
 def strongest(terms: Sequence[float], most: int) -> list[int]:
@@ -196,18 +185,17 @@ def strongest(terms: Sequence[float], most: int) -> list[int]:
 
 def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], levels: Mapping[str, Floats]) -> Scorecard:
     """One scorecard of the tables of all TARGETS, over the bins that the edges of all of them make."""
-    each = [tables[target] for target in TARGETS]
+    each = [tables[target] for target in TARGET_NAMES]
     edges = tuple(np.unique(np.concatenate(columns)) for columns in zip(*(one.edges for one in each), strict=True))
     steps = tuple(
         np.column_stack([one.steps[j][_bins_of(edge, one.edges[j])] for one in each]) for j, edge in enumerate(edges)
     )
-    churn, orders, spend = (float(one.intercept) for one in each)
     return Scorecard(
         edges,
-        (churn, orders, spend),
+        tuple(float(one.intercept) for one in each),
         steps,
         np.asarray(level_days, np.int64),
-        np.column_stack([levels[target] for target in TARGETS]),
+        np.column_stack([levels[target] for target in TARGET_NAMES]),
     )
 
 
@@ -231,7 +219,7 @@ def pack(card: Scorecard) -> dict[str, NDArray[Any]]:
         "edges": np.concatenate([*card.edges, np.empty(0)]),
         "level.days": card.level_days,
     }
-    for at, target in enumerate(TARGETS):
+    for at, target in enumerate(TARGET_NAMES):
         arrays[f"{target}.intercept"] = np.array([card.intercepts[at]])
         arrays[f"{target}.steps"] = steps[:, at]
         arrays[f"level.{target}"] = card.levels[:, at]
@@ -245,7 +233,7 @@ def unpack(arrays: Mapping[str, NDArray[Any]], features: int) -> Scorecard:
     """
     counts, edges = arrays["edge_counts"].astype(np.int64), arrays["edges"].astype(np.float64)
     days = arrays["level.days"].astype(np.int64)
-    parts = [[arrays[name.format(target)].astype(np.float64) for target in TARGETS] for name in _PER_TARGET]
+    parts = [[arrays[name.format(target)].astype(np.float64) for target in TARGET_NAMES] for name in _PER_TARGET]
     intercepts, steps, levels = parts
     if (counts < 0).any() or (len(counts), len(edges)) != (features, counts.sum()):
         raise ValueError(f"step tables of {len(edges)} edges do not fit their counts")
@@ -258,8 +246,7 @@ def unpack(arrays: Mapping[str, NDArray[Any]], features: int) -> Scorecard:
     if not np.isfinite(np.concatenate([edges, *intercepts, *steps, *levels])).all():
         raise ValueError("step tables hold what is no number")
     rows = tuple(np.split(np.column_stack(steps), np.cumsum(counts + 2)[:-1]))
-    churn, orders, spend = (float(one[0]) for one in intercepts)
-    card = Scorecard(columns, (churn, orders, spend), rows, days, np.column_stack(levels))
+    card = Scorecard(columns, tuple(float(one[0]) for one in intercepts), rows, days, np.column_stack(levels))
     if (_greatest_links(card) > _STEEPEST).any():
         raise ValueError("step tables whose terms add up beyond all numbers")
     return card
@@ -269,6 +256,6 @@ _PER_TARGET: Final = ("{}.intercept", "{}.steps", "level.{}")
 
 
 def _greatest_links(card: Scorecard) -> Floats:
-    """(3,): bounds of what the links can come to."""
+    """(T,): bounds of what the links can come to."""
     steps = np.sum([np.abs(each).max(axis=0) for each in card.steps], axis=0)
     return np.asarray(np.abs(card.intercepts) + np.abs(card.levels).max(axis=0) + steps)

@@ -6,13 +6,13 @@ from typing import Final, NamedTuple
 
 from app.lifecycle.features import Floats, features, features_of_one
 from app.lifecycle.measures import NUMERIC
-from app.lifecycle.scorer import logistic
 from app.lifecycle.stages import (
     Judgement,
     judge_stage,
     measure_rhythm,
     presume_risk,
 )
+from app.lifecycle.targets import logistic
 from app.scores.service import Scoring, foreseen_at_stake, lose, value_at_stake
 
 _AT: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}

@@ -15,12 +15,13 @@ import numpy as np
 from app.lifecycle.events import DAY_US, minor_digits
 from app.lifecycle.features import Floats
 from app.lifecycle.stages import StagePolicy
+from app.lifecycle.targets import CHURN, target_of
 from ml.data.cutoffs import FALL_BACK, Span, Untrainable, count, monthly_cutoffs, span_of, to_time, to_us
 from ml.data.histories import read_history
 from ml.data.states import LabelledStates, refuse_leaks
 from ml.evaluation.bootstrap import intervals
-from ml.evaluation.judging import OURS, Judged, compare, judge, outcomes_at
-from ml.evaluation.metrics import MORE_IS_BETTER, Target
+from ml.evaluation.judging import OURS, Judged, compare, judge, name_of_mean, outcomes_at
+from ml.evaluation.metrics import MORE_IS_BETTER
 from ml.evaluation.staging import StageShare, judge_stages, realised_repurchase
 from ml.learning.churn import usual_gap_days
 from ml.learning.comparators import Comparison
@@ -63,7 +64,7 @@ class AtCutoff:
             "cutoff": f"{to_time(self.cutoff_us):%Y-%m-%d}",
             "horizon_days": self.horizon_days,
             "n": len(judged.actual),
-            ("base_rate" if judged.target == "churn" else "mean_actual"): actual_mean,
+            name_of_mean(judged.target): actual_mean,
             "mean_predicted": float(predicted.mean()),
             "models": judged.metrics,
             "left_out": judged.left_out,
@@ -71,7 +72,7 @@ class AtCutoff:
             "note": self.learned.note,
             "intervals": intervals(judged.actual, judged.predictions, judged.metrics),
         }
-        return told | ({"stages": [asdict(share) for share in self.stages]} if judged.target == "churn" else {})
+        return told | ({"stages": [asdict(share) for share in self.stages]} if judged.target == CHURN.name else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Evaluation:
 
 def evaluate(
     path: Path,
-    target: Target,
+    target: str,
     cutoff: date | None,
     horizon_days: int = 90,
     *,
@@ -126,7 +127,7 @@ def evaluate(
     return Evaluation(result, latest, list(map(_describe_month, each)))
 
 
-def judge_at(history: History, target: Target, cutoff_us: int, compared: bool = True) -> AtCutoff:
+def judge_at(history: History, target: str, cutoff_us: int, compared: bool = True) -> AtCutoff:
     """Learns from the events before the cut-off and measures after it, `compared` to the classics.
 
     Raises Untrainable, Leak.
@@ -158,11 +159,11 @@ def summarise_cutoffs(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _describe_month(result: dict[str, Any]) -> dict[str, Any]:
-    actual = result["base_rate"] if result["target"] == "churn" else result["mean_actual"]
+    actual = result[name_of_mean(result["target"])]
     known = {"cutoff": result["cutoff"], "n": result["n"]}
     known |= {"mean_predicted": result["mean_predicted"], "mean_actual": actual}
     known["bias"] = result["mean_predicted"] / actual - 1 if actual > 0 else None
-    return known | ({"ece": result["models"][OURS]["ece"]} if result["target"] == "churn" else {})
+    return known | ({"ece": result["models"][OURS]["ece"]} if target_of(result["target"]).is_probability else {})
 
 
 def _spread(metrics: Sequence[dict[str, float | None]]) -> dict[str, dict[str, float] | None]:

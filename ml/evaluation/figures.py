@@ -6,6 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from app.lifecycle.targets import CHURN
+from ml.evaluation.judging import name_of_mean
+
 _WIDTH = 110
 
 
@@ -24,10 +27,10 @@ def render_figures(result: Mapping[str, Any]) -> str:
 
 def _title(result: Mapping[str, Any]) -> str:
     days = result["horizon_days"]
-    if result["target"] == "churn":
+    if result["target"] == CHURN.name:
         return f"{result['n']:,} customers, {result['base_rate']:.1%} without a purchase in {days} days"
-    unit = "orders" if result["target"] == "orders" else "spend"
-    return f"{result['n']:,} customers, {result['mean_actual']:,.2f} {unit} each in {days} days"
+    target = result["target"]
+    return f"{result['n']:,} customers, {result[name_of_mean(target)]:,.2f} {target} each in {days} days"
 
 
 def _models_table(result: Mapping[str, Any]) -> Table:
@@ -44,7 +47,7 @@ def _cutoffs_table(result: Mapping[str, Any]) -> Table:
     """Ours at every cut-off."""
     names = list(next(iter(result["models"].values())))
     table = Table("cut-off", "forecast", "actual", *names, title="at every cut-off")
-    actual = "base_rate" if result["target"] == "churn" else "mean_actual"
+    actual = name_of_mean(result["target"])
     for each in result["cutoffs"]:
         levels = (_figure(each["mean_predicted"]), _figure(each[actual]))
         table.add_row(each["cutoff"], *levels, *(_figure(value) for value in each["models"]["perennial"].values()))

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
 from app.lifecycle.features import FEATURE_NAMES, Floats
+from app.lifecycle.targets import CHURN, ORDERS, SPEND, target_of
 from ml.data.cutoffs import span_of
 from ml.data.states import LabelledStates, Leak, labelled_states
-from ml.evaluation.metrics import MEASURERS, Metrics, Target, rank_metrics
+from ml.evaluation.metrics import MEASURERS, Metrics, rank_metrics
 from ml.learning.churn import summarise
 from ml.learning.comparators import (
     RANK_ONLY,
@@ -31,12 +32,12 @@ RECENT_DAYS = 365.0
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`actual` (n,) is whether they stayed away, their orders, or their net spend.
+    """`target` is its name; `actual` (n,) is its outcome: whether they stayed away, their orders, or their net spend.
 
     `predictions` (n,) and `metrics` are by model, OURS first; `left_out` says why a comparator is not there.
     """
 
-    target: Target
+    target: str
     actual: Floats
     predictions: dict[str, Floats]
     metrics: dict[str, Metrics]
@@ -62,19 +63,23 @@ def outcomes_at(events: ir.Table, learned: Learned, cutoff_us: int, horizon_days
 
 
 def judge(
-    target: Target, learned: Learned, test: LabelledStates, others: Comparison, minor_per_unit: float = 1.0
+    target: str, learned: Learned, test: LabelledStates, others: Comparison, minor_per_unit: float = 1.0
 ) -> Judged:
     """Measures ours and `others` at the cut-off of `test`. Money is in units of so many minor ones."""
-    predictions = learned.targets.predict(test.features(), int(test.cutoffs_us[0]))
-    ours = {"churn": predictions.churn, "orders": predictions.orders, "spend": predictions.spend_minor}[target]
-    actual = {"churn": test.churned, "orders": test.orders_ahead, "spend": test.spend_ahead_minor}[target]
-    unit = minor_per_unit if target == "spend" else 1.0
-    actual = actual.astype(np.float64) / unit
+    declared = target_of(target)
+    ours = learned.targets.expect(declared, test.features(), int(test.cutoffs_us[0]))
+    unit = minor_per_unit if declared.unit == "minor" else 1.0
+    actual = getattr(test, declared.outcome).astype(np.float64) / unit
     found = {name: predicted / unit for name, predicted in {OURS: ours, **others.predictions}.items()}
     return Judged(target, actual, found, measure(target, actual, found), others.left_out)
 
 
-def measure(target: Target, actual: Floats, predictions: Mapping[str, Floats]) -> dict[str, Metrics]:
+def name_of_mean(target: str) -> str:
+    """What the mean outcome of a target is called among its figures."""
+    return "base_rate" if target_of(target).is_probability else "mean_actual"
+
+
+def measure(target: str, actual: Floats, predictions: Mapping[str, Floats]) -> dict[str, Metrics]:
     """Every number of each model; of those in RANK_ONLY none that needs a probability."""
     return {
         name: (rank_metrics if name in RANK_ONLY else MEASURERS[target])(actual, predicted)
@@ -82,13 +87,18 @@ def measure(target: Target, actual: Floats, predictions: Mapping[str, Floats]) -
     }
 
 
-def compare(target: Target, events: ir.Table, learned: Learned, test: LabelledStates, horizon_days: int) -> Comparison:
-    """The comparators' predictions at the cut-off of `test`; money in minor units."""
+def compare(target: str, events: ir.Table, learned: Learned, test: LabelledStates, horizon_days: int) -> Comparison:
+    """The comparators' predictions at the cut-off of `test`, where the target has any; money in minor units."""
     history = summarise(test)
-    if target == "churn":
+    if target == CHURN.name:
         return compare_churn(_labelled(learned, horizon_days), history, horizon_days)
-    recent = recent_purchases(events, test)
-    return (compare_orders if target == "orders" else compare_spend)(history, recent, horizon_days)
+    if target not in _COMPARED:
+        return Comparison()
+    return _COMPARED[target](history, recent_purchases(events, test), horizon_days)
+
+
+_COMPARED = {ORDERS.name: compare_orders, SPEND.name: compare_spend}
+"""By the recent past as well as the classics."""
 
 
 def _labelled(learned: Learned, horizon_days: int) -> list[Labelled]:

@@ -10,7 +10,7 @@ which is the expectation over breaking the ties at random. A number that the dat
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,6 @@ from sklearn.metrics import log_loss as mean_log_loss
 
 Floats = NDArray[np.float64]
 Metrics = dict[str, float | None]
-Target = Literal["churn", "orders", "spend"]
 
 
 class UnusableScores(ValueError):
@@ -149,11 +148,12 @@ SPEND: Final[Mapping[str, Metric]] = {
     "normalised_gini": normalised_gini,
     "bias": bias,
 }
-MEASURERS: Final[Mapping[Target, Callable[[ArrayLike, ArrayLike], Metrics]]] = {
+MEASURERS: Final[Mapping[str, Callable[[ArrayLike, ArrayLike], Metrics]]] = {
     "churn": churn_metrics,
     "orders": orders_metrics,
     "spend": spend_metrics,
 }
+"""By the name of a target."""
 MORE_IS_BETTER: Final = frozenset({"auc", "lift_at_10", "pearson", "spearman", "normalised_gini"})
 """Of the others less is better, for `bias` less of its size."""
 

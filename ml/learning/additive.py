@@ -18,8 +18,9 @@ from threadpoolctl import threadpool_limits
 
 from app.lifecycle.features import FEATURE_NAMES, Floats
 from app.lifecycle.scorer import StepTables
+from app.lifecycle.targets import Link
 from ml.learning.bins import bin_codes, bin_edges, has_say, places, position
-from ml.learning.line import Companion, Line, Link, fit_line, inverse, line_edges
+from ml.learning.line import Companion, Line, fit_line, line_edges
 
 BAGS = 4
 BAG_SHARE = 0.6
@@ -89,7 +90,7 @@ class AdditiveModel:
 
     def expect(self, features: Floats, level: float = 0.0) -> Floats:
         """(n, features) → (n,): the probability or the mean, `level` added in the link."""
-        return inverse(self.link, self.score(features) + level)
+        return self.link.invert(self.score(features) + level)
 
     def estimate(self, features: Floats) -> Floats:
         """What the estimators say, without the tables: (n, features) → (n,) in the link."""
@@ -127,7 +128,7 @@ def fit_additive(
     _, customers = np.unique(alone if customer_ids is None else customer_ids.astype(str), return_inverse=True)
     _, periods = np.unique(0 * alone if cutoffs_us is None else cutoffs_us, return_inverse=True)
     amounts, link = np.asarray(outcome, np.float64), recipe.link
-    unit, count = 1.0 if link == "log_odds" else float(amounts.mean()), int(periods.max()) + 1
+    unit, count = 1.0 if link is Link.LOG_ODDS else float(amounts.mean()), int(periods.max()) + 1
     spread = {*recipe.line_on, *recipe.spread_on}
     edges = tuple(line_edges(column, link) if j in spread else bin_edges(column) for j, column in enumerate(features.T))
     rows = _Rows(bin_codes(features, edges), periods, customers, amounts / unit)
@@ -145,7 +146,7 @@ def _fit_trees(
     inputs, draw = np.column_stack([rows.codes, rows.periods]), np.random.default_rng(seed)
     inputs[:, line_at] = 0.0  # what the line says the trees need not say again
     outcome = rows.outcome
-    if line is not None and recipe.link == "log":
+    if line is not None and recipe.link is Link.LOG:
         outcome = np.minimum(outcome, recipe.ceiling * np.exp(line.score(rows.codes.T[line_at], rows.periods)))
     ways, trees = np.append(recipe.directions[has_say(edges)], 0), []
     for bag in range(BAGS):
@@ -158,7 +159,7 @@ def _fit_trees(
 
 def _tree(recipe: Recipe, ways: NDArray[np.int64], seed: int) -> Trees:
     options = _TREES | {"monotonic_cst": ways, "max_iter": recipe.rounds, "random_state": seed}
-    if recipe.link == "log_odds":
+    if recipe.link is Link.LOG_ODDS:
         return HistGradientBoostingClassifier(**options)
     return HistGradientBoostingRegressor(loss="poisson", **options)
 
@@ -174,7 +175,7 @@ def pooled_score(
     """The estimators' mean score of bin codes, in the link, as of the last period; the line has half a say."""
 
     def tree_score(tree: Trees, inputs: Floats) -> Floats:
-        return np.asarray(tree.decision_function(inputs) if link == "log_odds" else np.log(tree.predict(inputs)))
+        return np.asarray(tree.decision_function(inputs) if link is Link.LOG_ODDS else np.log(tree.predict(inputs)))
 
     def score(codes: Floats) -> Floats:
         inputs = np.column_stack([codes, np.full(len(codes), periods - 1.0)])

@@ -9,9 +9,10 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from app.lifecycle.features import Floats
+from app.lifecycle.targets import Link
 from ml.learning.additive import AdditiveModel, Recipe, pooled_score, read_tables
 from ml.learning.bins import bin_codes, bin_edges, has_say
-from ml.learning.line import Companion, Link
+from ml.learning.line import Companion
 
 _TREES: Final = {
     "interaction_cst": "no_interactions",

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
 from app.lifecycle.features import Floats
-from app.lifecycle.scorer import sigmoid
+from app.lifecycle.targets import Link
 from ml.learning.bins import places
-
-Link = Literal["log_odds", "log"]
 
 LINE_BINS = 256
 _LOWEST = 1e-3
@@ -51,11 +49,6 @@ class Line:
         return np.asarray(self.levels[periods] + sum(slope * values[places(code)] for slope, values, code in columns))
 
 
-def inverse(link: Link, score: Floats) -> Floats:
-    """Of the link: log-odds → probability, logarithm → mean."""
-    return sigmoid(score) if link == "log_odds" else np.exp(score)
-
-
 def line_edges(column: Floats, link: Link) -> Floats:
     """At most LINE_BINS − 1 ascending edges, evenly spaced in the link up to the highest value: bins of
     equal mass would lump the best customers together. None where one value is all there is.
@@ -63,7 +56,7 @@ def line_edges(column: Floats, link: Link) -> Floats:
     Values that an amount cannot have (0 and below) fall into the lowest bin.
     """
     known = column[~np.isnan(column)]
-    if link == "log":
+    if link is Link.LOG:
         known = known[known > 0]
     known = _linked(known, link)
     if not known.size or known.min() == known.max():
@@ -71,7 +64,7 @@ def line_edges(column: Floats, link: Link) -> Floats:
     highest = known.max()
     lowest = np.quantile(known, _LOWEST)
     lowest = lowest if lowest < highest else known.min()
-    edges: Floats = np.unique(inverse(link, np.linspace(lowest, highest, LINE_BINS + 1)[1:-1]))
+    edges: Floats = np.unique(link.invert(np.linspace(lowest, highest, LINE_BINS + 1)[1:-1]))
     return edges
 
 
@@ -88,7 +81,7 @@ def fit_line(
     for value, at in zip(values, bins, strict=True):
         value[0] = value[at[at > 0]].mean()
     columns = [value[at] for value, at in zip(values, bins, strict=True)]
-    logistic = link == "log_odds"
+    logistic = link is Link.LOG_ODDS
     kind = LogisticRegression(max_iter=1000) if logistic else PoissonRegressor(alpha=_RIDGE, max_iter=1000)
     regression = kind.fit(np.column_stack([*columns, np.eye(periods.max() + 1)[periods]]), outcome)
     weights = np.ravel(regression.coef_)
@@ -104,7 +97,7 @@ def _middles(edges: Floats, link: Link) -> Floats:
 
 def _linked(values: Floats, link: Link) -> Floats:
     """The link of probabilities or amounts, kept off its infinite ends."""
-    if link == "log_odds":
+    if link is Link.LOG_ODDS:
         chance = values.clip(_CERTAIN, 1 - _CERTAIN)
         return np.asarray(np.log(chance / (1 - chance)))
     return np.asarray(np.log(np.maximum(values, _LEAST)))

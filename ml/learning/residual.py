@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from app.lifecycle.features import FEATURE_NAMES, Floats
-from app.lifecycle.scorer import sigmoid
+from app.lifecycle.targets import sigmoid
 
 RIDGE: Final = 20.0
 """Rows' worth of doubt for each slope: next to nothing against thousands, much against a hundred."""

@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.scorer import sigmoid
+from app.lifecycle.targets import sigmoid
 
 # Standard deviations in the link, and lengths; by convention, not fitted: ten cut-offs could not.
 LEVEL_SD = 0.3

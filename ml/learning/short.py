@@ -19,7 +19,7 @@ import numpy as np
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.scorer import sigmoid
+from app.lifecycle.targets import TARGET_NAMES, sigmoid
 from ml.data.cutoffs import FALL_BACK, Span, Untrainable
 from ml.data.states import LabelledStates
 from ml.learning.btyd import BgNbd, FitError, GammaGamma, ParetoNbd
@@ -27,7 +27,7 @@ from ml.learning.churn import summarise
 from ml.learning.distilling import distil
 from ml.learning.residual import Residual, fit_residual
 from ml.learning.season import DRIFT_DAYS, DRIFT_SD, LEVEL_SD, NOISE_SD, share_error, shift_to_share
-from ml.learning.targets import RECIPES, TARGETS, Targets
+from ml.learning.targets import RECIPES, Targets
 
 MOST_HISTORIES: Final = 20_000
 REACHES: Final = (1 / 3, 1 / 6, 0.0, -1 / 6, -1 / 3)
@@ -192,12 +192,12 @@ def _distil_all(
     scores = {"churn": churn, "orders": orders, "spend": orders + worth}
     sureness = {"churn": sigmoid(churn) * sigmoid(-churn), "orders": np.exp(2 * orders), "spend": np.exp(orders)}
     models = {}
-    for target in TARGETS:
+    for target in TARGET_NAMES:
         recipe = RECIPES[target]
         weights = importance * sureness[target] / sureness[target].mean()
         models[target] = distil(scores[target], vectors, weights, recipe.link, recipe.directions)
     today = np.array([int(present.cutoffs_us[0] // DAY_US)])
-    return Targets(models, today, {target: np.zeros(1) for target in TARGETS}, horizon_days)
+    return Targets(models, today, {target: np.zeros(1) for target in TARGET_NAMES}, horizon_days)
 
 
 def _bend(scores: Floats, vectors: Floats, residual: Residual | None, customers: int, shift: float) -> Floats:

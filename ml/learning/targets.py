@@ -1,4 +1,4 @@
-"""The three targets of a horizon: who will not buy, how many orders to expect, how much net spend.
+"""The targets of a horizon, learnt: who will not buy, how many orders to expect, how much net spend.
 
 `churn` is P(no order in `[as_of, as_of + horizon)`), `orders` and `spend` are the means of the orders
 and of the net spend (minor units) in it, of everyone who has bought before. Who differs from whom is
@@ -6,7 +6,7 @@ learnt by additive trees, pooled with what a classic model says; the level, whic
 is forecast from the histories.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURE_NAMES, Floats
-from app.lifecycle.scorer import sigmoid
+from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGET_NAMES, TARGETS, Link, Target, sigmoid
 from ml.data.cutoffs import FALL_BACK, Untrainable
 from ml.data.states import LabelledStates
 from ml.learning.additive import SILENCE, AdditiveModel, Recipe, fit_additive
@@ -32,8 +32,6 @@ from ml.learning.season import (
     sum_error,
 )
 
-TARGETS: Final = ("churn", "orders", "spend")
-
 
 def _at(*names: str) -> tuple[int, ...]:
     return tuple(FEATURE_NAMES.index(name) for name in names)
@@ -41,10 +39,10 @@ def _at(*names: str) -> tuple[int, ...]:
 
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     {
-        "churn": Recipe("log_odds", SILENCE, _at("lapse_chance"), classic_share=0.5),
-        "orders": Recipe("log", -SILENCE, _at("pace_orders")),
-        "spend": Recipe(
-            "log",
+        CHURN.name: Recipe(CHURN.link, SILENCE, _at("lapse_chance"), classic_share=0.5),
+        ORDERS.name: Recipe(ORDERS.link, -SILENCE, _at("pace_orders")),
+        SPEND.name: Recipe(
+            SPEND.link,
             -SILENCE,
             _at("pace_orders", "average_order"),
             _at("net_spend", "orders", "orders_per_day"),
@@ -54,19 +52,17 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
         ),
     }
 )
-OUTCOMES: Final[Mapping[str, Callable[[LabelledStates], Floats]]] = MappingProxyType(
-    {
-        "churn": lambda rows: rows.churned.astype(np.float64),
-        "orders": lambda rows: rows.orders_ahead.astype(np.float64),
-        "spend": lambda rows: np.maximum(rows.spend_ahead_minor, 0.0),
-    }
-)
 GRID_DAYS, REACH_DAYS = 7, 400
 MOST_HISTORIES = 20_000
 _CERTAIN = 1e-9
 _LEAST = 1e-6
 _OUTLYING = 20.0
 """What a purchase left on average counts as at most so many times the 99th percentile of the customers'."""
+
+
+def outcome_of(target: Target, rows: LabelledStates) -> Floats:
+    """What is learnt from, (n,): who got back more than they spent counts as having spent nothing."""
+    return np.asarray(np.maximum(getattr(rows, target.outcome).astype(np.float64), 0.0))
 
 
 class Predictions(NamedTuple):
@@ -79,7 +75,7 @@ class Predictions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The models of the three targets, and their levels over the calendar.
+    """The models of all targets, and their levels over the calendar.
 
     `level_days` (k,) are ascending days since 1970 UTC; `levels` (k,) by target, in its link: linear
     between, held beyond the ends, 0 at the end of what was learnt from. `deviations` (k,) are their
@@ -98,7 +94,11 @@ class Targets:
 
     def predict(self, features: Floats, as_of_us: float) -> Predictions:
         """(n, len(FEATURES)) and the time they are of → three times (n,)."""
-        return Predictions(*(self.models[target].expect(features, self.level(target, as_of_us)) for target in TARGETS))
+        return Predictions(*(self.expect(target, features, as_of_us) for target in (CHURN, ORDERS, SPEND)))
+
+    def expect(self, target: Target, features: Floats, as_of_us: float) -> Floats:
+        """`predict` of one target, (n,) in its unit."""
+        return self.models[target.name].expect(features, self.level(target.name, as_of_us))
 
 
 def fit_targets(past: LabelledStates, present: LabelledStates, horizon_days: int) -> Targets:
@@ -115,22 +115,22 @@ def fit_targets(past: LabelledStates, present: LabelledStates, horizon_days: int
     classic = _say(present, expected)
     models, levels = {}, {}
     for target in TARGETS:
-        outcome = OUTCOMES[target](past)
+        name, outcome = target.name, outcome_of(target, past)
         if not outcome.any():
             raise Untrainable(f"Nobody spent anything after the past cut-offs. {FALL_BACK}")
-        model = fit_additive(vectors, outcome, RECIPES[target], past.customer_ids, past.cutoffs_us)
-        model = teach(model, classic[target], now_vectors, RECIPES[target], vectors)
-        shifts = forecast_shifts(errors[target], days)
-        models[target] = _lift(model, now_vectors, expected[target], float(shifts[0]))
-        levels[target] = shifts - shifts[0]
-    deviations = {target: forecast_deviations(errors[target], days) for target in TARGETS}
+        model = fit_additive(vectors, outcome, RECIPES[name], past.customer_ids, past.cutoffs_us)
+        model = teach(model, classic[name], now_vectors, RECIPES[name], vectors)
+        shifts = forecast_shifts(errors[name], days)
+        models[name] = _lift(model, now_vectors, expected[name], float(shifts[0]))
+        levels[name] = shifts - shifts[0]
+    deviations = {name: forecast_deviations(errors[name], days) for name in TARGET_NAMES}
     return Targets(models, days, levels, horizon_days, deviations)
 
 
 def _lift(model: AdditiveModel, vectors: Floats, expected: Floats, shift: float) -> AdditiveModel:
     """The model with the intercept at which it expects as much of all as the histories do, shifted."""
     score = model.score(vectors)
-    if model.link == "log_odds":
+    if model.link is Link.LOG_ODDS:
         log_odds = np.log(expected / (1 - expected))
         level = shift_to_share(score, float(sigmoid(log_odds + shift).mean()))
     else:
@@ -185,19 +185,23 @@ def _expect_worth(rows: LabelledStates) -> Floats:
 
 def _errors_then(past: LabelledStates, horizon_days: int) -> dict[str, list[CalibrationError]]:
     """At each past cut-off, the error of the classic model as it was to be had then, where it was."""
-    errors: dict[str, list[CalibrationError]] = {target: [] for target in TARGETS}
+    errors: dict[str, list[CalibrationError]] = {name: [] for name in TARGET_NAMES}
     for rows in by_cutoff(past):
         try:
             expected = _expect_from_histories(rows, horizon_days)
         except Untrainable:
             continue
         at_us = int(rows.cutoffs_us[0])
-        churn = expected["churn"]
-        errors["churn"].append(share_error(at_us, np.log(churn / (1 - churn)), rows.churned))
-        for target in ("orders", "spend"):
-            found = sum_error(at_us, expected[target], OUTCOMES[target](rows))
-            errors[target] += [found] if found else []
+        for target in TARGETS:
+            found = _find_error(target, at_us, expected[target.name], outcome_of(target, rows))
+            errors[target.name] += [found] if found else []
     return errors
+
+
+def _find_error(target: Target, at_us: int, expected: Floats, came: Floats) -> CalibrationError | None:
+    if target.link is Link.LOG_ODDS:
+        return share_error(at_us, np.log(expected / (1 - expected)), came > 0)
+    return sum_error(at_us, expected, came)
 
 
 def by_cutoff(rows: LabelledStates) -> Sequence[LabelledStates]:

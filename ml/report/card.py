@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from app.lifecycle.targets import TARGETS
+
 Members = Mapping[str, Any]
 
 YEAR_DAYS: Final = 365
@@ -23,11 +25,7 @@ _METHODS: Final = {
     "pareto_nbd": "the Pareto/NBD model, its predictions written as one step table a feature",
     "bg_nbd": "the BG/NBD model, its predictions written as one step table a feature",
 }
-_TARGETS: Final = {
-    "churn": "P(no order in the horizon)",
-    "orders": "expected orders in the horizon",
-    "spend": "expected spend in the horizon, net of refunds",
-}
+_TARGETS: Final = {target.name: target.summary for target in TARGETS}
 _METRICS: Final = {
     "auc": "AUC",
     "brier": "Brier score",
@@ -136,7 +134,7 @@ def _describe_measurement(target: str, measured: Members) -> str:
     rows = ([model, *(_write(values.get(name), ABSENT) for name in names)] for model, values in models.items())
     table = _table(("", *(_METRICS.get(name, name.replace("_", " ")) for name in names)), rows)
     circumstances = f"At {_day(measured.get('cutoff'))}, {_write(measured.get('n'))} customers not learned from."
-    title = f"### {_TARGETS[target][0].upper()}{_TARGETS[target][1:]}"
+    title = f"### {_TARGETS[target]}"
     left_out = _bullets(f"`{name}` is left out: {reason}" for name, reason in _part(measured, "left_out").items())
     return "\n\n".join(part for part in (title, circumstances, table, left_out) if part)
 

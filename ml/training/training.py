@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
@@ -12,12 +12,12 @@ import numpy as np
 from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.scorer import TARGETS, combine
+from app.lifecycle.scorer import combine
+from app.lifecycle.targets import TARGET_NAMES
 from app.lifecycle.value import value_curve
 from ml.data.cutoffs import Span, Untrainable, span_of, to_time
 from ml.data.states import refuse_leaks
 from ml.evaluation.judging import compare, judge, outcomes_at
-from ml.evaluation.metrics import Target
 from ml.learning.additive import AdditiveModel
 from ml.learning.churn import usual_gap_days
 from ml.learning.methods import Learned, learn
@@ -26,7 +26,6 @@ from ml.report.card import render_card
 from ml.training.artefact import Parts, write_artefact
 
 Say = Callable[[str], None]
-MEASURED: Final[tuple[Target, ...]] = ("churn", "orders", "spend")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +100,12 @@ def _assemble(learned: Learned, now: Floats, spend_minor: Floats) -> Parts:
     """`now` are the features of everyone known at the end of the data, (n, len(FEATURES)), `spend_minor` (n,)
     what is expected of them."""
     targets = learned.targets
-    tables = {target: targets.models[target].tables for target in TARGETS}
+    tables = {target: targets.models[target].tables for target in TARGET_NAMES}
     return Parts(
         scorecard=combine(tables, targets.level_days, targets.levels),
         value=value_curve(spend_minor),
         drift=reference(now),
-        estimators={target: _members(targets.models[target]) for target in TARGETS},
+        estimators={target: _members(targets.models[target]) for target in TARGET_NAMES},
         card=render_card,
     )
 
@@ -127,7 +126,7 @@ def _measure_before(training: Training, cutoff_us: int, say: Say) -> dict[str, A
     test = outcomes_at(events, learned, cutoff_us, horizon_days)
     judged = {
         target: judge(target, learned, test, compare(target, events, learned, test, horizon_days), minor_per_unit)
-        for target in MEASURED
+        for target in TARGET_NAMES
     }
     told: dict[str, Any] = {
         "cutoff": to_time(cutoff_us).isoformat(),

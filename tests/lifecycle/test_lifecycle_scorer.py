@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.scorer import (
-    TARGETS,
     Scorecard,
     StepTables,
     combine,
-    logistic,
     pack,
     place,
-    sigmoid,
     strongest,
     unpack,
 )
+from app.lifecycle.targets import TARGET_NAMES, logistic, sigmoid
 
 TABLES = StepTables(
     -0.25,
@@ -29,7 +27,7 @@ TABLES = StepTables(
 )
 """Steps are of: unknown, below the first edge, from each edge on."""
 
-NO_LEVEL = (np.array([0]), {target: np.zeros(1) for target in TARGETS})
+NO_LEVEL = (np.array([0]), {target: np.zeros(1) for target in TARGET_NAMES})
 CARD = Scorecard(
     TABLES.edges,
     (-0.25, 0.5, 6.0),
@@ -100,14 +98,14 @@ def edges_of(draw, features):
 def tables_and_rows(draw):
     """Tables of all targets over edges of their own, a level, and rows beside, between and exactly on edges."""
     features = draw(st.integers(1, 5))
-    edges = {target: draw(edges_of(features)) for target in TARGETS}
-    tables = {target: draw(tables_of(edges[target])) for target in TARGETS}
+    edges = {target: draw(edges_of(features)) for target in TARGET_NAMES}
+    tables = {target: draw(tables_of(edges[target])) for target in TARGET_NAMES}
     on_edges = [[value for each in edges.values() for value in each[at]] for at in range(features)]
     cell = [st.sampled_from([*each, nan, inf, -inf]) | VALUES for each in on_edges]
     rows = draw(st.lists(st.tuples(*cell), min_size=1, max_size=8))
     days = np.array(sorted(draw(st.sets(st.integers(0, 100), min_size=1, max_size=4))))
     level = st.lists(SMALL, min_size=len(days), max_size=len(days)).map(np.array)
-    levels = {target: draw(level) for target in TARGETS}
+    levels = {target: draw(level) for target in TARGET_NAMES}
     return tables, days, levels, np.array(rows, np.float64), draw(st.floats(-10, 120)) * DAY_US
 
 
@@ -151,7 +149,7 @@ def test_nobody_is_forecast_of_nobody():
 
 
 def test_equal_edges_are_kept_once():
-    card = combine(dict.fromkeys(TARGETS, TABLES), *NO_LEVEL)
+    card = combine(dict.fromkeys(TARGET_NAMES, TABLES), *NO_LEVEL)
     assert [each.tolist() for each in card.edges] == [each.tolist() for each in TABLES.edges]
 
 

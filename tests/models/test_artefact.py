@@ -16,7 +16,8 @@ import app.models.artefact
 from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURES
-from app.lifecycle.scorer import TARGETS, StepTables, combine
+from app.lifecycle.scorer import StepTables, combine
+from app.lifecycle.targets import TARGET_NAMES
 from app.lifecycle.value import ValueCurve
 from app.models.artefact import (
     ArtefactRefused,
@@ -50,8 +51,8 @@ def make_tables(seed=0):
 
 def make_card(seed=0):
     """Each target has edges of its own."""
-    tables = {target: make_tables(seed + 10 * at) for at, target in enumerate(TARGETS)}
-    levels = {target: np.array([0.0, 0.1 * at]) for at, target in enumerate(TARGETS)}
+    tables = {target: make_tables(seed + 10 * at) for at, target in enumerate(TARGET_NAMES)}
+    levels = {target: np.array([0.0, 0.1 * at]) for at, target in enumerate(TARGET_NAMES)}
     return combine(tables, np.array([20_000, 20_400]), levels)
 
 

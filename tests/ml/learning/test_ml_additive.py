@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.lifecycle.scorer import sigmoid
+from app.lifecycle.targets import Link, sigmoid
 from ml.learning.additive import Recipe, fit_additive
 from ml.learning.distilling import teach
 
@@ -38,11 +38,11 @@ def trained():
 
 
 def chances(*directions, line_on=()):
-    return Recipe("log_odds", np.array(directions), line_on)
+    return Recipe(Link.LOG_ODDS, np.array(directions), line_on)
 
 
 def amounts(*directions, line_on=()):
-    return Recipe("log", np.array(directions), line_on)
+    return Recipe(Link.LOG, np.array(directions), line_on)
 
 
 EITHER_WAY = chances(0, 0, 0, 0, 0, 0)
@@ -169,7 +169,7 @@ def test_one_huge_order_does_not_bend_the_trees():
     columns = np.column_stack([rng.normal(size=4000), rng.lognormal(0, 0.5, 4000)])
     spend = columns[:, 1] * rng.gamma(2, 0.5, 4000)
     spend[columns[:, 0].argmax()] = 2e4
-    plain, held = amounts(0, 1, line_on=(1,)), Recipe("log", np.array([0, 1]), (1,), ceiling=10.0)
+    plain, held = amounts(0, 1, line_on=(1,)), Recipe(Link.LOG, np.array([0, 1]), (1,), ceiling=10.0)
     bent, straight = (fit_additive(columns, spend, recipe).tables.steps[0][1:] for recipe in (plain, held))
     assert np.ptp(bent) > 3 * np.ptp(straight)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.lifecycle.events import DAY_US
-from app.lifecycle.scorer import sigmoid
+from app.lifecycle.targets import sigmoid
 from ml.learning.season import (
     CalibrationError,
     forecast_deviations,

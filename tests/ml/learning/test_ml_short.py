@@ -7,7 +7,7 @@ import pytest
 
 from app.lifecycle import events as e
 from app.lifecycle.features import FEATURE_NAMES
-from app.lifecycle.scorer import sigmoid
+from app.lifecycle.targets import sigmoid
 from ml.data.cutoffs import Span, Untrainable
 from ml.data.states import labelled_states
 from ml.evaluation.metrics import auc, brier

@@ -9,11 +9,12 @@ import pytest
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.measures import NUMERIC
+from app.lifecycle.targets import SPEND, TARGET_NAMES
 from ml.data.cutoffs import Untrainable, to_us
 from ml.data.states import labelled_states
 from ml.learning import targets as targets_module
 from ml.learning.churn import summarise
-from ml.learning.targets import OUTCOMES, RECIPES, TARGETS, Targets, fit_targets
+from ml.learning.targets import RECIPES, Targets, fit_targets, outcome_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
 
@@ -43,7 +44,7 @@ def targets(past, present):
 
 
 def test_tables_equal_the_estimators_up_to_the_level(targets, present):
-    for target in TARGETS:
+    for target in TARGET_NAMES:
         model = targets.models[target]
         apart = model.score(present.features()) - model.estimate(present.features())
         assert np.ptp(apart) < 1e-10
@@ -56,7 +57,7 @@ def test_predictions_are_the_links_of_the_sums_of_terms(targets, present):
         target: targets.models[target].tables.intercept
         + targets.models[target].tables.terms(vectors).sum(axis=1)
         + np.interp(later_us / DAY_US, targets.level_days, targets.levels[target])
-        for target in TARGETS
+        for target in TARGET_NAMES
     }
     assert predicted.churn == pytest.approx(1 / (1 + np.exp(-links["churn"])))
     assert predicted.orders == pytest.approx(np.exp(links["orders"]))
@@ -95,9 +96,9 @@ def test_the_level_begins_at_zero_is_linear_between_and_held_at_the_ends(targets
     days = targets.level_days
     assert days[0] == AT_US // DAY_US
     assert days[-1] - days[0] >= 365
-    shaped = replace(targets, levels={target: np.arange(len(days), dtype=float) for target in TARGETS})
-    assert all(targets.levels[target][0] == 0 for target in TARGETS)
-    assert all((targets.deviations[target] > 0).all() for target in TARGETS)
+    shaped = replace(targets, levels={target: np.arange(len(days), dtype=float) for target in TARGET_NAMES})
+    assert all(targets.levels[target][0] == 0 for target in TARGET_NAMES)
+    assert all((targets.deviations[target] > 0).all() for target in TARGET_NAMES)
     middle_us = (int(days[3]) + int(days[4])) / 2 * DAY_US
     assert shaped.level("orders", middle_us) == pytest.approx(3.5)
     assert shaped.level("spend", 0.0) == 0
@@ -170,7 +171,7 @@ def test_more_silence_raises_the_risk_and_never_what_is_expected():
 
 
 def test_spend_is_learnt_net_and_not_below_nothing(past):
-    spend = OUTCOMES["spend"](replace(past, spend_ahead_minor=np.full(len(past.churned), -5.0)))
+    spend = outcome_of(SPEND, replace(past, spend_ahead_minor=np.full(len(past.churned), -5.0)))
     assert not spend.any()
 
 

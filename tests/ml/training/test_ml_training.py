@@ -14,12 +14,7 @@ from app.foundation.settings import Settings
 from app.lifecycle import events as e
 from app.lifecycle.drift import psi
 from app.lifecycle.features import FEATURE_NAMES
-from app.lifecycle.scorer import (
-    CHURN,
-    ORDERS,
-    SPEND,
-    TARGETS,
-)
+from app.lifecycle.targets import TARGET_NAMES
 from app.lifecycle.value import ValueShares
 from app.models.artefact import load_model, read_artefact
 from app.models.service import load_champion
@@ -133,10 +128,10 @@ def present(shop):
 def test_the_estimators_are_kept_and_are_the_tables(trained, present):
     """model.joblib is for audit: it gives the scores that the tables give, but for the level."""
     fitted, scorecard = joblib.load(trained[0] / "model.joblib"), load_model(trained[0]).scorecard
-    assert tuple(fitted) == TARGETS
+    assert tuple(fitted) == TARGET_NAMES
     rows = present.features()
     links = scorecard.links(rows, float(present.cutoffs_us[0]))
-    for at, target in enumerate(TARGETS):
+    for at, target in enumerate(TARGET_NAMES):
         parts = fitted[target]
         estimate = pooled_score(*(parts[name] for name in ("link", "trees", "line", "edges", "periods", "unit")))
         level = links[:, at] - estimate(bin_codes(rows, parts["edges"]))
@@ -174,8 +169,8 @@ def test_more_silence_never_lowers_the_risk_and_more_orders_never_raise_it(train
     steps = load_model(trained[0]).scorecard.steps
     for name, way in WAYS:
         rises = np.diff(steps[FEATURE_NAMES.index(name)][1:], axis=0) * way
-        assert (rises[:, CHURN] >= -1e-12).all(), name
-        assert (rises[:, (ORDERS, SPEND)] <= 1e-12).all(), name
+        assert (rises[:, TARGET_NAMES.index("churn")] >= -1e-12).all(), name
+        assert (rises[:, [TARGET_NAMES.index("orders"), TARGET_NAMES.index("spend")]] <= 1e-12).all(), name
 
 
 def test_labels_of_the_present_are_not_read(shop):

@@ -1,0 +1,78 @@
+"""The targets: what is foretold of each customer who has bought, over a horizon; each declared once.
+
+From TARGETS follow the columns of a model's tables and their names in an artefact, `perennial evaluate`'s commands,
+what is measured against which outcome, in which unit, and what a model is learnt for. How a target is learnt is in
+`ml.learning`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from math import exp, tanh
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def sigmoid(log_odds: Floats) -> Floats:
+    """Log-odds → probability, without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds)))
+
+
+def logistic(log_odds: float) -> float:
+    """`sigmoid` of one number."""
+    return 0.5 * (1.0 + tanh(0.5 * log_odds))
+
+
+class Link(StrEnum):
+    """In what terms add up: a probability in its log-odds, a count or an amount in the logarithm of its mean."""
+
+    LOG_ODDS = "log_odds"
+    LOG = "log"
+
+    def invert(self, links: Floats) -> Floats:
+        """(n,) sums of terms → probabilities or means."""
+        return sigmoid(links) if self is Link.LOG_ODDS else np.exp(links)
+
+    @property
+    def invert_one(self) -> Callable[[float], float]:
+        """`invert` of one number, as a plain function: it is asked for once and called for every customer."""
+        return logistic if self is Link.LOG_ODDS else exp
+
+
+Unit = Literal["probability", "orders", "minor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`outcome` is what it is measured against: a column of what customers did in the horizon, in the same `unit`
+    (`ml.data.states.LabelledStates`); `summary` says in a sentence what is foretold."""
+
+    name: str
+    link: Link
+    unit: Unit
+    outcome: str
+    summary: str
+
+    @property
+    def is_probability(self) -> bool:
+        return self.unit == "probability"
+
+
+CHURN: Final = Target("churn", Link.LOG_ODDS, "probability", "churned", "The probability of no purchase in the horizon")
+ORDERS: Final = Target("orders", Link.LOG, "orders", "orders_ahead", "Expected orders in the horizon")
+SPEND: Final = Target(
+    "spend", Link.LOG, "minor", "spend_ahead_minor", "Expected spend in the horizon, refunds taken off"
+)
+
+TARGETS: Final = (CHURN, ORDERS, SPEND)
+"""In the order of a model's tables."""
+TARGET_NAMES: Final = tuple(target.name for target in TARGETS)
+
+
+def target_of(name: str) -> Target:
+    """The target of that name. Raises ValueError."""
+    return TARGETS[TARGET_NAMES.index(name)]

@@ -1,0 +1,90 @@
+"""Targets are declared once; tables, commands, learning and measuring follow."""
+
+import json
+import shutil
+import subprocess
+import sys
+from math import exp, log
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.commands.evaluation import commands
+from app.lifecycle.targets import TARGET_NAMES, TARGETS, Link, target_of
+from ml.data.states import LabelledStates
+from ml.evaluation.metrics import MEASURERS
+from ml.learning.targets import RECIPES
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_links_are_inverted():
+    assert Link.LOG_ODDS.invert_one(log(3.0)) == pytest.approx(0.75)
+    assert Link.LOG.invert_one(2.0) == exp(2.0)
+    at = np.linspace(-800.0, 5.0, 50)
+    for link in Link:
+        assert link.invert(at).tolist() == pytest.approx([link.invert_one(one) for one in at.tolist()])
+
+
+def test_every_target_is_learnt_measured_against_its_outcome_and_offered_as_a_command():
+    assert tuple(RECIPES) == tuple(MEASURERS) == TARGET_NAMES
+    assert [RECIPES[target.name].link for target in TARGETS] == [target.link for target in TARGETS]
+    assert {target.outcome for target in TARGETS} <= set(dir(LabelledStates))
+    assert tuple(command.name for command in commands.registered_commands) == TARGET_NAMES
+    told = [command.help for command in commands.registered_commands]
+    assert all(help_.startswith(target.summary) for target, help_ in zip(TARGETS, told, strict=True))
+
+
+def test_a_probability_adds_up_in_log_odds_and_nothing_else_does():
+    assert all(target.is_probability == (target.link is Link.LOG_ODDS) for target in TARGETS)
+
+
+def test_what_is_no_target_is_refused():
+    with pytest.raises(ValueError, match="not in tuple"):
+        target_of("visits")
+
+
+FOURTH = """
+import json
+import numpy as np
+from app.lifecycle.scorer import StepTables, combine, pack, place, unpack
+from app.lifecycle.targets import TARGET_NAMES
+
+draws = np.random.default_rng(4)
+tables = {}
+for name in TARGET_NAMES:
+    edges = (np.sort(draws.normal(size=5)), np.sort(draws.normal(size=3)))
+    tables[name] = StepTables(float(draws.normal()), edges, tuple(draws.normal(size=len(edge) + 2) for edge in edges))
+levels = {name: draws.normal(size=2) for name in TARGET_NAMES}
+card = unpack(pack(combine(tables, np.array([10, 20]), levels)), 2)
+rows, at_us = np.random.default_rng(5).normal(size=(30, 2)), 14.5 * 86_400e6
+card = place(card, [1, None, 0])
+rows = np.column_stack([rows[:, 1], np.full(30, np.nan), rows[:, 0]])
+each = card.forecast_each(rows, at_us)
+assert [one[:3] for one in each] == [card.forecast_one(row, at_us)[:3] for row in rows.tolist()]
+print(json.dumps({"links": card.links(rows, at_us).tolist(), "each": each,
+                  "columns": [column.tolist() for column in card.forecast(rows, at_us)]}))
+"""
+
+
+def test_a_target_more_is_a_column_more_of_the_tables_and_the_others_stay(tmp_path):
+    """It is added to the declaration in a copy of the program; what is told of the three is the same."""
+    shutil.copytree(ROOT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    declaration = tmp_path / "app" / "lifecycle" / "targets.py"
+    fourth = 'Target("refunds", Link.LOG, "orders", "refunds_ahead", "Expected refunds")'
+    declaration.write_text(
+        declaration.read_text().replace("(CHURN, ORDERS, SPEND)", f"(CHURN, ORDERS, SPEND, {fourth})")
+    )
+
+    def ask(version):
+        told = subprocess.run([sys.executable, "-c", FOURTH], cwd=version, capture_output=True, text=True, check=True)
+        return json.loads(told.stdout)
+
+    assert np.shape(ask(ROOT)["links"]) == (30, 3)
+    more = ask(tmp_path)
+    assert np.shape(more["links"]) == (30, 4)
+    links = np.array(more["links"])
+    assert [one[:3] for one in more["each"]] == pytest.approx(np.column_stack(more["columns"]))
+    np.testing.assert_allclose(more["columns"][0], 1 / (1 + np.exp(-links[:, 0])))
+    np.testing.assert_allclose(more["columns"][1:], np.exp(links[:, 1:3]).T)
