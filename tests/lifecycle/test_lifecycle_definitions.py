@@ -7,12 +7,13 @@ import pytest
 
 from app.lifecycle.btyd import PARAMETERS
 from app.lifecycle.definitions import DIGITS, FEATURE_DIGESTS, digest_feature, digest_together, measures_of
-from app.lifecycle.features import BASE, FEATURE_NAMES, FEATURES, READS, features
+from app.lifecycle.events import DAY_US
+from app.lifecycle.features import BASE, FEATURE_NAMES, FEATURES, READS, _base_columns
 from app.lifecycle.measures import NUMERIC, REFERENCE, Measure, Merge
 
 FEATURE = {feature.name: feature for feature in FEATURES}
 MEASURE = {measure.name: measure for measure in NUMERIC}
-AS_OF_US = 20_000 * 86_400e6
+AS_OF_US = 20_000.0 * DAY_US
 
 
 def with_measure(name, **changes):
@@ -62,7 +63,6 @@ def test_which_measures_a_feature_reads():
         "season_ahead": {"season_sin", "season_cos", "orders"},
     }
     assert {name: measures_of(FEATURE[name]) for name in read} == read
-    assert set(READS) == set(BASE)
 
 
 def test_a_time_is_read_with_the_one_that_it_stands_behind():
@@ -70,25 +70,21 @@ def test_a_time_is_read_with_the_one_that_it_stands_behind():
     assert measures_of(alone) == {"second_last_order_us", "last_order_us"}
 
 
-def test_no_feature_moves_with_a_measure_that_it_does_not_read():
-    """Each measure is moved in turn; whatever moves with it has it among those it reads."""
-    draws = np.random.default_rng(5)
+def test_a_base_column_moves_with_the_measures_that_it_reads_and_with_no_other():
+    """Each measure is moved in turn."""
+    draws, at_of = np.random.default_rng(5), {measure.name: at for at, measure in enumerate(NUMERIC)}
     states = draws.uniform(5.0, 50.0, (40, len(NUMERIC)))
     times = [at for at, measure in enumerate(NUMERIC) if measure.unit == "us"]
-    states[:, times] = AS_OF_US - draws.uniform(10.0, 300.0, (40, len(times))) * 86_400e6
-    states[:, FEATURE_AT["first_order_us"]] = AS_OF_US - 400 * 86_400e6
-    before = features(states, AS_OF_US)
-    for at, measure in enumerate(NUMERIC):
+    states[:, times] = AS_OF_US - draws.uniform(10.0, 300.0, (40, len(times))) * DAY_US
+    states[:, at_of["first_order_us"]] = AS_OF_US - 400 * DAY_US
+    before, moving = _base_columns(states, AS_OF_US), {column: set() for column in BASE}
+    for name, at in at_of.items():
         moved = states.copy()
-        moved[:, at] += 86_400e6 if at in times else 1.0
-        is_other = ~np.isclose(features(moved, AS_OF_US), before, rtol=1e-12, atol=0.0, equal_nan=True).all(axis=0)
-        found = {name for name, is_moved in zip(FEATURE_NAMES, is_other, strict=True) if is_moved}
-        assert found <= {each.name for each in FEATURES if measure.name in measures_of(each)}, measure.name
-        assert found or measure.name in UNREAD, measure.name
-
-
-FEATURE_AT = {measure.name: at for at, measure in enumerate(NUMERIC)}
-UNREAD = {measure.name for measure in NUMERIC} - {name for each in FEATURES for name in measures_of(each)}
+        moved[:, at] += DAY_US if at in times else 1.0
+        is_same = np.isclose(_base_columns(moved, AS_OF_US), before, rtol=1e-12, atol=0.0).all(axis=0)
+        for column in np.array(BASE)[~is_same].tolist():
+            moving[column].add(name)
+    assert moving == {column: set(read) for column, read in READS.items()}
 
 
 def test_together_they_have_one_that_knows_their_order():
