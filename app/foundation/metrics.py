@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
-from app.lifecycle.events import EVENT_TYPES
+from app.lifecycle.event_types import EVENT_TYPES
 
 Labels = tuple[str | int, ...]
 """Values of labels; Prometheus is told true and false of a bool."""

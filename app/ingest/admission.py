@@ -19,15 +19,15 @@ from app.http.strict_json import check_texts
 from app.ingest.schemas import (
     DATA_OF_TYPE,
     EVENT_IN,
-    OTHER_DATA,
+    UNKNOWN_DATA,
     EventIn,
 )
+from app.lifecycle.event_types import read_facts
 from app.lifecycle.events import (
     MAX_AMOUNT_MINOR,
     ORDER_COMPLETED,
     ORDER_REFUNDED,
     Event,
-    read_facts,
     read_lines,
 )
 from app.lifecycle.identifiers import make_basket, normalise_identifier, normalise_kind, pseudonyms_in
@@ -162,7 +162,7 @@ def admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> 
     """
     try:
         envelope = EVENT_IN.validate_python(raw)
-        DATA_OF_TYPE.get(envelope.type, OTHER_DATA).validate_python(envelope.data)
+        DATA_OF_TYPE.get(envelope.type, UNKNOWN_DATA).validate_python(envelope.data)
     except ValidationError as error:
         where = within if error.title == "EventIn" else (*within, "data")
         raise malformed(error, within=where) from None

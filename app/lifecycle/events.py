@@ -1,4 +1,4 @@
-"""What an event is: its envelope, and the typed facts that measures are made of."""
+"""What an event is: its envelope, the typed facts that measures are made of, and the names of types."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -31,15 +31,7 @@ ACTION_REDEEMED: Final = "action.redeemed"
 
 VISIT_TYPES: Final = (STORE_VISITED, PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCTS_SEARCHED)
 POINTS_TYPES: Final = (POINTS_EARNED, POINTS_REDEEMED, POINTS_EXPIRED)
-ACTION_TYPES: Final = (ACTION_DELIVERED, ACTION_OPENED, ACTION_ACCEPTED, ACTION_DECLINED, ACTION_REDEEMED)
-EVENT_TYPES: Final = frozenset(
-    (
-        *(ORDER_COMPLETED, ORDER_REFUNDED, *VISIT_TYPES),
-        *(CUSTOMER_IDENTIFIED, CUSTOMER_MERGED, CUSTOMER_UNMERGED, CONSENT_CHANGED),
-        *(FEEDBACK_SUBMITTED, CASE_OPENED, CASE_ANSWERED, CASE_RESOLVED),
-        *(*POINTS_TYPES, TIER_CHANGED, *ACTION_TYPES),
-    )
-)
+"""The types that measures count together. What each type is, is declared in `app.lifecycle.event_types`."""
 
 ALL_CHANNELS: Final = "*"
 """The channel of a consent that names none: it speaks for every channel."""
@@ -129,48 +121,6 @@ def count_items(products: list[Mapping[str, Any]]) -> int:
         whole = int(quantity)
         items += whole if whole == quantity else 1
     return items
-
-
-def read_facts(type_: str, data: Mapping[str, Any], digits: int) -> dict[str, Any]:
-    """The typed facts of a validated event: every field of `Event` between `kind` and `value`.
-
-    An unknown type has none: it is kept and counted, not scored.
-    """
-    facts: dict[str, Any] = {
-        "kind": None,
-        "channel": data.get("channel") if type_ in EVENT_TYPES else None,
-        "reference": None,
-        "amount_minor": 0,
-        "discount_minor": 0,
-        "items": 0,
-        "points": 0,
-        "value": None,
-    }
-    if type_ in (ORDER_COMPLETED, ORDER_REFUNDED):
-        facts["reference"] = data["order_id"]
-        facts["amount_minor"] = to_minor(data["total"], digits)
-        if type_ == ORDER_COMPLETED:
-            facts["discount_minor"] = to_minor(data.get("discount") or 0, digits)
-        facts["items"] = count_items(data.get("products") or [])
-    elif type_ in (CASE_OPENED, CASE_ANSWERED, CASE_RESOLVED):
-        facts["reference"] = data["case_id"]
-        facts["kind"] = data.get("kind")
-    elif type_ == FEEDBACK_SUBMITTED:
-        facts["kind"] = data["metric"]
-        facts["value"] = f"{data['score']:g}"
-    elif type_ == CONSENT_CHANGED:
-        facts["kind"] = data["purpose"]
-        facts["channel"] = data.get("channel") or ALL_CHANNELS
-        facts["value"] = "granted" if data["granted"] else "denied"
-    elif type_ in POINTS_TYPES:
-        facts["points"] = data["points"] if type_ == POINTS_EARNED else -data["points"]
-        facts["reference"] = data.get("order_id")
-    elif type_ == TIER_CHANGED:
-        facts["value"] = data["tier"]
-    elif type_ in ACTION_TYPES:
-        facts["kind"] = data["action_id"]
-        facts["reference"] = data.get("decision_id")
-    return facts
 
 
 def read_lines(type_: str, data: Mapping[str, Any], digits: int) -> tuple[OrderLine, ...]:

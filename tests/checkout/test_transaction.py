@@ -20,7 +20,8 @@ from app.ingest.admission import Rules, admit
 from app.ingest.intake import Submission
 from app.lifecycle.decisions import ActionCatalogue, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.lifecycle.events import EVENT_TYPES, OrderLine
+from app.lifecycle.event_types import EVENT_TYPES
+from app.lifecycle.events import OrderLine
 from app.lifecycle.measures import (
     CONTACT_CHANNELS,
     MEASURES,

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ingest.schemas import DATA_OF_TYPE
 from app.lifecycle import events as e
+from app.lifecycle.event_types import EVENT_TYPES, VisitData, read_facts
 from app.lifecycle.events import (
     count_items,
     minor_digits,
-    read_facts,
     to_major,
     to_minor,
 )
@@ -45,10 +44,21 @@ FACTS = {
         {"reference": "A-77", "amount_minor": 2850, "items": 2},
     ),
     "a visit": (e.STORE_VISITED, {"channel": "store", "query": "milk"}, {"channel": "store"}),
+    "a look": (e.PRODUCT_VIEWED, {"product_id": "4711"}, {}),
+    "a basket line": (e.PRODUCT_ADDED, {"channel": "web", "product_id": "4711"}, {"channel": "web"}),
+    "a search": (e.PRODUCTS_SEARCHED, {"query": "milk"}, {}),
+    "who is who": (e.CUSTOMER_IDENTIFIED, {"channel": "app", "birthday": "1990-05-17"}, {"channel": "app"}),
+    "a merge": (e.CUSTOMER_MERGED, {"merged": "C-2"}, {}),
+    "a merge taken back": (e.CUSTOMER_UNMERGED, {"merged": "C-2"}, {}),
     "a complaint": (
         e.CASE_OPENED,
         {"case_id": "S-1", "kind": "complaint", "cause": "late"},
         {"reference": "S-1", "kind": "complaint"},
+    ),
+    "a case answered": (
+        e.CASE_ANSWERED,
+        {"case_id": "S-1", "channel": "phone"},
+        {"reference": "S-1", "channel": "phone"},
     ),
     "a case resolved": (e.CASE_RESOLVED, {"case_id": "S-1"}, {"reference": "S-1"}),
     "a whole score": (e.FEEDBACK_SUBMITTED, {"metric": "nps", "score": 10.0}, {"kind": "nps", "value": "10"}),
@@ -80,6 +90,10 @@ FACTS = {
         {"action_id": "vip-service", "decision_id": "D-1"},
         {"kind": "vip-service", "reference": "D-1"},
     ),
+    "an action delivered": (e.ACTION_DELIVERED, {"action_id": "a", "channel": "sms"}, {"kind": "a", "channel": "sms"}),
+    "an action opened": (e.ACTION_OPENED, {"action_id": "a"}, {"kind": "a"}),
+    "an action declined": (e.ACTION_DECLINED, {"action_id": "a"}, {"kind": "a"}),
+    "an action redeemed": (e.ACTION_REDEEMED, {"action_id": "a"}, {"kind": "a"}),
     "an unknown type": ("warehouse.moved", {"channel": "store", "total": 5, "order_id": "A-1"}, {}),
 }
 
@@ -135,5 +149,14 @@ def test_pieces_add_up_over_the_basket():
     assert count_items([{"quantity": 3}, {"quantity": 2.0}, {"quantity": 0.2}]) == 6
 
 
-def test_every_type_that_is_scored_has_a_contract_for_its_data():
-    assert set(DATA_OF_TYPE) == e.EVENT_TYPES
+def test_the_facts_of_every_type_are_tested():
+    assert {type_ for type_, _, _ in FACTS.values()} >= EVENT_TYPES.keys()
+
+
+def test_types_are_declared_under_their_own_names():
+    assert EVENT_TYPES.keys() == {declared.name for declared in EVENT_TYPES.values()}
+
+
+def test_what_is_counted_as_a_visit_or_as_points_is_declared_so():
+    assert set(e.VISIT_TYPES) == {name for name, declared in EVENT_TYPES.items() if declared.data is VisitData}
+    assert set(e.POINTS_TYPES) == {name for name in EVENT_TYPES if name.startswith("points.")}

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 import ml.learning.additive
-from app.lifecycle.events import Event, read_facts
+from app.lifecycle.event_types import read_facts
+from app.lifecycle.events import Event
 from ml.demo.simulate import simulate
 
 SHOP_ENDS_AT = datetime(2026, 6, 1, tzinfo=UTC)

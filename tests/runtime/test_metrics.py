@@ -10,7 +10,7 @@ from app.database.engine import transaction
 from app.foundation import exposition, metrics
 from app.foundation.errors import Malformed
 from app.foundation.exposition import Board, render, take_snapshot
-from app.lifecycle.events import EVENT_TYPES
+from app.lifecycle.event_types import EVENT_TYPES
 from app.models.held import Models
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import ml.data.states
 from app.lifecycle import events as e
+from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.features import features
 from app.lifecycle.measures import (
     MEASURES,
@@ -43,7 +44,7 @@ MOMENTS = st.one_of(
 @st.composite
 def histories(draw):
     """Events of three customers of every type the measures know, one they do not, and texts of any script."""
-    types = st.sampled_from([*sorted(e.EVENT_TYPES), e.ORDER_COMPLETED, e.ORDER_REFUNDED, "shop.renamed"])
+    types = st.sampled_from([*sorted(EVENT_TYPES), e.ORDER_COMPLETED, e.ORDER_REFUNDED, "shop.renamed"])
     events = []
     for number in range(draw(st.integers(1, 40))):
         type_ = draw(types)
