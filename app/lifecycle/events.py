@@ -5,6 +5,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
+from iso4217 import Currency
+
 ORDER_COMPLETED: Final = "order.completed"
 ORDER_REFUNDED: Final = "order.refunded"
 STORE_VISITED: Final = "store.visited"
@@ -42,13 +44,7 @@ _CLOSE: Final = 0.25
 """Below 2^49 the product is off by less than 2^−3, so that its integer is the decimal's too."""
 DAY_US: Final = 86_400_000_000
 
-_WITHOUT_MINOR: Final = frozenset(
-    (
-        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
-        *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
-    )
-)
-_IN_THOUSANDTHS: Final = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+_MINOR_DIGITS: Final = {each.code: each.exponent for each in Currency if each.exponent is not None}
 
 
 class OrderLine(NamedTuple):
@@ -92,8 +88,8 @@ class Event(NamedTuple):
 
 
 def minor_digits(currency: str) -> int:
-    """Decimal digits of the currency's minor unit (ISO 4217)."""
-    return 0 if currency in _WITHOUT_MINOR else 3 if currency in _IN_THOUSANDTHS else 2
+    """Decimal digits of the currency's minor unit by the list of ISO 4217; 2 for a code that it gives none for."""
+    return _MINOR_DIGITS.get(currency, 2)
 
 
 def to_minor(amount: float, digits: int) -> int:

@@ -103,9 +103,20 @@ def test_facts_are_read_from_data(type_, data, facts):
     assert read_facts(type_, data, 2) == NO_FACTS | facts
 
 
-@pytest.mark.parametrize(("currency", "digits"), [("CNY", 2), ("EUR", 2), ("JPY", 0), ("KRW", 0), ("KWD", 3)])
-def test_currencies_have_their_minor_unit(currency, digits):
-    assert minor_digits(currency) == digits
+@pytest.mark.parametrize(
+    ("digits", "currencies"),
+    [
+        (2, "CNY EUR USD GBP HKD TWD SGD INR THB MYR IDR HUF MGA"),
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+        (2, "XAU XXX ABC"),  # without a minor unit, and no currency
+    ],
+)
+def test_currencies_have_their_minor_unit(digits, currencies):
+    assert {currency: minor_digits(currency) for currency in currencies.split()} == dict.fromkeys(
+        currencies.split(), digits
+    )
 
 
 @pytest.mark.parametrize(
