@@ -36,7 +36,7 @@ async def answer_tills(batch: Batch) -> None:
         event = item.events[0]
         asking[place] = decision_id = checkout_decision_id(event.source, event.id)
         if statuses[0] == "duplicate":
-            repeated[decision_id] = event.customer_id
+            repeated[decision_id] = batch.known.get((event.source, event.id), event).customer_id
         fresh.setdefault(decision_id, item.asked)
     answers = await _read_answers(batch.driver, repeated) if repeated else {}
     answers |= await _decide(batch, batch.deciding, {key: asked for key, asked in fresh.items() if key not in answers})

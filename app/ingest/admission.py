@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
@@ -30,7 +31,14 @@ from app.lifecycle.events import (
     Event,
     read_lines,
 )
-from app.lifecycle.identifiers import make_basket, normalise_identifier, normalise_kind, pseudonyms_in
+from app.lifecycle.identifiers import (
+    identifier_forms,
+    make_basket,
+    make_pseudonym,
+    normalise_kind,
+    pseudonyms_in,
+)
+from app.lifecycle.phones import FORM
 
 _EXACT_INTEGERS: Final = 2**53
 
@@ -49,12 +57,22 @@ class Rules(NamedTuple):
         return cls(settings.currency, settings.digits, identity_key, settings.country_code)
 
 
-def hash_identifier(kind: str, value: str, rules: Rules) -> str | None:
-    """HMAC-SHA-256 of an identifier in its normal form; None: it identifies nobody."""
-    plain = normalise_identifier(kind, value, rules.country_code)
-    if plain is None:
-        return None
-    return hmac.new(rules.identity_key, f"{kind}\x1f{plain}".encode(), hashlib.sha256).hexdigest()
+def hash_forms(kind: str, value: str, rules: Rules) -> list[str]:
+    """HMAC-SHA-256 of an identifier in its normal form, then in version 1 of it where that was another.
+
+    Nothing: it identifies nobody.
+    """
+    plains = identifier_forms(kind, value, rules.country_code)
+    return [hmac.new(rules.identity_key, f"{kind}\x1f{plain}".encode(), hashlib.sha256).hexdigest() for plain in plains]
+
+
+def _keep_identifier(kind: str, value: str, rules: Rules) -> list[dict[str, Any]]:
+    """As it is stored. Who is known by a hash of version 1 is found by it, standing behind one that says its `form`.
+
+    Most identifiers have one form, and are kept as they always were.
+    """
+    kept: list[dict[str, Any]] = [{"kind": kind, "hash": digest} for digest in hash_forms(kind, value, rules)]
+    return [{**kept[0], "form": FORM}, *kept[1:]] if len(kept) > 1 else kept
 
 
 def pseudonymise(data: Any, rules: Rules) -> Any:
@@ -66,10 +84,11 @@ def pseudonymise(data: Any, rules: Rules) -> Any:
         return data
     given = data["identifiers"]
     hashed = [
-        {"kind": kind, "hash": digest}
+        kept
         for item in (given if isinstance(given, list) else ())
         if isinstance(item, dict) and isinstance(item.get("kind"), str) and isinstance(item.get("value"), str)
-        if (kind := normalise_kind(item["kind"])) and (digest := hash_identifier(kind, item["value"], rules))
+        if (kind := normalise_kind(item["kind"]))
+        for kept in _keep_identifier(kind, item["value"], rules)
     ]
     return {**data, "identifiers": hashed}
 
@@ -96,15 +115,24 @@ class Content(Protocol):
 
 
 def is_same_content(one: Content, other: Content) -> bool:
-    """Whether two events of the same source and id say the same; 100 and 100.0 do."""
+    """Whether two events of the same source and id say the same; 100 and 100.0 do, and two forms of an identifier."""
     if one.digest == other.digest:
         return True
-    envelopes = ((event.type, event.customer_id, event.occurred_us) for event in (one, other))
-    return next(envelopes) == next(envelopes) and _canonical(one.data) == _canonical(other.data)
+    if (one.type, one.occurred_us) != (other.type, other.occurred_us):
+        return False
+    return _canonical(one) == _canonical(other)
 
 
-def _canonical(data: str) -> bytes:
-    return orjson.dumps(_whole_as_integers(orjson.loads(data)), option=orjson.OPT_SORT_KEYS)
+def _canonical(event: Content) -> bytes:
+    """Customer and data, identifiers by version 1 of their normal form: it may have been counted by that at first."""
+    customer_id, data = event.customer_id, orjson.loads(event.data)
+    given = data.get("identifiers", ())
+    for latest, former in pairwise(given):
+        if "form" in latest and customer_id == make_pseudonym(latest["kind"], latest["hash"]):
+            customer_id = make_pseudonym(former["kind"], former["hash"])
+    if given:
+        data["identifiers"] = [identifier for identifier in given if "form" not in identifier]
+    return orjson.dumps([customer_id, _whole_as_integers(data)], option=orjson.OPT_SORT_KEYS)
 
 
 def _whole_as_integers(value: Any) -> Any:

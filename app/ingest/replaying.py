@@ -34,6 +34,7 @@ from app.ingest.intake import Intake, Submission
 from app.ingest.rejected_queries import delete_rejected, read_contents, renew_problems
 from app.lifecycle.events import Event
 from app.lifecycle.identifiers import is_pseudonym, make_pseudonym, pseudonyms_in
+from app.lifecycle.phones import FORM
 
 
 class Kept(NamedTuple):
@@ -126,7 +127,8 @@ def admit_again(raw: Any, rules: Rules, now_us: int) -> Event | Rejection:
 def _is_hashed(item: Any) -> bool:
     return (
         isinstance(item, dict)
-        and item.keys() == {"kind", "hash"}
+        and item.keys() - {"form"} == {"kind", "hash"}
+        and item.get("form", FORM) == FORM
         and isinstance(item["kind"], str)
         and isinstance(item["hash"], str)
         and is_pseudonym(make_pseudonym(item["kind"], item["hash"]))

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.lifecycle.phones import phone_forms
+
 BASKET: Final = "~basket:"
 """What the ids of purchases without a customer begin with. They are kept as events, and make no state."""
 
@@ -27,16 +29,6 @@ _NOBODY: Final = frozenset(
     ("", "none", "null", "nil", "n/a", "na", "nan", "unknown", "undefined", "anonymous", "nobody", "no", "无", "未知")
 )
 """What is typed, or written by a program, where there is nothing to write."""
-
-
-_LEAST_PHONE_DIGITS: Final = 5
-
-
-_LEAST_SUBSCRIBER_DIGITS: Final = 10
-
-
-_KEEPS_ZERO: Final = frozenset(("39", "378"))
-"""Country codes after which a national number keeps its leading zero: Italy and San Marino."""
 
 
 def is_pseudonym(customer_id: str) -> bool:
@@ -61,49 +53,32 @@ def normalise_kind(kind: str) -> str:
 
 
 def normalise_identifier(kind: str, value: str, country_code: str = "") -> str | None:
-    """An identifier's normal form, from which its hash is made; None: it identifies nobody.
+    """An identifier's normal form, from which its hash is made; None: it identifies nobody."""
+    return next(iter(identifier_forms(kind, value, country_code)), None)
 
-    `kind` as from `normalise_kind`. E-mail in lower case. Phones as digits, led by `+` and the country code
-    where it is known: `+86 138-0013-8000`, `0086138…` and full-width digits are the same; with `country_code`
-    (digits) so are numbers written as in that country. Of other kinds, cards say, case counts.
+
+def identifier_forms(kind: str, value: str, country_code: str = "") -> tuple[str, ...]:
+    """The normal form, then the one that it had in version 1 where that was another; nothing: it identifies nobody.
+
+    `kind` as from `normalise_kind`. E-mail in lower case. Phones in E.164 where the country code is known:
+    `+86 138-0013-8000`, `0086138…` and full-width digits are the same; with `country_code` (digits) so are numbers
+    written as in that country. Of other kinds, cards say, case counts.
     """
     plain = _visible(value).strip()
     compact = unicodedata.normalize("NFKC", "".join(plain.split()).lower())
     if compact.strip("-./?") in _NOBODY:
-        return None
+        return ()
     if kind == "phone":
-        return _normalise_phone(plain, compact, country_code)
+        return phone_forms(plain, compact, country_code)
     if kind == "email":
         local, _, domain = compact.removeprefix("mailto:").rpartition("@")
-        return f"{local}@{domain.rstrip('.')}" if local and domain else compact
-    return plain
+        return (f"{local}@{domain.rstrip('.')}" if local and domain else compact,)
+    return (plain,)
 
 
 def _visible(value: str) -> str:
     """NFKC, without what cannot be seen: marks of direction, zero-width characters, controls."""
     return "".join(each for each in unicodedata.normalize("NFKC", value) if unicodedata.category(each)[0] != "C")
-
-
-def _normalise_phone(plain: str, compact: str, country_code: str) -> str | None:
-    """What is no number at all stays the text it is: a name that somebody is called by."""
-    written = re.split(r"(?i)ext|x|#|;", plain, maxsplit=1)[0]
-    prefix = re.match(r"(?i)\s*(?:tel:)?[\s(]*(\+|00)", written)
-    if prefix is not None:
-        written = re.sub(r"\(0\)", "", written[prefix.end() :])  # +44 (0)20 …: the zero is dialled at home only
-    digits = "".join(str(unicodedata.digit(each)) for each in written if each.isdigit())
-    if sum(each.isalpha() for each in compact) > max(len(digits), _LEAST_PHONE_DIGITS):
-        return compact
-    if prefix is None and country_code and not _has_code(digits, country_code):
-        digits = country_code + (digits if country_code in _KEEPS_ZERO else digits.removeprefix("0"))
-    own = digits.removeprefix(country_code)
-    if len(own) < _LEAST_PHONE_DIGITS or len(set(own)) < 2:  # 110, or 00000000000 typed for lack of one
-        return None
-    return f"+{digits}" if prefix is not None or country_code else digits
-
-
-def _has_code(digits: str, country_code: str) -> bool:
-    """Whether a number without + begins with the code all the same, as exports write it."""
-    return digits.startswith(country_code) and len(digits) - len(country_code) >= _LEAST_SUBSCRIBER_DIGITS
 
 
 def pseudonyms_in(data: Mapping[str, Any]) -> list[str]:

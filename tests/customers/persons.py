@@ -11,7 +11,7 @@ from app.checkout.transaction import Transactions
 from app.customers import service as customers
 from app.customers.verification import verify
 from app.database.engine import Driver
-from app.ingest.admission import Rules, admit, hash_identifier
+from app.ingest.admission import Rules, admit, hash_forms
 from app.ingest.intake import Submission
 from app.lifecycle.identifiers import make_pseudonym
 from app.lifecycle.measures import (
@@ -81,7 +81,7 @@ async def opened(engine):
 
 
 def card(value):
-    return make_pseudonym("card", hash_identifier("card", value, RULES))
+    return make_pseudonym("card", hash_forms("card", value, RULES)[0])
 
 
 FLOATS = [

@@ -1,13 +1,21 @@
 """Who is who: normal forms, edges from events, and persons that depend on the set of events alone."""
 
 import itertools
+import unicodedata
 from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.lifecycle.identifiers import is_pseudonym, make_pseudonym, normalise_identifier, normalise_kind, pseudonyms_in
+from app.lifecycle.identifiers import (
+    identifier_forms,
+    is_pseudonym,
+    make_pseudonym,
+    normalise_identifier,
+    normalise_kind,
+    pseudonyms_in,
+)
 from app.lifecycle.persons import MOST_HOLDERS, Edge, changes_persons, edges_in, merge_edges, persons_of
 
 
@@ -77,6 +85,44 @@ def test_a_phone_is_the_same_however_it_is_written(written):
 )
 def test_national_numbers_and_what_is_no_number(written, country_code, normal):
     assert normalise_identifier("phone", written, country_code) == normal
+
+
+@pytest.mark.parametrize(
+    ("written", "country_code", "normal", "former"),
+    [
+        ("+44 020 7946 0123", "", "+442079460123", "+4402079460123"),
+        ("+55 0 15 11 96123-4567", "", "+5511961234567", "+5501511961234567"),  # 15: by which carrier
+        ("+39 (0)6 6982 1234", "", "+390669821234", "+39669821234"),  # the zero is Italy's own
+        ("8 (495) 123-45-67", "7", "+74951234567", "+784951234567"),
+        ("06 30 123 4567", "36", "+36301234567", "+366301234567"),
+        ("011 15-2345-6789", "54", "+5491123456789", "+54111523456789"),
+        ("011 86 138 0013 8000", "1", "+8613800138000", "+1118613800138000"),
+        ("(11) 96123-4567", "55", "+5511961234567", None),
+        ("+49 30 901820", "86", "+4930901820", None),
+        ("+999 123 456", "", "+999123456", None),  # of no country
+        ("12345", "86", "+8612345", None),  # a short number of the country
+        ("138 0013 8000", "", "13800138000", None),
+        ("110", "86", None, None),
+    ],
+)
+def test_a_phone_has_one_form_by_the_plan_of_its_country(written, country_code, normal, former):
+    """Beside it stands the form of before, where that was another: who is known by it is to be found."""
+    expected = tuple(form for form in (normal, former) if form is not None)
+    assert identifier_forms("phone", written, country_code) == expected
+
+
+PHONES = st.one_of(st.text(), st.from_regex(r"(\+|00|0|8|011)?[ 0-9()-]{3,20}", fullmatch=True))
+
+
+@given(PHONES, st.sampled_from(("", "86", "39", "1", "7", "44")))
+def test_who_was_nobody_is_nobody_and_who_was_somebody_is_found(value, country_code):
+    """The last form is version 1: digits as they were written, less one zero."""
+    forms = identifier_forms("phone", value, country_code)
+    assert len(set(forms)) == len(forms) <= 2
+    if forms and country_code and not any(map(str.isalpha, value)):
+        digits = "".join(str(unicodedata.digit(each)) for each in value if each.isdigit())
+        assert forms[-1].removeprefix("+").removeprefix(country_code).lstrip("0") in digits
+        assert forms[0].startswith("+")
 
 
 @pytest.mark.parametrize(

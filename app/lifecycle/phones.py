@@ -1,0 +1,104 @@
+"""Phone numbers in their normal form, and in the one of before.
+
+Form 2 is E.164 by the numbering plans of all countries, as the library `phonenumbers` knows them. It knows which
+digits are dialled at home only (`8 495 …` in Russia, `06 30 …` in Hungary, a carrier in Brazil), and where a leading
+zero belongs to the number (Italy). Form 1 knew the zero alone. What is no possible number in any plan has form 1.
+"""
+
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
+
+FORM: Final = 2
+"""The version of the normal form. Another one makes other hashes: who is known by a former one must still be found."""
+
+_LEAST_PHONE_DIGITS: Final = 5
+_LEAST_SUBSCRIBER_DIGITS: Final = 10
+
+_KEEPS_ZERO: Final = frozenset(("39", "378"))
+"""Country codes after which a national number keeps its leading zero in form 1: Italy and San Marino."""
+
+
+class _Written(NamedTuple):
+    """A number as it was written: its digits, those of form 1, and whether a country code leads them."""
+
+    digits: str
+    former_digits: str
+    is_international: bool
+
+
+def phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:
+    """The normal form of a phone, then form 1 where that was another; nothing: it identifies nobody.
+
+    `country_code`: digits, of numbers written without one; without it, such a number is its digits. `plain` and
+    `compact` (without spaces, in lower case) are NFKC. What is no number stays the text it is, a name say.
+    """
+    written = _read(plain)
+    if sum(each.isalpha() for each in compact) > max(len(written.former_digits), _LEAST_PHONE_DIGITS):
+        return (compact,)
+    former = _former_form(written, country_code)
+    if former is None:
+        return ()
+    for number in _to_be_parsed(written, former, country_code):
+        parsed = _parse(*number)
+        if parsed is None:
+            continue
+        found = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+        if found != former and phonenumbers.is_possible_number(parsed) and _is_stable(found, country_code):
+            return found, former
+    return (former,)
+
+
+def _read(plain: str) -> _Written:
+    written = re.split(r"(?i)ext|x|#|;", plain, maxsplit=1)[0]
+    prefix = re.match(r"(?i)\s*(?:tel:)?[\s(]*(\+|00)", written)
+    if prefix is None:
+        return _Written(_digits_in(written), _digits_in(written), False)
+    written = written[prefix.end() :]
+    return _Written(_digits_in(written), _digits_in(re.sub(r"\(0\)", "", written)), True)
+
+
+def _digits_in(text: str) -> str:
+    return "".join(str(unicodedata.digit(each)) for each in text if each.isdigit())
+
+
+def _former_form(written: _Written, country_code: str) -> str | None:
+    digits = written.former_digits
+    if not written.is_international and country_code and not _has_code(digits, country_code):
+        digits = country_code + (digits if country_code in _KEEPS_ZERO else digits.removeprefix("0"))
+    own = digits.removeprefix(country_code)
+    if len(own) < _LEAST_PHONE_DIGITS or len(set(own)) < 2:  # 110, or 00000000000 typed for lack of one
+        return None
+    return f"+{digits}" if written.is_international or country_code else digits
+
+
+def _has_code(digits: str, country_code: str) -> bool:
+    """Whether a number without + begins with the code all the same, as exports write it."""
+    return digits.startswith(country_code) and len(digits) - len(country_code) >= _LEAST_SUBSCRIBER_DIGITS
+
+
+def _to_be_parsed(written: _Written, former: str, country_code: str) -> list[tuple[str, str | None]]:
+    """Texts and the regions they are dialled in: as written, and else by form 1."""
+    if not written.is_international:
+        region = phonenumbers.region_code_for_country_code(int(country_code)) if country_code else None
+        return [(written.digits, region), (former, None)] if country_code else []
+    as_written = "+" + written.digits
+    return [(former, None)] if as_written == former else [(as_written, None), (former, None)]
+
+
+def _parse(number: str, region: str | None) -> PhoneNumber | None:
+    """None: it is none in any plan."""
+    try:
+        return phonenumbers.parse(number, region)
+    except NumberParseException:
+        return None
+
+
+def _is_stable(found: str, country_code: str) -> bool:
+    """Whether it stays as it is when it is read again, and is somebody's."""
+    parsed = _parse(found, None)
+    again = None if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+    return again == found == _former_form(_read(found), country_code)
