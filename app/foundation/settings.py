@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from app.foundation.errors import UnusableSettings
 from app.lifecycle.decisions import Policy
@@ -17,10 +24,13 @@ PREFIX = "PERENNIAL_"
 TEST_PREFIX = "PERENNIAL_TEST_"
 
 
-class Settings(BaseModel):
-    """What a deployment may decide. Each field is the environment variable PERENNIAL_<FIELD>."""
+class Settings(BaseSettings):
+    """What a deployment may decide. Each field is the environment variable PERENNIAL_<FIELD>.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The environment is read by `from_environment` alone: `Settings(…)` has what it is given, and defaults.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX)
 
     home: Path = Path("var")
     """State of this installation: embedded database, models, keys."""
@@ -45,7 +55,7 @@ class Settings(BaseModel):
     """The most valuable customers who together hold this share of all expected spend are in the value tier `high`."""
     value_medium_share: Annotated[float, Field(ge=0, le=1)] = 0.3
     """The next ones, who hold this share of it, are in the tier `medium`; the others in `low`."""
-    stages: StagePolicy = StagePolicy()
+    stages: Annotated[StagePolicy, NoDecode] = StagePolicy()
     """Thresholds of the stage policy, as JSON: `{"mature_orders": 8}`."""
     identity_key: str | None = None
     """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
@@ -100,22 +110,49 @@ class Settings(BaseModel):
         return Policy(self.control_share, self.exploration, self.margin)
 
     @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Nothing but what it is made with: a test or a benchmark is not changed by where it runs."""
+        return (init_settings,)
+
+    @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Raises UnusableSettings for a value out of bounds and for a name that is none of ours."""
-        given: dict[str, Any] = {
+        ours = {
             name.removeprefix(PREFIX).lower(): value
             for name, value in environment.items()
             if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and value != ""
         }
-        if unknown := sorted(given.keys() - cls.model_fields.keys()):
-            known = ", ".join(PREFIX + name.upper() for name in cls.model_fields)
-            raise UnusableSettings(f"{PREFIX}{unknown[0].upper()} is no setting; there are {known}.")
+        if unknown := sorted(ours.keys() - cls.model_fields.keys()):
+            known = ", ".join(map(_variable, cls.model_fields))
+            raise UnusableSettings(f"{_variable(unknown[0])} is no setting; there are {known}.")
         try:
-            if "stages" in given:
-                given["stages"] = StagePolicy.model_validate_json(given["stages"])
-            return cls.model_validate(given)
+            return cls(**_Variables(cls, ours)())
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ["stages", *first["loc"]] if error.title == StagePolicy.__name__ else first["loc"]
-            name = ": ".join([PREFIX + str(place[0]).upper(), *map(str, place[1:])])
+            name = ": ".join([_variable(str(place[0])), *map(str, place[1:])])
             raise UnusableSettings(f"{name}: {first['msg']}") from error
+
+
+class _Variables(EnvSettingsSource):
+    """Variables by the names of fields, of this environment rather than the process's."""
+
+    def __init__(self, settings_cls: type[Settings], by_field: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self.env_vars = {_variable(name).lower(): value for name, value in by_field.items()}
+
+    def __call__(self) -> dict[str, Any]:
+        """Raises ValidationError for a text of `stages` that is none."""
+        found = super().__call__()
+        return {**found, "stages": StagePolicy.model_validate_json(found["stages"])} if "stages" in found else found
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
