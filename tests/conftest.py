@@ -200,7 +200,7 @@ def serve(tmp_path_factory, database_url):
         "exploration": 0.0,
         "patience_ms": 30_000,  # machines that tests run on are slow at times
         "sweep_minutes": 0,
-        "watch_hours": 0,
+        "monitoring_hours": 0,
     }
 
     def start(url=database_url, *, prepares=True, **settings):

@@ -22,6 +22,8 @@ from app.lifecycle.value import ValueShares
 
 PREFIX = "PERENNIAL_"
 TEST_PREFIX = "PERENNIAL_TEST_"
+FORMER_NAMES = {"watch_hours": "monitoring_hours"}
+"""Names that were given up for others, and are still taken for them."""
 
 
 class Settings(BaseSettings):
@@ -69,7 +71,7 @@ class Settings(BaseSettings):
     """Through which events are handed to Spark: every machine of a cluster must see it; none: a temporary one."""
     sweep_minutes: Annotated[int, Field(ge=0)] = 60
     """How often the running service looks for the stages that silence changed; 0: never."""
-    watch_hours: Annotated[int, Field(ge=0, le=8760)] = 24
+    monitoring_hours: Annotated[int, Field(ge=0, le=8760)] = 24
     """How often models are asked of a sample of customers, and compared with what came; 0: never."""
     warning_risk: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Churn risk from which a customer is warned of."""
@@ -129,6 +131,11 @@ class Settings(BaseSettings):
             for name, value in environment.items()
             if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and value != ""
         }
+        for former, name in FORMER_NAMES.items():
+            if former in ours and name in ours:
+                raise UnusableSettings(f"{_variable(former)} is now {_variable(name)}: give one of them.")
+            if former in ours:
+                ours[name] = ours.pop(former)
         if unknown := sorted(ours.keys() - cls.model_fields.keys()):
             known = ", ".join(map(_variable, cls.model_fields))
             raise UnusableSettings(f"{_variable(unknown[0])} is no setting; there are {known}.")

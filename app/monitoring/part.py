@@ -1,4 +1,4 @@
-"""Monitoring as the service runs it: the watch over the models in force, and what it found."""
+"""Monitoring as the service runs it: what is asked of the models in force, and what it found."""
 
 import time
 from collections.abc import Coroutine, Iterable
@@ -18,8 +18,8 @@ from app.monitoring.service import keep_monitoring
 LATE_RUNS: Final = 3
 
 
-def _watching(resources: Resources) -> Coroutine[Any, Any, None] | None:
-    hours, models = resources.settings.watch_hours, resources.of(Models)
+def _monitoring(resources: Resources) -> Coroutine[Any, Any, None] | None:
+    hours, models = resources.settings.monitoring_hours, resources.of(Models)
     if not hours:
         return None
     return keep_monitoring(resources.engine, lambda: (models.champion, models.challenger), hours)
@@ -35,7 +35,7 @@ def _judge_drift(resources: Resources, latest: LatestReports) -> CheckOut:
     found = latest.champion_drift
     if found is None:
         return CheckOut(status="pass", componentType="component", output="The model has not been monitored yet.")
-    hours, drifted = resources.settings.watch_hours, find_drifted(found.report)
+    hours, drifted = resources.settings.monitoring_hours, find_drifted(found.report)
     output = None
     if drifted:
         output = f"Customers differ from the training data: {', '.join(drifted)}. Run 'perennial train'."
@@ -72,7 +72,7 @@ async def _stored_gauges(connection: AsyncConnection) -> Iterable[GaugeValue]:
 
 PART = Part(
     "monitoring",
-    background=(BackgroundTask("watch", _watching),),
+    background=(BackgroundTask("monitoring", _monitoring),),
     check_stored=_check,
     stored_gauges=_stored_gauges,
 )

@@ -1,4 +1,4 @@
-"""SQL of the watch: the sample, what was said of it, what came, and the reports."""
+"""SQL of monitoring: the sample, what was said of it, what came, and the reports."""
 
 from typing import Any, Final
 

@@ -59,7 +59,8 @@ def read_gauges(latest: LatestReports, now_us: int) -> Iterator[tuple[str, tuple
         for feature, index in drift.report["psi"].items():
             yield "perennial_feature_drift_psi", (feature,), index
         yield "perennial_drifted_features", (), len(find_drifted(drift.report))
-        yield "perennial_watch_age_seconds", (), (now_us - drift.made_us) / 1e6
+        for name in ("perennial_monitoring_age_seconds", "perennial_watch_age_seconds"):
+            yield name, (), (now_us - drift.made_us) / 1e6
 
 
 def find_drifted(drift: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The watch: once a period, what champion and challenger say of a sample of customers is kept, what was said a
+"""Monitoring: once a period, what champion and challenger say of a sample of customers is kept, what was said a
 horizon ago is compared with what came, and the customers are compared with those that the champion learned from.
 
 The sample is of at most CUSTOMERS, those with the lowest hashes of their ids: the same ones day after day, but for
@@ -43,7 +43,7 @@ from app.models.artefact import Model
 from app.monitoring import queries
 from app.monitoring.measuring import Outcomes, measure_outcomes, weigh_features
 
-MONITORING_LOCK: Final = 0x77617463  # "watc": one watch at a time, however many replicas run
+MONITORING_LOCK: Final = 0x77617463  # "watc": one run at a time, however many replicas run
 CUSTOMERS: Final = 5_000
 CHUNK: Final = 100
 KEPT_AT_ONCE: Final = 1_000
@@ -60,7 +60,7 @@ Pair = tuple[Model | None, Model | None]
 
 
 class MonitoringReport(NamedTuple):
-    """What a watch came to: customers of the snapshot, and predictions compared with what came."""
+    """What a run came to: customers of the snapshot, and predictions compared with what came."""
 
     outcome: Literal["done", "runs elsewhere", "not due", "no model"]
     customers: int = 0
@@ -84,7 +84,7 @@ async def monitor_models(
     every_us: int = 0,
     report_progress: ReportProgress = ignore_progress,
 ) -> MonitoringReport:
-    """Watches as of `now_us`, unless another process does, or the champion was since the last multiple of `every_us`.
+    """Monitors as of `now_us`, unless another process does, or the champion was since the last multiple of `every_us`.
 
     Predictions mature without a champion too. `report_progress` is called with the customers done.
     Raises NotReady when the database is out of reach.
@@ -97,11 +97,11 @@ async def monitor_models(
                 every_us
             )
     except CONNECTION_LOST as error:
-        raise NotReady("The database went away; the watch can be begun again.") from error
+        raise NotReady("The database went away; monitoring can be begun again.") from error
 
 
 async def keep_monitoring(engine: AsyncEngine, models: Callable[[], Pair], every_hours: int) -> None:
-    """Watches for ever, once in so many hours (24: a UTC day) over all processes together; whichever looks first."""
+    """Monitors for ever, once in so many hours (24: a UTC day) over all processes together; whichever looks first."""
 
     async def monitor_if_due() -> Mapping[str, int] | None:
         now_us, every_us = time.time_ns() // 1000, every_hours * HOUR_US
@@ -110,11 +110,11 @@ async def keep_monitoring(engine: AsyncEngine, models: Callable[[], Pair], every
             return None
         return {"customers": report.customers, "matured": report.matured}
 
-    await run_periodically("watch", every_hours * 3600.0, monitor_if_due)
+    await run_periodically("monitoring", every_hours * 3600.0, monitor_if_due)
 
 
 class _MonitoringRun:
-    """One watch, on the connection that holds the lock: when that is lost, so is the watch."""
+    """One run, on the connection that holds the lock: when that is lost, so is the run."""
 
     def __init__(
         self,

@@ -63,3 +63,19 @@ def test_only_the_environment_that_is_given_is_read(monkeypatch):
         Settings(prot=1)
     with pytest.raises(ValidationError):
         Settings().port = 2
+
+
+def test_a_former_name_is_taken_for_the_present_one():
+    assert Settings.from_environment({"PERENNIAL_WATCH_HOURS": "6"}).monitoring_hours == 6
+    assert (
+        Settings.from_environment({"PERENNIAL_MONITORING_HOURS": "6", "PERENNIAL_WATCH_HOURS": ""}).monitoring_hours
+        == 6
+    )
+    with pytest.raises(UnusableSettings, match=r"^PERENNIAL_MONITORING_HOURS: .*8760$"):
+        Settings.from_environment({"PERENNIAL_WATCH_HOURS": "9000"})
+
+
+def test_both_names_of_one_setting_are_refused():
+    with pytest.raises(UnusableSettings) as refused:
+        Settings.from_environment({"PERENNIAL_WATCH_HOURS": "6", "PERENNIAL_MONITORING_HOURS": "6"})
+    assert str(refused.value) == "PERENNIAL_WATCH_HOURS is now PERENNIAL_MONITORING_HOURS: give one of them."

@@ -100,7 +100,7 @@ async def test_the_latest_report_of_the_champion_counts(watched, client, tell):
 async def test_a_watch_that_does_not_come_is_a_warning(serve, watched, tell, hours, status):
     await watched.register("v1")
     await tell("v1", "drift", HEALTHY, made_days_ago=3.5)
-    async with serve(watch_hours=hours) as service:
+    async with serve(monitoring_hours=hours) as service:
         drift, _ = await checks(service.client)
     assert drift["status"] == status
 
@@ -130,7 +130,8 @@ async def test_metrics_tell_versions_and_features(watched, client, tell):
     assert found["perennial_challenger_brier_difference",] == pytest.approx(-0.002)
     assert found["perennial_feature_drift_psi", "orders"] == 0.02
     assert found["perennial_drifted_features",] == 0
-    assert found["perennial_watch_age_seconds",] == pytest.approx(8640, abs=60)
+    assert found["perennial_monitoring_age_seconds",] == pytest.approx(8640, abs=60)
+    assert found["perennial_watch_age_seconds",] == found["perennial_monitoring_age_seconds",]
 
 
 async def test_the_reports_of_a_model_are_told_latest_first(watched, tell):

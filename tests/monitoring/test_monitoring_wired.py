@@ -47,13 +47,16 @@ async def champion(engine, tmp_path, sql):
         return (await register(connection, directory, 1, "tests")).version
 
 
-async def test_a_service_watches_and_says_what_it_answers(serve, watched, champion, monkeypatch, wait_until):
+async def test_a_service_monitors_and_says_what_it_answers(serve, watched, champion, monkeypatch, wait_until, caplog):
+    caplog.set_level("INFO", "perennial")
     for number in range(1, 4):
         await watched.happen(f"C-{number}", -20 * number)
     monkeypatch.setattr(pacing, "LOOK_SECONDS", 0.05)
-    async with serve(watch_hours=24) as service:
+    async with serve(monitoring_hours=24) as service:
         said = await wait_until(lambda: watched.sql.rows("SELECT * FROM predictions ORDER BY customer_id"))
         assert [row["customer_id"] for row in said] == ["C-1", "C-2", "C-3"]
+        assert "monitoring" in {task.get_name() for task in asyncio.all_tasks()}
+        assert await wait_until(lambda: asyncio.sleep(0, "monitoring.done" in caplog.messages))
         for row in said:
             answer = (await service.client.get(f"/v1/customers/{row['customer_id']}/score")).json()
             assert answer["model_version"] == row["version"] == champion
