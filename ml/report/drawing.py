@@ -1,16 +1,14 @@
-"""Drawing for the report: inline SVG whose colours come from the page, light or dark.
+"""Pictures for the report: marks and their places. `templates/picture.svg` writes them as SVG.
 
-Every text that is not ours is escaped here, in the functions that write markup.
+The `kind` of a mark is a class of `templates/style.css`, which knows its colours, light and dark.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from math import floor, log10
-from typing import Final
+from typing import ClassVar
 
 Point = tuple[float, float]
-_TEXT_SIZE: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +40,72 @@ def tidy_ticks(high: float, count: int = 4, low: float = 0.0) -> list[float]:
     return [(first + number) * step for number in range(int((high - first * step) / step + 1e-9) + 1)]
 
 
-def svg(width: int, height: int, title: str, description: str, parts: Iterable[str]) -> str:
-    """A picture with its title and its content in words for who cannot see it."""
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title, quote=True)}">'
-        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{''.join(parts)}</svg>"
-    )
+@dataclass(frozen=True, slots=True)
+class Text:
+    shape: ClassVar = "text"
+
+    x: float
+    y: float
+    content: str
+    anchor: str = "start"
+    kind: str = "label"
+    size: int = 12
 
 
-def text(x: float, y: float, content: str, anchor: str = "start", kind: str = "label", size: int = _TEXT_SIZE) -> str:
-    """`kind` is a class of the page's style: label, strong, quiet."""
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text {place} class="{kind}" font-size="{size}">{escape(content)}</text>'
+@dataclass(frozen=True, slots=True)
+class Line:
+    shape: ClassVar = "line"
+
+    start: Point
+    end: Point
+    kind: str = "grid"
 
 
-def line(start: Point, end: Point, kind: str = "grid") -> str:
-    return f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" class="{kind}"/>'
-
-
-def path(points: Sequence[Point], kind: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Path:
     """A line through the points."""
-    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline points="{drawn}" class="{kind}"/>'
+
+    shape: ClassVar = "path"
+
+    points: Sequence[Point]
+    kind: str
 
 
-def dot(x: float, y: float, kind: str, radius: float = 4.0) -> str:
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" class="{kind}"/>'
+@dataclass(frozen=True, slots=True)
+class Dot:
+    shape: ClassVar = "dot"
+
+    x: float
+    y: float
+    kind: str
+    radius: int = 4
 
 
-def bar(x: float, y: float, width: float, height: float, kind: str) -> str:
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}" class="{kind}"/>'
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """From its upper left corner."""
+
+    shape: ClassVar = "bar"
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+
+
+Mark = Text | Line | Path | Dot | Bar
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Later marks lie over earlier ones. `description` is the content in words, for who cannot see it."""
+
+    width: int
+    height: int
+    title: str
+    description: str
+    marks: Sequence[Mark]
 
 
 def steps(edges: Sequence[float], heights: Sequence[float]) -> list[Point]:
@@ -90,25 +124,25 @@ def frame(
     up_ticks: Sequence[tuple[float, str]],
     across_title: str,
     up_title: str,
-) -> list[str]:
+) -> list[Mark]:
     """Grid, numbers and titles; `up` runs from the lower edge to the upper one."""
-    parts = []
+    parts: list[Mark] = []
     for value, label in up_ticks:
         height = up(value)
-        parts.append(line((across.start, height), (across.end, height)))
-        parts.append(text(across.start - 6, height + 4, label, "end", "quiet"))
+        parts.append(Line((across.start, height), (across.end, height)))
+        parts.append(Text(across.start - 6, height + 4, label, "end", "quiet"))
     for value, label in across_ticks:
-        parts.append(text(across(value), up.start + 18, label, "middle", "quiet"))
-    parts.append(line((across.start, up.start), (across.end, up.start), "axis"))
-    parts.append(text((across.start + across.end) / 2, up.start + 38, across_title, "middle"))
-    parts.append(text(across.start - 40, up.end - 12, up_title))
+        parts.append(Text(across(value), up.start + 18, label, "middle", "quiet"))
+    parts.append(Line((across.start, up.start), (across.end, up.start), "axis"))
+    parts.append(Text((across.start + across.end) / 2, up.start + 38, across_title, "middle"))
+    parts.append(Text(across.start - 40, up.end - 12, up_title))
     return parts
 
 
-def legend(x: float, y: float, entries: Sequence[tuple[str, str]], step: float = 20.0) -> list[str]:
+def legend(x: float, y: float, entries: Sequence[tuple[str, str]], step: float = 20.0) -> list[Mark]:
     """(kind of line, name), one below the other."""
-    parts = []
+    parts: list[Mark] = []
     for number, (kind, name) in enumerate(entries):
         height = y + step * number
-        parts += [path([(x, height - 4), (x + 26, height - 4)], kind), text(x + 32, height, name)]
+        parts += [Path([(x, height - 4), (x + 26, height - 4)], kind), Text(x + 32, height, name)]
     return parts

@@ -8,13 +8,13 @@ import numpy as np
 
 from app.lifecycle.features import Floats
 from ml.evaluation.staging import StageShare
-from ml.report.drawing import Axis, bar, dot, frame, legend, line, path, svg, text, tidy_ticks
+from ml.report.drawing import Axis, Bar, Dot, Line, Mark, Path, Picture, Text, frame, legend, tidy_ticks
 
 TENTHS: Final = 10
 _WIDTH, _HEIGHT = 520, 380
 _NORMAL_95: Final = 1.96
 PERCENT_TICKS: Final = [(share / 4, f"{25 * share} %") for share in range(5)]
-MODEL_LABELS: Final[Mapping[str, str]] = {
+_MODEL_LABELS: Final[Mapping[str, str]] = {
     "perennial": "Perennial",
     "recency": "Recency alone",
     "rfm_logit": "RFM regression",
@@ -24,6 +24,10 @@ MODEL_LABELS: Final[Mapping[str, str]] = {
     "bg_nbd_gamma_gamma": "BG/NBD × Gamma-Gamma",
     "pareto_nbd_gamma_gamma": "Pareto/NBD × Gamma-Gamma",
 }
+
+
+def label_model(name: str) -> str:
+    return _MODEL_LABELS.get(name, name)
 
 
 def _axes(high_across: float = 1.0, high_up: float = 1.0) -> tuple[Axis, Axis]:
@@ -36,28 +40,28 @@ def tenths(actual: Floats, predicted: Floats) -> Floats:
     return np.array([(predicted[part].mean(), actual[part].mean(), len(part)) for part in parts if len(part)])
 
 
-def draw_reliability(churned: Floats, risks: Mapping[str, Floats]) -> str:
+def draw_reliability(churned: Floats, risks: Mapping[str, Floats]) -> Picture:
     """What was said against what happened, in tenths; the first of `risks` is ours, with its 95 % range."""
     across, up = _axes()
     parts = frame(across, up, PERCENT_TICKS, PERCENT_TICKS, "risk that was stated", "share who did stay away")
-    parts.append(path([(across(0), up(0)), (across(1), up(1))], "reference"))
+    parts.append(Path([(across(0), up(0)), (across(1), up(1))], "reference"))
     names = list(risks)
     for name in reversed(names):
         kind = "ours" if name == names[0] else "theirs"
         found = tenths(churned, risks[name])
-        parts.append(path([(across(said), up(was)) for said, was, _ in found], kind))
+        parts.append(Path([(across(said), up(was)) for said, was, _ in found], kind))
         for said, was, count in found if kind == "ours" else ():
             margin = _NORMAL_95 * sqrt(was * (1 - was) / count)
-            parts.append(line((across(said), up(was - margin)), (across(said), up(was + margin)), "whisker"))
-            parts.append(dot(across(said), up(was), "dot"))
-    entries = [("reference", "perfect"), *zip(("ours", "theirs"), map(_label, names), strict=False)]
+            parts.append(Line((across(said), up(was - margin)), (across(said), up(was + margin)), "whisker"))
+            parts.append(Dot(across(said), up(was), "dot"))
+    entries = [("reference", "perfect"), *zip(("ours", "theirs"), map(label_model, names), strict=False)]
     parts += legend(80, 62, entries)
     ours = tenths(churned, risks[names[0]])
     told = "; ".join(f"stated {said:.0%}, happened {was:.0%}" for said, was, _ in ours)
-    return svg(_WIDTH, _HEIGHT, "Stated risk against what happened, by tenths of customers", told, parts)
+    return Picture(_WIDTH, _HEIGHT, "Stated risk against what happened, by tenths of customers", told, parts)
 
 
-def draw_tenths(actual: Floats, predicted: Floats, unit: str) -> str:
+def draw_tenths(actual: Floats, predicted: Floats, unit: str) -> Picture:
     """Expected and actual means by tenths of the expectation, lowest first."""
     found = tenths(actual, predicted)
     high = float(max(found[:, :2].max(), 1e-9))
@@ -68,17 +72,17 @@ def draw_tenths(actual: Floats, predicted: Floats, unit: str) -> str:
     width = (across(1) - across(0)) * 0.36
     for number, (expected, was, _) in enumerate(found):
         middle = across(number + 0.5)
-        parts.append(bar(middle - width, up(expected), width, up(0) - up(expected), "fill-ours"))
-        parts.append(bar(middle, up(max(was, 0)), width, up(0) - up(max(was, 0)), "fill-actual"))
+        parts.append(Bar(middle - width, up(expected), width, up(0) - up(expected), "fill-ours"))
+        parts.append(Bar(middle, up(max(was, 0)), width, up(0) - up(max(was, 0)), "fill-actual"))
     parts += _keys(80, 62, [("fill-ours", "expected"), ("fill-actual", "what came")])
     told = "; ".join(f"expected {expected:,.2f}, came {was:,.2f}" for expected, was, _ in found)
-    return svg(_WIDTH, _HEIGHT, "Expected against actual, by tenths of customers", told, parts)
+    return Picture(_WIDTH, _HEIGHT, "Expected against actual, by tenths of customers", told, parts)
 
 
-def _keys(x: float, y: float, entries: Sequence[tuple[str, str]]) -> list[str]:
-    parts = []
+def _keys(x: float, y: float, entries: Sequence[tuple[str, str]]) -> list[Mark]:
+    parts: list[Mark] = []
     for number, (kind, name) in enumerate(entries):
-        parts += [bar(x, y - 10 + 20 * number, 14, 10, kind), text(x + 20, y + 20 * number, name)]
+        parts += [Bar(x, y - 10 + 20 * number, 14, 10, kind), Text(x + 20, y + 20 * number, name)]
     return parts
 
 
@@ -92,24 +96,24 @@ def gains(actual: Floats, score: Floats) -> list[tuple[float, float]]:
     ]
 
 
-def draw_gains(actual: Floats, scores: Mapping[str, Floats], held: str) -> str:
+def draw_gains(actual: Floats, scores: Mapping[str, Floats], held: str) -> Picture:
     """How much of the total the customers at the top hold; the first of `scores` is ours."""
     across, up = _axes()
     names = list(scores)
     parts = frame(across, up, PERCENT_TICKS, PERCENT_TICKS, "customers, from the top of the list", held)
-    parts.append(path([(across(0), up(0)), (across(1), up(1))], "reference"))
+    parts.append(Path([(across(0), up(0)), (across(1), up(1))], "reference"))
     curves = {name: gains(actual, scores[name]) for name in names} | {"best": gains(actual, actual)}
-    parts.append(path([(across(x), up(y)) for x, y in curves["best"]], "bound"))
+    parts.append(Path([(across(x), up(y)) for x, y in curves["best"]], "bound"))
     for name in names:  # theirs last: where the two agree, ours shows between the dashes
-        parts.append(path([(across(x), up(y)) for x, y in curves[name]], "ours" if name == names[0] else "theirs"))
-    entries = [*zip(("ours", "theirs"), map(_label, names), strict=False), ("reference", "by chance")]
+        parts.append(Path([(across(x), up(y)) for x, y in curves[name]], "ours" if name == names[0] else "theirs"))
+    entries = [*zip(("ours", "theirs"), map(label_model, names), strict=False), ("reference", "by chance")]
     parts += legend(_WIDTH - 220, _HEIGHT - 150, [*entries, ("bound", "the best there could be")])
     ours = dict(curves[names[0]])
     told = "; ".join(f"the first {share:.0%} hold {ours[share]:.0%}" for share in (0.1, 0.2, 0.5))
-    return svg(_WIDTH, _HEIGHT, "What the customers at the top of the list hold", told, parts)
+    return Picture(_WIDTH, _HEIGHT, "What the customers at the top of the list hold", told, parts)
 
 
-def draw_lift(actual: Floats, score: Floats) -> str:
+def draw_lift(actual: Floats, score: Floats) -> Picture:
     """Each tenth's mean over everyone's, highest score first."""
     found = tenths(actual, score)[::-1]
     lifts = found[:, 1] / actual.mean() if actual.mean() > 0 else np.ones(len(found))
@@ -120,14 +124,14 @@ def draw_lift(actual: Floats, score: Floats) -> str:
     width = (across(1) - across(0)) * 0.7
     for number, lift in enumerate(lifts.tolist()):
         middle, height = across(number + 0.5), up(max(lift, 0))
-        parts.append(bar(middle - width / 2, height, width, up(0) - height, "fill-ours"))
-        parts.append(text(middle, height - 5, f"{lift:.1f}", "middle", "quiet"))
-    parts.append(line((across.start, up(1)), (across.end, up(1)), "reference"))
+        parts.append(Bar(middle - width / 2, height, width, up(0) - height, "fill-ours"))
+        parts.append(Text(middle, height - 5, f"{lift:.1f}", "middle", "quiet"))
+    parts.append(Line((across.start, up(1)), (across.end, up(1)), "reference"))
     told = "; ".join(f"tenth {number}: × {lift:.2f}" for number, lift in enumerate(lifts.tolist(), 1))
-    return svg(_WIDTH, _HEIGHT, "Lift by tenths of customers", told, parts)
+    return Picture(_WIDTH, _HEIGHT, "Lift by tenths of customers", told, parts)
 
 
-def draw_months(months: Sequence[Mapping[str, Any]], title: str, is_share: bool) -> str:
+def draw_months(months: Sequence[Mapping[str, Any]], title: str, is_share: bool) -> Picture:
     """Mean predicted and mean actual at each cut-off, ascending."""
     width = 1080
     values = [month[key] for month in months for key in ("mean_predicted", "mean_actual")]
@@ -139,36 +143,32 @@ def draw_months(months: Sequence[Mapping[str, Any]], title: str, is_share: bool)
     parts = frame(across, up, places, up_ticks, "cut-off", title)
     for key, kind in (("mean_actual", "actual"), ("mean_predicted", "ours")):
         points = [(across(number), up(month[key])) for number, month in enumerate(months)]
-        parts.append(path(points, kind))
-        parts += [dot(x, y, "dot" if kind == "ours" else "dot-actual") for x, y in points]
+        parts.append(Path(points, kind))
+        parts += [Dot(x, y, "dot" if kind == "ours" else "dot-actual") for x, y in points]
     parts += legend(80, _HEIGHT - 100, [("ours", "forecast"), ("actual", "what came")])
     form = "{:.1%}" if is_share else "{:,.2f}"
     told = "; ".join(
         f"{month['cutoff']}: forecast {form.format(month['mean_predicted'])}, came {form.format(month['mean_actual'])}"
         for month in months
     )
-    return svg(width, _HEIGHT, "Forecast against what came, by month", told, parts)
+    return Picture(width, _HEIGHT, "Forecast against what came, by month", told, parts)
 
 
-def draw_stages(shares: Sequence[StageShare], horizon_days: int) -> str:
+def draw_stages(shares: Sequence[StageShare], horizon_days: int) -> Picture:
     """The share of each stage that bought again, with the number of customers."""
     width, row = 1080, 44
     across = Axis(0.0, 1.0, 120, width - 260)
-    parts = []
+    parts: list[Mark] = []
     for number, share in enumerate(shares):
         top = 16 + row * number
-        parts.append(text(108, top + 19, share.stage, "end", "strong"))
+        parts.append(Text(108, top + 19, share.stage, "end", "strong"))
         if share.repurchased is None:
-            parts.append(text(across(0) + 6, top + 19, "nobody", "start", "quiet"))
+            parts.append(Text(across(0) + 6, top + 19, "nobody", "start", "quiet"))
             continue
-        parts.append(bar(across(0), top, across(share.repurchased) - across(0), 28, "fill-ours"))
+        parts.append(Bar(across(0), top, across(share.repurchased) - across(0), 28, "fill-ours"))
         told = f"{share.repurchased:.0%} of {share.customers:,} customers"
-        parts.append(text(across(share.repurchased) + 8, top + 19, told))
+        parts.append(Text(across(share.repurchased) + 8, top + 19, told))
     height = 16 + row * len(shares) + 10
-    parts.append(line((across(0), 6), (across(0), height - 8), "axis"))
+    parts.append(Line((across(0), 6), (across(0), height - 8), "axis"))
     told = "; ".join(f"{share.stage}: {share.customers} customers" for share in shares)
-    return svg(width, height, f"Share of each stage that bought within {horizon_days} days", told, parts)
-
-
-def _label(name: str) -> str:
-    return MODEL_LABELS.get(name, name)
+    return Picture(width, height, f"Share of each stage that bought within {horizon_days} days", told, parts)

@@ -7,7 +7,7 @@ from app.lifecycle.features import FEATURE_NAMES, FEATURES
 from ml.evaluation.evaluating import AtCutoff
 from ml.evaluation.judging import OURS, Judged
 from ml.evaluation.staging import describe_order
-from ml.report.pictures import MODEL_LABELS, gains
+from ml.report.pictures import gains, label_model
 from ml.report.shapes import Shape
 
 METRIC_LABELS: Final[Mapping[str, str]] = {
@@ -72,7 +72,7 @@ def conclude(result: Mapping[str, Any], currency: str) -> list[str]:
 
 
 def _compare(name: str, value: float, lead: Mapping[str, Any]) -> str:
-    best = MODEL_LABELS.get(lead["comparator"], lead["comparator"])
+    best = label_model(lead["comparator"])
     side = "better" if lead["lead"] >= 0 else "worse"
     told = _MEANINGS[name].format(value=value, hundredths=100 * value)
     return f"{told}; that is {show(abs(lead['lead']), name)} {side} than {best}, {_sureness(lead['interval'])}."

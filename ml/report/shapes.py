@@ -10,7 +10,7 @@ import numpy as np
 from app.lifecycle.events import minor_digits
 from app.lifecycle.features import FEATURES, Feature, Floats
 from app.lifecycle.scorer import StepTables
-from ml.report.drawing import Axis, bar, dot, line, path, steps, svg, text
+from ml.report.drawing import Axis, Bar, Dot, Line, Mark, Path, Picture, Text, steps
 
 _WIDTH, _HEIGHT = 340, 230
 _CURVE, _SHARES = (30, 140), (150, 196)
@@ -79,7 +79,7 @@ def _drawn_range(known: Floats) -> tuple[float, float]:
     return low, min(high, _FARTHEST * usual) if usual > 0 else high
 
 
-def draw_shape(shape: Shape, currency: str) -> str:
+def draw_shape(shape: Shape, currency: str) -> Picture:
     """The curve on a scale of its own, the share of the customers below it; money in major units."""
     reach = _LEAST_SIDE * float(np.abs(shape.heights).max())
     lowest = min(shape.heights.min(), -max(_FLAT, reach))
@@ -87,41 +87,41 @@ def draw_shape(shape: Shape, currency: str) -> str:
     feature = FEATURES[shape.feature]
     across = Axis(float(shape.edges[0]), float(shape.edges[-1]), 52, _WIDTH - 14, _bend(shape.inside))
     up = Axis(lowest, highest, _CURVE[1], _CURVE[0])
-    parts = [text(0, 14, feature.label, kind="strong")]
+    parts: list[Mark] = [Text(0, 14, feature.label, kind="strong")]
     for term in (lowest, 0.0, highest):
-        parts.append(line((across.start, up(term)), (across.end, up(term)), "grid" if term else "axis"))
-        parts.append(text(46, up(term) + 4, f"× {exp(term):.2g}", "end", "quiet", 11))
-    parts.append(path(steps([across(edge) for edge in shape.edges], [up(height) for height in shape.heights]), "ours"))
+        parts.append(Line((across.start, up(term)), (across.end, up(term)), "grid" if term else "axis"))
+        parts.append(Text(46, up(term) + 4, f"× {exp(term):.2g}", "end", "quiet", 11))
+    parts.append(Path(steps([across(edge) for edge in shape.edges], [up(height) for height in shape.heights]), "ours"))
     if shape.unknown_share > 0:
-        parts.append(dot(across.start - 2, up(shape.unknown_term), "dot-unknown"))
+        parts.append(Dot(across.start - 2, up(shape.unknown_term), "dot-unknown"))
     parts += _histogram(shape, across)
     parts += _values(across, feature, currency)
     unit_name = {"minor": currency, "ratio": "", "probability": ""}.get(feature.unit, feature.unit)
     unknown = f"○ unknown: {shape.unknown_share:.0%} of customers" if shape.unknown_share > 0 else ""
-    parts.append(text(across.end, _HEIGHT - 3, unit_name, "end", "quiet", 11))
-    parts.append(text(across.start, _HEIGHT - 3, unknown, "start", "quiet", 11))
+    parts.append(Text(across.end, _HEIGHT - 3, unit_name, "end", "quiet", 11))
+    parts.append(Text(across.start, _HEIGHT - 3, unknown, "start", "quiet", 11))
     told = f"from × {exp(shape.heights.min()):.2f} to × {exp(shape.heights.max()):.2f}"
-    return svg(_WIDTH, _HEIGHT, feature.label, told, parts)
+    return Picture(_WIDTH, _HEIGHT, feature.label, told, parts)
 
 
-def _values(across: Axis, feature: Feature, currency: str) -> list[str]:
+def _values(across: Axis, feature: Feature, currency: str) -> list[Mark]:
     """What stands at both ends and in the middle."""
     is_share = feature.unit == "probability" or feature.name.endswith("_share")
     unit = 10.0 ** minor_digits(currency) if feature.unit == "minor" else 0.01 if is_share else 1.0
-    parts = []
+    parts: list[Mark] = []
     for place, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
         x = across.start + place * (across.end - across.start)
         told = tell(_value_at(across, x) / unit, (across.high - across.low) / unit) + (" %" if is_share else "")
-        parts.append(text(x, _SHARES[1] + 14, told, anchor, "quiet", 11))
+        parts.append(Text(x, _SHARES[1] + 14, told, anchor, "quiet", 11))
     return parts
 
 
-def _histogram(shape: Shape, across: Axis) -> list[str]:
+def _histogram(shape: Shape, across: Axis) -> list[Mark]:
     places = np.array([across(value) for value in shape.inside])
     counts, edges = np.histogram(places, bins=_COLUMNS, range=(across.start, across.end))
     tallest = max(int(counts.max(initial=0)), 1)
     return [
-        bar(left, _SHARES[1] - size, right - left - 1, size, "fill-share")
+        Bar(left, _SHARES[1] - size, right - left - 1, size, "fill-share")
         for left, right, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
         if (size := count / tallest * (_SHARES[1] - _SHARES[0]))
     ]

@@ -6,26 +6,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from jinja2 import UndefinedError
 
 from app.lifecycle.features import FEATURE_NAMES, FEATURES
 from app.lifecycle.scorer import StepTables
 from ml.evaluation.judging import OURS, Judged
 from ml.evaluation.staging import StageShare
-from ml.report.drawing import Axis, steps, svg, text, tidy_ticks
+from ml.report.drawing import Axis, Bar, Dot, Line, Path, Picture, Text, steps, tidy_ticks
+from ml.report.layout import lay_out, lay_out_picture
+from ml.report.page import Passage
 from ml.report.pictures import draw_gains, draw_months, draw_reliability, draw_stages, gains, tenths
 from ml.report.sentences import about_levels, about_lift, about_limits, about_months, about_undrawn, conclude, show
 from ml.report.shapes import draw_shape, shapes, tell
-from ml.report.style import STYLE
+from ml.report.standings import compile_standings
 
 HOSTILE = "<script>alert('&')</script>"
 
 
 def parsed(picture):
-    return ET.fromstring(picture)
+    return ET.fromstring(lay_out_picture(picture))
 
 
 def words(picture):
-    return " ".join(parsed(picture).itertext())
+    return " ".join(" ".join(parsed(picture).itertext()).split())
 
 
 def test_ticks_are_round_numbers_within_bounds():
@@ -45,10 +48,98 @@ def test_a_stair_holds_between_its_edges():
 
 
 def test_every_text_is_escaped():
-    picture = svg(10, 10, HOSTILE, HOSTILE, [text(1, 1, HOSTILE)])
-    assert "<script>" not in picture
-    assert list(parsed(picture).itertext()) == [HOSTILE] * 3
+    picture = Picture(10, 10, HOSTILE, HOSTILE, [Text(1, 1, HOSTILE)])
+    assert "<script>" not in lay_out_picture(picture)
+    assert [told for told in parsed(picture).itertext() if told.strip()] == [HOSTILE] * 3
     assert parsed(picture).attrib["aria-label"] == HOSTILE
+    assert "<script>" not in lay_out("report.html", **page_of(title=HOSTILE, note=HOSTILE, undrawn=[HOSTILE]))
+
+
+def test_every_mark_is_written_where_it_is():
+    marks = [
+        Text(1, 2, "told", "end", "quiet", 11),
+        Line((0, 1.04), (2, 3.06), "axis"),
+        Path([(0, 1), (2.25, 3)], "ours"),
+        Dot(5, 6, "dot"),
+        Bar(1, 2, 3, 4, "fill-actual"),
+        Bar(1, 2, 3, -4, "fill-ours"),
+    ]
+    drawn = [(part.tag, dict(part.attrib)) for part in parsed(Picture(10, 20, "a", "b", marks)) if part.attrib]
+    assert drawn == [
+        ("text", {"x": "1.0", "y": "2.0", "text-anchor": "end", "class": "quiet", "font-size": "11"}),
+        ("line", {"x1": "0.0", "y1": "1.0", "x2": "2.0", "y2": "3.1", "class": "axis"}),
+        ("polyline", {"points": "0.0,1.0 2.2,3.0", "class": "ours"}),
+        ("circle", {"cx": "5.0", "cy": "6.0", "r": "4", "class": "dot"}),
+        ("rect", {"x": "1.0", "y": "2.0", "width": "3.0", "height": "4.0", "class": "fill-actual"}),
+        ("rect", {"x": "1.0", "y": "2.0", "width": "3.0", "height": "0.0", "class": "fill-ours"}),
+    ]
+
+
+def page_of(**content):
+    """What the page is made of, as little as there can be."""
+    empty = dict.fromkeys(("levels", "lift", "months", "stages", "shapes", "limits"), Passage([]))
+    usual = {"title": "", "note": "", "conclusions": [], "undrawn": [], "standings": compile_standings(standing())}
+    return empty | usual | content
+
+
+def standing(**other):
+    """A result with two models, one of which had no value for its only metric, and one left out."""
+    return {
+        "models": {OURS: {"auc": 0.81}, "bg_nbd": {"auc": None}},
+        "left_out": {"pareto_nbd": "Nobody bought again."},
+        "intervals": {
+            "level": 0.95,
+            "models": {OURS: {"auc": [0.8, 0.82]}, "bg_nbd": {"auc": None}},
+            "against_best": {"auc": {"comparator": "bg_nbd", "lead": -0.01, "interval": [-0.02, 0.01]}},
+        },
+    } | other
+
+
+def table_of(page):
+    """Rows of cells, each the texts in it."""
+    table = ET.fromstring(re.search(r"<table>.*</table>", page, re.DOTALL).group())
+    return [[list(cell.itertext()) for cell in row] for row in table.iter("tr")]
+
+
+def test_the_table_has_every_figure_its_interval_and_our_lead():
+    assert table_of(lay_out("report.html", **page_of())) == [
+        [["model"], ["order (AUC) ↑"]],
+        [["Perennial"], ["0.810", "0.800 … 0.820"]],
+        [["BG/NBD"], ["–"]],
+        [["lead over the best classic"], ["−0.010", "−0.020 … 0.010", "over BG/NBD"]],
+    ]
+    alone = standing(models={OURS: {"auc": 0.81}})
+    alone["intervals"] = alone["intervals"] | {"against_best": {"auc": None}}
+    assert table_of(lay_out("report.html", **page_of(standings=compile_standings(alone))))[-1][1] == ["–"]
+
+
+def test_our_row_stands_out_and_who_is_left_out_is_named():
+    page = lay_out("report.html", **page_of())
+    assert re.findall(r'<tr class="our-row"><th scope="row">([^<]+)', page) == ["Perennial"]
+    assert "<p>Left out: Pareto/NBD. Nobody bought again.</p>" in page
+    assert "its 95% interval over customers drawn anew" in page
+
+
+@pytest.mark.parametrize("name", ["title", "note", "undrawn", "months", "standings"])
+def test_a_page_that_lacks_something_is_refused(name):
+    content = page_of()
+    del content[name]
+    with pytest.raises(UndefinedError, match=name):
+        lay_out("report.html", **content)
+
+
+def test_the_page_needs_nothing_from_elsewhere():
+    """No script, no network: not by a link, a source, an import or an address in the style."""
+    page = lay_out("report.html", **page_of())
+    assert not re.search(r"<script|<link|<img|<iframe|\b(src|href)=|@import|url\(|https?:", page)
+
+
+def test_it_is_light_dark_and_fit_for_print():
+    page = lay_out("report.html", **page_of())
+    assert "@media (prefers-color-scheme: dark)" in page
+    assert "@media print" in page
+    assert "#shapes figure { flex: 0 1 320px; }" in page
+    assert "&#" not in re.search(r"<style>.*</style>", page, re.DOTALL).group()
 
 
 def test_tenths_are_ordered_by_the_prediction():
@@ -188,7 +279,7 @@ def test_a_comparator_that_agrees_is_seen_over_ours():
         if part.tag == "polyline"
     ]
     assert kinds.index("theirs") > kinds.index("ours")
-    assert re.search(r"\.theirs {[^}]*stroke-dasharray", STYLE)
+    assert re.search(r"\.theirs {[^}]*stroke-dasharray", lay_out("style.css"))
 
 
 def result_of(**other):
