@@ -16,13 +16,11 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
-from app.foundation.errors import Refusal
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
 from app.lifecycle.features import FEATURES, Floats, features
 from app.lifecycle.measures import (
     HALF_LIVES_DAYS,
     LATEST_SEPARATOR,
-    MEASURES,
     NUMERIC,
     RADIANS_PER_US,
     REFERENCE,
@@ -33,7 +31,6 @@ from app.lifecycle.measures import (
 from app.lifecycle.states import CUSTOMER, StateSpec
 
 _INTERVAL: Final = ("customer_id", "until_us")
-_SUMMATION = 1e-6
 _MOST_HALVINGS: Final = 900
 """2^±900 times any sum of money is a finite float64."""
 _TRADE: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
@@ -260,34 +257,6 @@ def purchases(events: ir.Table, cutoffs_us: Sequence[int], unit_us: int) -> ir.T
 
 def _cutoff_table(cutoffs_us: Sequence[int]) -> ir.Table:
     return ibis.memtable({"cutoff_us": list(cutoffs_us)}, schema={"cutoff_us": "int64"})
-
-
-class Leak(Refusal):
-    """A measure sees what comes after the cut-off: nothing learnt from it is honest. Names it."""
-
-
-def leaking_measures(events: ir.Table, cutoff_us: int) -> list[str]:
-    """Measures whose values at a cut-off change when all later events are taken away."""
-    known = states(events.filter(events.occurred_us < cutoff_us), [cutoff_us])
-    both = states(events, [cutoff_us]).join(known, "customer_id", how="outer")
-    changed = {measure.name: _differs(measure, both).sum() for measure in MEASURES}
-    counts = both.aggregate(**changed).to_pyarrow().to_pylist()[0]
-    return [name for name, count in counts.items() if count]
-
-
-def _differs(measure: Measure, both: ir.Table) -> ir.BooleanValue:
-    """Between the two sides of a join; sums of floats may differ by the order of summation."""
-    ours, theirs = both[measure.name], both[f"{measure.name}_right"]
-    if not ours.type().is_floating():
-        return ~ours.identical_to(theirs)
-    apart = (ours - theirs).abs() > _SUMMATION * ibis.greatest(ours.abs(), theirs.abs(), 1.0)
-    return apart.fill_null(True)
-
-
-def refuse_leaks(events: ir.Table, cutoff_us: int) -> None:
-    """Raises Leak where a measure at the cut-off sees what comes after it."""
-    if leaking := leaking_measures(events, cutoff_us):
-        raise Leak(f"Measures that see beyond their cut-off: {', '.join(leaking)}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from app.lifecycle.stages import StagePolicy
 from app.lifecycle.targets import CHURN, target_of
 from ml.data.cutoffs import FALL_BACK, Span, Untrainable, count, monthly_cutoffs, span_of, to_time, to_us
 from ml.data.histories import read_history
-from ml.data.states import LabelledStates, refuse_leaks
+from ml.data.leaks import refuse_leaks
+from ml.data.states import LabelledStates
 from ml.evaluation.bootstrap import intervals
 from ml.evaluation.judging import OURS, Judged, compare, judge, name_of_mean, outcomes_at
 from ml.evaluation.metrics import MORE_IS_BETTER

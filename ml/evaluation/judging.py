@@ -12,7 +12,8 @@ from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
 from app.lifecycle.features import FEATURE_NAMES, Floats
 from app.lifecycle.targets import CHURN, ORDERS, SPEND, target_of
 from ml.data.cutoffs import span_of
-from ml.data.states import LabelledStates, Leak, labelled_states
+from ml.data.leaks import Leak
+from ml.data.states import LabelledStates, labelled_states
 from ml.evaluation.metrics import MEASURERS, Metrics, rank_metrics
 from ml.learning.churn import summarise
 from ml.learning.comparators import (

@@ -16,7 +16,7 @@ from app.lifecycle.scorer import combine
 from app.lifecycle.targets import TARGET_NAMES
 from app.lifecycle.value import value_curve
 from ml.data.cutoffs import Span, Untrainable, span_of, to_time
-from ml.data.states import refuse_leaks
+from ml.data.leaks import refuse_leaks
 from ml.evaluation.judging import compare, judge, outcomes_at
 from ml.learning.additive import AdditiveModel
 from ml.learning.churn import usual_gap_days

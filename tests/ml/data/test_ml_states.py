@@ -1,12 +1,10 @@
 """Off-line states are the core's states, labels are what came after, and nothing after leaks in."""
 
-import ibis
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import ml.data.states
 from app.lifecycle import events as e
 from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.features import features
@@ -17,7 +15,7 @@ from app.lifecycle.measures import (
     fold,
 )
 from app.lifecycle.states import CASE, fold_states
-from ml.data.states import Leak, labelled_states, leaking_measures, outcomes, purchases, refuse_leaks, states
+from ml.data.states import labelled_states, outcomes, purchases, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
 
@@ -222,39 +220,3 @@ def test_events_from_the_cutoff_on_change_no_feature(table_of, events, delays_us
     assert without.customer_ids.tolist() == despite.customer_ids.tolist()
     assert despite.features() == pytest.approx(without.features(), rel=1e-9, abs=1e-9, nan_ok=True)
     assert without.purchase_days.tolist() == despite.purchase_days.tolist()
-
-
-def test_an_honest_state_has_no_leak(shop, shop_events):
-    ends = max(event.occurred_us for event in shop_events)
-    assert leaking_measures(shop, ends - 90 * DAY) == []
-    refuse_leaks(shop, ends - 90 * DAY)
-
-
-def test_a_planted_leak_is_caught(shop, shop_events, monkeypatch):
-    """A column that tells of each order what the next one came to."""
-    honest = ml.data.states._before_next
-
-    def look_ahead(events, bounds_us):
-        following = ibis.window(group_by=[events.customer_id, events.type], order_by=[events.occurred_us, events.id])
-        return honest(events.mutate(amount_minor=events.amount_minor.lead().over(following).fill_null(0)), bounds_us)
-
-    cutoff_us = max(event.occurred_us for event in shop_events) - 90 * DAY
-    monkeypatch.setattr(ml.data.states, "_before_next", look_ahead)
-    leaking = leaking_measures(shop, cutoff_us)
-    assert {"spend_minor", "spend_decayed_30d"} <= set(leaking)
-    assert not {"orders", "items", "last_order_us"} & set(leaking)
-    with pytest.raises(Leak, match="spend_minor"):
-        refuse_leaks(shop, cutoff_us)
-
-
-def test_a_leaking_window_is_caught(shop, shop_events, monkeypatch):
-    """States at a cut-off that are really those of a month later."""
-    honest = ml.data.states.states
-
-    def late(events, cutoffs_us):
-        found = honest(events, [cutoff_us + 30 * DAY for cutoff_us in cutoffs_us])
-        return found.mutate(cutoff_us=found.cutoff_us - 30 * DAY)
-
-    cutoff_us = max(event.occurred_us for event in shop_events) - 90 * DAY
-    monkeypatch.setattr(ml.data.states, "states", late)
-    assert {"orders", "last_order_us", "spend_decayed_30d"} <= set(leaking_measures(shop, cutoff_us))

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import ml.data.leaks
 import ml.data.states
 import ml.evaluation.evaluating
 import ml.evaluation.judging
 from app.lifecycle import events as e
 from ml.data.cutoffs import Untrainable, to_us
-from ml.data.states import Leak
+from ml.data.leaks import Leak
 from ml.data.transactions import UnusableTransactions
 from ml.evaluation.evaluating import evaluate, summarise_cutoffs
 from ml.report.page import render_report
@@ -202,7 +203,7 @@ def late(honest):
 
 
 def test_a_planted_leak_of_a_measure_is_refused(orders_file, monkeypatch):
-    monkeypatch.setattr(ml.data.states, "states", late(ml.data.states.states))
+    monkeypatch.setattr(ml.data.leaks, "states", late(ml.data.states.states))
     with pytest.raises(Leak, match="last_order_us"):
         evaluate(orders_file, "churn", CUTOFF, 60, progress=say_nothing)
 
