@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.database.embedded import start_embedded
-from app.database.tables import metadata
+from app.database.schema import migrate
 
 
 @contextmanager
@@ -46,15 +46,8 @@ def as_text(url: URL) -> str:
 
 
 def create_tables(database: URL) -> None:
-    """The service's tables, empty."""
-    asyncio.run(_create_tables(database))
-
-
-async def _create_tables(database: URL) -> None:
-    engine = create_async_engine(database)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    await engine.dispose()
+    """The service's tables and types, as its own migrations make them."""
+    migrate(as_text(database))
 
 
 def execute(database: URL, *statements: str) -> None:

@@ -15,6 +15,7 @@ from app.lifecycle.measures import (
     Lift,
     Measure,
 )
+from app.lifecycle.states import CUSTOMER
 from benchmarks.databases import execute
 
 EVENTS_A_CUSTOMER: Final = 20
@@ -89,7 +90,8 @@ SELECT 'C-' || (:first + floor(random() * :customers)::bigint) AS customer_id, '
        (100 + random() * 49900)::bigint AS amount_minor, 0::bigint AS discount_minor, 3::bigint AS items,
        0::bigint AS points, NULL::text AS value,
        substring(sha256(convert_to('' || number, 'UTF8')) FROM 1 FOR 16) AS digest,
-       json_build_object('order_id', 'A-' || number, 'products', repeat('x', 300)) AS data, {_NOW_US} AS received_us
+       json_build_object('order_id', 'A-' || number, 'products', repeat('x', 300)) AS data,
+       NULL::order_line[] AS lines, {_NOW_US} AS received_us
 FROM generate_series(:after + 1, :until) AS number
 """
 
@@ -124,5 +126,5 @@ async def _add_events(connection: AsyncConnection, after: int, until: int) -> No
     await connection.execute(text(statement))
     names = ", ".join(item.name for item in events.c)
     await connection.execute(text(f"INSERT INTO events ({names}) SELECT {names} FROM arrived"))
-    states = insert(customer_states).from_select([item.name for item in customer_states.c], aggregated(_ARRIVED))
-    await connection.execute(states)
+    made = aggregated(CUSTOMER, _ARRIVED)
+    await connection.execute(insert(customer_states).from_select([item.name for item in customer_states.c], made))
