@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -59,7 +59,7 @@ async def run_import(
     key: str,
     open_events: Callable[[int], Iterator[Any]],
     rules: Rules,
-) -> AsyncIterator[ImportCount]:
+) -> AsyncGenerator[ImportCount, None]:
     """Counts the events of an import, from where it stopped if it ran before.
 
     `open_events` gets the time (µs) at which the import first began, so that what depends on the time of

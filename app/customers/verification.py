@@ -1,6 +1,6 @@
 """States and persons against a recomputation from the events: reporting every difference, and repairing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -101,7 +101,7 @@ async def verify(engine: AsyncEngine) -> AsyncIterator[VerifiedBatch]:
     yield VerifiedBatch(0, await _verify_identity(engine))
 
 
-async def rebuild(engine: AsyncEngine) -> AsyncIterator[int]:
+async def rebuild(engine: AsyncEngine) -> AsyncGenerator[int, None]:
     """Writes links and persons, then every state, anew from the events, a range at a time.
 
     Events may come in meanwhile; those that link wait until the links are done.

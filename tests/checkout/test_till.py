@@ -5,6 +5,7 @@ import time
 from contextlib import AsyncExitStack
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
 from app.database.engine import Driver, create_engine
 from app.foundation.errors import Overloaded
@@ -159,9 +160,11 @@ async def test_a_database_that_starts_or_is_full_is_503(serve, shop, sql, refusi
 async def test_no_connection_to_be_had_is_told_to_all_that_wait_at_once(database_url):
     """As an overload: as any other error it would be taken for an item's own, and tried again item by item."""
     engine = create_engine(database_url)
-    engine.pool._timeout = 0.05
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    pool._timeout = 0.05
     async with AsyncExitStack() as held:
-        for _ in range(engine.pool.size() + engine.pool._max_overflow):
+        for _ in range(pool.size() + pool._max_overflow):
             await held.enter_async_context(engine.connect())
         with pytest.raises(Overloaded):
             await Driver(engine).connection()

@@ -205,12 +205,12 @@ async def test_two_processes_that_decide_the_same_checkout_at_once_give_one_answ
                 await both_have_read.wait()
             return await super().fetch(statement, **parameters)
 
-    asked = Asked(event.customer_id, DecisionRequest(), "en", None)
+    asked = Asked(event.customer_id, DecisionRequest(context={}, exclude=[]), "en", None)
 
     async def check_out(transactions, delay_s):
         await asyncio.sleep(delay_s)
         (entry,) = await transactions.enter(
-            [Submission((event,), asked=Asked(event.customer_id, DecisionRequest(), "en", None))]
+            [Submission((event,), asked=Asked(event.customer_id, DecisionRequest(context={}, exclude=[]), "en", None))]
         )
         return entry.answer
 

@@ -64,6 +64,7 @@ class Book:
     async def count(self, *events):
         """In one transaction; the events, for later comparison."""
         (entry,) = await self.transactions.enter([Submission(events)])
+        assert not isinstance(entry, Exception)
         assert "conflict" not in entry.statuses
         return list(events)
 

@@ -47,6 +47,7 @@ def other_process(home):
             start_new_session=True,
         )
         processes.append(process)
+        assert process.stdout
         return process, int(process.stdout.readline())
 
     yield start

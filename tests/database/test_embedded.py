@@ -65,9 +65,9 @@ def test_the_same_process_may_attach_to_its_own_server(home):
 
 def test_processes_that_start_together_share_one_server(home):
     command = [sys.executable, "-c", START_IN_OWNER + WAIT, home]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen(command, cwd=REPOSITORY, **pipes) for _ in range(3)]
-    pids = {int(process.stdout.readline()) for process in processes}
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, cwd=REPOSITORY, stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
+    pids = {int(process.stdout.readline()) for process in processes if process.stdout}
     assert len(pids) == 1
     for process in processes:
         process.communicate()

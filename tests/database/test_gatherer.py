@@ -157,7 +157,7 @@ async def test_a_waiter_that_is_cancelled_cancels_nobody_else(make):
     waiting.cancel()
     await settle(lambda: running.done() and waiting.done())
     database.gate.set()
-    assert await asyncio.gather(also_running, also_waiting) == ["<b>", "<d>"]
+    assert [await also_running, await also_waiting] == ["<b>", "<d>"]
     assert database.batches[0] == ["a", "b"]
     assert await gatherer.submit("e") == "<e>"
 

@@ -138,7 +138,7 @@ async def test_an_upgrade_fills_cases_and_order_lines(make_database, config):
         cases = (await connection.execute(text("SELECT * FROM customer_cases ORDER BY case_id"))).all()
         lines = (await connection.exec_driver_sql("SELECT id, lines FROM events ORDER BY id")).all()
     assert [tuple(case) for case in cases] == [("C", "k", 10, 10, None, 20), ("C", "q", 30, None, None, None)]
-    kept = {id_: tuple(OrderLine(*line) for line in found or ()) for id_, found in lines}
+    kept = {row.id: tuple(OrderLine(*line) for line in row.lines or ()) for row in lines}
     assert kept == {**dict.fromkeys("1235", ()), "4": read_lines("order.completed", OLD_ORDER, 2)}
     async for batch in verification.verify(engine):
         assert [item for item in batch.differences if item.measure.startswith("case")] == []

@@ -108,7 +108,7 @@ async def wire(service):
 def make_till(service, tmp_path, monkeypatch):
     """Tills on one outbox, one after the other, that try again soon."""
     monkeypatch.setattr(till_module, "RETRY_LEAST_S", 0.005)
-    made = []
+    made: list[Till] = []
 
     def make(url, key=service.key, **options):
         while made:
@@ -260,7 +260,12 @@ async def test_a_degraded_answer_is_an_answer(wire, make_till):
 async def test_pauses_double_up_to_a_minute(wire, make_till, monkeypatch, wait_until):
     wire.fault = lambda body: "cut"
     most_s = []
-    monkeypatch.setattr(till_module.random, "uniform", lambda low, high: most_s.append(high) or 0.0)
+
+    def draw_none(low, high):
+        most_s.append(high)
+        return 0.0
+
+    monkeypatch.setattr("examples.till.random.uniform", draw_none)
     till = make_till(wire.url)
     monkeypatch.setattr(till_module, "RETRY_LEAST_S", 0.5)
     await sell(till)
@@ -274,7 +279,7 @@ async def test_pauses_double_up_to_a_minute(wire, make_till, monkeypatch, wait_u
 
 async def test_the_service_says_when_to_come_again(wire, make_till, monkeypatch):
     wire.fault = lambda body: problem(503, retry_after=30)
-    monkeypatch.setattr(till_module.random, "uniform", lambda low, high: 0.0)
+    monkeypatch.setattr("examples.till.random.uniform", lambda low, high: 0.0)
     await sell(make_till(wire.url))
     await asyncio.sleep(0.3)  # without the header dozens would have come
     assert len(wire.requests) == 1

@@ -3,6 +3,7 @@
 import copy
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -75,7 +76,7 @@ AMOUNTS = {
     "1e99": 1e99,
     "list": [12.5],
 }
-OF_ORDERS = {
+OF_ORDERS: dict[str, dict[str, Any]] = {
     "order_id": TEXTS,
     "total": AMOUNTS,
     "discount": {name: value for name, value in AMOUNTS.items() if name not in ("missing", "null")}
@@ -96,7 +97,7 @@ OF_ORDERS = {
         "price bool": [{"product_id": "1", "price": True}],
     },
 }
-OF_EVENTS = {
+OF_EVENTS: dict[str, dict[str, Any]] = {
     "specversion": {"missing": MISSING, "0.3": "0.3", "number": 1.0, "null": None, "canary": CANARY},
     "id": IDENTIFIERS,
     "source": IDENTIFIERS,
@@ -183,7 +184,7 @@ async def test_an_event_that_breaks_the_contract(client, sql, event):
     assert await sql.value(counts) == 0
 
 
-BAD_WISHES = {
+BAD_WISHES: dict[str, dict[str, Any]] = {
     "channel": {"empty": "", "65 characters": "x" * 65, "number": 5, "null": None},
     "max_actions": {"negative": -1, "11": 11, "text": "3", "bool": True, "fraction": 1.5, "null": None},
     "context": {"list": [CANARY], "33 members": {f"{CANARY}{n}": 1 for n in range(33)}, "text": CANARY},
@@ -244,7 +245,7 @@ ANY_JSON = st.recursive(
     max_leaves=12,
 )
 ACTION = {**DEFAULT_ACTIONS[0].model_dump(mode="json"), "action_id": "fuzzed"}
-FUZZED = {
+FUZZED: dict[str, Any] = {
     **BODIES,
     "/v1/events": [{**ORDER, "type": type_, "data": data[0]} for type_, data in OF_OTHER_TYPES.items()] + [ORDER],
     "/v1/actions/fuzzed": ACTION,

@@ -1,6 +1,7 @@
 """The state is a commutative monoid: any order, any grouping, the same state."""
 
 from math import cos, pi, sin
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -150,7 +151,7 @@ TIMES_US = st.one_of(
 )
 CHANNELS = st.sampled_from([None, "store", "web", "email", "sms", "*"])
 KINDS = st.sampled_from([None, "complaint", "question", "csat", "nps", "marketing", "personalization"])
-FACTS_OF_ANY = {
+FACTS_OF_ANY: dict[str, st.SearchStrategy[Any]] = {
     "source": st.sampled_from(["/pos", "/pos 2", "/web"]),
     "type": st.sampled_from([*sorted(EVENT_TYPES), "warehouse.moved"]),
     "occurred_us": TIMES_US,

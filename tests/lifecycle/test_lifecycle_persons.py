@@ -147,6 +147,7 @@ def test_other_identifiers(kind, value, normal):
 def test_a_normal_form_is_its_own_normal_form(kind, value, country_code):
     normal = normalise_identifier(kind, value, country_code)
     assume(normal is not None)
+    assert normal is not None
     assert normalise_identifier(kind, normal, country_code) == normal
 
 
@@ -286,7 +287,7 @@ def test_persons_depend_on_the_set_of_events_alone(history, data):
     repeats = data.draw(st.lists(st.sampled_from(events), max_size=4)) if events else []
     mixed = data.draw(st.permutations(events + repeats))
     batch = data.draw(st.integers(1, 5))
-    kept = {}
+    kept: dict[tuple[str, str], Edge] = {}
     for start in range(0, len(mixed), batch):
         arrived = itertools.chain.from_iterable(mixed[start : start + batch])
         kept = merge_edges([*kept.values(), *merge_edges(arrived).values()])

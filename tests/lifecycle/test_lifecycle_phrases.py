@@ -174,6 +174,8 @@ def test_a_steady_buyer_is_told_the_steady_share(name):
 
 @pytest.mark.parametrize("name", [name for name in FEATURE_NAMES if "_decayed_" in name])
 def test_a_decayed_sum_names_its_half_life(name):
-    days = re.search(r"(\d+)d$", name).group(1)
+    found = re.search(r"(\d+)d$", name)
+    assert found
+    days = found[1]
     assert f"half after {days} days" in say(name, 1.0)
     assert f"每过 {days} 天折半" in say(name, 1.0, "zh")

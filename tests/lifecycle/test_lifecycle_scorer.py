@@ -157,7 +157,7 @@ def test_equal_edges_are_kept_once():
 def test_packed_tables_come_back_through_a_file(drawn):
     tables, days, levels, rows, at_us = drawn
     card, file = combine(tables, days, levels), io.BytesIO()
-    np.savez(file, **pack(card))
+    np.savez(file, **pack(card))  # type: ignore[arg-type]  # no array is named allow_pickle
     file.seek(0)
     with np.load(file, allow_pickle=False) as arrays:
         back = unpack(arrays, len(card.edges))

@@ -1,5 +1,6 @@
 """The stage policy, as a retailer would tell it, and at the edge of every threshold."""
 
+from collections.abc import Sequence
 from math import exp
 from typing import NamedTuple, get_args
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.foundation.settings import Settings, UnusableSettings
+from app.foundation.errors import UnusableSettings
+from app.foundation.settings import Settings
 from app.lifecycle import events as e
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import FEATURE_NAMES, features_of_one
@@ -57,7 +59,7 @@ class Story(NamedTuple):
     """
 
     told: str
-    orders_ago: list[float]
+    orders_ago: Sequence[float]
     usual_days: float
     by_rules: tuple[str, str]
     risk: float

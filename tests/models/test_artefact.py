@@ -233,7 +233,7 @@ def test_tables_that_are_no_archive_are_refused_though_the_digest_is_right(direc
 def test_nothing_is_unpickled(directory):
     """Tables with an object in them, as only a pickle could bring, are refused without reading it."""
     file = io.BytesIO()
-    np.savez(file, **{"churn.intercept": np.array([{"a": 1}], object)})
+    np.savez(file, **{"churn.intercept": np.array([{"a": 1}], object)})  # type: ignore[arg-type]  # no array is named allow_pickle
     swap_tables(directory, file.getvalue())
     with pytest.raises(ArtefactRefused, match="does not fit"):
         load_model(directory)

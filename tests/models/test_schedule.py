@@ -67,7 +67,7 @@ async def test_the_process_of_its_own_says_why_it_cannot(sql, database_url, capf
     """There are no events: it ends with the code of a refusal, and the service goes on."""
     monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path))
     said = []
-    monkeypatch.setattr(retraining.log, "warning", lambda event, **told: said.append((event, told)))
+    monkeypatch.setattr("app.models.retraining.log.warning", lambda event, **told: said.append((event, told)))
     assert await run_retraining(database_url, 30) == 2
     ((event, told),) = said
     assert (event, told["code"]) == ("retraining.ended", 2)

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from app.models import loading
 from app.models.held import Models
 from tests.processes import make_key, starting
 
@@ -72,7 +71,7 @@ async def test_bytes_are_read_only_when_something_changed(serve, registry, make_
 async def test_models_that_were_never_registered_are_told_of(serve, registry, make_artefact, tmp_path, monkeypatch):
     directory = make_artefact(into=tmp_path / "models")
     said = []
-    monkeypatch.setattr(loading.log, "warning", lambda event, **told: said.append((event, told)))
+    monkeypatch.setattr("app.models.loading.log.warning", lambda event, **told: said.append((event, told)))
     async with serve(home=tmp_path):
         pass
     ((_, told),) = [each for each in said if each[0] == "models.unregistered"]

@@ -242,7 +242,7 @@ async def test_three_at_once_take_one_snapshot(watched):
 async def test_the_schedule_of_a_service(watched, engine, monkeypatch, wait_until):
     """It watches as soon as it looks, and then not before the next day."""
     monkeypatch.setattr(pacing, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(watching.time, "time_ns", lambda: us(3.5) * 1000)
+    monkeypatch.setattr("app.monitoring.service.time.time_ns", lambda: us(3.5) * 1000)
     looked = []
 
     async def count(*args, **options):

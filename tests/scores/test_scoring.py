@@ -29,10 +29,9 @@ TYPES = (ORDER_COMPLETED, ORDER_COMPLETED, ORDER_REFUNDED, STORE_VISITED)
 
 def state_of(customer_id, *events):
     """From (type, days ago, minor units)."""
-    usual = ("store", None)
-    rest = (0, 1, 0, None, b"", "")
+    bare = Event(customer_id, "/till", "", "", 0, None, "store", None, 0, 0, 1, 0, None, b"", "")
     history = [
-        Event(customer_id, "/till", str(at), type_, NOW_US - int(ago * DAY_US), None, *usual, minor, *rest)
+        bare._replace(id=str(at), type=type_, occurred_us=NOW_US - int(ago * DAY_US), amount_minor=minor)
         for at, (type_, ago, minor) in enumerate(events)
     ]
     state = fold(history)
@@ -115,6 +114,8 @@ def test_nothing_is_told_of_a_prospect(scoring):
 
 def test_what_is_at_stake_by_a_model_is_their_spend_if_they_buy_at_all(states, scoring):
     for score in score_states(states[1:], NOW_US, scoring):
+        assert score.churn_risk is not None
+        assert score.expected_spend_minor is not None
         chance = max(1 - score.churn_risk, 0.05)
         assert value_of(score, scoring) == pytest.approx(score.expected_spend_minor / 100 / chance)
 

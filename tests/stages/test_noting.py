@@ -28,6 +28,7 @@ async def mark(book, customer_id="C-1"):
 
 async def score(book, day, customer_id="C-1"):
     (state,) = await read_states(book.driver, [customer_id])
+    assert state is not None
     (found,) = score_states([state], us(day), USUAL.scoring)
     return found
 

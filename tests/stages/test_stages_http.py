@@ -77,7 +77,8 @@ async def test_a_history_as_of_a_time_ends_before_it(client, book):
 async def test_a_history_in_pages(client, book, limit):
     await book.enter("C-1", *HISTORY)
     await book.enter("C-2", (50, None, "lost"))
-    seen, cursor = [], {}
+    seen: list[str] = []
+    cursor: dict[str, str] | None = {}
     while cursor is not None:
         page = await get(client, "/v1/customers/C-1/stages", limit=limit, **cursor)
         assert len(page["transitions"]) <= limit
@@ -202,7 +203,8 @@ async def test_warnings_in_pages(client, book, limit):
         ("g", 99.1),
     ):
         await book.warn(customer_id, loss, 50)
-    seen, cursor = [], {}
+    seen: list[str] = []
+    cursor: dict[str, str] | None = {}
     while cursor is not None:
         page = await get(client, "/v1/warnings", since=iso_day(0), limit=limit, **cursor)
         seen += [row["customer_id"] for row in page["warnings"]]

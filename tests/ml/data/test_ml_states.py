@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from app.lifecycle import events as e
 from app.lifecycle.event_types import EVENT_TYPES
+from app.lifecycle.events import Event
 from app.lifecycle.features import features
 from app.lifecycle.measures import (
     MEASURES,
@@ -117,7 +118,7 @@ def test_vectors_are_the_core_s_features(table_of, shop_events, shop):
     cutoffs = [ends - 200 * DAY, ends - 90 * DAY]
     rows = labelled_states(shop, cutoffs, 90)
     vectors = rows.features()
-    by_customer = {}
+    by_customer: dict[str, list[Event]] = {}
     for event in shop_events:
         by_customer.setdefault(event.customer_id, []).append(event)
     for at in range(0, len(rows.states), 29):

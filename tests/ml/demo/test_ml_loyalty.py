@@ -7,7 +7,7 @@ from tests.ml.demo.shop import minor, of_type
 
 def test_points_are_earned_on_orders_and_never_spent_before(events, orders):
     totals = {order["data"]["order_id"]: minor(order["data"]["total"]) for order in orders}
-    balance = defaultdict(int)
+    balance: dict[str, int] = defaultdict(int)
     for event in of_type(events, "points.earned", "points.redeemed", "points.expired"):
         data = event["data"]
         if event["type"] == "points.earned":
@@ -18,7 +18,8 @@ def test_points_are_earned_on_orders_and_never_spent_before(events, orders):
 
 def test_tiers_rise_and_fall(events):
     rank = ["basic", "silver", "gold", "platinum"]
-    tiers, moves = defaultdict(int), []
+    tiers: dict[str, int] = defaultdict(int)
+    moves = []
     for event in of_type(events, "tier.changed"):
         tier = rank.index(event["data"]["tier"])
         moves.append(tier - tiers[event["subject"]])

@@ -27,7 +27,7 @@ def test_consent_is_given_and_withdrawn_by_channel(events):
 
 
 def test_cases_are_opened_then_answered_then_resolved_and_some_complaints_never(events):
-    steps, kinds = defaultdict(list), {}
+    steps, kinds = defaultdict(list), dict[str, str]()
     for event in of_type(events, "case.opened", "case.answered", "case.resolved"):
         steps[event["data"]["case_id"]].append(event["type"])
         kinds.setdefault(event["data"]["case_id"], event["data"].get("kind"))
@@ -65,8 +65,8 @@ def test_feedback_is_on_its_scale_and_its_words_fit_the_score(events):
         low, high = {"csat": (2, 4), "nps": (6, 9)}[data["metric"]]
         tone = "negative" if data["score"] <= low else "positive" if data["score"] >= high else "neutral"
         words[tone].add(data.get("text"))
-    words = {tone: texts - {None} for tone, texts in words.items()}
-    assert all(words[tone] for tone in ("negative", "neutral", "positive"))
-    assert not words["negative"] & words["positive"]
-    assert not words["neutral"] & (words["positive"] | words["negative"])
-    assert {text.isascii() for texts in words.values() for text in texts} == {True, False}
+    told = {tone: texts - {None} for tone, texts in words.items()}
+    assert all(told[tone] for tone in ("negative", "neutral", "positive"))
+    assert not told["negative"] & told["positive"]
+    assert not told["neutral"] & (told["positive"] | told["negative"])
+    assert {text.isascii() for texts in told.values() for text in texts} == {True, False}

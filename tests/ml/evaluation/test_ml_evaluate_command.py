@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def write(path, rows, header="customer_id,timestamp,order_id,amount"):
 def shop_rows(customers=320, days=500, seed=1, amount=20.0):
     """Everyone buys at their own pace, some until they leave."""
     rng = np.random.default_rng(seed)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for number in range(customers):
         first, pace = rng.uniform(0, days * 0.8), rng.gamma(2.0, 20.0) + 3
         end = min(first + rng.exponential(300), days)

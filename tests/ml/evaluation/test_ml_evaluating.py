@@ -14,10 +14,13 @@ import ml.data.states
 import ml.evaluation.evaluating
 import ml.evaluation.judging
 from app.lifecycle import events as e
+from app.lifecycle.features import FEATURE_NAMES
 from ml.data.cutoffs import Untrainable, to_us
 from ml.data.leaks import Leak
 from ml.data.transactions import UnusableTransactions
 from ml.evaluation.evaluating import evaluate, summarise_cutoffs
+from ml.evaluation.metrics import Target
+from ml.learning.methods import learn
 from ml.report.page import render_report
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
@@ -25,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWar
 DATA = Path(os.environ.get("PERENNIAL_TEST_DATA", Path(__file__).parents[3] / "../shared/data"))
 CUTOFF = date(2026, 3, 2)
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
-METRICS = {
+METRICS: dict[Target, set[str]] = {
     "churn": {"auc", "brier", "log_loss", "ece", "lift_at_10"},
     "orders": {"mae", "rmse", "pearson", "spearman", "bias"},
     "spend": {"mae", "spearman", "normalised_gini", "bias"},
@@ -63,7 +66,7 @@ def orders_file(shop_events, tmp_path_factory):
 @pytest.fixture(scope="module")
 def learnt_once(one_bag):
     """The model of a cut-off is learnt once for all targets: the same events give the same one."""
-    learn, kept = ml.evaluation.evaluating.learn, {}
+    kept = {}
 
     def remember(events, at_us, horizon_days, say):
         key = (at_us, horizon_days, events.count().to_pyarrow().as_py())
@@ -84,7 +87,7 @@ def evaluations(orders_file, learnt_once):
 
 def known_at_the_cutoff(events):
     """Times of the orders of each customer who bought before it."""
-    bought = {}
+    bought: dict[str, list[int]] = {}
     for event in events:
         if event.type == e.ORDER_COMPLETED:
             bought.setdefault(event.customer_id, []).append(event.occurred_us)
@@ -181,7 +184,7 @@ def test_what_comes_after_the_cutoff_changes_no_prediction(evaluations, orders_f
     """Other labels, the same predictions to the last bit: nothing learnt has seen them."""
     changed = changed_after(orders_file, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ml.evaluation.evaluating, "learn", ml.learning.methods.learn)  # anew
+        patch.setattr(ml.evaluation.evaluating, "learn", learn)  # anew
         again = evaluate(changed, "spend", CUTOFF, 60, progress=say_nothing).latest
     before = evaluations["spend"].latest
     assert again.test.orders_ahead.tolist() != before.test.orders_ahead.tolist()
@@ -214,7 +217,7 @@ def test_a_planted_leak_of_a_feature_is_refused(evaluations, orders_file, monkey
 
     def knowing(rows):
         vectors = honest(rows)
-        vectors[:, ml.evaluation.judging.FEATURE_NAMES.index("visits")] = rows.orders_ahead
+        vectors[:, FEATURE_NAMES.index("visits")] = rows.orders_ahead
         return vectors
 
     monkeypatch.setattr(ml.data.states.LabelledStates, "features", knowing)

@@ -8,6 +8,7 @@ import pytest
 from app.lifecycle.targets import Link, sigmoid
 from ml.learning.additive import Recipe, fit_additive
 from ml.learning.distilling import teach
+from ml.learning.line import Line
 
 ROWS = 2400
 
@@ -106,7 +107,7 @@ def test_what_a_period_did_is_put_on_the_period_not_on_a_feature_that_grows_with
     without = fit_additive(age[:, None], churned, chances(0)).tables
     spread = [float(np.ptp(tables.steps[0][1:])) for tables in (with_periods, without)]
     assert spread[0] < spread[1] / 2
-    assert sigmoid(with_periods.intercept) == pytest.approx(0.8, abs=0.1)
+    assert sigmoid(np.array(with_periods.intercept)) == pytest.approx(0.8, abs=0.1)
 
 
 def test_the_line_is_a_line_in_log_odds_and_has_half_a_say():
@@ -158,6 +159,7 @@ def test_a_line_through_two_amounts_tells_the_best_customers_apart():
     spend = pace * amount * rng.gamma(2, 0.5, 8000)
     model = fit_additive(columns, spend, amounts(0, 1, 1, line_on=(1, 2)))
     assert model.score(columns) == pytest.approx(model.estimate(columns), rel=0, abs=1e-12)
+    assert isinstance(model.line, Line)
     assert model.line.slopes == pytest.approx([1, 1], abs=0.1)
     best = (pace > np.quantile(pace, 0.99)) & ~np.isnan(columns[:, 2])
     assert len(np.unique(model.tables.terms(columns)[best, 1])) > 20

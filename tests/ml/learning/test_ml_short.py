@@ -34,9 +34,9 @@ def shop_of_two_kinds(customers=800, seed=5):
     draw = np.random.default_rng(seed)
     for customer in range(customers):
         rich = customer % 2 == 0
-        rate, until = draw.gamma(4, 0.004 if rich else 0.0004), HISTORY_DAYS + HORIZON_DAYS
+        rate = draw.gamma(4, 0.004 if rich else 0.0004)
         day = draw.uniform(0, 60)
-        until = min(until, day + draw.exponential(400))
+        until = min(HISTORY_DAYS + HORIZON_DAYS, day + draw.exponential(400))
         while day < until:
             yield order(f"C{customer:04}", day, int(draw.gamma(8, 1500 if rich else 250)) + 1)
             day += draw.exponential(1 / rate) + 0.01

@@ -1,13 +1,14 @@
 """The card says what the manifest says, and what it does not."""
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
 from ml.evaluation.metrics import churn_metrics, orders_metrics, spend_metrics
 from ml.report.card import render_card
 
-MANIFEST = {
+MANIFEST: dict[str, Any] = {
     "version": "churn-20110914T000000-0a1b2c3d",
     "created_at": "2011-09-14T00:00:00+00:00",
     "horizon_days": 90,

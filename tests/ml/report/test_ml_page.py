@@ -12,7 +12,7 @@ from app.lifecycle.features import FEATURE_NAMES, FEATURES
 from app.lifecycle.scorer import StepTables
 from ml.evaluation.judging import OURS, Judged
 from ml.evaluation.staging import StageShare
-from ml.report.drawing import Axis, Bar, Dot, Line, Path, Picture, Text, steps, tidy_ticks
+from ml.report.drawing import Axis, Bar, Dot, Line, Mark, Path, Picture, Text, steps, tidy_ticks
 from ml.report.layout import lay_out, lay_out_picture
 from ml.report.page import Passage
 from ml.report.pictures import draw_gains, draw_months, draw_reliability, draw_stages, gains, tenths
@@ -56,7 +56,7 @@ def test_every_text_is_escaped():
 
 
 def test_every_mark_is_written_where_it_is():
-    marks = [
+    marks: list[Mark] = [
         Text(1, 2, "told", "end", "quiet", 11),
         Line((0, 1.04), (2, 3.06), "axis"),
         Path([(0, 1), (2.25, 3)], "ours"),
@@ -97,7 +97,9 @@ def standing(**other):
 
 def table_of(page):
     """Rows of cells, each the texts in it."""
-    table = ET.fromstring(re.search(r"<table>.*</table>", page, re.DOTALL).group())
+    found = re.search(r"<table>.*</table>", page, re.DOTALL)
+    assert found
+    table = ET.fromstring(found[0])
     return [[list(cell.itertext()) for cell in row] for row in table.iter("tr")]
 
 
@@ -139,7 +141,7 @@ def test_it_is_light_dark_and_fit_for_print():
     assert "@media (prefers-color-scheme: dark)" in page
     assert "@media print" in page
     assert "#shapes figure { flex: 0 1 320px; }" in page
-    assert "&#" not in re.search(r"<style>.*</style>", page, re.DOTALL).group()
+    assert "&#" not in page[page.index("<style>") : page.index("</style>")]
 
 
 def test_tenths_are_ordered_by_the_prediction():

@@ -32,7 +32,8 @@ from ml.data.cutoffs import (
     to_us,
 )
 from ml.data.states import labelled_states
-from ml.learning.additive import bin_codes, pooled_score
+from ml.learning.additive import pooled_score
+from ml.learning.bins import bin_codes
 from ml.learning.churn import usual_gap_days
 from ml.learning.targets import fit_targets
 from ml.training.commands import train_from_file
@@ -48,7 +49,7 @@ MADE_AT = datetime(2026, 6, 2, 10, 15, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def trained(shop, tmp_path_factory):
     """(directory of the artefact, what was said)."""
-    said = []
+    said: list[str] = []
     models = tmp_path_factory.mktemp("models")
     directory = train(Training(shop, "the demo shop", True, HORIZON_DAYS), models, MADE_AT, said.append)
     return directory, said
@@ -325,6 +326,7 @@ async def test_what_is_trained_on_a_file_is_registered(shop_events, trained, eng
     sentence = await train_from_file(engine, file, Settings(home=tmp_path, churn_horizon_days=HORIZON_DAYS), "UTC")
     async with transaction(engine) as connection:
         champion = await load_champion(connection)
+    assert champion is not None
     assert champion.version == trained[0].name
     assert sentence.startswith(f"Model {champion.version}: It is the first one and serves at once.")
     assert seen == [("orders.csv", HORIZON_DAYS, len(orders))]
