@@ -183,7 +183,10 @@ async def test_measures_that_were_added_are_filled_while_events_come_in(engine, 
     async def sell():
         sold = 0
         while not done.is_set():
-            kinds = ("order.completed", {"order_id": "A", "total": 5}), ("store.visited", {})
+            kinds: list[tuple[str, dict[str, object]]] = [
+                ("order.completed", {"order_id": "A", "total": 5}),
+                ("store.visited", {}),
+            ]
             everybody = (*CUSTOMERS, f"new {sold % 3}")
             batch = [shop.event(type_, customer, data=data) for customer in everybody for type_, data in kinds]
             assert (await client.post("/v1/events", json=batch)).json()["accepted"] == len(batch)

@@ -39,7 +39,7 @@ def is_published(schemas):
     return validator.is_valid
 
 
-@pytest.fixture(params=EVENT_TYPES.values(), ids=EVENT_TYPES)
+@pytest.fixture(params=EVENT_TYPES.values(), ids=list(EVENT_TYPES))
 def declared(request):
     return request.param
 

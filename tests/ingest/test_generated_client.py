@@ -4,8 +4,9 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import datamodel_code_generator
 import pytest
-from datamodel_code_generator import DataModelType, InputFileType, generate
+from datamodel_code_generator import generate
 from pydantic import ValidationError
 
 from app.ingest.contract import example_of
@@ -18,9 +19,16 @@ CONTRACT = Path(__file__).parent.parent / "runtime" / "openapi.json"
 def client(tmp_path_factory):
     """The generated module."""
     path = tmp_path_factory.mktemp("client") / "generated_client.py"
-    kinds = {"input_file_type": InputFileType.OpenAPI, "output_model_type": DataModelType.PydanticV2BaseModel}
-    generate(CONTRACT, output=path, formatters=[], **kinds)
+    generate(
+        CONTRACT,
+        output=path,
+        formatters=[],
+        input_file_type=datamodel_code_generator.InputFileType.OpenAPI,
+        output_model_type=datamodel_code_generator.DataModelType.PydanticV2BaseModel,  # type: ignore[attr-defined]
+    )
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module

@@ -4,7 +4,7 @@ import pytest
 
 from app.ingest import admission
 from app.ingest.admission import Rules, hash_forms
-from app.lifecycle.identifiers import make_pseudonym
+from app.lifecycle.identifiers import identifier_forms, make_pseudonym
 from tests.ingest.rejections import kept_ids, listed, replay
 
 WITH_ZERO = "+44 020 7946 0123"
@@ -21,7 +21,7 @@ def of(phone):
 @pytest.fixture
 def before(monkeypatch):
     """While it lasts, identifiers are hashed as by version 1."""
-    forms = admission.identifier_forms
+    forms = identifier_forms
 
     class Before:
         def __enter__(self):

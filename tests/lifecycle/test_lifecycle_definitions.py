@@ -77,7 +77,8 @@ def test_a_base_column_moves_with_the_measures_that_it_reads_and_with_no_other()
     times = [at for at, measure in enumerate(NUMERIC) if measure.unit == "us"]
     states[:, times] = AS_OF_US - draws.uniform(10.0, 300.0, (40, len(times))) * DAY_US
     states[:, at_of["first_order_us"]] = AS_OF_US - 400 * DAY_US
-    before, moving = _base_columns(states, AS_OF_US), {column: set() for column in BASE}
+    before = _base_columns(states, AS_OF_US)
+    moving: dict[str, set[str]] = {column: set() for column in BASE}
     for name, at in at_of.items():
         moved = states.copy()
         moved[:, at] += DAY_US if at in times else 1.0

@@ -33,7 +33,7 @@ def test_every_target_is_learnt_measured_against_its_outcome_and_offered_as_a_co
     assert {target.outcome for target in TARGETS} <= set(dir(LabelledStates))
     assert tuple(command.name for command in commands.registered_commands) == TARGET_NAMES
     told = [command.help for command in commands.registered_commands]
-    assert all(help_.startswith(target.summary) for target, help_ in zip(TARGETS, told, strict=True))
+    assert all(str(help_).startswith(target.summary) for target, help_ in zip(TARGETS, told, strict=True))
 
 
 def test_a_probability_adds_up_in_log_odds_and_nothing_else_does():

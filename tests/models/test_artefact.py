@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import app.models.artefact
+from app.lifecycle import definitions
 from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURES
@@ -185,7 +186,7 @@ def test_a_foreign_manifest_is_refused(directory, members, sentence):
 
 def test_features_of_another_definition_are_refused(directory, monkeypatch):
     """The artefact is the same, one of the program's features is not."""
-    other = {**app.models.artefact.FEATURE_DIGESTS, "visits": "f" * 16}
+    other = {**definitions.FEATURE_DIGESTS, "visits": "f" * 16}
     monkeypatch.setattr(app.models.artefact, "FEATURE_DIGESTS", other)
     with pytest.raises(ArtefactRefused, match="another definition of the feature visits"):
         load_model(directory)

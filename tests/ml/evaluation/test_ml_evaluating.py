@@ -19,7 +19,6 @@ from ml.data.cutoffs import Untrainable, to_us
 from ml.data.leaks import Leak
 from ml.data.transactions import UnusableTransactions
 from ml.evaluation.evaluating import evaluate, summarise_cutoffs
-from ml.evaluation.metrics import Target
 from ml.learning.methods import learn
 from ml.report.page import render_report
 
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWar
 DATA = Path(os.environ.get("PERENNIAL_TEST_DATA", Path(__file__).parents[3] / "../shared/data"))
 CUTOFF = date(2026, 3, 2)
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
-METRICS: dict[Target, set[str]] = {
+METRICS: dict[str, set[str]] = {
     "churn": {"auc", "brier", "log_loss", "ece", "lift_at_10"},
     "orders": {"mae", "rmse", "pearson", "spearman", "bias"},
     "spend": {"mae", "spearman", "normalised_gini", "bias"},
