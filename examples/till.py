@@ -2,7 +2,7 @@
 
     python -m examples.till --url http://127.0.0.1:8000 --key perennial_… --customer C-1001 --total 128.50
 
-docs/pos.md tells why it is done so.
+docs/guides/till.md tells why it is done so.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The stage policy: readable rules over orders, tenure, the customer's own rhythm and the churn risk.
 
-Described for retailers in docs/stages.md. The first rule that holds names the stage.
+Described for retailers in docs/explanation/stages.md. The first rule that holds names the stage.
 """
 
 from math import exp2, expm1, inf, isnan, log, sqrt

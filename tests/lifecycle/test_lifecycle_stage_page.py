@@ -6,7 +6,7 @@ from pathlib import Path
 from app.lifecycle import stages
 from app.lifecycle.stages import StagePolicy
 
-PAGE = (Path(__file__).parents[2] / "docs" / "stages.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "stages.md").read_text()
 
 
 def test_the_page_has_every_threshold_with_its_default():
