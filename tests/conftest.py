@@ -117,12 +117,14 @@ def server_url(request):
 
 @pytest.fixture(scope="session")
 def make_database(server_url):
-    """Makes an empty database and gives its URL; all are dropped at the end of the session."""
+    """Makes an empty database, or a copy of one that nobody is connected to, and gives its URL; all are dropped at
+    the end of the session."""
     names = []
 
-    def make():
+    def make(copied_url=None):
         names.append(f"perennial_test_{uuid.uuid4().hex}")
-        _administer(server_url, f"CREATE DATABASE {names[-1]} TEMPLATE template0")
+        template = "template0" if copied_url is None else make_url(copied_url).database
+        _administer(server_url, f"CREATE DATABASE {names[-1]} TEMPLATE {template}")
         return make_url(server_url).set(database=names[-1]).render_as_string(hide_password=False)
 
     yield make
