@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -158,7 +158,9 @@ class _Variables(EnvSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Raises ValidationError for a text of `stages` that is none."""
         found = super().__call__()
-        return {**found, "stages": StagePolicy.model_validate_json(found["stages"])} if "stages" in found else found
+        return (
+            {**found, "stages": TypeAdapter(StagePolicy).validate_json(found["stages"])} if "stages" in found else found
+        )
 
 
 def _variable(field: str) -> str:

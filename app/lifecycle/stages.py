@@ -1,63 +1,92 @@
 """The stage policy: readable rules over orders, tenure, the customer's own rhythm and the churn risk.
 
-Described for retailers in docs/explanation/stages.md. The first rule that holds names the stage.
+Described for retailers in docs/explanation/stages.md. The first rule that holds names the stage. Each rule stands
+once, in an arithmetic of one customer or of many: `judge_stage` here asks it of one, `app.lifecycle.stage_arrays` of
+many.
 """
 
-from math import exp2, expm1, inf, isnan, log, sqrt
-from typing import Final, Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from math import log, nan
+from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
+from app.lifecycle.arithmetic import ONE, Arithmetic, Number, Row, Truth
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.measures import HALF_LIVES_DAYS
 
 Stage = Literal["prospect", "new", "growing", "mature", "declining", "lost"]
 
-_AT: Final = {name: index for index, name in enumerate(FEATURE_NAMES)}
+STAGE_OF: Final[Mapping[str, Stage]] = {
+    "no_order_yet": "prospect",
+    "missed_two_seasons": "lost",
+    "missed_the_season": "declining",
+    "silent_far_beyond_own_rhythm": "lost",
+    "silent_for_a_year": "lost",
+    "silent_beyond_own_rhythm": "declining",
+    "first_order_is_recent": "new",
+    "likely_to_leave": "declining",
+    "came_back_after_long_silence": "growing",
+    "buys_clearly_less": "declining",
+    "frequent_and_stable": "mature",
+    "buys_again": "growing",
+}
+"""Rule → the stage that it names, in the order in which they are asked."""
 YEAR_DAYS: Final = 365.25
 
+_AT: Final = {name: index for index, name in enumerate(FEATURE_NAMES)}
+_ORDERS, _RECENCY, _TENURE, _KNOWN = (_AT[name] for name in ("orders", "recency_days", "tenure_days", "known_days"))
+_LAST_GAP, _SAME, _AHEAD = (_AT[name] for name in ("last_gap_days", "season_same", "season_ahead"))
+*_SHORTER, _LONGEST = HALF_LIVES_DAYS
+_SHORT_OF_LAST: Final = _SHORTER[:-1]
+_DECAYED: Final = tuple(_AT[f"orders_decayed_{days}d"] for days in HALF_LIVES_DAYS)
+_LN_2: Final = log(2.0)
 
-class StagePolicy(BaseModel):
-    """The thresholds. Silence is counted in the customer's own rhythm: 1 is one usual gap."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class StagePolicy:
+    """The thresholds. Silence is counted in the customer's own rhythm: 1 is one usual gap.
 
-    rhythm_days: float = Field(45.0, gt=0)
+    Slots, since a stage asks for twenty of them: of a `BaseModel` each costs as much as ten comparisons.
+    """
+
+    rhythm_days: Annotated[float, Field(gt=0)] = 45.0
     """The usual gap between orders where neither customer nor model tells."""
-    rhythm_weight: float = Field(1.0, gt=0)
+    rhythm_weight: Annotated[float, Field(gt=0)] = 1.0
     """How many of the customer's own gaps the usual gap counts for."""
-    lost_silence: float = Field(6.0, gt=0)
-    lost_days: float = Field(90.0, ge=0)
+    lost_silence: Annotated[float, Field(gt=0)] = 6.0
+    lost_days: Annotated[float, Field(ge=0)] = 90.0
     """Nobody is lost before so many days of silence."""
-    lost_risk: float = Field(0.9, ge=0, le=1)
-    gone_silence: float = Field(3.0, gt=0)
-    gone_days: float = Field(365.0, ge=0)
+    lost_risk: Annotated[float, Field(ge=0, le=1)] = 0.9
+    gone_silence: Annotated[float, Field(gt=0)] = 3.0
+    gone_days: Annotated[float, Field(ge=0)] = 365.0
     """From both on a customer is lost whatever the model says: every season has passed without them."""
-    declining_silence: float = Field(2.5, gt=0)
-    early_silence: float = Field(2.0, gt=0)
+    declining_silence: Annotated[float, Field(gt=0)] = 2.5
+    early_silence: Annotated[float, Field(gt=0)] = 2.0
     """The same before `new_orders`: who means to stay has mostly come again by then."""
-    declining_risk: float = Field(0.4, ge=0, le=1)
+    declining_risk: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Below this risk the model's word that they will be back outweighs the silence."""
-    fading_rate: float = Field(0.5, gt=0)
+    fading_rate: Annotated[float, Field(gt=0)] = 0.5
     """Rate of orders of late over the long-run rate below which a customer buys clearly less."""
-    fading_gaps: float = Field(2.0, gt=0)
+    fading_gaps: Annotated[float, Field(gt=0)] = 2.0
     """How many of their own gaps the half-life of "of late" is at least."""
-    fading_orders: float = Field(6, ge=2)
-    at_risk: float = Field(0.8, ge=0, le=1)
+    fading_orders: Annotated[float, Field(ge=2)] = 6
+    at_risk: Annotated[float, Field(ge=0, le=1)] = 0.8
     """Churn risk from which a repeat buyer past their usual gap is declining, however short the silence."""
-    new_days: float = Field(30.0, ge=0)
-    new_orders: float = Field(3, ge=2)
+    new_days: Annotated[float, Field(ge=0)] = 30.0
+    new_orders: Annotated[float, Field(ge=2)] = 3
     """The order that ends being new, even within `new_days`."""
-    mature_orders: float = Field(5, ge=2)
-    mature_days: float = Field(180.0, ge=0)
-    mature_risk: float = Field(0.55, ge=0, le=1)
-    seasonal_share: float = Field(0.7, gt=0, le=1)
+    mature_orders: Annotated[float, Field(ge=2)] = 5
+    mature_days: Annotated[float, Field(ge=0)] = 180.0
+    mature_risk: Annotated[float, Field(ge=0, le=1)] = 0.55
+    seasonal_share: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Concentration of the orders in one season of the year: 0 all year round, 1 on one day of it."""
-    seasonal_evidence: float = Field(1.8, ge=0)
+    seasonal_evidence: Annotated[float, Field(ge=0)] = 1.8
     """Least orders × concentration² (Rayleigh): the fewer the orders, the closer they must lie."""
-    seasonal_days: float = Field(300.0, gt=0)
+    seasonal_days: Annotated[float, Field(gt=0)] = 300.0
     """First to last order: a season must have come back to be one."""
-    season_late_days: float = Field(60.0, ge=0)
+    season_late_days: Annotated[float, Field(ge=0)] = 60.0
     """A season is missed when it is so many days past the anniversary of the last order."""
 
 
@@ -70,6 +99,10 @@ class Rhythm(NamedTuple):
     is_reactivated: bool
 
 
+Pace = tuple[Number, Number, Truth, Truth]
+"""The fields of a Rhythm, of one customer or of many."""
+
+
 class Judgement(NamedTuple):
     """A stage, the rule that named it, and the days since it holds (None: not known from the state)."""
 
@@ -78,31 +111,12 @@ class Judgement(NamedTuple):
     held_days: float | None
 
 
-def measure_rhythm(row: list[float], policy: StagePolicy, usual_days: float) -> Rhythm:
-    """From a feature row of someone who has bought.
+_NO_RHYTHM: Final = Rhythm(nan, nan, False, False)
 
-    The mean of the customer's own gaps, shrunk to the `usual_days` of all: (w·usual + span) /
-    (w + gaps), w = `rhythm_weight`. A seasonal customer's rhythm is a year.
-    """
-    orders, recency = row[_AT["orders"]], row[_AT["recency_days"]]
-    span, gaps = row[_AT["tenure_days"]] - recency, orders - 1.0
-    weight = policy.rhythm_weight
-    days = (weight * usual_days + span) / (weight + gaps)
-    same, ahead = row[_AT["season_same"]], row[_AT["season_ahead"]]
-    concentration = sqrt(same * same + ahead * ahead)  # no hypot: that of arrays differs in the last bit
-    seasonal = (
-        span >= policy.seasonal_days
-        and concentration >= policy.seasonal_share
-        and orders * (concentration * concentration) >= policy.seasonal_evidence
-        and days < YEAR_DAYS
-    )
-    last_gap = row[_AT["last_gap_days"]]
-    if isnan(last_gap):
-        return Rhythm(days, recency / days, False, False)
-    before = (weight * usual_days + span - last_gap) / (weight + gaps - 1.0)
-    reactivated = not seasonal and last_gap >= max(policy.lost_silence * before, policy.lost_days)
-    pace = YEAR_DAYS if seasonal else before if reactivated else days
-    return Rhythm(pace, recency / pace, seasonal, reactivated)
+
+def measure_rhythm(row: list[float], policy: StagePolicy, usual_days: float) -> Rhythm:
+    """From a feature row of someone who has bought. See `find_rhythm`."""
+    return Rhythm(*find_rhythm(row, policy, usual_days, ONE))
 
 
 def judge_stage(row: list[float], rhythm: Rhythm | None, churn_risk: float | None, policy: StagePolicy) -> Judgement:
@@ -111,79 +125,103 @@ def judge_stage(row: list[float], rhythm: Rhythm | None, churn_risk: float | Non
     `churn_risk` is the model's, or `presume_risk` where none serves. Both it and `rhythm` are None for
     someone who never bought.
     """
-    known_days = row[_AT["known_days"]]
     if rhythm is None or churn_risk is None:
-        return Judgement("prospect", "no_order_yet", None if isnan(known_days) else known_days)
-    silent = _judge_silence(row, rhythm, churn_risk, policy)
-    if silent is not None:
-        return silent
-    tenure, orders = row[_AT["tenure_days"]], row[_AT["orders"]]
-    if orders < 2 or (tenure < policy.new_days and orders < policy.new_orders):
-        return Judgement("new", "first_order_is_recent", tenure)
-    if churn_risk >= policy.at_risk and rhythm.silence >= 1.0:
-        return Judgement("declining", "likely_to_leave", None)
-    if rhythm.is_reactivated:
-        return Judgement("growing", "came_back_after_long_silence", row[_AT["recency_days"]])
-    if _is_fading(row, rhythm, policy):
-        return Judgement("declining", "buys_clearly_less", None)
-    is_known = orders >= policy.mature_orders and tenure >= policy.mature_days
-    if is_known and churn_risk < policy.mature_risk:
-        return Judgement("mature", "frequent_and_stable", None)
-    return Judgement("growing", "buys_again", None)
+        rhythm, churn_risk = _NO_RHYTHM, nan
+    for rule, holds, since in ask_rules(row, rhythm, churn_risk, policy, ONE):  # noqa: B007 the last one always holds
+        if holds:
+            break
+    return Judgement(STAGE_OF[rule], rule, since if since == since else None)
 
 
-def _judge_silence(row: list[float], rhythm: Rhythm, churn_risk: float, policy: StagePolicy) -> Judgement | None:
-    """Whether a customer is lost or declining by their silence; a season that is missed is silence too."""
-    recency, is_early = row[_AT["recency_days"]], row[_AT["orders"]] < policy.new_orders
-    if rhythm.is_seasonal:
-        declining_at, gone_at = (years * YEAR_DAYS + policy.season_late_days for years in (1, 2))
-        lost_at, missed_one, missed_all = inf, "missed_the_season", "missed_two_seasons"
-    else:
-        declining_at = (policy.early_silence if is_early else policy.declining_silence) * rhythm.days
-        gone_at = max(policy.gone_silence * rhythm.days, policy.gone_days)
-        lost_at = max(policy.lost_silence * rhythm.days, policy.lost_days)
-        missed_one, missed_all = "silent_beyond_own_rhythm", "silent_for_a_year"
-    if recency >= lost_at and churn_risk >= policy.lost_risk and lost_at < gone_at:
-        return Judgement("lost", "silent_far_beyond_own_rhythm", recency - lost_at)
-    if recency >= gone_at:
-        return Judgement("lost", missed_all, recency - gone_at)
-    if recency >= declining_at and churn_risk >= policy.declining_risk:
-        return Judgement("declining", missed_one, recency - declining_at)
-    return None
+def find_rhythm(row: Row, policy: StagePolicy, usual_days: float, of: Arithmetic) -> Pace:
+    """The mean of the customer's own gaps, shrunk to the `usual_days` of all: (w·usual + span) /
+    (w + gaps), w = `rhythm_weight`. A seasonal customer's rhythm is a year.
+    """
+    orders, recency, last_gap = row[_ORDERS], row[_RECENCY], row[_LAST_GAP]
+    span, gaps, weight = row[_TENURE] - recency, orders - 1.0, policy.rhythm_weight
+    whole = weight * usual_days + span
+    days = whole / (weight + gaps)
+    has_gap = last_gap == last_gap
+    seasonal = has_gap & (days < YEAR_DAYS) & _comes_in_seasons(row, span, policy, of)
+    before = (whole - last_gap) / (weight + of.where(has_gap, gaps, 2.0) - 1.0)  # without a gap it means nothing
+    is_long = last_gap >= of.larger(policy.lost_silence * before, policy.lost_days)
+    reactivated = is_long & (seasonal ^ True)
+    pace = of.where(seasonal, YEAR_DAYS, of.where(reactivated, before, days))
+    return pace, recency / pace, seasonal, reactivated
 
 
-def _is_fading(row: list[float], rhythm: Rhythm, policy: StagePolicy) -> bool:
+def _comes_in_seasons(row: Row, span: Number, policy: StagePolicy, of: Arithmetic) -> Truth:
+    same, ahead = row[_SAME], row[_AHEAD]
+    concentration = of.sqrt(same * same + ahead * ahead)  # no hypot: that of arrays differs in the last bit
+    is_close = (span >= policy.seasonal_days) & (concentration >= policy.seasonal_share)
+    return is_close & (row[_ORDERS] * (concentration * concentration) >= policy.seasonal_evidence)
+
+
+def ask_rules(
+    row: Row, rhythm: Pace, risk: Number, policy: StagePolicy, of: Arithmetic
+) -> Iterator[tuple[str, Truth, Number]]:
+    """In the order of STAGE_OF: the rule, of whom it holds, and since how many days (NaN: not known).
+
+    The risk is NaN of who never bought.
+    """
+    pace, silence, seasonal, reactivated = rhythm
+    orders, recency, tenure = row[_ORDERS], row[_RECENCY], row[_TENURE]
+    yield "no_order_yet", (orders == 0.0) | (risk != risk), row[_KNOWN]
+
+    is_believed = risk >= policy.declining_risk
+    one_missed, two_missed = YEAR_DAYS + policy.season_late_days, 2 * YEAR_DAYS + policy.season_late_days
+    yield "missed_two_seasons", seasonal & (recency >= two_missed), recency - two_missed
+    yield "missed_the_season", seasonal & (recency >= one_missed) & is_believed, recency - one_missed
+
+    steady = seasonal ^ True
+    lost_at = of.larger(policy.lost_silence * pace, policy.lost_days)
+    gone_at = of.larger(policy.gone_silence * pace, policy.gone_days)
+    is_lost = (recency >= lost_at) & (lost_at < gone_at) & (risk >= policy.lost_risk)
+    yield "silent_far_beyond_own_rhythm", steady & is_lost, recency - lost_at
+    yield "silent_for_a_year", steady & (recency >= gone_at), recency - gone_at
+    patience = of.where(orders < policy.new_orders, policy.early_silence, policy.declining_silence)
+    yield "silent_beyond_own_rhythm", steady & (recency >= patience * pace) & is_believed, recency - patience * pace
+
+    is_first = (orders < 2) | ((tenure < policy.new_days) & (orders < policy.new_orders))
+    yield "first_order_is_recent", is_first, tenure
+    yield "likely_to_leave", (risk >= policy.at_risk) & (silence >= 1.0), nan
+    yield "came_back_after_long_silence", reactivated, recency
+    is_compared = steady & (orders >= policy.fading_orders) & (silence < policy.declining_silence)
+    yield "buys_clearly_less", of.among(is_compared, _is_fading, row, pace, policy, of), nan
+    is_known = (orders >= policy.mature_orders) & (tenure >= policy.mature_days)
+    yield "frequent_and_stable", is_known & (risk < policy.mature_risk), nan
+    yield "buys_again", True, nan
+
+
+def _is_fading(row: Row, pace: Number, policy: StagePolicy, of: Arithmetic) -> Truth:
     """Whether the rate of orders of late is well below the long-run rate.
 
     "Of late" has the shortest half-life of at least `fading_gaps` own gaps, the long run the longest of
     all. Past `declining_silence` it is the silence that is judged.
     """
-    is_judged = row[_AT["orders"]] >= policy.fading_orders and rhythm.silence < policy.declining_silence
-    if not is_judged or rhythm.is_seasonal:
-        return False
-    *shorter, longest = HALF_LIVES_DAYS
-    wanted = policy.fading_gaps * rhythm.days
-    of_late = next((days for days in shorter if days >= wanted), shorter[-1])
-    tenure = row[_AT["tenure_days"]]
-    late = row[_AT[f"orders_decayed_{of_late}d"]] * _seen_days(tenure, longest)
-    long_run = row[_AT[f"orders_decayed_{longest}d"]] * _seen_days(tenure, of_late)
+    at = of.place(_SHORT_OF_LAST, policy.fading_gaps * pace)
+    tenure, half_life = row[_TENURE], of.take(_SHORTER, at)
+    late = row[of.take(_DECAYED, at)] * _seen_days(tenure, _LONGEST, of)
+    long_run = row[_DECAYED[-1]] * _seen_days(tenure, half_life, of)
     return late < policy.fading_rate * long_run
 
 
-def _seen_days(tenure: float, half_life_days: int) -> float:
+def _seen_days(tenure: Number, half_life_days: Number, of: Arithmetic) -> Number:
     """What an order a day over the whole relation counts, decayed: h / ln 2 · (1 − 2^(−tenure / h))."""
-    return half_life_days / log(2.0) * (1.0 - exp2(-tenure / half_life_days))
+    return half_life_days / _LN_2 * (1.0 - of.exp2(-tenure / half_life_days))
 
 
-def presume_active(rhythm: Rhythm) -> float:
+def presume_active(rhythm: Pace, of: Arithmetic = ONE) -> Number:
     """The chance, by rule, that a customer still buys: each usual gap of silence past the first halves it."""
-    return exp2(-max(rhythm.silence - 1.0, 0.0))
+    _, silence, _, _ = rhythm
+    return of.exp2(-of.larger(silence - 1.0, 0.0))
 
 
-def presume_risk(rhythm: Rhythm, horizon_days: float) -> float:
+def presume_risk(rhythm: Pace, horizon_days: float, of: Arithmetic = ONE) -> Number:
     """P(no purchase in the horizon) by rule, where no model serves.
 
     A customer still active buys like a Poisson process at their own rhythm, P(no order) =
     exp(−horizon / rhythm).
     """
-    return 1.0 + presume_active(rhythm) * expm1(-horizon_days / rhythm.days)
+    days, _, _, _ = rhythm
+    return 1.0 + presume_active(rhythm, of) * of.expm1(-horizon_days / days)

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+from pydantic import TypeAdapter
+
 from app.database.engine import Driver
 from app.foundation.settings import Settings
 from app.foundation.times import iso
-from app.lifecycle.stages import Stage
+from app.lifecycle.stages import Stage, StagePolicy
 from app.models.artefact import Model
 from app.scores.service import Score, Scoring, lose, value_of
 from app.stages.queries import RECORD_STAGES
@@ -17,6 +19,7 @@ Cause = Literal["event", "silence", "model"]
 """What changed a stage: an event, time passing without one, or the model or stage policy."""
 
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+_POLICY: Final = TypeAdapter(StagePolicy)
 NONE: Final = "none"
 """Who is not known at a time, among the stages."""
 
@@ -36,7 +39,7 @@ def stage_context(settings: Settings, model: Model | None) -> StageContext:
 def digest_policy(context: StageContext) -> str:
     """What judges beside the model: another digest, other stages from the same customers."""
     scoring = context.scoring
-    said = f"{scoring.policy.model_dump_json()} {scoring.horizon_days}"
+    said = f"{_POLICY.dump_json(scoring.policy).decode()} {scoring.horizon_days}"
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

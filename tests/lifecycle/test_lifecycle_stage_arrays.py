@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.lifecycle.arithmetic import MANY, ONE, Rows
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURE_NAMES, features
 from app.lifecycle.measures import HALF_LIVES_DAYS, NUMERIC
 from app.lifecycle.stage_arrays import (
     RULES,
-    STAGE_OF,
     STAGES,
     Rhythms,
     judge_stages,
@@ -21,9 +21,11 @@ from app.lifecycle.stage_arrays import (
     presume_risks,
 )
 from app.lifecycle.stages import (
+    STAGE_OF,
     Judgement,
     Rhythm,
     StagePolicy,
+    ask_rules,
     judge_stage,
     measure_rhythm,
     presume_active,
@@ -35,6 +37,36 @@ MEASURE = {measure.name: index for index, measure in enumerate(NUMERIC)}
 POLICY = StagePolicy()
 AS_OF_US = 20_000 * DAY_US
 LIVES = {"weekly": (7, 0.2), "monthly": (30, 0.4), "yearly": (365, 0.02), "now and then": (80, 1.0)}
+
+numbers = st.floats(0, 3000)
+
+
+@given(st.lists(st.tuples(numbers, numbers, st.booleans()), min_size=1, max_size=20))
+def test_either_arithmetic_says_the_same_to_the_last_bit(drawn):
+    """Of one number and of many, and of those alone who are asked."""
+    left, right, asked = (np.array(column) for column in zip(*drawn, strict=True))
+    edges = (15.0, 60.0, 900.0)
+
+    def is_odd(row, number, of):
+        return of.take(edges, of.place(edges[:-1], number)) + row[1] > row[0]
+
+    many = [
+        MANY.larger(left, right),
+        MANY.where(asked, left, right),
+        MANY.sqrt(left),
+        MANY.exp2(-left),
+        MANY.expm1(-left),
+        MANY.among(asked, is_odd, Rows(np.column_stack([left, right])), left, MANY),
+    ]
+    for at, (one, other, is_asked) in enumerate(drawn):
+        assert [column[at] for column in many] == [
+            ONE.larger(one, other),
+            ONE.where(is_asked, one, other),
+            ONE.sqrt(one),
+            ONE.exp2(-one),
+            ONE.expm1(-one),
+            ONE.among(is_asked, is_odd, [one, other], one, ONE),
+        ]
 
 
 def judge_each(rows, churn_risk, policy, usual_days):
@@ -149,8 +181,19 @@ def test_presumed_risks_are_those_of_single_customers(population):
     active, risk = presume_actives(rhythms), presume_risks(rhythms, 90)
     for at in np.flatnonzero(population[:, AT["orders"]]):
         rhythm = Rhythm(*(column[at] for column in rhythms))
-        assert active[at] == pytest.approx(presume_active(rhythm), rel=1e-14)
-        assert risk[at] == pytest.approx(presume_risk(rhythm, 90), rel=1e-14)
+        assert active[at] == presume_active(rhythm)
+        assert risk[at] == presume_risk(rhythm, 90)
+
+
+def test_rules_are_asked_in_the_order_of_the_table_and_the_last_one_always_holds(population):
+    rhythms, risk = measure_rhythms(population, POLICY, 45.0), np.full(len(population), 0.5)
+    of_many = list(ask_rules(Rows(population), rhythms, risk, POLICY, MANY))
+    of_one = list(
+        ask_rules(population[1].tolist(), Rhythm(*(column[1].item() for column in rhythms)), 0.5, POLICY, ONE)
+    )
+    for asked in (of_many, of_one):
+        assert [rule for rule, _, _ in asked] == list(STAGE_OF)
+        assert asked[-1][1] is True
 
 
 def test_nobody_is_judged():
