@@ -41,7 +41,8 @@ from app.lifecycle.targets import TARGETS
 from app.lifecycle.value import value_curve
 from app.models.artefact import Model
 from app.scores.rendering import render_score
-from app.scores.service import Scoring, score_states
+from app.scores.scoring import Scoring
+from app.scores.service import score_states
 
 BINS: Final = 128
 REASONS: Final = 5

@@ -13,7 +13,7 @@ from app.foundation.settings import Settings
 from app.models.artefact import ArtefactRefused
 from app.models.service import load_champion
 from app.scores.publishing import Published, publish_scores
-from app.scores.service import Scoring
+from app.scores.scoring import Scoring
 
 commands = typer.Typer()
 

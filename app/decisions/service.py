@@ -24,7 +24,8 @@ from app.lifecycle.decisions import (
 )
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identifiers import BASKET
-from app.scores.service import Score, Scoring, value_of
+from app.scores.scoring import Scoring
+from app.scores.service import Score, value_of
 
 
 class Decision(NamedTuple):

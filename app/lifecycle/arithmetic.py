@@ -59,7 +59,7 @@ class Rows:
         return Rows(self._rows, which)
 
 
-def each(function: Callable[[float], float]) -> Callable[[Floats], Floats]:
+def for_each(function: Callable[[float], float]) -> Callable[[Floats], Floats]:
     """The same of many numbers, to the last bit."""
 
     def of_many(numbers: Floats) -> Floats:
@@ -86,5 +86,5 @@ def _among_many(
 
 ONE: Final = Arithmetic(max, _where_one, math.sqrt, math.exp2, math.expm1, bisect_left, getitem, _among_one)
 MANY: Final = Arithmetic(
-    np.maximum, np.where, np.sqrt, each(math.exp2), each(math.expm1), np.searchsorted, np.take, _among_many
+    np.maximum, np.where, np.sqrt, for_each(math.exp2), for_each(math.expm1), np.searchsorted, np.take, _among_many
 )

@@ -137,17 +137,17 @@ class Scorecard:
             terms[_SPEND],
         )
 
-    def forecast_each(self, rows: Floats, as_of_us: float) -> list[Forecast]:
-        """`forecast_one` of every row, (n, features), equal to the last bit."""
-        terms = np.empty((*rows.shape, len(TARGETS)))
-        for j, (edges, steps) in enumerate(zip(self.edges, self.steps, strict=True)):
-            terms[:, j] = steps[_bins(edges, rows[:, j])]
-        links = self.links(rows, as_of_us).tolist()
-        churn_terms, spend_terms = terms[:, :, _CHURN].tolist(), terms[:, :, _SPEND].tolist()
-        return [
-            Forecast(_RISK_OF(link[_CHURN]), _ORDERS_OF(link[_ORDERS]), _SPEND_OF(link[_SPEND]), *both)
-            for link, *both in zip(links, churn_terms, spend_terms, strict=True)
-        ]
+    def terms(self, rows: Floats) -> tuple[Floats, Floats]:
+        """(n, features) → the terms of churn and of spend that `forecast_one` tells, (n, features) each."""
+        columns = np.ascontiguousarray(rows.T)
+        bins = np.empty(columns.shape, np.int64)
+        for at, edges in enumerate(self.edges):
+            bins[at] = np.searchsorted(edges, columns[at], side="right")
+        bins += 1
+        bins[np.isnan(columns)] = 0
+        bins += np.cumsum([0, *map(len, self.steps[:-1])])[:, None]  # where the steps of a feature begin among all
+        steps = np.concatenate(self.steps)
+        return steps[:, _CHURN].take(bins).T, steps[:, _SPEND].take(bins).T
 
     def links(self, rows: Floats, as_of_us: float) -> Floats:
         """(n, features) → (n, T). Added up one feature after the other, as for a single customer."""
@@ -170,10 +170,10 @@ class Scorecard:
                 yield _bins(edges, column) if len(edges) or steps.any() else None
 
     def forecast(self, rows: Floats, as_of_us: float) -> Forecasts:
-        """(n, features) → three times (n,)."""
+        """(n, features) → three times (n,): what `forecast_one` says of each row, to the last bit."""
         links = self.links(rows, as_of_us)
         told = ((CHURN, _CHURN), (ORDERS, _ORDERS), (SPEND, _SPEND))
-        return Forecasts(*(target.link.invert(links[:, at]) for target, at in told))
+        return Forecasts(*(target.link.invert_each(links[:, at]) for target, at in told))
 
 
 def strongest(terms: Sequence[float], most: int) -> list[int]:

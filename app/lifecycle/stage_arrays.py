@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lifecycle.arithmetic import MANY, Floats, Rows
-from app.lifecycle.stages import STAGE_OF, Stage, StagePolicy, ask_rules, find_rhythm, presume_active, presume_risk
+from app.lifecycle.stages import (
+    STAGE_OF,
+    Judgement,
+    Stage,
+    StagePolicy,
+    ask_rules,
+    find_rhythm,
+    presume_active,
+    presume_risk,
+)
 
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.uint8]
@@ -34,6 +43,13 @@ class Judgements(NamedTuple):
     stages: Codes
     rules: Codes
     held_days: Floats
+
+    def each(self) -> list[Judgement]:
+        """One after the other."""
+        return [
+            Judgement(STAGE_OF[rule], rule, held if held == held else None)
+            for rule, held in zip(map(RULES.__getitem__, self.rules.tolist()), self.held_days.tolist(), strict=True)
+        ]
 
 
 @np.errstate(divide="ignore", invalid="ignore")

@@ -224,4 +224,9 @@ def presume_risk(rhythm: Pace, horizon_days: float, of: Arithmetic = ONE) -> Num
     exp(−horizon / rhythm).
     """
     days, _, _, _ = rhythm
-    return 1.0 + presume_active(rhythm, of) * of.expm1(-horizon_days / days)
+    return risk_if_active(presume_active(rhythm, of), days, horizon_days, of)
+
+
+def risk_if_active(active: Number, days: Number, horizon_days: float, of: Arithmetic) -> Number:
+    """`presume_risk` of whose chance to be active is known, at a rhythm of so many days."""
+    return 1.0 + active * of.expm1(-horizon_days / days)

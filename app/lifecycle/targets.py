@@ -14,6 +14,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.lifecycle.arithmetic import for_each
+
 Floats = NDArray[np.float64]
 
 
@@ -27,6 +29,9 @@ def logistic(log_odds: float) -> float:
     return 0.5 * (1.0 + tanh(0.5 * log_odds))
 
 
+_tanh_each, _exp_each = for_each(tanh), for_each(exp)
+
+
 class Link(StrEnum):
     """In what terms add up: a probability in its log-odds, a count or an amount in the logarithm of its mean."""
 
@@ -36,6 +41,10 @@ class Link(StrEnum):
     def invert(self, links: Floats) -> Floats:
         """(n,) sums of terms → probabilities or means."""
         return sigmoid(links) if self is Link.LOG_ODDS else np.exp(links)
+
+    def invert_each(self, links: Floats) -> Floats:
+        """`invert_one` of each, (n,), to the last bit, of which numpy's own are not sure."""
+        return 0.5 * (1.0 + _tanh_each(0.5 * links)) if self is Link.LOG_ODDS else _exp_each(links)
 
     @property
     def invert_one(self) -> Callable[[float], float]:

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.lifecycle.arithmetic import ONE, Arithmetic, Number
 from app.lifecycle.features import Floats
 
 Tier = Literal["high", "medium", "low"]
@@ -79,6 +80,6 @@ def value_curve(spend_minor: Floats) -> ValueCurve:
     return ValueCurve(descending[kept], share[kept])
 
 
-def spend_if_staying(spend: float, churn_risk: float) -> float:
+def spend_if_staying(spend: Number, churn_risk: Number, of: Arithmetic = ONE) -> Number:
     """What a customer spends in the horizon if they buy in it at all: E[spend] / P(purchase). What is at stake."""
-    return spend / max(1.0 - churn_risk, LEAST_STAYING)
+    return spend / of.larger(1.0 - churn_risk, LEAST_STAYING)

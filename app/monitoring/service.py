@@ -37,11 +37,12 @@ from app.database.engine import (
 from app.foundation.errors import NotReady
 from app.lifecycle.drift import count_reference, psi
 from app.lifecycle.events import DAY_US
-from app.lifecycle.features import FEATURE_NAMES, Floats, features
+from app.lifecycle.features import FEATURE_NAMES, Floats
 from app.lifecycle.scorer import Forecasts
 from app.models.artefact import Model
 from app.monitoring import queries
 from app.monitoring.measuring import Outcomes, measure_outcomes, weigh_features
+from app.scores.columns import foresee
 
 MONITORING_LOCK: Final = 0x77617463  # "watc": one run at a time, however many replicas run
 CUSTOMERS: Final = 5_000
@@ -199,9 +200,11 @@ class _MonitoringRun:
             buyers = [state for state in states if state is not None and state.number("orders")]
             if buyers:
                 customer_ids += [state.customer_id for state in buyers]
-                rows.append(features(np.array([state.numbers for state in buyers], np.float64), float(self._now_us)))
-                for version, model in self._models.items():
-                    said[version].append(model.scorecard.forecast(rows[-1], float(self._now_us)))
+                vectors = np.array([state.numbers for state in buyers], np.float64)
+                seen = foresee(vectors, float(self._now_us), list(self._models.values()))
+                rows.append(seen.rows)
+                for version, forecasts in zip(self._models, seen.by_model, strict=True):
+                    said[version].append(forecasts)
             self._report_progress(len(customer_ids), len(sample))
             await yield_to_requests(began, self._share)
         whole = np.concatenate([*rows, np.empty((0, len(FEATURE_NAMES)))])

@@ -3,7 +3,7 @@
 from app.foundation.settings import Settings
 from app.models.artefact import Model
 from app.models.held import Models
-from app.scores.service import Scoring
+from app.scores.scoring import Scoring
 
 
 class Scores:

@@ -25,25 +25,15 @@ from app.database.engine import (
 )
 from app.foundation.errors import NotReady, Refusal
 from app.lifecycle.events import DAY_US
-from app.lifecycle.features import Floats, features
-from app.lifecycle.measures import NUMERIC
+from app.lifecycle.features import Floats
 from app.lifecycle.next_order import next_order_days
-from app.lifecycle.scorer import Forecasts
-from app.lifecycle.stage_arrays import (
-    STAGES,
-    Rhythms,
-    judge_stages,
-    measure_rhythms,
-    presume_actives,
-    presume_risks,
-)
+from app.lifecycle.stage_arrays import STAGES
 from app.scores import publishing_queries as queries
-from app.scores.service import Scoring, score_columns
+from app.scores.columns import score_columns
+from app.scores.scoring import Scoring
 
 PUBLISH_LOCK: Final = 0x73636F72  # "scor": one publishes at a time, wherever it runs
 
-_AT: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
-_ORDERS, _SPEND, _REFUNDED = _AT["orders"], _AT["spend_minor"], _AT["refunded_minor"]
 _SECOND_US: Final = 1_000_000
 _STAGES: Final = np.array(STAGES)
 _PAGE_BYTES: Final = 1 << 22
@@ -160,37 +150,23 @@ async def _pages(
 
 def score_page(customer_ids: Sequence[str], states: Floats, as_of_us: int, scoring: Scoring) -> list[Record]:
     """Rows of the table `scores`: what `app.scores.service.score_states` says of each, without the reasons."""
-    rows, policy = features(states, float(as_of_us)), scoring.policy
-    rhythms = measure_rhythms(rows, policy, scoring.usual_gap_days)
-    has_bought = states[:, _ORDERS] > 0
-    expected = _expect(rows, states, rhythms, as_of_us, scoring)
-    risk, orders, spend_minor = (np.where(has_bought, each, np.nan) for each in expected)
-    stages = _STAGES.take(judge_stages(rows, rhythms, risk, policy).stages)
+    columns = score_columns(states, float(as_of_us), scoring)
+    risk, orders, spend_minor = columns.expected
     due_us = _nullable(_due_us(risk, orders, as_of_us, scoring))
     model_version = None if scoring.model is None else scoring.model.version
-    columns = zip(
+    told = zip(
         customer_ids,
-        [as_of_us] * len(rows),
-        stages.tolist(),
+        [as_of_us] * len(states),
+        _STAGES.take(columns.judgements.stages).tolist(),
         _nullable(risk),
         _nullable(orders),
         _nullable(spend_minor),
         _tiers(spend_minor, scoring),
         [None if value is None else int(value) for value in due_us],
-        [model_version if bought else None for bought in has_bought.tolist()],
+        [model_version if bought else None for bought in columns.has_bought.tolist()],
         strict=True,
     )
-    return list(columns)
-
-
-def _expect(rows: Floats, states: Floats, rhythms: Rhythms, as_of_us: int, scoring: Scoring) -> Forecasts:
-    """Of who never bought it means nothing."""
-    if scoring.model is not None:
-        return score_columns(rows, float(as_of_us), scoring.model)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        orders = presume_actives(rhythms) * scoring.horizon_days / rhythms.days
-        average_minor = np.maximum(states[:, _SPEND] - states[:, _REFUNDED], 0.0) / states[:, _ORDERS]
-        return Forecasts(presume_risks(rhythms, scoring.horizon_days), orders, orders * average_minor)
+    return list(told)
 
 
 def _due_us(risk: Floats, orders: Floats, as_of_us: int, scoring: Scoring) -> Floats:

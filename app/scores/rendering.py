@@ -9,7 +9,8 @@ from app.lifecycle.features import FEATURES
 from app.lifecycle.next_order import NextOrder, expect_next_order
 from app.lifecycle.phrases import Money, phrase
 from app.lifecycle.scorer import strongest
-from app.scores.service import RULES, Score, Scoring
+from app.scores.scoring import RULES, Scoring
+from app.scores.service import Score
 
 MOST_REASONS: Final = 5
 ENOUGH_ORDERS: Final = 3

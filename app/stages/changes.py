@@ -3,19 +3,20 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from app.customers.state import CustomerState
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.scores.judging import (
-    LAST_EVENT,
-    Judged,
-    judge,
-    judge_one,
-)
+from app.lifecycle.measures import NUMERIC
+from app.lifecycle.stages import Judgement
+from app.scores.columns import score_columns
+from app.scores.scoring import Scoring
+from app.scores.service import score_one
 from app.stages.service import Cause, StageContext, is_above
 
 RISK_MOVED: Final = 0.01
 LOSS_MOVED: Final = 0.02
 """Change of the risk, and share of the expected loss, by which a warning must move to be written anew."""
+_LAST_EVENT: Final = [measure.name for measure in NUMERIC].index("last_event_us")
 
 
 class Stored(NamedTuple):
@@ -26,6 +27,14 @@ class Stored(NamedTuple):
     expected_loss: float
     checked_us: int
     crossed_us: int | None
+
+
+class Judged(NamedTuple):
+    """A customer now. The risk is None for someone who never bought; the loss is in major units."""
+
+    judgement: Judgement
+    churn_risk: float | None
+    expected_loss: float
 
 
 class Customer(NamedTuple):
@@ -72,15 +81,23 @@ def find_changes(customers: Sequence[Customer], states: Floats, comparison: Comp
     `states` is (n, len(NUMERIC)), a row a customer.
     """
     context = comparison.context
-    judged = judge(states, float(comparison.now_us), context.scoring)
+    judged = judge_each(states, comparison.now_us, context.scoring)
     for at, (customer, found) in enumerate(zip(customers, judged, strict=True)):
         if customer.stored is None:
             yield _change_of(customer, found, "event", comparison.now_us, context)
         elif found.judgement.stage != customer.stored.stage:
-            cause, at_us = _explain(customer.stored, found, states[at].tolist(), comparison)
+            state = CustomerState(customer.customer_id, states[at].tolist(), [])
+            cause, at_us = _explain(customer.stored, found, state, comparison)
             yield _change_of(customer, found, cause, at_us, context)
         elif _is_news(customer.stored, found, context):
             yield _change_of(customer, found, "event", comparison.now_us, context)
+
+
+def judge_each(states: Floats, as_of_us: int, scoring: Scoring) -> Iterator[Judged]:
+    """Of state vectors, (n, len(NUMERIC)), one after the other."""
+    columns = score_columns(states, float(as_of_us), scoring)
+    risks = [None if risk != risk else risk for risk in columns.expected.churn_risk.tolist()]
+    return map(Judged, columns.judgements.each(), risks, columns.expected_loss.tolist())
 
 
 def _is_news(stored: Stored, found: Judged, context: StageContext) -> bool:
@@ -94,7 +111,7 @@ def _is_news(stored: Stored, found: Judged, context: StageContext) -> bool:
     return risk_moved or abs(found.expected_loss - stored.expected_loss) > LOSS_MOVED * stored.expected_loss
 
 
-def _explain(stored: Stored, found: Judged, state: list[float], comparison: Comparison) -> tuple[Cause, int]:
+def _explain(stored: Stored, found: Judged, state: CustomerState, comparison: Comparison) -> tuple[Cause, int]:
     """What made the stage another than the stored one, and when.
 
     The same state is judged as of the last time that the record was known to hold, its last event
@@ -103,8 +120,8 @@ def _explain(stored: Stored, found: Judged, state: list[float], comparison: Comp
     """
     before, context = comparison.before, comparison.context
     held_us = stored.checked_us if before is None else max(stored.checked_us, before.as_of_us)
-    last_event_us = int(state[LAST_EVENT])
-    then = judge_one(state, float(max(held_us, last_event_us)), context.scoring)
+    last_event_us = int(state.numbers[_LAST_EVENT] or 0)
+    then = score_one(state, max(held_us, last_event_us), context.scoring)
     if then.judgement.stage != stored.stage:
         rules_changed = before is not None and before.rules_changed and last_event_us <= held_us
         return ("model" if rules_changed else "event"), comparison.now_us

@@ -12,7 +12,8 @@ from app.foundation.settings import Settings
 from app.foundation.times import iso
 from app.lifecycle.stages import Stage, StagePolicy
 from app.models.artefact import Model
-from app.scores.service import Score, Scoring, lose, value_of
+from app.scores.scoring import Scoring
+from app.scores.service import Score, lose, value_of
 from app.stages.queries import RECORD_STAGES
 
 Cause = Literal["event", "silence", "model"]

@@ -32,7 +32,7 @@ from app.lifecycle.measures import (
 )
 from app.lifecycle.stages import StagePolicy
 from app.lifecycle.states import CASE, fold_states
-from app.scores.service import Scoring
+from app.scores.scoring import Scoring
 
 NOW_US = time.time_ns() // 1000
 YEARS_US = 3 * 365 * 86_400_000_000

@@ -61,8 +61,9 @@ card = unpack(pack(combine(tables, np.array([10, 20]), levels)), 2)
 rows, at_us = np.random.default_rng(5).normal(size=(30, 2)), 14.5 * 86_400e6
 card = place(card, [1, None, 0])
 rows = np.column_stack([rows[:, 1], np.full(30, np.nan), rows[:, 0]])
-each = card.forecast_each(rows, at_us)
-assert [one[:3] for one in each] == [card.forecast_one(row, at_us)[:3] for row in rows.tolist()]
+each = [card.forecast_one(row, at_us) for row in rows.tolist()]
+for told, terms in ((3, 0), (4, 1)):
+    assert [list(one[told]) for one in each] == card.terms(rows)[terms].tolist()
 print(json.dumps({"links": card.links(rows, at_us).tolist(), "each": each,
                   "columns": [column.tolist() for column in card.forecast(rows, at_us)]}))
 """

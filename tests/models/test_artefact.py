@@ -27,6 +27,7 @@ from app.models.artefact import (
     read_artefact,
 )
 from ml.training.artefact import Parts, write_artefact
+from tests.lifecycle.forecasts import forecast_each
 
 MADE_AT = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 FILES = ["card.md", "manifest.json", "model.joblib", "tables.npz"]
@@ -88,7 +89,7 @@ def test_what_is_written_is_read(directory):
     model, card = load_model(directory), make_card()
     rows = np.random.default_rng(1).normal(size=(50, len(FEATURES)))
     at_us = 20_200.5 * DAY_US
-    assert model.scorecard.forecast_each(rows, at_us) == card.forecast_each(rows, at_us)
+    assert forecast_each(model.scorecard, rows, at_us) == forecast_each(card, rows, at_us)
     assert (model.version, model.horizon_days, model.rhythm_days) == (directory.name, 90, 31.5)
     assert (model.trained_at, model.simulated, model.method) == (MADE_AT, False, "additive_trees")
     assert model.data_until == datetime(2026, 11, 21, tzinfo=UTC)
@@ -105,7 +106,7 @@ def test_bytes_are_read_as_a_directory_is(directory):
     whole = read_artefact(directory.name, files)
     of_two = read_artefact(directory.name, {name: files[name] for name in ("manifest.json", "tables.npz")})
     rows = np.random.default_rng(1).normal(size=(5, len(FEATURES)))
-    assert whole.scorecard.forecast_each(rows, 0.0) == of_two.scorecard.forecast_each(rows, 0.0)
+    assert forecast_each(whole.scorecard, rows, 0.0) == forecast_each(of_two.scorecard, rows, 0.0)
     for missing in ("manifest.json", "tables.npz"):
         with pytest.raises(ArtefactRefused, match=directory.name):
             read_artefact(directory.name, {name: files[name] for name in files if name != missing})

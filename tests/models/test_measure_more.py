@@ -13,6 +13,7 @@ from app.lifecycle.definitions import FEATURE_DIGESTS
 from app.lifecycle.features import FEATURE_NAMES
 from app.models.artefact import ArtefactRefused, canonical_manifest, is_servable, load_model
 from app.models.releases import DIGESTS_THEN
+from tests.lifecycle.forecasts import forecast_each
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 (RELEASED,) = (Path(__file__).parent / "released").glob("churn-*")
@@ -182,8 +183,8 @@ def in_the_old_form(directory, **members):
 def test_the_manifest_of_then_says_the_same_as_that_of_now(make_artefact, tmp_path):
     directory = make_artefact(into=tmp_path)
     rows = np.random.default_rng(2).uniform(0, 100, (20, len(FEATURE_NAMES)))
-    now = load_model(directory).scorecard.forecast_each(rows, 0.0)
-    assert load_model(in_the_old_form(directory)).scorecard.forecast_each(rows, 0.0) == now
+    now = forecast_each(load_model(directory).scorecard, rows, 0.0)
+    assert forecast_each(load_model(in_the_old_form(directory)).scorecard, rows, 0.0) == now
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,13 @@ from app.decisions.service import Deciding, customer_context
 from app.lifecycle.decisions import ActionCatalogue, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import DAY_US, Event
+from app.lifecycle.features import FEATURES
 from app.lifecycle.measures import LATEST, NUMERIC, fold
 from app.lifecycle.stages import StagePolicy
-from app.scores.judging import judge, judge_one
-from app.scores.service import Scoring, score_states
+from app.scores.columns import score_columns
+from app.scores.scoring import Scoring
+from app.scores.service import score_one, score_states, value_of
+from app.stages.changes import judge_each
 from app.stages.service import StageContext, expect_loss
 
 NOW_US = 20_000 * DAY_US
@@ -53,7 +56,7 @@ def context(request, make_model):
 def test_every_stage_risk_and_loss_is_that_of_the_score(states, context):
     scores = score_states(states, NOW_US, context.scoring)
     vectors = np.array([state.numbers for state in states], np.float64)
-    judged = judge(vectors, float(NOW_US), context.scoring)
+    judged = list(judge_each(vectors, NOW_US, context.scoring))
     assert [one.judgement for one in judged] == [score.judgement for score in scores]
     assert [one.churn_risk for one in judged] == [score.churn_risk for score in scores]
     assert [one.expected_loss for one in judged] == [expect_loss(score, context) for score in scores]
@@ -61,13 +64,31 @@ def test_every_stage_risk_and_loss_is_that_of_the_score(states, context):
 
 
 def test_one_at_a_time_is_the_same(states, context):
+    """But for the last bits of features."""
     vectors = np.array([state.numbers for state in states], np.float64)
-    judged = judge(vectors, float(NOW_US), context.scoring)
-    for vector, expected in zip(vectors.tolist(), judged, strict=True):
-        one = judge_one(vector, float(NOW_US), context.scoring)
-        assert (one.judgement.stage, one.judgement.rule) == (expected.judgement.stage, expected.judgement.rule)
-        assert one.churn_risk == pytest.approx(expected.churn_risk)
-        assert one.expected_loss == pytest.approx(expected.expected_loss)
+    judged = judge_each(vectors, NOW_US, context.scoring)
+    for state, vector, expected in zip(states, vectors.tolist(), judged, strict=True):
+        for numbers in (state.numbers, vector):
+            one = score_one(state._replace(numbers=numbers), NOW_US, context.scoring)
+            assert one.judgement[:2] == expected.judgement[:2]
+            assert one.churn_risk == pytest.approx(expected.churn_risk)
+            assert expect_loss(one, context) == pytest.approx(expected.expected_loss)
+
+
+def test_columns_say_of_everybody_what_scores_say(states, context):
+    """Nothing is to be expected of who never bought, and nothing at stake with them."""
+    scores = score_states(states, NOW_US, context.scoring)
+    columns = score_columns(np.array([state.numbers for state in states], np.float64), float(NOW_US), context.scoring)
+    at_stake = [value_of(score, context.scoring) for score in scores]
+    assert [None if value != value else value for value in columns.at_stake.tolist()] == at_stake
+    assert columns.has_bought.tolist() == [value is not None for value in at_stake]
+    assert columns.rows.shape == (len(states), len(FEATURES))
+    np.testing.assert_array_equal([score.row for score in scores], columns.rows)
+
+
+def test_nobody_is_scored(context):
+    columns = score_columns(np.empty((0, len(NUMERIC))), float(NOW_US), context.scoring)
+    assert (len(columns.at_stake), list(judge_each(np.empty((0, len(NUMERIC))), NOW_US, context.scoring))) == (0, [])
 
 
 def test_the_loss_is_the_risk_of_what_a_decision_has_at_stake(states, context):

@@ -20,8 +20,10 @@ from app.lifecycle.features import FEATURES, features
 from app.lifecycle.measures import LATEST, NUMERIC, fold
 from app.lifecycle.scorer import Scorecard
 from app.lifecycle.stages import StagePolicy
+from app.scores.columns import score_columns
 from app.scores.rendering import render_score
-from app.scores.service import MANY, Scoring, score_columns, score_states, value_of
+from app.scores.scoring import Scoring
+from app.scores.service import MANY, score_one, score_states, value_of
 
 NOW_US = 20_000 * DAY_US + 12_345
 TYPES = (ORDER_COMPLETED, ORDER_COMPLETED, ORDER_REFUNDED, STORE_VISITED)
@@ -80,15 +82,24 @@ def test_a_batch_says_what_single_scores_say_to_the_last_bit(states, scoring):
 
 def test_columns_say_what_scores_say(states, scoring):
     buyers = [state for state in states if state.number("orders")]
-    rows = features(np.array([state.numbers for state in buyers], np.float64), float(NOW_US))
-    columns = score_columns(rows, NOW_US, scoring.model)
-    scores = score_states(buyers, NOW_US, scoring)
-    assert columns.churn_risk == pytest.approx([score.churn_risk for score in scores], rel=1e-12)
-    assert columns.orders == pytest.approx([score.expected_orders for score in scores], rel=1e-12)
-    assert columns.spend_minor == pytest.approx([score.expected_spend_minor for score in scores], rel=1e-12)
+    columns = score_columns(np.array([state.numbers for state in buyers], np.float64), float(NOW_US), scoring).expected
+    scores = [score_one(state, NOW_US, scoring) for state in buyers]
+    assert columns.churn_risk.tolist() == [score.churn_risk for score in scores]
+    assert columns.orders.tolist() == [score.expected_orders for score in scores]
+    assert columns.spend_minor.tolist() == [score.expected_spend_minor for score in scores]
     tiers = [render_score(score, scoring, "en")["value_tier"] for score in scores]
     assert scoring.bounds.tiers(columns.spend_minor).tolist() == tiers
     assert len(set(tiers)) > 1
+
+
+def test_whoever_asks_for_no_reasons_is_told_all_else(states, scoring):
+    """Of many: the terms of one are there anyway."""
+    explained = score_states(states, NOW_US, scoring)
+    bare = score_states(states, NOW_US, scoring, explained=False)
+    for one, other in zip(explained, bare, strict=True):
+        np.testing.assert_array_equal(one.row, other.row)
+        assert one._replace(row=[], churn_terms=(), spend_terms=()) == other._replace(row=[])
+    assert all(len(score.churn_terms) == len(FEATURES) for score in explained[1:])
 
 
 def test_a_model_of_another_time_has_another_level(states, scoring):

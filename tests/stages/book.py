@@ -8,7 +8,8 @@ from app.customers.service import read_states
 from app.customers.verification import rebuild
 from app.database.engine import Driver
 from app.lifecycle.stages import StagePolicy
-from app.scores.service import Scoring, score_states
+from app.scores.scoring import Scoring
+from app.scores.service import score_states
 from app.stages.service import StageContext, record_stages
 from app.stages.sweep import sweep
 

@@ -18,7 +18,6 @@ from app.lifecycle.targets import TARGET_NAMES
 from app.lifecycle.value import ValueShares
 from app.models.artefact import load_model, read_artefact
 from app.models.service import load_champion
-from app.scores.service import score_columns
 from ml.data.cutoffs import (
     HISTORY_DAYS,
     MOST_CUTOFFS,
@@ -142,7 +141,7 @@ def test_the_estimators_are_kept_and_are_the_tables(trained, present):
 def test_what_is_expected_now_is_what_the_manifest_says(trained, manifest, present):
     """And the curve of value is that of the customers known now."""
     model = load_model(trained[0])
-    expected = score_columns(present.features(), float(present.cutoffs_us[0]), model)
+    expected = model.scorecard.forecast(present.features(), float(present.cutoffs_us[0]))
     level = manifest["level"]
     assert expected.churn_risk.mean() == pytest.approx(level["expected_share"], rel=1e-9)
     assert expected.orders.mean() == pytest.approx(level["expected_orders"], rel=1e-9)
@@ -283,7 +282,7 @@ def test_what_trees_cannot_learn_from_makes_a_model_all_the_same(table_of, order
     assert model.method != "additive_trees"
     assert model.method in (directory / "card.md").read_text()
     rows = labelled_states(events, [span_of(events).until_us], 90).features()
-    expected = score_columns(rows, float(span_of(events).until_us), model)
+    expected = model.scorecard.forecast(rows, float(span_of(events).until_us))
     assert all(np.isfinite(column).all() for column in expected)
     assert expected.churn_risk.mean() < 0.2
 
