@@ -48,7 +48,7 @@ async def record_changed_stages(batch: Batch) -> None:
     if batch.deciding is None:
         return
     context = StageContext(batch.deciding.scoring, batch.deciding.warning_risk)
-    scores = _score(batch, batch.deciding, batch.recorded)
+    scores = _score(batch, batch.deciding, batch.recorded, explained=False)
     changed = [
         scores[customer_id]
         for customer_id, recorded in batch.recorded.items()
@@ -109,9 +109,14 @@ async def _read_missing(batch: Batch, customer_ids: Iterable[str]) -> None:
         batch.states |= {each: found.get(each) or newcomer(each) for each in missing}
 
 
-def _score(batch: Batch, deciding: Deciding, customer_ids: Iterable[str]) -> Mapping[str, Score]:
-    """The scores of these customers and of others; each customer of a batch is scored at most once."""
+def _score(
+    batch: Batch, deciding: Deciding, customer_ids: Iterable[str], *, explained: bool = True
+) -> Mapping[str, Score]:
+    """The scores of these customers and of others; each customer of a batch is scored at most once.
+
+    Not `explained`, for whoever tells no reasons.
+    """
     unscored = [batch.states[customer_id] for customer_id in customer_ids if customer_id not in batch.scores]
-    for score in score_states(unscored, batch.now_us, deciding.scoring):
+    for score in score_states(unscored, batch.now_us, deciding.scoring, explained=explained):
         batch.scores[score.state.customer_id] = score
     return batch.scores

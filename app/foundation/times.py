@@ -8,6 +8,8 @@ from app.lifecycle.events import DAY_US
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_SECONDS: Final = [f"{second:02d}" for second in range(60)]
+_MINUTES: Final = [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in range(60)]
 _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
 MAX_AHEAD_US: Final = 5 * 60 * 1_000_000
 """How far ahead a clock may be: a till's and ours need not agree to the second."""
@@ -23,8 +25,10 @@ def iso(us: float) -> str:
     days, rest_us = divmod(round(us), DAY_US)
     seconds, micros = divmod(rest_us, 1_000_000)
     minutes, second = divmod(seconds, 60)
-    fraction = f"{micros // 1000:03d}" if micros % 1000 == 0 else f"{micros:06d}"
-    return f"{_date(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}.{fraction}Z"
+    if not micros:
+        return f"{_date(days)}T{_MINUTES[minutes]}:{_SECONDS[second]}.000Z"
+    fraction = f"{micros:06d}" if micros % 1000 else f"{micros // 1000:03d}"
+    return f"{_date(days)}T{_MINUTES[minutes]}:{_SECONDS[second]}.{fraction}Z"
 
 
 @lru_cache(maxsize=4096)

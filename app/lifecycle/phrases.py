@@ -43,12 +43,13 @@ def phrase(at: int, row: Sequence[float], money: Money, language: str) -> str:
     value, is_chinese = row[at], language == CHINESE
     if at == _RECENCY and value == value:
         return _capitalise(_write_silence(value, row[_RHYTHM], money, is_chinese))
-    en, zh, write, en_unknown, zh_unknown = _PHRASES[at]
+    before, after, write, unknown = (_CHINESE if is_chinese else _ENGLISH)[at]
     if value != value:  # NaN
-        return zh_unknown if is_chinese else en_unknown
+        return unknown
+    words = write(value, money, is_chinese)
     if is_chinese:
-        return (zh % write(value, money, is_chinese)).replace(" 不到", "不到")  # figures have space around them
-    return _capitalise(en % write(value, money, is_chinese))
+        return f"{before}{words}{after}".replace(" 不到", "不到")  # figures have space around them
+    return f"{before}{words}{after}" if before else f"{_capitalise(words)}{after}"
 
 
 def _capitalise(text: str) -> str:
@@ -280,5 +281,13 @@ def _compile() -> tuple[Phrase, ...]:
     )
 
 
+def _split(template: str) -> tuple[str, str]:
+    before, after = template.split("%s")
+    return before.replace("%%", "%"), after.replace("%%", "%")
+
+
 _RECENCY, _RHYTHM = FEATURE_NAMES.index("recency_days"), FEATURE_NAMES.index("rhythm_days")
 _PHRASES: Final = _compile()
+_ENGLISH: Final = tuple((*_split(_capitalise(each.en)), each.write, each.en_unknown) for each in _PHRASES)
+_CHINESE: Final = tuple((*_split(each.zh), each.write, each.zh_unknown) for each in _PHRASES)
+"""Of each feature: what stands before and after its words, what writes them, and the sentence for an unknown one."""

@@ -80,6 +80,8 @@ def _to_four_places(value: float) -> float:
 
 def _reasons(score: Score, terms: Sequence[float], scoring: Scoring, language: str) -> list[dict[str, Any]]:
     """The strongest terms of a link, strongest first; a value in minor units is told in major ones."""
+    if not terms:
+        return []
     row, money, reasons = score.row, Money(scoring.currency, scoring.digits), []
     for at in strongest(terms, MOST_REASONS):
         name, label, unit, is_money = _TOLD[at]

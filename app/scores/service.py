@@ -19,7 +19,7 @@ from app.scores.scoring import RULES, Bought, Scoring, foreseen_at_stake, presum
 _NUMBER: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
 _ORDERS, _SPEND, _REFUNDED = _NUMBER["orders"], _NUMBER["spend_minor"], _NUMBER["refunded_minor"]
 
-MANY: Final = 16
+MANY: Final = 24
 """From so many customers on, array calls beat plain arithmetic one by one."""
 
 
