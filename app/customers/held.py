@@ -8,6 +8,9 @@ from app.database.gatherer import Gatherer
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """`reader` gathers look-ups: customer id → state, None where nothing is known."""
+    """What gathers look-ups by customer id: `reader` of states, None where nothing is known; `channels` of the orders
+    by channel.
+    """
 
     reader: Gatherer[str, CustomerState | None]
+    channels: Gatherer[str, dict[str, int]]

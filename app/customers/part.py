@@ -1,16 +1,23 @@
 """Customers as the service runs them."""
 
+from functools import partial
+
 from app.customers.held import Customers
-from app.customers.queries import READ_STATES
+from app.customers.queries import COUNT_ORDERS_BY_CHANNEL, READ_STATES
 from app.customers.router import router
-from app.customers.service import read_states
+from app.customers.service import count_orders_by_channel, read_states
+from app.customers.state import CustomerState
+from app.database.gatherer import Gatherer
 from app.http.resources import Part, Resources
 
 
 def _build(resources: Resources) -> None:
-    driver = resources.open_driver()
-    resources.hold(Customers(resources.gather("reads", lambda customer_ids: read_states(driver, customer_ids))))
-    resources.plan(driver, READ_STATES)
+    states, profiles = resources.open_driver(), resources.open_driver()
+    reader: Gatherer[str, CustomerState | None] = resources.gather("reads", partial(read_states, states))
+    channels: Gatherer[str, dict[str, int]] = resources.gather("profiles", partial(count_orders_by_channel, profiles))
+    resources.hold(Customers(reader, channels))
+    resources.plan(states, READ_STATES)
+    resources.plan(profiles, COUNT_ORDERS_BY_CHANNEL)
 
 
 PART = Part("customers", routers=(router,), build=_build)

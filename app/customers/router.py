@@ -46,10 +46,10 @@ async def get_profile(request: Request, customer_id: str) -> dict[str, Any]:
     resources: Resources = request.app.state.resources
     check_customer_id(customer_id)
     async with resources.patience():
-        state = await resources.of(Customers).reader.submit(customer_id)
+        customers = resources.of(Customers)
+        state = await customers.reader.submit(customer_id)
         if state is None:
             raise UnknownCustomer("There is no event of this customer.")
-        async with transaction(resources.engine) as connection:
-            channels = await queries.count_orders_by_channel(connection, customer_id)
+        channels = await customers.channels.submit(customer_id)
     settings = resources.settings
     return render_profile(state, channels, settings.currency, settings.digits)

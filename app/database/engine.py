@@ -1,5 +1,6 @@
 """The database: engine, transactions, and statements prepared on the driver's own connection."""
 
+import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def create_engine(url: str, *, command_timeout_s: float | None = None) -> AsyncE
     return create_async_engine(
         parsed,
         pool_size=6,
-        max_overflow=4,
+        max_overflow=5,
         pool_pre_ping=True,
         pool_timeout=3,
         hide_parameters=True,  # they are personal data, and errors are logged
@@ -96,7 +97,10 @@ class Statement:
 def compile_statement(statement: ClauseElement) -> Statement:
     """SQLAlchemy statement → text for the driver, compiled once."""
     compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    return Statement(str(compiled), tuple(getattr(compiled, "positiontup", None) or ()))
+    text, names = str(compiled), tuple(getattr(compiled, "positiontup", None) or ())
+    del compiled, statement
+    gc.collect(1)  # an expression is a web of cycles: those of all statements together are megabytes
+    return Statement(text, names)
 
 
 def unnested(name: str, /, **types: Any) -> Any:
