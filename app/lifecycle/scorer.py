@@ -99,7 +99,8 @@ class Scorecard:
     levels: Floats
     _lists: tuple[list[list[float]], list[list[Links]], list[Links]] = field(init=False, repr=False, compare=False)
     _days: tuple[list[int], list[Links]] = field(init=False, repr=False, compare=False)
-    _guides: tuple[Guide | None, ...] = field(init=False, repr=False, compare=False)
+    _guides: list[Guide | None] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Made when many rows are first looked up at once: a till does without them."""
 
     def __post_init__(self) -> None:
         rows: list[list[Links]] = [[tuple(row) for row in steps.tolist()] for steps in self.steps]
@@ -107,7 +108,6 @@ class Scorecard:
         object.__setattr__(self, "_lists", (edges, [each[1:] for each in rows], [each[0] for each in rows]))
         levels = [tuple(row) for row in self.levels.tolist()]
         object.__setattr__(self, "_days", (self.level_days.tolist(), levels))
-        object.__setattr__(self, "_guides", tuple(map(make_guide, self.edges)))
 
     def level(self, as_of_us: float) -> Links:
         """By how much the links of a time differ from their intercepts."""
@@ -162,6 +162,8 @@ class Scorecard:
 
     def _bins_of_block(self, block: Floats) -> Iterator[NDArray[np.int64] | None]:
         """(features, n) → of each feature the steps of its values, (n,); None where it has no say."""
+        if block.shape[1] >= MANY and not self._guides:
+            self._guides.extend(map(make_guide, self.edges))
         guides = self._guides if block.shape[1] >= MANY else (None,) * len(block)
         for column, at, guide, edges, steps in zip(block, ranks(block), guides, self.edges, self.steps, strict=True):
             if guide is not None:
