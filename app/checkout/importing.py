@@ -22,7 +22,7 @@ from app.lifecycle.events import Event
 BATCH_EVENTS = 1000
 UNFLUSHED = "SET synchronous_commit = off"
 """The disk is waited for once, at the end. After a crash of the database there is what was committed up to
-some moment: a batch is never noted that was not counted, and what was counted but not noted is a duplicate."""
+some moment: no batch is recorded that was not counted, and what was counted but not recorded is a duplicate."""
 UNFLUSHED_HERE = "SET LOCAL synchronous_commit = off"
 
 

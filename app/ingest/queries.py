@@ -62,7 +62,7 @@ async def begin_import(connection: AsyncConnection, import_id: str, now_us: int)
 async def save_import_progress(
     connection: AsyncConnection, import_id: str, batches_done: int, finished_us: int | None
 ) -> None:
-    """Notes how far an import has come."""
+    """Records how far an import has come."""
     progress = {"batches_done": batches_done, "finished_us": finished_us}
     await connection.execute(update(imports).where(imports.c.import_id == import_id).values(progress))
 

@@ -80,6 +80,6 @@ async def run_retraining(database_url: str, every_days: int) -> int:
                 process.terminate()
             await process.wait()
     lines = told.decode(errors="replace").strip().splitlines()
-    tell = log.info if process.returncode == 0 else log.warning
-    tell("retraining.ended", code=process.returncode, said=lines[-1] if lines else "")
+    log_line = log.info if process.returncode == 0 else log.warning
+    log_line("retraining.ended", code=process.returncode, said=lines[-1] if lines else "")
     return process.returncode or 0

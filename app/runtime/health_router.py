@@ -44,7 +44,7 @@ async def get_readyz(request: Request) -> dict[str, str]:
     },
 )
 async def get_health(request: Request) -> Response:
-    """Database, schema, model and its watch, event lag, background work, rejected backlog and sweep."""
+    """Database, schema, model and its monitoring, event lag, background work, rejected backlog and sweep."""
     health = await assess(request.app.state.resources)
     body = health.model_dump_json(exclude_none=True)
     return Response(body, 503 if health.status == "fail" else 200, media_type=MEDIA_TYPE)

@@ -154,7 +154,7 @@ def score_page(customer_ids: Sequence[str], states: Floats, as_of_us: int, scori
     risk, orders, spend_minor = columns.expected
     due_us = _nullable(_due_us(risk, orders, as_of_us, scoring))
     model_version = None if scoring.model is None else scoring.model.version
-    told = zip(
+    records = zip(
         customer_ids,
         [as_of_us] * len(states),
         _STAGES.take(columns.judgements.stages).tolist(),
@@ -166,7 +166,7 @@ def score_page(customer_ids: Sequence[str], states: Floats, as_of_us: int, scori
         [model_version if bought else None for bought in columns.has_bought.tolist()],
         strict=True,
     )
-    return list(told)
+    return list(records)
 
 
 def _due_us(risk: Floats, orders: Floats, as_of_us: int, scoring: Scoring) -> Floats:

@@ -76,7 +76,7 @@ class Comparison(NamedTuple):
 
 
 def find_changes(customers: Sequence[Customer], states: Floats, comparison: Comparison) -> Iterator[StageChange]:
-    """A note for each whose record is to change: stage, warning or a warning's figures.
+    """A change for each whose record is to change: stage, warning or a warning's figures.
 
     `states` is (n, len(NUMERIC)), a row a customer.
     """

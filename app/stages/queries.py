@@ -73,7 +73,7 @@ def _given() -> Any:
 
 
 def _upsert(rows: Select[Any]) -> Any:
-    """Stages as given, in the order of customers; a note that is older than the one there changes nothing."""
+    """Stages as given, in the order of customers; a record that is older than the one there changes nothing."""
     upsert = pg_insert(stages).from_select(_NOTED, rows)
     new = upsert.excluded
     moves = stages.c.stage != new.stage
@@ -122,12 +122,12 @@ def _record_stages(is_as_read: Any) -> Statement:
         now_us,
         above_from_the_first,
     ).order_by(given.c.customer_id)
-    noted = _upsert(rows.where(is_as_read(given))).returning(*stages.c).cte("noted")
+    recorded = _upsert(rows.where(is_as_read(given))).returning(*stages.c).cte("recorded")
     names = ("customer_id", "since_us", "from_stage", "stage", "rule", "cause", "churn_risk", "model_version")
-    moved = select(*(noted.c[name] for name in names), now_us).where(noted.c.recorded_us == now_us)
+    moved = select(*(recorded.c[name] for name in names), now_us).where(recorded.c.recorded_us == now_us)
     entered = pg_insert(stage_transitions).from_select(TRANSITION, moved).on_conflict_do_nothing()
     made = entered.returning(stage_transitions.c.customer_id).cte("made")
-    return compile_statement(select(_count(noted).label("written"), _count(made).label("transitions")))
+    return compile_statement(select(_count(recorded).label("written"), _count(made).label("transitions")))
 
 
 def _count(rows: FromClause) -> ColumnElement[int]:

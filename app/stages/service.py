@@ -1,4 +1,4 @@
-"""Stages as they are noted and told."""
+"""Stages as they are recorded and rendered."""
 
 import hashlib
 from collections import Counter
@@ -26,7 +26,7 @@ NONE: Final = "none"
 
 
 class StageContext(NamedTuple):
-    """What stages are noted with. `warning_risk`: the threshold of warnings."""
+    """What stages are recorded with. `warning_risk`: the threshold of warnings."""
 
     scoring: Scoring
     warning_risk: float
@@ -55,13 +55,13 @@ def is_above(churn_risk: float | None, context: StageContext) -> bool:
 
 
 def stage_key(score: Score, context: StageContext) -> str:
-    """What matters of a score for the record: equal to `queries.recorded_stage_key`, there is nothing to note."""
+    """What matters of a score for the record: equal to `queries.recorded_stage_key`, there is nothing to record."""
     stage = score.judgement.stage
     return f"{stage}!" if is_above(score.churn_risk, context) else stage
 
 
 async def record_stages(driver: Driver, scores: Sequence[Score], now_us: int, context: StageContext) -> None:
-    """Notes the stages of scores, no customer twice, and a transition at `now_us` of each that an event changed.
+    """Records the stages of scores, no customer twice, and a transition at `now_us` of each that an event changed.
 
     In the caller's transaction, in one statement.
     """

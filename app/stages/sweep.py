@@ -1,8 +1,8 @@
-"""The sweep: everybody judged at one time, what changed noted; it finds what silence changes.
+"""The sweep: everybody judged at one time, what changed recorded; it finds what silence changes.
 
-Customers are read in the order of their ids, 2,000 a statement, judged a hundred at a time, and noted 500
+Customers are read in the order of their ids, 2,000 a statement, judged a hundred at a time, and recorded 500
 a statement. Each statement is a transaction of its own, so nobody waits for a sweep long, and one that
-was stopped is simply begun again: what it noted is found unchanged. It runs in the event loop, in
+was stopped is simply begun again: what it recorded is found unchanged. It runs in the event loop, in
 pieces of one to three milliseconds, and gives way after each; with a `share` below 1 it sleeps as
 well, so that it takes no more than that share of the loop's time. A thread would hold the interpreter
 for five milliseconds at a time against every request that comes back from waiting.
@@ -175,6 +175,6 @@ class _Sweep:
         for part in cut(changes, WRITTEN_AT_ONCE):
             columns = dict(zip(StageChange._fields, map(list, zip(*part, strict=True)), strict=True))
             now_us = self._comparison.now_us
-            (noted,) = await self._fetch(RECORD_STAGES_AS_READ, now_us=now_us, **columns)
-            self._written += noted["written"]
-            self._transitions += noted["transitions"]
+            (recorded,) = await self._fetch(RECORD_STAGES_AS_READ, now_us=now_us, **columns)
+            self._written += recorded["written"]
+            self._transitions += recorded["transitions"]
