@@ -95,7 +95,16 @@ class _Supervisor:
         """Starts a worker, and waits until it serves. False: it ended before that."""
         descriptor = self._listening.fileno()
         worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app.runtime.worker", str(slot), str(descriptor), str(self._directory)),
+            *(
+                sys.executable,
+                "-X",
+                "no_debug_ranges",
+                "-m",
+                "app.runtime.worker",
+                str(slot),
+                str(descriptor),
+                str(self._directory),
+            ),
             env=self._environment,
             pass_fds=(descriptor,),
             stdin=asyncio.subprocess.PIPE,  # its end tells a worker that nobody looks after it any more

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.lifecycle.definitions import FEATURE_DIGESTS
+from app.lifecycle.definitions import FEATURE_DIGESTS, digest_together
 from app.lifecycle.features import FEATURE_NAMES
 from app.models.artefact import ArtefactRefused, canonical_manifest, is_servable, load_model
 from app.models.releases import DIGESTS_THEN
@@ -171,20 +171,23 @@ SAID_THEN = (0.5164940131078767, 0.5764452000955987, 1.1975167048787512)
 """By the release itself."""
 
 
-def in_the_old_form(directory, **members):
-    """The manifest as the release before wrote it."""
+NAMES_THEN = tuple(DIGESTS_THEN[THEN])
+
+
+def released_but_for(tmp_path, **members):
+    """The model of the release before, with other members in its manifest."""
+    directory = tmp_path / RELEASED.name
+    shutil.copytree(RELEASED, directory)
     path = directory / "manifest.json"
-    manifest = json.loads(path.read_bytes()) | {"feature_digest": THEN} | members
-    del manifest["feature_digests"]
-    path.write_bytes(canonical_manifest(manifest))
+    path.write_bytes(canonical_manifest(json.loads(path.read_bytes()) | members))
     return directory
 
 
-def test_the_manifest_of_then_says_the_same_as_that_of_now(make_artefact, tmp_path):
-    directory = make_artefact(into=tmp_path)
+def test_the_manifest_of_then_says_the_same_as_that_of_now(tmp_path):
     rows = np.random.default_rng(2).uniform(0, 100, (20, len(FEATURE_NAMES)))
-    now = forecast_each(load_model(directory).scorecard, rows, 0.0)
-    assert forecast_each(load_model(in_the_old_form(directory)).scorecard, rows, 0.0) == now
+    then = forecast_each(load_model(RELEASED).scorecard, rows, 0.0)
+    told = {"feature_digest": digest_together(DIGESTS_THEN[THEN]), "feature_digests": DIGESTS_THEN[THEN]}
+    assert forecast_each(load_model(released_but_for(tmp_path, **told)).scorecard, rows, 0.0) == then
 
 
 @pytest.mark.parametrize(
@@ -192,17 +195,17 @@ def test_the_manifest_of_then_says_the_same_as_that_of_now(make_artefact, tmp_pa
     [
         {"feature_digest": "0" * 64},
         {"feature_digest": None},
-        {"features": [*FEATURE_NAMES[1:]]},
-        {"features": [*FEATURE_NAMES[1:], "another"]},
-        {"features": [*FEATURE_NAMES[1:], FEATURE_NAMES[1]]},
-        {"features": [*FEATURE_NAMES[1:], None]},
+        {"features": NAMES_THEN[1:]},
+        {"features": [*NAMES_THEN[1:], "another"]},
+        {"features": [*NAMES_THEN[1:], NAMES_THEN[1]]},
+        {"features": [*NAMES_THEN[1:], None]},
         {"features": "recency_days"},
         {"features": None},
     ],
 )
-def test_an_old_manifest_that_says_something_else_is_refused(make_artefact, tmp_path, members):
+def test_an_old_manifest_that_says_something_else_is_refused(tmp_path, members):
     with pytest.raises(ArtefactRefused, match="features of another definition"):
-        load_model(in_the_old_form(make_artefact(into=tmp_path), **members))
+        load_model(released_but_for(tmp_path, **members))
 
 
 def test_a_manifest_names_every_feature_and_what_it_means(make_artefact):
