@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from app.database.states import aggregated
 from app.database.tables import customer_states, events
+from app.lifecycle.events import ORDER_COMPLETED
 from app.lifecycle.measures import (
     DECAYED,
     MEASURES,
@@ -62,7 +63,7 @@ _VALUES: Final = {
     "first_order_us": "first_us",
     "last_order_us": "last_us",
     "second_last_order_us": f"CASE WHEN orders > 1 THEN last_us - (span_days / orders * {_DAY_US})::bigint END",
-    **{item.name: _decayed(item) for item in DECAYED if not item.name.startswith(("refunded_", "visits_"))},
+    **{item.name: _decayed(item) for item in DECAYED if item.types == (ORDER_COMPLETED,) and item.lift in _WORTH},
 }
 """A measure → an expression of what was drawn. The others stay as they are of somebody who only bought."""
 

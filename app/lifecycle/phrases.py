@@ -266,7 +266,8 @@ def _speak_change(quantity: str, short: int, long: int) -> Phrase:
 
 def _compile() -> tuple[Phrase, ...]:
     """In the order of FEATURES. What has no sentence is told by its label."""
-    decayed = {m.name: _speak_decayed(m.name.split("_")[0], m.half_life_days) for m in DECAYED}
+    quantities = {measure: measure.name.partition("_")[0] for measure in DECAYED}
+    decayed = {m.name: _speak_decayed(of, m.half_life_days) for m, of in quantities.items() if of in _QUANTITIES}
     changes = {
         f"{quantity}_{short}d_per_{long}d": _speak_change(quantity, short, long)
         for quantity in _CHANGES

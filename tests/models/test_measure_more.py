@@ -90,13 +90,18 @@ def make_version(tmp_path):
 
 
 def test_with_a_measure_and_features_more_the_scores_are_the_same(make_version):
-    """A sum first of all, a time in the middle, a plain feature and a quotient."""
+    """A sum first of all, a time in the middle, a decayed sum without words, a plain feature and a quotient."""
     newer = make_version(
         ("measures", MEASURE, '    _count("orders_web", _ORDER, ("channel", "web")),\n' + MEASURE),
         (
             "measures",
             '    _last("last_visit_us"',
             '    _last("last_case_us", (e.CASE_OPENED,)),\n    _last("last_visit_us"',
+        ),
+        (
+            "measures",
+            '    *_decayed("visits"',
+            '    *_decayed("points", "points", "points", (60,), (e.POINTS_EARNED,)),\n    *_decayed("visits"',
         ),
         (
             "features",
@@ -111,7 +116,7 @@ def test_with_a_measure_and_features_more_the_scores_are_the_same(make_version):
         ),
     )
     before, after = score_by(ROOT, RELEASED), score_by(newer, RELEASED)
-    added = {"orders_web", "case_recency_days", "web_share"}
+    added = {"orders_web", "case_recency_days", "web_share", "points_decayed_60d"}
     assert set(after["features"]) - set(before["features"]) == added
     for said in ("each", "together", "links", "psi"):
         assert after[said] == before[said], said
