@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -119,6 +119,10 @@ def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, 
     }
 
 
+_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us")
+"""In the receipt's own row, and in those of the offers."""
+
+
 def _receipt(
     choice: Choice, customer: CustomerContext, wanted: DecisionRequest, deciding: Deciding, is_late: bool
 ) -> dict[str, Any]:
@@ -131,13 +135,7 @@ def _receipt(
             "learning_enabled": wanted.learning_enabled,
             "context": wanted.context,
         },
-        "customer": {
-            "stage": customer.stage,
-            "churn_risk": customer.churn_risk,
-            "value_at_stake": customer.value_at_stake,
-            "has_open_complaint": customer.has_open_complaint,
-            "consents": customer.consents,
-        },
+        "customer": {name: known for name, known in customer._asdict().items() if name not in _KEPT_ELSEWHERE},
         "policy": _members(deciding.policy),
         "expected_values": choice.worths,
         "suppressed": dict(choice.suppressed),

@@ -164,8 +164,9 @@ async def test_the_catalogue_begins_with_the_default_actions(client):
 
 async def test_an_action_added_is_in_force_at_once(catalogue):
     response = await put(catalogue, ACTION)
-    assert (response.status_code, response.json()) == (200, ACTION)
-    assert ACTION in (await catalogue.get("/v1/actions")).json()["actions"]
+    told = response.json()
+    assert (response.status_code, told) == (200, {**told, **ACTION})
+    assert told in (await catalogue.get("/v1/actions")).json()["actions"]
     decision = await decide(catalogue, language="zh")
     assert offered(decision) == ["tea-tasting"]
     assert decision["actions"][0]["title"] == "品茶会"
