@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from typing import get_args
 
 import pytest
 import typer
@@ -14,7 +15,7 @@ from app.foundation import errors, metrics
 from app.foundation.exposition import GAUGES
 from app.foundation.settings import PREFIX, Settings
 from app.http.problems import _SLUGS_OF_HTTP
-from app.lifecycle.decisions import Action
+from app.lifecycle.decisions import Action, SuppressionCode
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.features import FEATURE_NAMES
@@ -152,6 +153,12 @@ def test_every_health_check_is_described():
 def test_every_event_type_is_described():
     described = {name for name in first_column("events.md") if re.fullmatch(r"[a-z]+\.[a-z]+", name)}
     assert described == set(EVENT_TYPES)
+
+
+def test_every_reason_to_suppress_is_described_in_the_order_in_which_they_apply():
+    codes = get_args(SuppressionCode)
+    assert len(codes) > 5
+    assert [name for name in first_column("decisions.md") if name in codes] == [*codes]
 
 
 def problems(kind):
