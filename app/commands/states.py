@@ -24,7 +24,8 @@ def verify() -> None:
                     customers += batch.customers
                     differences += len(batch.differences)
                     for found in batch.differences:
-                        print(f"{found.customer_id}\t{found.measure}\t{found.kept}\t{found.recomputed}")
+                        line = f"{found.customer_id}\t{found.measure}\t{found.kept}\t{found.recomputed}"
+                        print(line, flush=True)  # before the sentence that sums up
                     progress(customers, None)
         say(f"{customers:,} customers verified, {differences:,} differences")
         return differences

@@ -181,7 +181,7 @@ def logged():
             first = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
             if not isinstance(first, str):
                 continue
-            if function.startswith("log.") or function == "tell":
+            if function.startswith("log.") or function == "log_line":
                 yield first
             elif function == "run_periodically":
                 yield from (f"{first}.done", f"{first}.failed")
