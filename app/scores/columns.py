@@ -15,7 +15,7 @@ from app.lifecycle.measures import NUMERIC
 from app.lifecycle.scorer import Forecasts
 from app.lifecycle.stage_arrays import Judgements, Rhythms, judge_stages, measure_rhythms
 from app.models.artefact import Model
-from app.scores.scoring import Bought, Scoring, foreseen_at_stake, presume, value_at_stake
+from app.scores.scoring import Scoring, foreseen_at_stake, presume, value_at_stake
 
 _AT: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
 _ORDERS, _SPEND, _REFUNDED = _AT["orders"], _AT["spend_minor"], _AT["refunded_minor"]
@@ -56,14 +56,14 @@ def score_columns(states: Floats, as_of_us: float, scoring: Scoring) -> ScoreCol
     """
     rows, has_bought, by_model = foresee(states, as_of_us, [] if scoring.model is None else [scoring.model])
     rhythms = measure_rhythms(rows, scoring.policy, scoring.usual_gap_days)
-    bought = Bought(states[:, _ORDERS], states[:, _SPEND] - states[:, _REFUNDED])
+    bought = states[:, _ORDERS], states[:, _SPEND] - states[:, _REFUNDED]
     with np.errstate(divide="ignore", invalid="ignore"):
         if by_model:
             (expected,) = by_model
             at_stake = foreseen_at_stake(expected.spend_minor, expected.churn_risk, scoring.digits, MANY)
         else:
-            expected = Forecasts(*presume(rhythms, bought, scoring, MANY))
-            at_stake = value_at_stake(rhythms, bought, scoring, MANY)
+            expected = Forecasts(*presume(rhythms, *bought, scoring, MANY))
+            at_stake = value_at_stake(rhythms, *bought, scoring, MANY)
     known = [np.where(has_bought, column, np.nan) for column in (*expected, at_stake)]
     judgements = judge_stages(rows, rhythms, known[0], scoring.policy)
     return ScoreColumns(rows, has_bought, rhythms, judgements, Forecasts(*known[:3]), known[3])

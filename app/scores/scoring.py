@@ -41,33 +41,29 @@ class Scoring(NamedTuple):
         return self.horizon_days if self.model is None else self.model.horizon_days
 
 
-class Bought(NamedTuple):
-    """What someone has bought: orders, and what they came to less refunds, minor units."""
-
-    orders: Number
-    net_minor: Number
-
-
-def presume(rhythm: Pace, bought: Bought, scoring: Scoring, of: Arithmetic = ONE) -> tuple[Number, Number, Number]:
+def presume(
+    rhythm: Pace, orders: Number, net_minor: Number, scoring: Scoring, of: Arithmetic = ONE
+) -> tuple[Number, Number, Number]:
     """By rules: churn risk, orders and spend (minor units) in the horizon, of who has bought.
 
-    Who is still active orders at their own rhythm, as much as their average order less refunds.
+    Who is still active orders at their own rhythm, as much as their average order; `net_minor` is all their spend
+    less refunds.
     """
     days, _, _, _ = rhythm
     active = presume_active(rhythm, of)
-    orders = active * scoring.horizon_days / days
-    average_minor = of.larger(bought.net_minor, 0.0) / bought.orders
-    return risk_if_active(active, days, scoring.horizon_days, of), orders, orders * average_minor
+    expected_orders = active * scoring.horizon_days / days
+    expected_minor = expected_orders * (of.larger(net_minor, 0.0) / orders)
+    return risk_if_active(active, days, scoring.horizon_days, of), expected_orders, expected_minor
 
 
-def value_at_stake(rhythm: Pace, bought: Bought, scoring: Scoring, of: Arithmetic = ONE) -> Number:
+def value_at_stake(rhythm: Pace, orders: Number, net_minor: Number, scoring: Scoring, of: Arithmetic = ONE) -> Number:
     """By rules: what someone who has bought spends in a horizon at their own rhythm and average order; major units.
 
-    At least one order: nobody is worth less than the next purchase they may make.
+    At least one order: nobody is worth less than the next purchase they may make. `net_minor` is as of `presume`.
     """
     days, _, _, _ = rhythm
-    spend = of.larger(bought.net_minor, 0.0) / 10**scoring.digits
-    return spend / bought.orders * of.larger(scoring.horizon_days / days, 1.0)
+    spend = of.larger(net_minor, 0.0) / 10**scoring.digits
+    return spend / orders * of.larger(scoring.horizon_days / days, 1.0)
 
 
 def foreseen_at_stake(spend_minor: Number, churn_risk: Number, digits: int, of: Arithmetic = ONE) -> Number:

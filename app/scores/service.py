@@ -14,7 +14,7 @@ from app.lifecycle.measures import NUMERIC
 from app.lifecycle.scorer import Forecast
 from app.lifecycle.stages import Judgement, Rhythm, judge_stage, measure_rhythm
 from app.scores.columns import score_columns
-from app.scores.scoring import RULES, Bought, Scoring, foreseen_at_stake, presume, value_at_stake
+from app.scores.scoring import RULES, Scoring, foreseen_at_stake, presume, value_at_stake
 
 _NUMBER: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
 _ORDERS, _SPEND, _REFUNDED = _NUMBER["orders"], _NUMBER["spend_minor"], _NUMBER["refunded_minor"]
@@ -66,11 +66,14 @@ def score_one(state: CustomerState, as_of_us: int, scoring: Scoring) -> Score:
         return Score(state, as_of_us, row, None, judgement, None, None, None, (), (), RULES)
     rhythm = measure_rhythm(row, policy, scoring.usual_gap_days)
     if model is None:
-        forecast, method = Forecast(*presume(rhythm, _bought(numbers), scoring), (), ()), RULES
+        forecast, method = Forecast(*presume(rhythm, orders, _net_minor(numbers), scoring), (), ()), RULES
     else:
         forecast, method = model.scorecard.forecast_one(row, as_of_us), model.method
-    judgement = judge_stage(row, rhythm, forecast[0], policy)
-    return Score(state, as_of_us, row, rhythm, judgement, *forecast, method)
+    risk, expected_orders, spend_minor, churn_terms, spend_terms = forecast
+    judgement = judge_stage(row, rhythm, risk, policy)
+    return Score(
+        state, as_of_us, row, rhythm, judgement, risk, expected_orders, spend_minor, churn_terms, spend_terms, method
+    )
 
 
 def _score_many(states: Sequence[CustomerState], as_of_us: int, scoring: Scoring, explained: bool) -> list[Score]:
@@ -102,8 +105,8 @@ def _each(columns: Sequence[NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
     return zip(*(column.tolist() for column in columns), strict=True)
 
 
-def _bought(numbers: Sequence[float | None]) -> Bought:
-    return Bought(numbers[_ORDERS], (numbers[_SPEND] or 0) - (numbers[_REFUNDED] or 0))
+def _net_minor(numbers: Sequence[float | None]) -> float:
+    return (numbers[_SPEND] or 0) - (numbers[_REFUNDED] or 0)
 
 
 def lose(churn_risk: float | None, value: float | None) -> float:
@@ -117,7 +120,8 @@ def value_of(score: Score, scoring: Scoring) -> float | None:
         return None
     value: float
     if score.method == RULES:
-        value = value_at_stake(score.rhythm, _bought(score.state.numbers), scoring)
+        numbers = score.state.numbers
+        value = value_at_stake(score.rhythm, numbers[_ORDERS], _net_minor(numbers), scoring)
     else:
         value = foreseen_at_stake(score.expected_spend_minor, score.churn_risk, scoring.digits)
     return value
