@@ -14,7 +14,9 @@ from app.foundation.settings import Settings
 from app.lifecycle.targets import TARGETS, Target
 
 commands = typer.Typer(
-    help="How good the scores are on a file of transactions, beside the classic models.", no_args_is_help=True
+    name="evaluate",
+    help="How good the scores are on a file of transactions, beside the classic models.",
+    no_args_is_help=True,
 )
 
 

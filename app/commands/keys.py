@@ -18,7 +18,7 @@ from app.http.auth import (
     revoke_key,
 )
 
-commands = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+commands = typer.Typer(name="keys", help="API keys: create, list, revoke.", no_args_is_help=True)
 
 
 @commands.command(name="create")

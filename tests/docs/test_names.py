@@ -3,11 +3,13 @@
 import ast
 import json
 import re
+from importlib import import_module
 from typing import get_args
 
 import pytest
 import typer
 
+from app.commands.main import MODULES
 from app.commands.main import app as commands
 from app.customers.schemas import ProfileOut
 from app.decisions.schemas import ActionChoiceOut, DecisionIn, DecisionOut
@@ -54,14 +56,21 @@ def all_commands(command, names=()):
     """Words of a command → its options, of those that are not hidden."""
     if command.hidden:
         return
-    if hasattr(command, "commands"):
-        for name, below in command.commands.items():
-            yield from all_commands(below, (*names, name))
+    if hasattr(command, "list_commands"):
+        for name in command.list_commands(None):
+            yield from all_commands(command.get_command(None, name), (*names, name))
     else:
         yield " ".join(names), {option for parameter in command.params for option in parameter.opts if "--" in option}
 
 
 COMMANDS = dict(all_commands(typer.main.get_command(commands)))
+
+
+def test_every_command_is_offered_by_the_module_that_it_is_sought_in():
+    modules = {f"app.commands.{module}" for module in MODULES.values()}
+    groups = [typer.main.get_group(import_module(module).commands) for module in modules]
+    offered = [name for group in groups for name in ([group.name] if group.name else group.commands)]
+    assert sorted(offered) == sorted(MODULES)
 
 
 def test_every_command_and_option_is_described():
