@@ -28,22 +28,21 @@ ORDER_LINES: Final = ARRAY(OrderLineType())
 
 
 def write_array(lines: Iterable[OrderLine]) -> str:
-    """Lines as Postgres writes an array of rows, for a cast to `order_line[]`.
-
-    Texts are quoted twice over: in the row, and the row in the array.
-    """
-    return "{" + ",".join([f'"{_write_row(line)}"' for line in lines]) + "}"
+    """Lines as Postgres writes an array of rows, for a cast to `order_line[]`."""
+    return "{" + ",".join([_write_row(*line) for line in lines]) + "}"
 
 
-def _write_row(line: OrderLine) -> str:
-    item_id, category, quantity, price_minor, discount_minor = line
-    numbers = [quantity, "" if price_minor is None else price_minor, "" if discount_minor is None else discount_minor]
-    texts = [_quote(item_id), "" if category is None else _quote(category)]
-    return "({},{},{},{},{})".format(*texts, *numbers)
+def _write_row(
+    item_id: str, category: str | None, quantity: float, price_minor: int | None, discount_minor: int | None
+) -> str:
+    """Texts are quoted twice over: in the row, and the row in the array."""
+    item = item_id if item_id.isalnum() else _escape(item_id)
+    kind = "" if category is None else f'\\"{_escape(category)}\\"'
+    price = "" if price_minor is None else price_minor
+    discount = "" if discount_minor is None else discount_minor
+    return f'"(\\"{item}\\",{kind},{quantity},{price},{discount})"'
 
 
-def _quote(text: str) -> str:
+def _escape(text: str) -> str:
     """A text inside a row inside an array: `"` as `\\"\\"`, a backslash as four."""
-    if '"' in text or "\\" in text:
-        text = text.replace("\\", "\\\\\\\\").replace('"', '\\"\\"')
-    return f'\\"{text}\\"'
+    return text.replace("\\", "\\\\\\\\").replace('"', '\\"\\"')

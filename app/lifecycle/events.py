@@ -1,8 +1,7 @@
 """What an event is: its envelope, the typed facts that measures are made of, and the names of types."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
-from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from iso4217 import Currency
@@ -122,20 +121,28 @@ def count_items(products: list[Mapping[str, Any]]) -> int:
 def read_lines(type_: str, data: Mapping[str, Any], digits: int) -> tuple[OrderLine, ...]:
     """The lines of a validated event, in the order they were sent; none for types that have none."""
     products = data.get("products") if type_ in (ORDER_COMPLETED, ORDER_REFUNDED) else None
-    return () if not products else tuple([_read_line(product, digits) for product in products])
+    return () if not products else tuple([_read_line(product.get, digits) for product in products])
 
 
-def _read_line(product: Mapping[str, Any], digits: int) -> OrderLine:
-    return OrderLine(
-        product["product_id"],
-        product.get("category"),
-        float(product.get("quantity") or 1),
-        _minor(product.get("price"), digits),
-        _minor(product.get("discount"), digits),
+def _read_line(say: Callable[[str], Any], digits: int) -> OrderLine:
+    price, discount = say("price"), say("discount")
+    return _make_tuple(
+        OrderLine,
+        (
+            say("product_id"),
+            say("category"),
+            float(say("quantity") or 1),
+            None if price is None else _minor(price, digits),
+            None if discount is None else _minor(discount, digits),
+        ),
     )
+
+
+_make_tuple: Final = tuple.__new__
+"""Half the time of a NamedTuple's own: an import has a million lines."""
 
 
 def _minor(amount: Any, digits: int) -> int | None:
     """An optional detail never costs a sale: what is no amount is not said."""
-    is_number = isinstance(amount, int | float) and not isinstance(amount, bool) and isfinite(amount)
-    return to_minor(amount, digits) if is_number and abs(amount) <= MAX_AMOUNT_MINOR else None
+    is_amount = type(amount) in (float, int) and -MAX_AMOUNT_MINOR <= amount <= MAX_AMOUNT_MINOR
+    return to_minor(amount, digits) if is_amount else None
