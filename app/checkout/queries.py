@@ -49,14 +49,19 @@ def _count_events() -> Statement:
     deltas = aggregated(CUSTOMER, inserted).cte("deltas")
     touched = (
         merge_into(CUSTOMER, deltas)
-        .returning(customer_states.c.customer_id, numeric_vector(customer_states), latest_vector(customer_states))
+        .returning(
+            customer_states.c.customer_id,
+            numeric_vector(customer_states),
+            latest_vector(customer_states),
+            customer_states.c.complaints,
+        )
         .cte("touched")
     )
     counted = select(func.count()).select_from(inserted).scalar_subquery().label("counted")
     own = touched.c.customer_id
     return compile_statement(
         select(
-            *(*touched.c, offered(own), open_complaints(own)),
+            *(own, touched.c.numbers, touched.c.texts, offered(own), open_complaints(own, touched.c.complaints)),
             *(recorded_stage_key(own), in_person(own, touched), counted),
         )
     )

@@ -2,7 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, Select, Text, and_, bindparam, column, func, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from app.database.engine import Statement, compile_statement
 from app.database.states import aggregated, united
@@ -17,10 +31,18 @@ def _is_open(cases: FromClause) -> ColumnElement[bool]:
     return and_(columns.complained_us.is_not(None), unresolved)
 
 
-def open_complaints(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
-    """How many there are of one customer id, by a look-up in the primary key."""
+def open_complaints(
+    customer_id: ColumnElement[str], complaints: ColumnElement[int] | None = None
+) -> ColumnElement[Any]:
+    """How many there are of one customer id, by a look-up in the primary key.
+
+    With the id's own count of `complaints` there is none for those, the most, who never complained.
+    """
     theirs = and_(customer_cases.c.customer_id == customer_id, _is_open(customer_cases))
-    return select(func.count()).select_from(customer_cases).where(theirs).scalar_subquery().label("open_complaints")
+    counted = select(func.count()).select_from(customer_cases).where(theirs).scalar_subquery()
+    if complaints is None:
+        return counted.label("open_complaints")
+    return case((complaints > literal_column("0"), counted), else_=literal_column("0")).label("open_complaints")
 
 
 def _read_open_complaints() -> Statement:

@@ -36,7 +36,7 @@ def _read_states() -> Statement:
             numeric_vector(customer_states),
             latest_vector(customer_states),
             offered(customer_states.c.customer_id),
-            open_complaints(customer_states.c.customer_id),
+            open_complaints(customer_states.c.customer_id, customer_states.c.complaints),
             in_person(customer_states.c.customer_id),
         ).where(customer_states.c.customer_id == func.any(wanted))
     )
