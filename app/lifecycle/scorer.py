@@ -4,8 +4,9 @@ A score is an intercept, a level of the time, and one term per feature, so the t
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 from operator import add
 from typing import Any, Final, NamedTuple
 
@@ -20,10 +21,12 @@ from app.lifecycle.bins import (
 )
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGET_NAMES, TARGETS
+from app.lifecycle.targets import CHURN, ORDERS, OTHERS, SPEND, TARGET_NAMES, TARGETS, Target
 
 _CHURN, _ORDERS, _SPEND = (TARGETS.index(target) for target in (CHURN, ORDERS, SPEND))
 _RISK_OF, _ORDERS_OF, _SPEND_OF = (target.link.invert_one for target in (CHURN, ORDERS, SPEND))
+_OTHERS: Final = tuple((TARGETS.index(target), target.link.invert_one) for target in OTHERS)
+_OTHER_NAMES: Final = frozenset(target.name for target in OTHERS)
 _BLOCK: Final = 8192
 """Rows that are looked up at once: what they need stays in the processor's cache."""
 _STEEPEST: Final = 650.0
@@ -66,13 +69,17 @@ def _steps_at(reached: NDArray[np.int64], column: Floats) -> NDArray[np.int64]:
 
 
 class Forecast(NamedTuple):
-    """What is to be expected of one customer, and the terms of two of it, one a feature."""
+    """What is to be expected of one customer, the terms of two of it, one a feature, and what of OTHERS.
+
+    None: the scorecard does not know it.
+    """
 
     churn_risk: float
     orders: float
     spend_minor: float
     churn_terms: Sequence[float]
     spend_terms: Sequence[float]
+    others: Sequence[float | None] = ()
 
 
 class Forecasts(NamedTuple):
@@ -89,7 +96,8 @@ class Scorecard:
 
     link(x, t) = intercepts + level(t) + Σ_j steps[j][bin of x_j], (T,) for T targets. `steps[j]` is (k_j + 2, T),
     its rows as in StepTables. The level is linear between `level_days` (K ≥ 1, days since 1970 UTC, ascending),
-    where it is `levels` (K, T), and holds its ends.
+    where it is `levels` (K, T), and holds its ends. The intercept of one of OTHERS that it does not know is NaN, and so
+    is all that it says of that; those that it is made without are the last ones.
     """
 
     edges: tuple[Floats, ...]
@@ -103,6 +111,10 @@ class Scorecard:
     """Made when many rows are first looked up at once: a till does without them."""
 
     def __post_init__(self) -> None:
+        if unknown := len(TARGETS) - len(self.intercepts):
+            object.__setattr__(self, "intercepts", (*self.intercepts, *[np.nan] * unknown))
+            object.__setattr__(self, "steps", tuple(_widen(steps, unknown) for steps in self.steps))
+            object.__setattr__(self, "levels", _widen(self.levels, unknown))
         rows: list[list[Links]] = [[tuple(row) for row in steps.tolist()] for steps in self.steps]
         edges = [each.tolist() for each in self.edges]
         object.__setattr__(self, "_lists", (edges, [each[1:] for each in rows], [each[0] for each in rows]))
@@ -135,6 +147,9 @@ class Scorecard:
             _SPEND_OF(offsets[_SPEND] + sum(terms[_SPEND])),
             terms[_CHURN],
             terms[_SPEND],
+            tuple([None if isnan(offsets[at]) else invert(offsets[at] + sum(terms[at])) for at, invert in _OTHERS])
+            if _OTHERS
+            else (),
         )
 
     def terms(self, rows: Floats) -> tuple[Floats, Floats]:
@@ -173,9 +188,20 @@ class Scorecard:
 
     def forecast(self, rows: Floats, as_of_us: float) -> Forecasts:
         """(n, features) → three times (n,): what `forecast_one` says of each row, to the last bit."""
+        return Forecasts(*self._expect((CHURN, ORDERS, SPEND), rows, as_of_us))
+
+    def expect(self, rows: Floats, as_of_us: float) -> dict[str, Floats]:
+        """(n, features) → (n,) by the name of each target: as `forecast`, of all of them."""
+        return dict(zip(TARGET_NAMES, self._expect(TARGETS, rows, as_of_us), strict=True))
+
+    def _expect(self, targets: Iterable[Target], rows: Floats, as_of_us: float) -> Iterator[Floats]:
         links = self.links(rows, as_of_us)
-        told = ((CHURN, _CHURN), (ORDERS, _ORDERS), (SPEND, _SPEND))
-        return Forecasts(*(target.link.invert_each(links[:, at]) for target, at in told))
+        return (target.link.invert_each(links[:, TARGETS.index(target)]) for target in targets)
+
+
+def _widen(columns: Floats, by: int) -> Floats:
+    """(k, T) with so many columns of zeros more."""
+    return np.pad(columns, ((0, 0), (0, by)))
 
 
 def strongest(terms: Sequence[float], most: int) -> list[int]:
@@ -186,8 +212,13 @@ def strongest(terms: Sequence[float], most: int) -> list[int]:
 
 
 def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], levels: Mapping[str, Floats]) -> Scorecard:
-    """One scorecard of the tables of all TARGETS, over the bins that the edges of all of them make."""
-    each = [tables[target] for target in TARGET_NAMES]
+    """One scorecard of the tables of all TARGETS, over the bins that the edges of all of them make.
+
+    Those of OTHERS may be missing.
+    """
+    features = len(tables[CHURN.name].edges)
+    absent = StepTables(np.nan, (np.empty(0),) * features, (np.zeros(2),) * features)
+    each = [tables[name] if name not in _OTHER_NAMES else tables.get(name, absent) for name in TARGET_NAMES]
     edges = tuple(np.unique(np.concatenate(columns)) for columns in zip(*(one.edges for one in each), strict=True))
     steps = tuple(
         np.column_stack([one.steps[j][_bins_of(edge, one.edges[j])] for one in each]) for j, edge in enumerate(edges)
@@ -197,7 +228,7 @@ def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], lev
         tuple(float(one.intercept) for one in each),
         steps,
         np.asarray(level_days, np.int64),
-        np.column_stack([levels[target] for target in TARGET_NAMES]),
+        np.column_stack([levels.get(name, np.zeros(len(level_days))) for name in TARGET_NAMES]),
     )
 
 
@@ -222,6 +253,8 @@ def pack(card: Scorecard) -> dict[str, NDArray[Any]]:
         "level.days": card.level_days,
     }
     for at, target in enumerate(TARGET_NAMES):
+        if target in _OTHER_NAMES and isnan(card.intercepts[at]):
+            continue
         arrays[f"{target}.intercept"] = np.array([card.intercepts[at]])
         arrays[f"{target}.steps"] = steps[:, at]
         arrays[f"level.{target}"] = card.levels[:, at]
@@ -231,11 +264,13 @@ def pack(card: Scorecard) -> dict[str, NDArray[Any]]:
 def unpack(arrays: Mapping[str, NDArray[Any]], features: int) -> Scorecard:
     """The scorecard of so many features, from the arrays that `pack` makes.
 
-    Raises ValueError where they do not fit together or hold what is no number, KeyError where one is missing.
+    Raises ValueError where they do not fit together or hold what is no number, KeyError where one is missing that is
+    not of OTHERS.
     """
     counts, edges = arrays["edge_counts"].astype(np.int64), arrays["edges"].astype(np.float64)
     days = arrays["level.days"].astype(np.int64)
-    parts = [[arrays[name.format(target)].astype(np.float64) for target in TARGET_NAMES] for name in _PER_TARGET]
+    known = [name for name in TARGET_NAMES if name not in _OTHER_NAMES or f"{name}.intercept" in arrays]
+    parts = [[arrays[name.format(target)].astype(np.float64) for target in known] for name in _PER_TARGET]
     intercepts, steps, levels = parts
     if (counts < 0).any() or (len(counts), len(edges)) != (features, counts.sum()):
         raise ValueError(f"step tables of {len(edges)} edges do not fit their counts")
@@ -247,11 +282,18 @@ def unpack(arrays: Mapping[str, NDArray[Any]], features: int) -> Scorecard:
         raise ValueError("step tables whose edges or days do not ascend")
     if not np.isfinite(np.concatenate([edges, *intercepts, *steps, *levels])).all():
         raise ValueError("step tables hold what is no number")
-    rows = tuple(np.split(np.column_stack(steps), np.cumsum(counts + 2)[:-1]))
-    card = Scorecard(columns, tuple(float(one[0]) for one in intercepts), rows, days, np.column_stack(levels))
+    placed = [known.index(name) if name in known else None for name in TARGET_NAMES]
+    rows = tuple(np.split(_spread(steps, placed), np.cumsum(counts + 2)[:-1]))
+    links = tuple(np.nan if at is None else float(intercepts[at][0]) for at in placed)
+    card = Scorecard(columns, links, rows, days, _spread(levels, placed))
     if (_greatest_links(card) > _STEEPEST).any():
         raise ValueError("step tables whose terms add up beyond all numbers")
     return card
+
+
+def _spread(columns: Sequence[Floats], places: Sequence[int | None]) -> Floats:
+    """Columns (k,) at their places, (k, T); zeros where there is none."""
+    return np.column_stack([np.zeros_like(columns[0]) if at is None else columns[at] for at in places])
 
 
 _PER_TARGET: Final = ("{}.intercept", "{}.steps", "level.{}")

@@ -52,33 +52,53 @@ class Link(StrEnum):
         return logistic if self is Link.LOG_ODDS else exp
 
 
-Unit = Literal["probability", "orders", "minor"]
+Unit = Literal["probability", "orders", "pieces", "minor"]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`outcome` is what it is measured against: a column of what customers did in the horizon, in the same `unit`
-    (`ml.data.states.LabelledStates`); `summary` says in a sentence what is foretold."""
+    """`outcome` is what it is measured against, in the same `unit`: what customers did in the horizon, a column of
+    `ml.data.states.LabelledStates`, or the name of a measure among SUMS: what it adds up to in the horizon.
+
+    `summary` says in a sentence what is foretold; `answer` is the member of a score that tells it.
+    """
 
     name: str
     link: Link
     unit: Unit
     outcome: str
     summary: str
+    answer: str
 
     @property
     def is_probability(self) -> bool:
         return self.unit == "probability"
 
 
-CHURN: Final = Target("churn", Link.LOG_ODDS, "probability", "churned", "The probability of no purchase in the horizon")
-ORDERS: Final = Target("orders", Link.LOG, "orders", "orders_ahead", "Expected orders in the horizon")
+CHURN: Final = Target(
+    "churn",
+    Link.LOG_ODDS,
+    "probability",
+    "churned",
+    "The probability of no purchase in the horizon",
+    "churn_risk",
+)
+ORDERS: Final = Target(
+    "orders", Link.LOG, "orders", "orders_ahead", "Expected orders in the horizon", "expected_orders"
+)
 SPEND: Final = Target(
-    "spend", Link.LOG, "minor", "spend_ahead_minor", "Expected spend in the horizon, refunds taken off"
+    "spend",
+    Link.LOG,
+    "minor",
+    "spend_ahead_minor",
+    "Expected spend in the horizon, refunds taken off",
+    "expected_spend",
 )
 
-TARGETS: Final = (CHURN, ORDERS, SPEND)
-"""In the order of a model's tables."""
+TARGETS: Final[tuple[Target, ...]] = (CHURN, ORDERS, SPEND)
+"""In the order of a model's tables. The first three are those that stages, decisions and stored scores go by."""
+OTHERS: Final = TARGETS[3:]
+"""Told in the answer alone, where the model knows them: one that is older than a target does not, and no rule does."""
 TARGET_NAMES: Final = tuple(target.name for target in TARGETS)
 
 

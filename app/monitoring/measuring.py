@@ -84,11 +84,12 @@ def _bias(expected: Floats, came: Integers) -> float | None:
 
 
 def weigh_features(card: Scorecard) -> dict[str, float]:
-    """Feature → its part of what a model's scores can range over, averaged over the targets.
+    """Feature → its part of what a model's scores can range over, averaged over the targets that it knows.
 
     Of the tables alone: a feature that has come to stand still among the customers keeps its weight.
     """
     ranges: NDArray[Any] = np.array([steps.max(axis=0) - steps.min(axis=0) for steps in card.steps])
     totals = ranges.sum(axis=0)
     shares = np.divide(ranges, totals, out=np.zeros_like(ranges), where=totals > 0)
-    return dict(zip(FEATURE_NAMES, shares.mean(axis=1).tolist(), strict=True))
+    known = ~np.isnan(card.intercepts)
+    return dict(zip(FEATURE_NAMES, shares[:, known].mean(axis=1).tolist(), strict=True))

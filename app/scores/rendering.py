@@ -9,6 +9,7 @@ from app.lifecycle.features import FEATURES
 from app.lifecycle.next_order import NextOrder, expect_next_order
 from app.lifecycle.phrases import Money, phrase
 from app.lifecycle.scorer import strongest
+from app.lifecycle.targets import OTHERS, Unit
 from app.scores.scoring import RULES, Scoring
 from app.scores.service import Score
 
@@ -34,6 +35,7 @@ def render_score(score: Score, scoring: Scoring, language: str) -> dict[str, Any
         "churn_horizon_days": horizon_days,
         "expected_orders": None if score.expected_orders is None else round(score.expected_orders, 4),
         "expected_spend": None if spend_minor is None else to_major(spend_minor, scoring.digits),
+        **(_expect_others(score, scoring.digits) if OTHERS else {}),
         "value_tier": None if model is None or spend_minor is None or bounds is None else bounds.tier(spend_minor),
         "expected_next_order_at": None if coming is None else _after(score, coming.days),
         "expected_next_order_interval": None
@@ -45,6 +47,20 @@ def render_score(score: Score, scoring: Scoring, language: str) -> dict[str, Any
         "data_sufficiency": "none" if not orders else "little" if orders < ENOUGH_ORDERS else "enough",
         "model_version": None if model is None else model.version,
     }
+
+
+def _expect_others(score: Score, digits: int) -> dict[str, float | None]:
+    """By member of the answer. Null: neither rules nor a model that is older than a target know it."""
+    told = score.others or [None] * len(OTHERS)
+    return {
+        target.answer: None if value is None else _write(target.unit, value, digits)
+        for target, value in zip(OTHERS, told, strict=True)
+    }
+
+
+def _write(unit: Unit, value: float, digits: int) -> float:
+    """An expectation as the answer has it."""
+    return to_major(value, digits) if unit == "minor" else round(value, 6 if unit == "probability" else 4)
 
 
 def _next_order(score: Score, horizon_days: int) -> NextOrder | None:

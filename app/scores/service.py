@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from app.customers.state import CustomerState
 from app.foundation.metrics import count_scores
-from app.lifecycle.features import features_of_one
+from app.lifecycle.features import Floats, features_of_one
 from app.lifecycle.measures import NUMERIC
 from app.lifecycle.scorer import Forecast
 from app.lifecycle.stages import Judgement, Rhythm, judge_stage, measure_rhythm
+from app.lifecycle.targets import OTHERS
+from app.models.artefact import Model
 from app.scores.columns import score_columns
 from app.scores.scoring import RULES, Scoring, foreseen_at_stake, presume, value_at_stake
 
@@ -26,7 +28,8 @@ MANY: Final = 24
 class Score(NamedTuple):
     """What is known of one customer at `as_of_us`, and expected within the horizon.
 
-    `churn_terms` and `spend_terms` are terms of the links of churn and of spend, one a feature; none by rules.
+    `churn_terms` and `spend_terms` are terms of the links of churn and of spend, one a feature; none by rules, which
+    say nothing of the OTHERS among the targets either.
     Nothing is expected of someone who never bought.
     """
 
@@ -40,6 +43,7 @@ class Score(NamedTuple):
     expected_spend_minor: float | None
     churn_terms: Sequence[float]
     spend_terms: Sequence[float]
+    others: Sequence[float | None]
     method: str
 
 
@@ -63,16 +67,16 @@ def score_one(state: CustomerState, as_of_us: int, scoring: Scoring) -> Score:
     orders = numbers[_ORDERS]
     if not orders:
         judgement = judge_stage(row, None, None, policy)
-        return Score(state, as_of_us, row, None, judgement, None, None, None, (), (), RULES)
+        return Score(state, as_of_us, row, None, judgement, None, None, None, (), (), (), RULES)
     rhythm = measure_rhythm(row, policy, scoring.usual_gap_days)
     if model is None:
         forecast, method = Forecast(*presume(rhythm, orders, _net_minor(numbers), scoring), (), ()), RULES
     else:
         forecast, method = model.scorecard.forecast_one(row, as_of_us), model.method
-    risk, expected_orders, spend_minor, churn_terms, spend_terms = forecast
+    risk, coming, spend_minor, churn_terms, spend_terms, others = forecast
     judgement = judge_stage(row, rhythm, risk, policy)
     return Score(
-        state, as_of_us, row, rhythm, judgement, risk, expected_orders, spend_minor, churn_terms, spend_terms, method
+        state, as_of_us, row, rhythm, judgement, risk, coming, spend_minor, churn_terms, spend_terms, others, method
     )
 
 
@@ -84,10 +88,10 @@ def _score_many(states: Sequence[CustomerState], as_of_us: int, scoring: Scoring
     if explained and model is not None:
         terms = [link.tolist() for link in model.scorecard.terms(columns.rows)]
     return [
-        Score(state, as_of_us, row, Rhythm(*rhythm), judgement, risk, orders, minor, churn, spend, method)
+        Score(state, as_of_us, row, Rhythm(*rhythm), judgement, risk, orders, minor, churn, spend, more, method)
         if bought
-        else Score(state, as_of_us, row, None, judgement, None, None, None, (), (), RULES)
-        for state, row, bought, rhythm, judgement, (risk, orders, minor), churn, spend in zip(
+        else Score(state, as_of_us, row, None, judgement, None, None, None, (), (), (), RULES)
+        for state, row, bought, rhythm, judgement, (risk, orders, minor), churn, spend, more in zip(
             states,
             rows,
             columns.has_bought.tolist(),
@@ -95,9 +99,19 @@ def _score_many(states: Sequence[CustomerState], as_of_us: int, scoring: Scoring
             columns.judgements.each(),
             _each(columns.expected),
             *terms,
+            _expect_others(columns.rows, as_of_us, model),
             strict=True,
         )
     ]
+
+
+def _expect_others(rows: Floats, as_of_us: int, model: Model | None) -> Sequence[Sequence[float | None]]:
+    """Of feature rows, what is expected of OTHERS of each, as `Forecast` has it; nothing by rules."""
+    if model is None or not OTHERS:
+        return [()] * len(rows)
+    expected = model.scorecard.expect(rows, as_of_us)
+    each = _each([expected[target.name] for target in OTHERS])
+    return [tuple([None if value != value else value for value in one]) for one in each]
 
 
 def _each(columns: Sequence[NDArray[Any]]) -> Iterator[tuple[Any, ...]]:

@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
+from app.lifecycle.events import DAY_US, ORDER_COMPLETED
 from app.lifecycle.features import FEATURES, Floats, features
 from app.lifecycle.measures import (
     HALF_LIVES_DAYS,
@@ -24,16 +24,18 @@ from app.lifecycle.measures import (
     NUMERIC,
     RADIANS_PER_US,
     REFERENCE,
+    SUMS,
     Lift,
     Measure,
     Merge,
 )
 from app.lifecycle.states import CUSTOMER, StateSpec
+from app.lifecycle.targets import OTHERS, Target
+from ml.data.intervals import INTERVAL, before_next, first_after
+from ml.data.outcomes import outcomes, summed, sums_ahead
 
-_INTERVAL: Final = ("customer_id", "until_us")
 _MOST_HALVINGS: Final = 900
 """2^±900 times any sum of money is a finite float64."""
-_TRADE: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 
 
 def states(events: ir.Table, cutoffs_us: Sequence[int], spec: StateSpec = CUSTOMER) -> ir.Table:
@@ -46,7 +48,7 @@ def states(events: ir.Table, cutoffs_us: Sequence[int], spec: StateSpec = CUSTOM
     """
     cutoffs = sorted(set(cutoffs_us))
     origin_us = cutoffs[-1] - _MOST_HALVINGS * min(HALF_LIVES_DAYS) * DAY_US
-    annotated = _annotate(spec, _before_next(_making(spec, events), cutoffs), origin_us)
+    annotated = _annotate(spec, before_next(_making(spec, events), cutoffs), origin_us)
     keys = (*spec.keys, "until_us")
     lifted = annotated.select(*keys, **{measure.name: _lift(spec, measure, annotated) for measure in spec.measures})
     intervals = lifted.group_by(keys).aggregate(
@@ -73,16 +75,6 @@ def _making(spec: StateSpec, events: ir.Table) -> ir.Table:
     conditions = [known[key].notnull() for key in spec.keys if key != "customer_id"]
     conditions += [known.type.isin(spec.types)] if spec.types else []
     return known.filter(*conditions) if conditions else known
-
-
-def _before_next(events: ir.Table, bounds_us: Sequence[int]) -> ir.Table:
-    """Events before the last bound, each with the first bound after it as `until_us`. Bounds ascend."""
-    known = events.filter(events.occurred_us < bounds_us[-1])
-    return known.mutate(until_us=_first_after(known.occurred_us, bounds_us))
-
-
-def _first_after(moment_us: ir.IntegerValue, bounds_us: Sequence[int]) -> ir.IntegerValue:
-    return ibis.cases(*((moment_us < bound_us, ibis.literal(bound_us, "int64")) for bound_us in bounds_us))
 
 
 def _annotate(spec: StateSpec, events: ir.Table, origin_us: int) -> ir.Table:
@@ -210,30 +202,6 @@ def _spread(merged: ir.Table, cutoffs_us: Sequence[int], keys: Iterable[str] = C
     return merged.select(*keys, held.unnest().name("cutoff_us"), *others)
 
 
-def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> ir.Table:
-    """What is bought in `[cut-off, cut-off + horizon)`: (customer_id, cutoff_us, orders_ahead, spend_ahead_minor).
-
-    Of whoever has an order or a refund in it; the spend is net of the refunds in it. Orders of one moment are
-    one: where only the day is known, it is the days with an order that are counted.
-    """
-    horizon_us, cutoffs = horizon_days * DAY_US, _cutoff_table(cutoffs_us)
-    bounds_us = sorted({bound_us for cutoff_us in cutoffs_us for bound_us in (cutoff_us, cutoff_us + horizon_us)})
-    trade = events.filter(events.type.isin(_TRADE), events.occurred_us >= bounds_us[0])
-    trade = _before_next(trade, bounds_us)
-    is_order = trade.type == ORDER_COMPLETED
-    intervals = trade.group_by(_INTERVAL).aggregate(
-        orders=trade.occurred_us.nunique(where=is_order),  # a moment lies in one interval
-        spend_minor=is_order.ifelse(trade.amount_minor, -trade.amount_minor).sum(),
-    )
-    ahead = intervals.join(
-        cutoffs,
-        (intervals.until_us > cutoffs.cutoff_us) & (intervals.until_us <= cutoffs.cutoff_us + horizon_us),
-    )
-    return ahead.group_by(["customer_id", "cutoff_us"]).aggregate(
-        orders_ahead=ahead.orders.sum(), spend_ahead_minor=ahead.spend_minor.sum()
-    )
-
-
 def purchases(events: ir.Table, cutoffs_us: Sequence[int], unit_us: int) -> ir.Table:
     """Distinct units of time with an order before the cut-off: (customer_id, cutoff_us, purchases).
 
@@ -244,19 +212,20 @@ def purchases(events: ir.Table, cutoffs_us: Sequence[int], unit_us: int) -> ir.T
     orders = events.filter(events.type == ORDER_COMPLETED, events.occurred_us < cutoffs[-1])
     units = orders.group_by(orders.customer_id, unit=orders.occurred_us // unit_us)
     units = units.aggregate(first_us=orders.occurred_us.min())
-    units = units.mutate(until_us=_first_after(units.first_us, cutoffs))
-    intervals = units.group_by(_INTERVAL).aggregate(purchases=units.count())
+    units = units.mutate(until_us=first_after(units.first_us, cutoffs))
+    intervals = units.group_by(INTERVAL).aggregate(purchases=units.count())
     in_order = {"group_by": intervals.customer_id, "order_by": intervals.until_us}
     merged = intervals.select(
-        *_INTERVAL,
+        *INTERVAL,
         next_us=intervals.until_us.lead().over(ibis.window(**in_order)),
         purchases=intervals.purchases.sum().over(ibis.window(**in_order, preceding=None, following=0)),
     )
     return _spread(merged, cutoffs)
 
 
-def _cutoff_table(cutoffs_us: Sequence[int]) -> ir.Table:
-    return ibis.memtable({"cutoff_us": list(cutoffs_us)}, schema={"cutoff_us": "int64"})
+AHEAD: Final = tuple(measure for measure in SUMS if measure.name in {target.outcome for target in OTHERS})
+"""The measures that targets are measured against: what they come to in the horizon."""
+_AHEAD_NAMES: Final = tuple(measure.name for measure in AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +235,8 @@ class LabelledStates:
     `states` is (n, len(NUMERIC)), `cutoffs_us` (n,). `purchases` (n,) are distinct moments and `purchase_days`
     (n,) distinct days (UTC) with an order before the cut-off: buy-till-you-die models count days.
     `orders_ahead` (n,) are distinct moments with an order in `[cut-off, cut-off + horizon)`, and
-    `spend_ahead_minor` (n,) their amounts less the refunds in it: it may be negative.
+    `spend_ahead_minor` (n,) their amounts less the refunds in it: it may be negative. `sums_ahead`, (n, len(AHEAD)),
+    is what each measure of AHEAD came to in it.
     """
 
     customer_ids: NDArray[np.object_]
@@ -276,11 +246,18 @@ class LabelledStates:
     purchase_days: NDArray[np.int64]
     orders_ahead: NDArray[np.int64]
     spend_ahead_minor: Floats
+    sums_ahead: Floats
 
     @property
     def churned(self) -> NDArray[np.bool_]:
         """No purchase in the horizon."""
         return np.equal(self.orders_ahead, 0)
+
+    def outcome(self, target: Target) -> Floats:
+        """(n,): what a target is measured against."""
+        if target.outcome in _AHEAD_NAMES:
+            return self.sums_ahead[:, _AHEAD_NAMES.index(target.outcome)]
+        return np.asarray(getattr(self, target.outcome), np.float64)
 
     def measure(self, name: str) -> Floats:
         """(n,) values of a measure."""
@@ -309,6 +286,9 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
     known = known.filter(known.orders > 0)
     joined = known.left_join(outcomes(events, cutoffs_us, horizon_days), keys)
     joined = joined.drop("customer_id_right", "cutoff_us_right")
+    if AHEAD:
+        joined = joined.left_join(sums_ahead(events, cutoffs_us, horizon_days, AHEAD), keys)
+        joined = joined.drop("customer_id_right", "cutoff_us_right")
     for name, unit_us in (("purchases", 1), ("purchase_days", DAY_US)):
         joined = joined.join(purchases(events, cutoffs_us, unit_us).rename({name: "purchases"}), keys)
     frame = joined.select(
@@ -318,6 +298,7 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
         purchase_days=joined.purchase_days,
         orders_ahead=joined.orders_ahead.fill_null(0).cast("int64"),
         spend_ahead_minor=joined.spend_ahead_minor.fill_null(0).cast("float64"),
+        **{name: joined[name].fill_null(0).cast("float64") for name in map(summed, AHEAD)},
     ).order_by("cutoff_us", "customer_id")
     columns = frame.to_pyarrow()
     return LabelledStates(
@@ -328,4 +309,5 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
         columns["purchase_days"].to_numpy(),
         columns["orders_ahead"].to_numpy(),
         columns["spend_ahead_minor"].to_numpy(),
+        np.column_stack([np.empty((len(columns), 0)), *(columns[summed(measure)].to_numpy() for measure in AHEAD)]),
     )

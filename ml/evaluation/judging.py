@@ -70,7 +70,7 @@ def judge(
     declared = target_of(target)
     ours = learned.targets.expect(declared, test.features(), int(test.cutoffs_us[0]))
     unit = minor_per_unit if declared.unit == "minor" else 1.0
-    actual = getattr(test, declared.outcome).astype(np.float64) / unit
+    actual = test.outcome(declared) / unit
     found = {name: predicted / unit for name, predicted in {OURS: ours, **others.predictions}.items()}
     return Judged(target, actual, found, measure(target, actual, found), others.left_out)
 
@@ -83,7 +83,7 @@ def name_of_mean(target: str) -> str:
 def measure(target: str, actual: Floats, predictions: Mapping[str, Floats]) -> dict[str, Metrics]:
     """Every number of each model; of those in RANK_ONLY none that needs a probability."""
     return {
-        name: (rank_metrics if name in RANK_ONLY else MEASURERS[target])(actual, predicted)
+        name: (rank_metrics if name in RANK_ONLY else MEASURERS[target_of(target).unit])(actual, predicted)
         for name, predicted in predictions.items()
     }
 

@@ -18,6 +18,8 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score, root_mean_squared_error
 from sklearn.metrics import log_loss as mean_log_loss
 
+from app.lifecycle.targets import Unit
+
 Floats = NDArray[np.float64]
 Metrics = dict[str, float | None]
 
@@ -125,7 +127,7 @@ def bias(actual: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def orders_metrics(actual: ArrayLike, predicted: ArrayLike) -> Metrics:
-    """Every number of expected orders."""
+    """Every number of expected orders, or of something else that is counted."""
     return _measure(ORDERS, actual, predicted)
 
 
@@ -148,12 +150,13 @@ SPEND: Final[Mapping[str, Metric]] = {
     "normalised_gini": normalised_gini,
     "bias": bias,
 }
-MEASURERS: Final[Mapping[str, Callable[[ArrayLike, ArrayLike], Metrics]]] = {
-    "churn": churn_metrics,
+MEASURERS: Final[Mapping[Unit, Callable[[ArrayLike, ArrayLike], Metrics]]] = {
+    "probability": churn_metrics,
     "orders": orders_metrics,
-    "spend": spend_metrics,
+    "pieces": orders_metrics,
+    "minor": spend_metrics,
 }
-"""By the name of a target."""
+"""By the unit of a target."""
 MORE_IS_BETTER: Final = frozenset({"auc", "lift_at_10", "pearson", "spearman", "normalised_gini"})
 """Of the others less is better, for `bias` less of its size."""
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.targets import TARGET_NAMES, sigmoid
+from app.lifecycle.targets import ORDERS, OTHERS, TARGET_NAMES, sigmoid, target_of
 from ml.data.cutoffs import FALL_BACK, Span, Untrainable
 from ml.data.states import LabelledStates
 from ml.learning.btyd import BgNbd, FitError, GammaGamma, ParetoNbd
@@ -27,7 +27,7 @@ from ml.learning.churn import summarise
 from ml.learning.distilling import distil
 from ml.learning.residual import Residual, fit_residual
 from ml.learning.season import DRIFT_DAYS, DRIFT_SD, LEVEL_SD, NOISE_SD, share_error, shift_to_share
-from ml.learning.targets import RECIPES, Targets
+from ml.learning.targets import RECIPES, Targets, expect_others, link_of
 
 MOST_HISTORIES: Final = 20_000
 REACHES: Final = (1 / 3, 1 / 6, 0.0, -1 / 6, -1 / 3)
@@ -189,15 +189,27 @@ def _distil_all(
     )
     churn = _bend(plain, vectors, residual, len(present.churned), shift)
     orders = orders + HURDLE_SHARE * np.log(sigmoid(-churn) / sigmoid(-plain))
-    scores = {"churn": churn, "orders": orders, "spend": orders + worth}
-    sureness = {"churn": sigmoid(churn) * sigmoid(-churn), "orders": np.exp(2 * orders), "spend": np.exp(orders)}
+    scores = {"churn": churn, "orders": orders, "spend": orders + worth, **_say_others(rows, orders)}
     models = {}
-    for target in TARGET_NAMES:
-        recipe = RECIPES[target]
-        weights = importance * sureness[target] / sureness[target].mean()
-        models[target] = distil(scores[target], vectors, weights, recipe.link, recipe.directions)
+    for name, score in scores.items():
+        recipe, sureness = RECIPES[name], _sureness(name, score, orders)
+        models[name] = distil(score, vectors, importance * sureness / sureness.mean(), recipe.link, recipe.directions)
     today = np.array([int(present.cutoffs_us[0] // DAY_US)])
     return Targets(models, today, {target: np.zeros(1) for target in TARGET_NAMES}, horizon_days)
+
+
+def _say_others(rows: Sequence[LabelledStates], orders: Floats) -> dict[str, Floats]:
+    """What is expected of OTHERS with so many orders (their logarithms, of all `rows`), in the link."""
+    parts = zip(rows, np.split(np.exp(orders), len(rows)), strict=True)
+    each = [expect_others(part, expected) for part, expected in parts]
+    return {target.name: link_of(target, np.concatenate([one[target.name] for one in each])) for target in OTHERS}
+
+
+def _sureness(name: str, score: Floats, orders: Floats) -> Floats:
+    """How much an error in the link matters: as it moves a probability or orders; of amounts, by the orders."""
+    if target_of(name).is_probability:
+        return sigmoid(score) * sigmoid(-score)
+    return np.asarray(np.exp(2 * orders if name == ORDERS.name else orders))
 
 
 def _bend(scores: Floats, vectors: Floats, residual: Residual | None, customers: int, shift: float) -> Floats:

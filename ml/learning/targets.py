@@ -6,7 +6,7 @@ learnt by additive trees, pooled with what a classic model says; the level, whic
 is forecast from the histories.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURE_NAMES, Floats
-from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGET_NAMES, TARGETS, Link, Target, sigmoid
+from app.lifecycle.targets import CHURN, ORDERS, OTHERS, SPEND, TARGET_NAMES, TARGETS, Link, Target, sigmoid
 from ml.data.cutoffs import FALL_BACK, Untrainable
 from ml.data.states import LabelledStates
 from ml.learning.additive import SILENCE, AdditiveModel, Recipe, fit_additive
@@ -52,6 +52,10 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
         ),
     }
 )
+Expect = Callable[[LabelledStates, Floats], Floats]
+"""Histories, and the orders that a classic model expects of each, (n,) → what it then expects of a target, (n,)."""
+EXPECTATIONS: Final[Mapping[str, Expect]] = MappingProxyType({})
+"""By the name of each of OTHERS: what its trees are pooled with, and what serves where the history is short."""
 GRID_DAYS, REACH_DAYS = 7, 400
 MOST_HISTORIES = 20_000
 _CERTAIN = 1e-9
@@ -62,7 +66,7 @@ _OUTLYING = 20.0
 
 def outcome_of(target: Target, rows: LabelledStates) -> Floats:
     """What is learnt from, (n,): who got back more than they spent counts as having spent nothing."""
-    return np.asarray(np.maximum(getattr(rows, target.outcome).astype(np.float64), 0.0))
+    return np.maximum(rows.outcome(target), 0.0)
 
 
 class Predictions(NamedTuple):
@@ -75,7 +79,7 @@ class Predictions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The models of all targets, and their levels over the calendar.
+    """The models of all targets, and their levels over the calendar. One of OTHERS is missing where nothing came of it.
 
     `level_days` (k,) are ascending days since 1970 UTC; `levels` (k,) by target, in its link: linear
     between, held beyond the ends, 0 at the end of what was learnt from. `deviations` (k,) are their
@@ -97,7 +101,7 @@ class Targets:
         return Predictions(*(self.expect(target, features, as_of_us) for target in (CHURN, ORDERS, SPEND)))
 
     def expect(self, target: Target, features: Floats, as_of_us: float) -> Floats:
-        """`predict` of one target, (n,) in its unit."""
+        """`predict` of one target, (n,) in its unit. Raises KeyError for one of OTHERS that was not learnt."""
         return self.models[target.name].expect(features, self.level(target.name, as_of_us))
 
 
@@ -116,6 +120,8 @@ def fit_targets(past: LabelledStates, present: LabelledStates, horizon_days: int
     models, levels = {}, {}
     for target in TARGETS:
         name, outcome = target.name, outcome_of(target, past)
+        if not outcome.any() and target in OTHERS:
+            continue
         if not outcome.any():
             raise Untrainable(f"Nobody spent anything after the past cut-offs. {FALL_BACK}")
         model = fit_additive(vectors, outcome, RECIPES[name], past.customer_ids, past.cutoffs_us)
@@ -150,16 +156,26 @@ def _expect_from_histories(rows: LabelledStates, horizon_days: int) -> dict[str,
     orders = classic.expected_purchases(*columns, horizon_days)
     churn = classic.probability_no_purchase(*columns, horizon_days).clip(_CERTAIN, 1 - _CERTAIN)
     worth = np.maximum(history.spend, 0.0) / history.purchases
-    return {"churn": churn, "orders": orders, "spend": orders * worth}
+    return {"churn": churn, "orders": orders, "spend": orders * worth, **expect_others(rows, orders)}
+
+
+def expect_others(rows: LabelledStates, orders: Floats) -> dict[str, Floats]:
+    """By the name of each of OTHERS, (n,): by EXPECTATIONS."""
+    return {target.name: EXPECTATIONS[target.name](rows, orders) for target in OTHERS}
+
+
+def link_of(target: Target, expected: Floats) -> Floats:
+    """What is expected of a target, (n,), in its link."""
+    if target.is_probability:
+        chance = expected.clip(_LEAST, 1 - _LEAST)
+        return np.asarray(np.log(chance / (1 - chance)))
+    return np.asarray(np.log(np.maximum(expected, _LEAST * expected.mean() or _CERTAIN)))
 
 
 def _say(rows: LabelledStates, expected: Mapping[str, Floats]) -> dict[str, Floats]:
     """What the classics say of each customer, in the link, (n,) by target: BG/NBD, for spend × Gamma-Gamma."""
-    churn = expected["churn"].clip(_LEAST, 1 - _LEAST)
-    spend = expected["orders"] * _expect_worth(rows)
-    amounts = {"orders": expected["orders"], "spend": spend}
-    said = {target: np.log(np.maximum(amount, _LEAST * amount.mean())) for target, amount in amounts.items()}
-    return {"churn": np.log(churn / (1 - churn)), **said}
+    said = {**expected, "spend": expected["orders"] * _expect_worth(rows)}
+    return {target.name: link_of(target, said[target.name]) for target in TARGETS}
 
 
 def _expect_worth(rows: LabelledStates) -> Floats:

@@ -13,7 +13,6 @@ from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 from app.lifecycle.scorer import combine
-from app.lifecycle.targets import TARGET_NAMES
 from app.lifecycle.value import value_curve
 from ml.data.cutoffs import Span, Untrainable, span_of, to_time
 from ml.data.leaks import refuse_leaks
@@ -100,12 +99,12 @@ def _assemble(learned: Learned, now: Floats, spend_minor: Floats) -> Parts:
     """`now` are the features of everyone known at the end of the data, (n, len(FEATURES)), `spend_minor` (n,)
     what is expected of them."""
     targets = learned.targets
-    tables = {target: targets.models[target].tables for target in TARGET_NAMES}
+    tables = {target: model.tables for target, model in targets.models.items()}
     return Parts(
         scorecard=combine(tables, targets.level_days, targets.levels),
         value=value_curve(spend_minor),
         drift=reference(now),
-        estimators={target: _members(targets.models[target]) for target in TARGET_NAMES},
+        estimators={target: _members(model) for target, model in targets.models.items()},
         card=render_card,
     )
 
@@ -126,7 +125,7 @@ def _measure_before(training: Training, cutoff_us: int, say: Say) -> dict[str, A
     test = outcomes_at(events, learned, cutoff_us, horizon_days)
     judged = {
         target: judge(target, learned, test, compare(target, events, learned, test, horizon_days), minor_per_unit)
-        for target in TARGET_NAMES
+        for target in learned.targets.models
     }
     told: dict[str, Any] = {
         "cutoff": to_time(cutoff_us).isoformat(),

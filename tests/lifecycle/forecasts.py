@@ -1,10 +1,13 @@
 """Forecasts of many rows, told one after the other."""
 
 from app.lifecycle.scorer import Forecast
+from app.lifecycle.targets import OTHERS
 
 
 def forecast_each(card, rows, as_of_us):
-    """Of (n, features): what `forecast_one` says of each, made of columns."""
-    columns = zip(*(column.tolist() for column in card.forecast(rows, as_of_us)), strict=True)
-    churn_terms, spend_terms = (link.tolist() for link in card.terms(rows))
-    return [Forecast(*each, *terms) for each, *terms in zip(columns, churn_terms, spend_terms, strict=True)]
+    """Of (n, features): what `forecast_one` says of each, made of columns; None for a target that it does not know."""
+    columns = zip(*(column.tolist() for column in (*card.forecast(rows, as_of_us), *card.terms(rows))), strict=True)
+    expected = card.expect(rows, as_of_us)
+    others = [[None if one != one else one for one in expected[target.name].tolist()] for target in OTHERS]
+    more = zip(*others, strict=True) if OTHERS else [()] * len(rows)
+    return [Forecast._make([*each, told]) for each, told in zip(columns, more, strict=True)]

@@ -6,15 +6,18 @@ import subprocess
 import sys
 from math import exp, log
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from app.commands.evaluation import commands
-from app.lifecycle.targets import TARGET_NAMES, TARGETS, Link, target_of
+from app.lifecycle.measures import SUMS
+from app.lifecycle.targets import OTHERS, TARGET_NAMES, TARGETS, Link, Unit, target_of
+from app.scores.schemas import ScoreOut
 from ml.data.states import LabelledStates
 from ml.evaluation.metrics import MEASURERS
-from ml.learning.targets import RECIPES
+from ml.learning.targets import EXPECTATIONS, RECIPES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -27,10 +30,13 @@ def test_links_are_inverted():
         assert link.invert(at).tolist() == pytest.approx([link.invert_one(one) for one in at.tolist()])
 
 
-def test_every_target_is_learnt_measured_against_its_outcome_and_offered_as_a_command():
-    assert tuple(RECIPES) == tuple(MEASURERS) == TARGET_NAMES
+def test_every_target_is_learnt_measured_against_its_outcome_answered_and_offered_as_a_command():
+    assert tuple(RECIPES) == TARGET_NAMES
+    assert set(get_args(Unit)) == MEASURERS.keys()
     assert [RECIPES[target.name].link for target in TARGETS] == [target.link for target in TARGETS]
-    assert {target.outcome for target in TARGETS} <= set(dir(LabelledStates))
+    assert {target.outcome for target in TARGETS} <= {*dir(LabelledStates), *(measure.name for measure in SUMS)}
+    assert {target.answer for target in TARGETS} <= ScoreOut.model_fields.keys()
+    assert EXPECTATIONS.keys() == {target.name for target in OTHERS}
     assert tuple(command.name for command in commands.registered_commands) == TARGET_NAMES
     told = [command.help for command in commands.registered_commands]
     assert all(str(help_).startswith(target.summary) for target, help_ in zip(TARGETS, told, strict=True))
@@ -73,19 +79,20 @@ def test_a_target_more_is_a_column_more_of_the_tables_and_the_others_stay(tmp_pa
     """It is added to the declaration in a copy of the program; what is told of the three is the same."""
     shutil.copytree(ROOT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
     declaration = tmp_path / "app" / "lifecycle" / "targets.py"
-    fourth = 'Target("refunds", Link.LOG, "orders", "refunds_ahead", "Expected refunds")'
-    declaration.write_text(
-        declaration.read_text().replace("(CHURN, ORDERS, SPEND)", f"(CHURN, ORDERS, SPEND, {fourth})")
-    )
+    fourth = 'Target("refunds", Link.LOG, "orders", "refunds", "Expected refunds", "expected_refunds")'
+    text = declaration.read_text()
+    assert text.count("= (CHURN, ORDERS, SPEND") == 1
+    declaration.write_text(text.replace("= (CHURN, ORDERS, SPEND", f"= (CHURN, ORDERS, SPEND, {fourth}"))
 
     def ask(version):
         told = subprocess.run([sys.executable, "-c", FOURTH], cwd=version, capture_output=True, text=True, check=True)
         return json.loads(told.stdout)
 
-    assert np.shape(ask(ROOT)["links"]) == (30, 3)
+    assert np.shape(ask(ROOT)["links"]) == (30, len(TARGETS))
     more = ask(tmp_path)
-    assert np.shape(more["links"]) == (30, 4)
+    assert np.shape(more["links"]) == (30, len(TARGETS) + 1)
     links = np.array(more["links"])
+    assert [one[5][0] for one in more["each"]] == [exp(link) for link in links[:, 3]]
     assert [one[:3] for one in more["each"]] == pytest.approx(np.column_stack(more["columns"]))
     np.testing.assert_allclose(more["columns"][0], 1 / (1 + np.exp(-links[:, 0])))
     np.testing.assert_allclose(more["columns"][1:], np.exp(links[:, 1:3]).T)

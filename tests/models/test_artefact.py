@@ -194,14 +194,14 @@ def test_features_of_another_definition_are_refused(directory, monkeypatch):
 
 
 CARD = make_card()
-EDGES, STEPS = CARD.edges[1:], CARD.steps[1:]
+EDGES, STEPS, MANY = CARD.edges[1:], CARD.steps[1:], len(TARGET_NAMES)
 BAD_CARDS = {
     "a feature too few": replace(CARD, edges=EDGES, steps=STEPS),
-    "edges that fall": replace(CARD, edges=(np.array([2.0, 1.0]), *EDGES), steps=(np.zeros((4, 3)), *STEPS)),
-    "an edge that is no number": replace(CARD, edges=(np.array([np.nan]), *EDGES), steps=(np.zeros((3, 3)), *STEPS)),
-    "a step that is no number": replace(CARD, steps=(np.full((2, 3), np.inf), *STEPS)),
-    "an intercept that is no number": replace(CARD, intercepts=(0.0, np.nan, 0.0)),
-    "an intercept beyond all numbers": replace(CARD, intercepts=(0.0, 0.0, 1e6)),
+    "edges that fall": replace(CARD, edges=(np.array([2.0, 1.0]), *EDGES), steps=(np.zeros((4, MANY)), *STEPS)),
+    "an edge that is no number": replace(CARD, edges=(np.array([np.nan]), *EDGES), steps=(np.zeros((3, MANY)), *STEPS)),
+    "a step that is no number": replace(CARD, steps=(np.full((2, MANY), np.inf), *STEPS)),
+    "an intercept that is no number": replace(CARD, intercepts=(0.0, np.nan, *CARD.intercepts[2:])),
+    "an intercept beyond all numbers": replace(CARD, intercepts=(0.0, 1e6, *CARD.intercepts[2:])),
     "days that fall": replace(CARD, level_days=np.array([2, 1])),
 }
 

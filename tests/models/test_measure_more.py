@@ -125,6 +125,16 @@ def test_with_a_measure_and_features_more_the_scores_are_the_same(make_version):
     assert {after["weights"][name] for name in added} == {0.0}
 
 
+def test_with_a_target_more_the_models_of_before_say_what_they_said_and_nothing_of_it(make_version):
+    more = 'Target("refunds", Link.LOG, "orders", "refunds", "Expected refunds in the horizon", "expected_refunds")'
+    newer = make_version(("targets", "= (CHURN, ORDERS, SPEND", f"= (CHURN, ORDERS, SPEND, {more}"))
+    before, after = score_by(ROOT, RELEASED), score_by(newer, RELEASED)
+    for said in ("each", "together"):
+        assert after[said] == [{**score, "expected_refunds": None} for score in before[said]], said
+    assert [links[:3] for links in after["links"]] == [links[:3] for links in before["links"]]
+    assert (after["psi"], after["weights"]) == (before["psi"], before["weights"])
+
+
 def test_features_in_another_order_are_found_by_their_names(make_version):
     """But for the last bits: terms are added up in the order of the features."""
     swapped = make_version(

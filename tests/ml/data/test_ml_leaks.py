@@ -6,6 +6,7 @@ import pytest
 import ml.data.leaks
 import ml.data.states
 from app.lifecycle.events import DAY_US as DAY
+from ml.data.intervals import before_next
 from ml.data.leaks import Leak, leaking_measures, refuse_leaks
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
@@ -19,14 +20,15 @@ def test_an_honest_state_has_no_leak(shop, shop_events):
 
 def test_a_planted_leak_is_caught(shop, shop_events, monkeypatch):
     """A column that tells of each order what the next one came to."""
-    honest = ml.data.states._before_next
 
     def look_ahead(events, bounds_us):
         following = ibis.window(group_by=[events.customer_id, events.type], order_by=[events.occurred_us, events.id])
-        return honest(events.mutate(amount_minor=events.amount_minor.lead().over(following).fill_null(0)), bounds_us)
+        return before_next(
+            events.mutate(amount_minor=events.amount_minor.lead().over(following).fill_null(0)), bounds_us
+        )
 
     cutoff_us = max(event.occurred_us for event in shop_events) - 90 * DAY
-    monkeypatch.setattr(ml.data.states, "_before_next", look_ahead)
+    monkeypatch.setattr(ml.data.states, "before_next", look_ahead)
     leaking = leaking_measures(shop, cutoff_us)
     assert {"spend_minor", "spend_decayed_30d"} <= set(leaking)
     assert not {"orders", "items", "last_order_us"} & set(leaking)

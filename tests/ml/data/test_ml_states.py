@@ -12,11 +12,13 @@ from app.lifecycle.features import features
 from app.lifecycle.measures import (
     MEASURES,
     NUMERIC,
+    SUMS,
     Merge,
     fold,
 )
 from app.lifecycle.states import CASE, fold_states
-from ml.data.states import labelled_states, outcomes, purchases, states
+from ml.data.outcomes import outcomes, summed, sums_ahead
+from ml.data.states import labelled_states, purchases, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
 
@@ -178,6 +180,26 @@ def test_labels_are_half_open_and_count_orders_and_their_net_worth(table_of, ord
         "not yet known": (1, 1000),
         "prospect": (1, 1000),
     }
+
+
+def test_a_summed_measure_is_added_up_over_the_horizon(table_of, order_of):
+    """A column and a count, with and without conditions; from the cut-off on, before the end."""
+    cut, end = 19_000 * DAY, 19_090 * DAY
+    table = table_of(
+        [
+            order_of("C", cut - 1, items=1, channel="store"),
+            order_of("C", cut, items=2, channel="store"),
+            order_of("C", end - 1, items=4, channel="web"),
+            order_of("C", end, items=8, channel="store"),
+            order_of("C", cut + DAY, type=e.ORDER_REFUNDED, items=16),
+            order_of("D", cut + DAY, type=e.STORE_VISITED),
+        ]
+    )
+    names = ("items", "orders_store", "visits", "events")
+    measures = [measure for name in names for measure in SUMS if measure.name == name]
+    columns = ["customer_id", *map(summed, measures)]
+    found = sums_ahead(table, [cut], 90, measures).order_by("customer_id").select(columns).to_pyarrow().to_pylist()
+    assert [tuple(row.values()) for row in found] == [("C", 6, 1, 0, 3), ("D", 0, 0, 1, 1)]
 
 
 def test_purchase_days_are_distinct_utc_days_before_the_cutoff(table_of, order_of):
