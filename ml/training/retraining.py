@@ -8,12 +8,13 @@ than the horizon is hard to beat. One that is as old knew as much as the twin.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.commands.progress import say
@@ -21,7 +22,7 @@ from app.database.engine import transaction
 from app.foundation.settings import Settings
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.scorer import Forecasts
+from app.lifecycle.targets import TARGETS, Target, target_of
 from app.models import queries
 from app.models.artefact import Model
 from app.models.retraining import is_due, retraining_lock
@@ -43,33 +44,30 @@ BY: Final = "retraining"
 ROUNDING: Final = 1e-6
 """Errors that differ by less are the same: sums of floats in another order."""
 CHANCE: Final = 0.01
-"""Squared errors of orders and spend hang on a few large customers: a hundredth more is not worse."""
-Twin = Callable[[ir.Table, int, int], Callable[[Floats, int], Forecasts]]
-"""(events, cut-off, horizon in days) → what gives the forecasts of feature rows at a time. Reads no later event."""
+"""Squared errors of amounts hang on a few large customers: a hundredth more is not worse."""
+Foretell = Callable[[Floats, int], Mapping[str, Floats]]
+"""Feature rows at a time → what is foretold of each, by the name of a target; NaN or none of one it does not know."""
+Twin = Callable[[ir.Table, int, int], Foretell]
+"""(events, cut-off, horizon in days) → what foretells from then on. Reads no later event."""
 
 
-class Errors(NamedTuple):
-    """Of a forecast, against what came: of the churn risk, and in orders and minor units."""
+class Error(NamedTuple):
+    """Of what was foretold of a target, against what came; in the target's unit where that is no probability."""
 
-    brier: float
-    log_loss: float
-    orders_rmse: float
-    spend_rmse: float
+    target: str
+    measure: str
+    value: float
 
-    def is_worse_than(self, other: "Errors") -> bool:
-        """In any of them."""
-        return (
-            self.brier > other.brier + ROUNDING
-            or self.log_loss > other.log_loss + ROUNDING
-            or self.orders_rmse > other.orders_rmse * (1 + CHANCE)
-            or self.spend_rmse > other.spend_rmse * (1 + CHANCE)
-        )
+    def is_worse_than(self, other: "Error") -> bool:
+        """By more than rounding or chance."""
+        slack = ROUNDING if target_of(self.target).is_probability else other.value * CHANCE
+        return self.value > other.value + slack
 
     def __str__(self) -> str:
-        return (
-            f"Brier {self.brier:.5f}, log-loss {self.log_loss:.5f}, "
-            f"RMSE {self.orders_rmse:.3f} orders and {self.spend_rmse:,.0f} minor units"
-        )
+        unit = target_of(self.target).unit
+        if unit == "probability":
+            return f"{self.measure} {self.value:.5f}"
+        return f"RMSE {self.value:,.0f} minor units" if unit == "minor" else f"RMSE {self.value:.3f} {unit}"
 
 
 class Verdict(NamedTuple):
@@ -132,13 +130,14 @@ async def settle(engine: AsyncEngine, champion: str, challenger: str, verdict: V
         return f"{verdict.sentence} {challenger} stays the challenger of {champion}."
 
 
-def learn_forecasts(events: ir.Table, cutoff_us: int, horizon_days: int) -> Callable[[Floats, int], Forecasts]:
+def learn_twin_of(events: ir.Table, cutoff_us: int, horizon_days: int) -> Foretell:
     """What the way that models are made learns from the events before a cut-off. Raises Untrainable."""
     targets = learn(events, cutoff_us, horizon_days, say).targets
-    return lambda rows, as_of_us: Forecasts(*targets.predict(rows, as_of_us))
+    known = [target for target in TARGETS if target.name in targets.models]
+    return lambda rows, as_of_us: {target.name: targets.expect(target, rows, as_of_us) for target in known}
 
 
-def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin = learn_forecasts) -> Verdict:
+def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin = learn_twin_of) -> Verdict:
     """Measures champion, challenger and the challenger's twin at the last matured cut-off."""
     horizon_days = challenger.horizon_days
     if champion.horizon_days != horizon_days:
@@ -152,12 +151,12 @@ def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin
     except Untrainable as error:
         return Verdict(False, f"Before the last cut-off there was too little to judge by. {error}")
     rows = came.features()
-    theirs = _measure(came, champion.scorecard.forecast(rows, cutoff_us))
-    ours = _measure(came, challenger.scorecard.forecast(rows, cutoff_us))
+    theirs = _measure(came, champion.scorecard.expect(rows, cutoff_us))
+    ours = _measure(came, challenger.scorecard.expect(rows, cutoff_us))
     twins = _measure(came, twin(rows, cutoff_us))
-    is_better = not (ours.is_worse_than(theirs) or twins.is_worse_than(theirs))
+    is_better = not (_is_worse(ours, theirs) or _is_worse(twins, theirs))
     figures = "; ".join(
-        f"{name} {errors}"
+        f"{name} {', '.join(map(str, errors))}"
         for name, errors in (("the champion", theirs), ("what was learnt before it", twins), ("the new model", ours))
     )
     told = "Not worse than the champion" if is_better else "Worse than the champion"
@@ -170,13 +169,23 @@ def _describe_advantage(champion: Model, cutoff_us: int) -> str:
     return f" The champion knew the first {days} days of what came." if days > 0 else ""
 
 
-def _measure(came: LabelledStates, said: Forecasts) -> Errors:
-    return Errors(
-        brier(came.churned, said.churn_risk),
-        log_loss(came.churned, said.churn_risk),
-        rmse(came.orders_ahead, said.orders),
-        rmse(came.spend_ahead_minor, said.spend_minor),
-    )
+def _measure(came: LabelledStates, foretold: Mapping[str, Floats]) -> list[Error]:
+    """Of the targets that were foretold, in their order."""
+    known = [target for target in TARGETS if target.name in foretold and not np.isnan(foretold[target.name]).any()]
+    return [error for target in known for error in _errors_of(target, came.outcome(target), foretold[target.name])]
+
+
+def _errors_of(target: Target, came: Floats, said: Floats) -> list[Error]:
+    if target.is_probability:
+        return [Error(target.name, "Brier", brier(came, said)), Error(target.name, "log-loss", log_loss(came, said))]
+    return [Error(target.name, "RMSE", rmse(came, said))]
+
+
+def _is_worse(these: Sequence[Error], others: Sequence[Error]) -> bool:
+    """In any that both have. A target that only one of them knows is no reason to refuse it."""
+    theirs = {(error.target, error.measure): error for error in others}
+    pairs = [(error, theirs.get((error.target, error.measure))) for error in these]
+    return any(other is not None and error.is_worse_than(other) for error, other in pairs)
 
 
 def _now_us() -> int:

@@ -11,7 +11,7 @@ from app.database.engine import transaction
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.lifecycle.events import DAY_US
-from app.lifecycle.scorer import Forecasts, Scorecard
+from app.lifecycle.scorer import Scorecard
 from app.models.artefact import load_model
 from app.models.retraining import retraining_lock
 from app.models.service import register
@@ -19,7 +19,7 @@ from ml.data.cutoffs import Untrainable, span_of
 from ml.data.states import labelled_states
 from ml.demo.simulate import simulate
 from ml.training.artefact import Parts, write_artefact
-from ml.training.retraining import Verdict, judge, learn_forecasts, retrain
+from ml.training.retraining import Verdict, judge, learn_twin_of, retrain
 from ml.training.training import Training, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
@@ -61,11 +61,11 @@ def flattened(model):
 
 def forecasts_of(model):
     """A way of learning that always comes to this model."""
-    return lambda *_: model.scorecard.forecast
+    return lambda *_: model.scorecard.expect
 
 
 def test_a_better_model_takes_the_place_of_a_worse_one(shop, model):
-    for worse, learn_twin in ((negated(model), learn_forecasts), (flattened(model), forecasts_of(model))):
+    for worse, learn_twin in ((negated(model), learn_twin_of), (flattened(model), forecasts_of(model))):
         verdict = judge(shop, champion=worse, challenger=model, learn_twin=learn_twin)
         assert verdict.is_better, verdict.sentence
         assert verdict.sentence.startswith("Not worse than the champion of ")
@@ -99,9 +99,9 @@ def test_labels_that_were_shuffled_teach_nothing_that_is_promoted(shop, model, c
     right = forecasts_of(model)()
 
     def learn_shuffled(*_):
-        return lambda rows, as_of_us: Forecasts(
-            *(np.random.default_rng(3).permutation(each) for each in right(rows, as_of_us))
-        )
+        return lambda rows, as_of_us: {
+            name: np.random.default_rng(3).permutation(each) for name, each in right(rows, as_of_us).items()
+        }
 
     assert not judge(shop, champion=model, challenger=model, learn_twin=learn_shuffled).is_better
 
