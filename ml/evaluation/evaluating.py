@@ -137,6 +137,8 @@ def judge_at(history: History, target: str, cutoff_us: int, compared: bool = Tru
     refuse_leaks(history.events, cutoff_us)
     before = history.events.filter(history.events.occurred_us < cutoff_us)
     learned = learn(before, cutoff_us, history.horizon_days, history.say)
+    if target not in learned.targets.models:
+        raise Untrainable(f"Nothing came of {target} after the past cut-offs. {FALL_BACK}")
     test = outcomes_at(history.events, learned, cutoff_us, history.horizon_days)
     vectors = test.features()
     risk = learned.targets.predict(vectors, cutoff_us).churn

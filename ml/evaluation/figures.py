@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from app.lifecycle.targets import CHURN
+from app.lifecycle.targets import CHURN, target_of
 from ml.evaluation.judging import name_of_mean
 
 _WIDTH = 110
@@ -30,6 +30,8 @@ def _title(result: Mapping[str, Any]) -> str:
     if result["target"] == CHURN.name:
         return f"{result['n']:,} customers, {result['base_rate']:.1%} without a purchase in {days} days"
     target = result["target"]
+    if target_of(target).is_probability:
+        return f"{result['n']:,} customers, {result['base_rate']:.1%} with {target} in {days} days"
     return f"{result['n']:,} customers, {result[name_of_mean(target)]:,.2f} {target} each in {days} days"
 
 

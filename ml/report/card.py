@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from app.lifecycle.targets import TARGETS
+from app.lifecycle.targets import CHURN, ORDERS, OTHERS, SPEND, TARGETS
 
 Members = Mapping[str, Any]
 
@@ -26,6 +26,15 @@ _METHODS: Final = {
     "bg_nbd": "the BG/NBD model, its predictions written as one step table a feature",
 }
 _TARGETS: Final = {target.name: target.summary for target in TARGETS}
+_SUBJECTS: Final = {
+    ORDERS.name: "orders were",
+    SPEND.name: "spend was",
+    **{target.name: f"{target.name} were" for target in OTHERS if not target.is_probability},
+}
+_CHANCES: Final = {
+    CHURN.name: "Risks missed the share that left",
+    **{target.name: f"Probabilities of {target.name} missed its share" for target in OTHERS if target.is_probability},
+}
 _METRICS: Final = {
     "auc": "AUC",
     "brier": "Brier score",
@@ -59,12 +68,12 @@ def render_card(manifest: Members) -> str:
 
 
 def _describe(manifest: Members) -> str:
-    days = manifest.get("horizon_days", NOT_GIVEN)
+    days, unknown = manifest.get("horizon_days", NOT_GIVEN), manifest.get("unknown_targets", ())
     return "\n".join(
         (
             f"Made on {_day(manifest.get('created_at'))}, for a horizon of {days} days, it tells of each customer:",
             "",
-            _bullets(f"`{name}`: {meaning}" for name, meaning in _TARGETS.items()),
+            _bullets(f"`{name}`: {meaning}" for name, meaning in _TARGETS.items() if name not in unknown),
         )
     )
 
@@ -141,16 +150,19 @@ def _describe_measurement(target: str, measured: Members) -> str:
 
 def _describe_calibration(manifest: Members) -> str:
     own = {target: _own_metrics(measured) for target, measured in _measurements(manifest)}
-    error = own.get("churn", {}).get("ece")
-    risks = f"Risks missed the share that left by {_write(error)} on average over ten groups of equal size."
-    subjects = {"orders": "orders were", "spend": "spend was"}
-    biases = {subject: own.get(target, {}).get("bias") for target, subject in subjects.items()}
+    errors = {what: own.get(target, {}).get("ece") for target, what in _CHANCES.items()}
+    biases = {subject: own.get(target, {}).get("bias") for target, subject in _SUBJECTS.items()}
+    missed = [
+        f"{what} by {_write(error)} on average over ten groups of equal size."
+        for what, error in errors.items()
+        if error is not None
+    ]
     sentences = [
         f"Expected {subject} {abs(bias):.1%} {'above' if bias > 0 else 'below'} what came."
         for subject, bias in biases.items()
         if bias is not None
     ]
-    return " ".join([risks] * (error is not None) + sentences) or "Not measured."
+    return " ".join(missed + sentences) or "Not measured."
 
 
 def _own_metrics(measured: Members) -> Members:
@@ -163,6 +175,7 @@ def _describe_level(manifest: Members) -> str:
     level = _part(manifest, "level")
     lines = ["The level of each target follows the calendar: learned from past cut-offs, it is added by date."]
     expected = {"expected_share": "not to order", "expected_orders": "orders each", "expected_spend": "spend each"}
+    expected |= {target.answer: f"{target.name} each" for target in OTHERS}
     told = [f"{_write(level[name])} {meaning}" for name, meaning in expected.items() if level.get(name) is not None]
     if told:
         lines.append(f"Of the customers known at the end of the data, it then expected on average: {', '.join(told)}.")

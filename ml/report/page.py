@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.lifecycle.targets import CHURN, ORDERS, OTHERS, SPEND, Unit, target_of
 from ml.evaluation.evaluating import AtCutoff, Evaluation
 from ml.evaluation.judging import OURS
 from ml.evaluation.metrics import Floats
@@ -24,18 +25,20 @@ from ml.report.sentences import (
 )
 from ml.report.shapes import Shape, draw_shape, shapes
 from ml.report.standings import compile_standings
+from ml.report.words import words_of
 
 TITLES: Final[Mapping[str, str]] = {
-    "churn": "Who will stay away",
-    "orders": "How many orders to expect",
-    "spend": "How much spend to expect",
+    **{target.name: target.summary for target in OTHERS},
+    CHURN.name: "Who will stay away",
+    ORDERS.name: "How many orders to expect",
+    SPEND.name: "How much spend to expect",
 }
-_HELD: Final[Mapping[str, str]] = {
-    "churn": "of all who stayed away",
-    "orders": "of all orders",
-    "spend": "of all spend",
+_RANKED_BY: Final[Mapping[Unit, str]] = {
+    "probability": "auc",
+    "orders": "spearman",
+    "pieces": "spearman",
+    "minor": "normalised_gini",
 }
-_RANKED_BY: Final[Mapping[str, str]] = {"churn": "auc", "orders": "spearman", "spend": "normalised_gini"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,14 @@ def render_report(evaluation: Evaluation, currency: str) -> str:
 
 def _levels(at: AtCutoff, result: Mapping[str, Any], currency: str) -> Picture:
     judged = at.judged
-    if judged.target == "churn":
-        return draw_reliability(judged.actual, _beside_best(at, result, "brier"))
-    unit = "orders a customer" if judged.target == "orders" else f"{currency} a customer"
-    return draw_tenths(judged.actual, judged.predictions[OURS], unit)
+    if target_of(judged.target).is_probability:
+        return draw_reliability(judged.actual, _beside_best(at, result, "brier"), words_of(judged.target))
+    return draw_tenths(judged.actual, judged.predictions[OURS], _each(judged.target, currency))
+
+
+def _each(target: str, currency: str) -> str:
+    """What levels are in."""
+    return f"{currency if target_of(target).unit == 'minor' else target} a customer"
 
 
 def _order(at: AtCutoff, result: Mapping[str, Any]) -> list[Picture]:
@@ -80,8 +87,11 @@ def _order(at: AtCutoff, result: Mapping[str, Any]) -> list[Picture]:
     actual = np.maximum(judged.actual, 0.0)
     if not actual.any():
         return []
-    scores = _beside_best(at, result, _RANKED_BY[judged.target])
-    return [draw_gains(actual, scores, _HELD[judged.target]), draw_lift(actual, judged.predictions[OURS])]
+    scores = _beside_best(at, result, _RANKED_BY[target_of(judged.target).unit])
+    return [
+        draw_gains(actual, scores, f"of all {words_of(judged.target).held}"),
+        draw_lift(actual, judged.predictions[OURS]),
+    ]
 
 
 def _beside_best(at: AtCutoff, result: Mapping[str, Any], metric: str) -> dict[str, Floats]:
@@ -92,8 +102,9 @@ def _beside_best(at: AtCutoff, result: Mapping[str, Any], metric: str) -> dict[s
 
 
 def _months(months: Sequence[Mapping[str, Any]], target: str, currency: str) -> Passage:
-    titles = {"churn": "share who stay away", "orders": "orders a customer", "spend": f"{currency} a customer"}
-    pictures = [draw_months(months, titles[target], target == "churn")] if len(months) > 1 else []
+    is_share = target_of(target).is_probability
+    title = words_of(target).share if is_share else _each(target, currency)
+    pictures = [draw_months(months, title, is_share)] if len(months) > 1 else []
     return Passage(about_months(months, target), pictures)
 
 

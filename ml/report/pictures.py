@@ -9,6 +9,7 @@ import numpy as np
 from app.lifecycle.features import Floats
 from ml.evaluation.staging import StageShare
 from ml.report.drawing import Axis, Bar, Dot, Line, Mark, Path, Picture, Text, frame, legend, tidy_ticks
+from ml.report.words import Words
 
 TENTHS: Final = 10
 _WIDTH, _HEIGHT = 520, 380
@@ -40,15 +41,15 @@ def tenths(actual: Floats, predicted: Floats) -> Floats:
     return np.array([(predicted[part].mean(), actual[part].mean(), len(part)) for part in parts if len(part)])
 
 
-def draw_reliability(churned: Floats, risks: Mapping[str, Floats]) -> Picture:
+def draw_reliability(came: Floats, risks: Mapping[str, Floats], words: Words) -> Picture:
     """What was said against what happened, in tenths; the first of `risks` is ours, with its 95 % range."""
     across, up = _axes()
-    parts = frame(across, up, PERCENT_TICKS, PERCENT_TICKS, "risk that was stated", "share who did stay away")
+    parts = frame(across, up, PERCENT_TICKS, PERCENT_TICKS, f"{words.stated} that was stated", words.share_then)
     parts.append(Path([(across(0), up(0)), (across(1), up(1))], "reference"))
     names = list(risks)
     for name in reversed(names):
         kind = "ours" if name == names[0] else "theirs"
-        found = tenths(churned, risks[name])
+        found = tenths(came, risks[name])
         parts.append(Path([(across(said), up(was)) for said, was, _ in found], kind))
         for said, was, count in found if kind == "ours" else ():
             margin = _NORMAL_95 * sqrt(was * (1 - was) / count)
@@ -56,9 +57,9 @@ def draw_reliability(churned: Floats, risks: Mapping[str, Floats]) -> Picture:
             parts.append(Dot(across(said), up(was), "dot"))
     entries = [("reference", "perfect"), *zip(("ours", "theirs"), map(label_model, names), strict=False)]
     parts += legend(80, 62, entries)
-    ours = tenths(churned, risks[names[0]])
+    ours = tenths(came, risks[names[0]])
     told = "; ".join(f"stated {said:.0%}, happened {was:.0%}" for said, was, _ in ours)
-    return Picture(_WIDTH, _HEIGHT, "Stated risk against what happened, by tenths of customers", told, parts)
+    return Picture(_WIDTH, _HEIGHT, f"Stated {words.stated} against what happened, by tenths of customers", told, parts)
 
 
 def draw_tenths(actual: Floats, predicted: Floats, unit: str) -> Picture:

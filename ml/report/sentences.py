@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.lifecycle.features import FEATURE_NAMES, FEATURES
+from app.lifecycle.targets import CHURN, SPEND, Target, Unit, target_of
 from ml.evaluation.evaluating import AtCutoff
 from ml.evaluation.judging import OURS, Judged
 from ml.evaluation.staging import describe_order
 from ml.report.pictures import gains, label_model
 from ml.report.shapes import Shape
+from ml.report.words import words_of
 
 METRIC_LABELS: Final[Mapping[str, str]] = {
     "auc": "order (AUC) ↑",
@@ -23,18 +25,19 @@ METRIC_LABELS: Final[Mapping[str, str]] = {
     "normalised_gini": "order (Gini) ↑",
     "bias": "total against actual → 0",
 }
-_MAIN: Final[Mapping[str, tuple[str, ...]]] = {
-    "churn": ("auc", "brier"),
+_MAIN: Final[Mapping[Unit, tuple[str, ...]]] = {
+    "probability": ("auc", "brier"),
     "orders": ("pearson", "rmse"),
-    "spend": ("spearman", "normalised_gini"),
+    "pieces": ("pearson", "rmse"),
+    "minor": ("spearman", "normalised_gini"),
 }
 _MEANINGS: Final[Mapping[str, str]] = {
-    "auc": "Of one customer who stayed away and one who came, Perennial gave the higher risk to the one who stayed "
-    "away in {hundredths:.1f} of 100 cases (AUC)",
+    "auc": "Of one customer {held} and one {others}, Perennial gave the higher {stated} to the one {held} in "
+    "{hundredths:.1f} of 100 cases (AUC)",
     "brier": "The squared error of its probabilities (Brier) is {value:.3f}, 0 being perfect",
-    "pearson": "Its expected orders and those that came correlate by {value:.3f}",
-    "rmse": "They are off by {value:.2f} orders (root mean square)",
-    "spearman": "The ranking of customers by expected spend and that by actual spend agree by {value:.3f} (rank "
+    "pearson": "Its expected {held} and those that came correlate by {value:.3f}",
+    "rmse": "They are off by {value:.2f} {held} (root mean square)",
+    "spearman": "The ranking of customers by expected {held} and that by actual {held} agree by {value:.3f} (rank "
     "correlation, 1 being perfect)",
     "normalised_gini": "Weighed by money, that ranking is {hundredths:.0f} % of the way from chance to perfect",
 }
@@ -54,27 +57,40 @@ def show(value: float | None, metric: str) -> str:
 
 def conclude(result: Mapping[str, Any], currency: str) -> list[str]:
     """What there was to predict, how good the prediction was, and whether it beats the classics."""
-    days, n = result["horizon_days"], result["n"]
-    if result["target"] == "churn":
+    days, n, declared = result["horizon_days"], result["n"], target_of(result["target"])
+    if declared is CHURN:
         what = (
             f"Of {n:,} customers who had bought before {result['cutoff']}, {result['base_rate']:.1%} did not buy in "
             f"the {days} days from then on; {result['mean_predicted']:.1%} was expected."
         )
+    elif declared.is_probability:
+        what = (
+            f"Of {n:,} customers who had bought before {result['cutoff']}, {result['base_rate']:.1%} were "
+            f"{words_of(declared.name).held} in the {days} days from then on; {result['mean_predicted']:.1%} was "
+            "expected."
+        )
     else:
-        unit = "orders" if result["target"] == "orders" else f"{currency}, refunds taken off,"
+        unit = _unit_of(declared, currency)
         what = (
             f"{n:,} customers who had bought before {result['cutoff']} came to {result['mean_actual']:,.2f} {unit} "
             f"each in the {days} days from then on; {result['mean_predicted']:,.2f} was expected."
         )
     leads = result["intervals"]["against_best"]
-    known = [(name, lead) for name in _MAIN[result["target"]] if (lead := leads[name]) is not None]
-    return [what, *(_compare(name, result["models"][OURS][name], lead) for name, lead in known)]
+    names = _MAIN[declared.unit]
+    known = [(name, lead) for name in names if (lead := leads[name]) is not None]
+    return [what, *(_compare(name, result["target"], result["models"][OURS][name], lead) for name, lead in known)]
 
 
-def _compare(name: str, value: float, lead: Mapping[str, Any]) -> str:
+def _unit_of(target: Target, currency: str) -> str:
+    if target is SPEND:
+        return f"{currency}, refunds taken off,"
+    return f"{currency} of {target.name}" if target.unit == "minor" else target.name
+
+
+def _compare(name: str, target: str, value: float, lead: Mapping[str, Any]) -> str:
     best = label_model(lead["comparator"])
     side = "better" if lead["lead"] >= 0 else "worse"
-    told = _MEANINGS[name].format(value=value, hundredths=100 * value)
+    told = _MEANINGS[name].format(**words_of(target)._asdict(), value=value, hundredths=100 * value)
     return f"{told}; that is {show(abs(lead['lead']), name)} {side} than {best}, {_sureness(lead['interval'])}."
 
 
@@ -85,16 +101,20 @@ def _sureness(interval: Sequence[float] | None) -> str:
 
 def about_levels(result: Mapping[str, Any]) -> list[str]:
     """Whether the level of the prediction can be taken at its word."""
-    ours = result["models"][OURS]
-    if result["target"] == "churn":
+    ours, words = result["models"][OURS], words_of(result["target"])
+    if target_of(result["target"]).is_probability:
         error = ours["ece"]
         verdict = "can be taken at its word" if error <= _GOOD_ECE else "is close" if error <= _FAIR_ECE else "is off"
         return [
             (
-                "Customers are put in ten groups by the risk that was stated. On the diagonal it happened exactly as "
-                "often as stated; above it more stayed away, below it fewer. The bars show what chance alone may do."
+                f"Customers are put in ten groups by the {words.stated} that was stated. On the diagonal it happened "
+                f"exactly as often as stated; above it {words.above}, below it fewer. The bars show what chance alone "
+                "may do."
             ),
-            f"On average the stated risk is {100 * error:.1f} points in a hundred off what happened: it {verdict}.",
+            (
+                f"On average the stated {words.stated} is {100 * error:.1f} points in a hundred off what happened: it "
+                f"{verdict}."
+            ),
         ]
     if ours["bias"] is None:
         return ["Nothing came in the horizon on balance, so the level cannot be judged."]
@@ -109,15 +129,15 @@ def about_levels(result: Mapping[str, Any]) -> list[str]:
 def about_lift(result: Mapping[str, Any], judged: Judged) -> list[str]:
     """What working through the list from the top brings."""
     actual = judged.actual.clip(0)
-    what = {"churn": "those who stayed away", "orders": "the orders", "spend": "the spend"}[result["target"]]
+    words = words_of(result["target"])
+    what = f"{'those' if target_of(result['target']).is_probability else 'the'} {words.held}"
     if not actual.any():
         return [f"The customers hold nothing of {what}: there was none in the horizon."]
     held = dict(gains(actual, judged.predictions[OURS]))
-    who = "highest risk" if result["target"] == "churn" else "highest expectation"
     return [
         (
-            f"The tenth of the customers with the {who} holds {held[0.1]:.0%} of {what}, the first fifth "
-            f"{held[0.2]:.0%}, the first half {held[0.5]:.0%}. Picked by chance they would hold 10, 20 and 50 %."
+            f"The tenth of the customers with the highest {words.stated} holds {held[0.1]:.0%} of {what}, the first "
+            f"fifth {held[0.2]:.0%}, the first half {held[0.5]:.0%}. Picked by chance they would hold 10, 20 and 50 %."
         )
     ]
 
@@ -131,7 +151,7 @@ def about_months(months: Sequence[Mapping[str, Any]], target: str) -> list[str]:
     mean = sum(map(abs, gaps.values())) / len(gaps)
 
     def form(gap: float) -> str:
-        return f"{100 * gap:.1f} points" if target == "churn" else f"{gap:,.2f}"
+        return f"{100 * gap:.1f} points" if target_of(target).is_probability else f"{gap:,.2f}"
 
     missed = f"{form(mean)} on average, {form(abs(gaps[worst]))} at worst ({worst})"
     return [
@@ -165,13 +185,12 @@ def about_stages(at: AtCutoff) -> list[str]:
 
 def about_shapes(target: str) -> list[str]:
     """How to read the curves."""
-    effect = "the odds of staying away" if target == "churn" else "the expectation"
     return [
         (
-            f"Each fact about a customer multiplies {effect} by what its curve shows; 1 is the average customer. A "
-            "score is nothing but the product of these, so the curves, and the little that is named below them, are "
-            "the whole model. The strongest come first, each on a scale of its own. Below each curve is how many "
-            "customers there are with that value; the few that lie far beyond the others stand at its end."
+            f"Each fact about a customer multiplies {words_of(target).odds} by what its curve shows; 1 is the average "
+            "customer. A score is nothing but the product of these, so the curves, and the little that is named below "
+            "them, are the whole model. The strongest come first, each on a scale of its own. Below each curve is how "
+            "many customers there are with that value; the few that lie far beyond the others stand at its end."
         ),
     ]
 

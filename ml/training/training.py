@@ -13,6 +13,7 @@ from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 from app.lifecycle.scorer import combine
+from app.lifecycle.targets import OTHERS
 from app.lifecycle.value import value_curve
 from ml.data.cutoffs import Span, Untrainable, span_of, to_time
 from ml.data.leaks import refuse_leaks
@@ -50,6 +51,7 @@ def train(training: Training, models_directory: Path, made_at: datetime, say: Sa
     refuse_leaks(training.events, learned.cutoffs_us[-1] if learned.cutoffs_us else span.until_us)
     now = learned.present.features()
     expected = learned.targets.predict(now, span.until_us)
+    unknown = [target.name for target in OTHERS if target.name not in learned.targets.models]
     members = {
         "horizon_days": training.horizon_days,
         "method": learned.method,
@@ -64,14 +66,23 @@ def train(training: Training, models_directory: Path, made_at: datetime, say: Sa
             "expected_share": float(expected.churn.mean()),
             "expected_orders": float(expected.orders.mean()),
             "expected_spend": float(expected.spend_minor.mean()) / 10**training.digits,
+            **_expect_others(learned.targets, now, span.until_us, training.digits),
             **_describe_sureness(learned.targets),
         },
+        **({"unknown_targets": unknown} if unknown else {}),
         "data": {"source": training.source, "simulated": training.simulated},
         "metrics": _measure_before(training, span.until_us - training.horizon_days * DAY_US, say),
     }
     kind = "demo-churn" if training.simulated else "churn"
     parts = _assemble(learned, now, expected.spend_minor)
     return write_artefact(models_directory, kind, made_at, parts, members)
+
+
+def _expect_others(targets: Targets, now: Floats, at_us: int, digits: int) -> dict[str, float]:
+    """The mean of each of OTHERS that was learnt, by its member of the answer, as `expected_spend` in major units."""
+    known = [target for target in OTHERS if target.name in targets.models]
+    means = {target: float(targets.expect(target, now, at_us).mean()) for target in known}
+    return {target.answer: mean / 10**digits if target.unit == "minor" else mean for target, mean in means.items()}
 
 
 def _describe_rows(learned: Learned, span: Span) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ml.report.pictures import draw_gains, draw_months, draw_reliability, draw_s
 from ml.report.sentences import about_levels, about_lift, about_limits, about_months, about_undrawn, conclude, show
 from ml.report.shapes import draw_shape, shapes, tell
 from ml.report.standings import compile_standings
+from ml.report.words import words_of
 
 HOSTILE = "<script>alert('&')</script>"
 
@@ -160,7 +161,7 @@ def test_gains_by_hand():
 def test_the_reliability_picture_tells_its_numbers_to_who_cannot_see_it():
     risk = np.linspace(0, 1, 1000)
     churned = (np.random.default_rng(1).random(1000) < risk).astype(float)
-    told = words(draw_reliability(churned, {"perennial": risk, "bg_nbd": risk**2}))
+    told = words(draw_reliability(churned, {"perennial": risk, "bg_nbd": risk**2}, words_of("churn")))
     assert "stated 5%" in told
     assert "stated 95%" in told
     assert "BG/NBD" in told
