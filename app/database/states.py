@@ -55,7 +55,8 @@ def _halved(age_us: ColumnElement[Any], half_life_days: int) -> ColumnElement[fl
     return func.exp(func.greatest(halvings, _constant(_DEEPEST_HALVING)) * _constant(log(2.0)), type_=Double)
 
 
-def _lifted(measure: Measure, events: FromClause) -> ColumnElement[Any]:
+def lifted(measure: Measure, events: FromClause) -> ColumnElement[Any]:
+    """What an event that counts contributes."""
     phase = cast(events.c.occurred_us, Double) * _constant(RADIANS_PER_US)
     match measure.lift:
         case Lift.ONE:
@@ -68,7 +69,8 @@ def _lifted(measure: Measure, events: FromClause) -> ColumnElement[Any]:
             return events.c[column]
 
 
-def _counting(measure: Measure, events: FromClause) -> ColumnElement[bool]:
+def counts(measure: Measure, events: FromClause) -> ColumnElement[bool]:
+    """Whether an event counts."""
     types = [_inlined(type_) for type_ in measure.types]
     conditions = [events.c.type.in_(types)] if types else []
     return and_(true(), *conditions, *(events.c[column] == _inlined(wanted) for column, wanted in measure.where))
@@ -112,7 +114,7 @@ def _making(spec: StateSpec, events: FromClause) -> list[ColumnElement[bool]]:
 
 def _aggregate(measure: Measure, events: FromClause) -> ColumnElement[Any]:
     """The measure over a group of annotated events; a decayed sum is counted to `reference_us`."""
-    counting, value = _counting(measure, events), _lifted(measure, events)
+    counting, value = counts(measure, events), lifted(measure, events)
     match measure.merge:
         case Merge.SUM:
             total = func.coalesce(func.sum(value).filter(counting), literal_column("0"))

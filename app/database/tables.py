@@ -278,9 +278,14 @@ predictions = Table(
     Column("expected_spend_minor", Double, nullable=False),
     Column("orders_ahead", BigInteger),
     Column("spend_ahead_minor", BigInteger),
+    Column("expected_others", JSONB),
+    Column("sums_ahead", JSONB),
     Index("ix_predictions_at_us", "at_us"),
 )
-"""What models said of a sample of customers at `at_us`, and, once the horizon has passed, what came."""
+"""What models said of a sample of customers at `at_us`, and, once the horizon has passed, what came.
+
+`expected_others` is by name of the targets beyond the three that the model knew; NULL: of none. `sums_ahead` is what
+the measures that these are measured against came to, by name."""
 
 model_reports = Table(
     "model_reports",

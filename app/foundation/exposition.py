@@ -56,6 +56,7 @@ GAUGES: Final = {
     "perennial_model_calibration_error": Gauge("Calibration error of the latest matured risks.", ("version",), max),
     "perennial_model_calibration_error_by_chance": Gauge("What chance makes of right risks.", ("version",), max),
     "perennial_model_auc": Gauge("Area under the ROC curve of the latest matured risks.", ("version",), max),
+    "perennial_model_bias": Gauge("What was expected of a target over what came, less 1.", ("version", "target"), max),
     "perennial_model_orders_bias": Gauge("Orders expected over those that came, less 1.", ("version",), max),
     "perennial_model_spend_bias": Gauge("Spend expected over what came, less 1.", ("version",), max),
     "perennial_model_matured_customers": Gauge("Customers of the latest matured snapshot.", ("version",), max),

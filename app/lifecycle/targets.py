@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lifecycle.arithmetic import for_each
+from app.lifecycle.measures import SUMS
 
 Floats = NDArray[np.float64]
 
@@ -57,8 +58,8 @@ Unit = Literal["probability", "orders", "pieces", "minor"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`outcome` is what it is measured against, in the same `unit`: what customers did in the horizon, a column of
-    `ml.data.states.LabelledStates`, or the name of a measure among SUMS: what it adds up to in the horizon.
+    """`outcome` is what it is measured against, in the same `unit`: one of OUTCOMES, or the name of a measure among
+    SUMS: what it adds up to in the horizon; of a probability, whether that is more than nothing.
 
     `summary` says in a sentence what is foretold; `answer` is the member of a score that tells it.
     """
@@ -74,6 +75,10 @@ class Target:
     def is_probability(self) -> bool:
         return self.unit == "probability"
 
+
+OUTCOMES: Final = ("churned", "orders_ahead", "spend_ahead_minor")
+"""Of the horizon: whether nothing was bought, in how many distinct moments something was, and for how much, refunds
+taken off."""
 
 CHURN: Final = Target(
     "churn",
@@ -98,7 +103,9 @@ SPEND: Final = Target(
 TARGETS: Final[tuple[Target, ...]] = (CHURN, ORDERS, SPEND)
 """In the order of a model's tables. The first three are those that stages, decisions and stored scores go by."""
 OTHERS: Final = TARGETS[3:]
-"""Told in the answer alone, where the model knows them: one that is older than a target does not, and no rule does."""
+"""Told where the model knows them: one that is older than a target does not, and no rule does."""
+SUMMED: Final = tuple(measure for measure in SUMS if measure.name in {target.outcome for target in OTHERS})
+"""The measures that targets are measured against."""
 TARGET_NAMES: Final = tuple(target.name for target in TARGETS)
 
 

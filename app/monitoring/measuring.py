@@ -1,5 +1,7 @@
 """How right a model was once the horizon has passed, and how much its features weigh. Numpy alone."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,22 +15,33 @@ Integers = NDArray[np.int64]
 BINS: Final = 10
 
 
+Pair = tuple[Floats, Floats]
+"""What was expected, and what came of it, (n,) each."""
+
+
 class Outcomes(NamedTuple):
-    """What was said of customers at one time, and what came in the horizon after it; each (n,), n ≥ 1."""
+    """What was said of customers at one time, and what came in the horizon after it; each (n,), n ≥ 1.
+
+    `others` is by the names of targets beyond the three, of the customers whom they were told of.
+    """
 
     churn_risk: Floats
     expected_orders: Floats
     expected_spend_minor: Floats
     orders_ahead: Integers
     spend_ahead_minor: Integers
+    others: Mapping[str, Pair] = MappingProxyType({})
 
 
-def measure_outcomes(outcomes: Outcomes) -> dict[str, float | None]:
+def measure_outcomes(outcomes: Outcomes) -> dict[str, Any]:
     """The numbers of a report. None: the customers leave it undefined (all of one outcome, nothing sold).
 
-    A bias is what was expected over what came, less 1: above 0 the model promised too much.
+    A bias is what was expected over what came, less 1: above 0 the model promised too much. `bias` is by the name of
+    a target, of all but churn.
     """
     risk, has_left = outcomes.churn_risk, outcomes.orders_ahead == 0
+    orders_bias = _bias(outcomes.expected_orders, outcomes.orders_ahead)
+    spend_bias = _bias(outcomes.expected_spend_minor, outcomes.spend_ahead_minor)
     return {
         "customers": len(risk),
         "brier": float(np.mean((risk - has_left) ** 2)),
@@ -37,8 +50,10 @@ def measure_outcomes(outcomes: Outcomes) -> dict[str, float | None]:
         "auc": rank_area(has_left, risk),
         "mean_risk": float(risk.mean()),
         "left_share": float(has_left.mean()),
-        "orders_bias": _bias(outcomes.expected_orders, outcomes.orders_ahead),
-        "spend_bias": _bias(outcomes.expected_spend_minor, outcomes.spend_ahead_minor),
+        "orders_bias": orders_bias,
+        "spend_bias": spend_bias,
+        "bias": {"orders": orders_bias, "spend": spend_bias}
+        | {name: _bias(expected, came) for name, (expected, came) in outcomes.others.items()},
     }
 
 
@@ -78,7 +93,7 @@ def rank_area(has_left: NDArray[np.bool_], risk: Floats) -> float | None:
     return float((ranks[has_left].sum() - left * (left + 1) / 2) / (left * stayed))
 
 
-def _bias(expected: Floats, came: Integers) -> float | None:
+def _bias(expected: Floats, came: NDArray[Any]) -> float | None:
     total = float(came.sum())
     return float(expected.sum()) / total - 1 if total > 0 else None
 

@@ -1,10 +1,11 @@
 """SQL of monitoring: the sample, what was said of it, what came, and the reports."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Double,
     Select,
     Text,
@@ -15,6 +16,8 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    null,
+    or_,
     select,
     update,
 )
@@ -23,6 +26,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import Statement, compile_statement, unnested
+from app.database.states import counts, lifted
 from app.database.tables import (
     customer_states,
     events,
@@ -32,6 +36,7 @@ from app.database.tables import (
     predictions,
 )
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
+from app.lifecycle.targets import SUMMED
 from app.models.queries import Report
 from app.monitoring.reports import LatestReports
 
@@ -102,17 +107,19 @@ LAST_DRIFT = _last_drift()
 
 
 def _keep_predictions() -> Statement:
-    """Parameters: arrays `customer_id`, `churn_risk`, `expected_orders`, `expected_spend_minor`, of one length;
-    `version`, `at_us`."""
+    """Parameters: `version`, `at_us`, and of one length the arrays `customer_id`, `churn_risk`, `expected_orders`,
+    `expected_spend_minor`, `expected_others` (JSON texts, or None)."""
     names = ("churn_risk", "expected_orders", "expected_spend_minor")
-    said = unnested("given", customer_id=Text(), **{name: Double() for name in names})
+    said = unnested("given", customer_id=Text(), **{name: Double() for name in names}, expected_others=Text())
     rows = select(
         said.c.customer_id,
         bindparam("version", type_=Text),
         bindparam("at_us", type_=BigInteger),
         *(said.c[name] for name in names),
+        cast(said.c.expected_others, JSONB),
     )
-    into = pg_insert(predictions).from_select(["customer_id", "version", "at_us", *names], rows)
+    columns = ["customer_id", "version", "at_us", *names, "expected_others"]
+    into = pg_insert(predictions).from_select(columns, rows)
     return compile_statement(into.on_conflict_do_nothing())
 
 
@@ -143,10 +150,23 @@ def _matured() -> Statement:
 MATURED = _matured()
 
 
+class Resolved(NamedTuple):
+    """What was said of a customer and what came. The last two are JSON texts, by name; None: nothing."""
+
+    churn_risk: float
+    expected_orders: float
+    expected_spend_minor: float
+    orders_ahead: int
+    spend_ahead_minor: int
+    expected_others: str | None
+    sums_ahead: str | None
+
+
 def _resolve() -> Statement:
     """Writes what came in `[at_us, until_us)` to the next predictions of `at_us` by `versions` that wait for it.
 
-    It is that of all ids of the person whom the customer is now. Rows: version, and what was said and came.
+    It is that of all ids of the person whom the customer is now. Rows: version, and what was said and came, as
+    `Resolved` has it.
     """
     at_us, versions = bindparam("at_us", type_=BigInteger), bindparam("versions", type_=ARRAY(Text))
     is_theirs = and_(predictions.c.at_us == at_us, predictions.c.version == func.any(versions))
@@ -159,31 +179,48 @@ def _resolve() -> Statement:
         .outerjoin(mate, mate.c.person_id == own.c.person_id)
         .subquery("members")
     )
-    is_order = events.c.type == _ORDER
-    trade = and_(
+    is_order, is_refund = events.c.type == _ORDER, events.c.type == _REFUND
+    late = and_(
         events.c.customer_id == members.c.member_id,
         events.c.occurred_us >= at_us,
         events.c.occurred_us < bindparam("until_us", type_=BigInteger),
-        events.c.type.in_([_ORDER, _REFUND]),
+        or_(is_order, is_refund, *(counts(measure, events) for measure in SUMMED)),
     )
-    net_minor = func.sum(case((is_order, events.c.amount_minor), else_=-events.c.amount_minor))
+    net_minor = func.sum(case((is_order, events.c.amount_minor), (is_refund, -events.c.amount_minor)))
     came = (
         select(
             members.c.customer_id,
             func.count(events.c.occurred_us.distinct()).filter(is_order).label("orders_ahead"),  # as models learn them
             cast(func.coalesce(net_minor, _ZERO), BigInteger).label("spend_ahead_minor"),
+            _sums().label("sums_ahead"),
         )
-        .outerjoin_from(members, events, trade)
+        .outerjoin_from(members, events, late)
         .group_by(members.c.customer_id)
         .cte("came")
     )
-    names = ("churn_risk", "expected_orders", "expected_spend_minor", "orders_ahead", "spend_ahead_minor")
+    brought = {name: came.c[name] for name in ("orders_ahead", "spend_ahead_minor", "sums_ahead")}
     return compile_statement(
         update(predictions)
         .where(is_theirs, predictions.c.customer_id == came.c.customer_id)  # found by the primary key alone
-        .values(orders_ahead=came.c.orders_ahead, spend_ahead_minor=came.c.spend_ahead_minor)
-        .returning(predictions.c.version, *(predictions.c[name] for name in names))
+        .values(brought)
+        .returning(predictions.c.version, *(_read(predictions.c[name]) for name in Resolved._fields))
     )
+
+
+def _read(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(column, Text) if isinstance(column.type, JSONB) else column
+
+
+def _sums() -> ColumnElement[Any]:
+    """What each measure of SUMMED came to, by name. A row that the join found no event for counts nothing."""
+    if not SUMMED:
+        return cast(null(), JSONB)
+    happened = events.c.customer_id.is_not(None)
+    pairs: list[ColumnElement[Any]] = []
+    for measure in SUMMED:
+        total = func.sum(lifted(measure, events)).filter(happened, counts(measure, events))
+        pairs += literal_column(f"'{measure.name}'"), func.coalesce(total, _ZERO)
+    return func.jsonb_build_object(*pairs, type_=JSONB)
 
 
 RESOLVE = _resolve()

@@ -49,9 +49,7 @@ def read_gauges(latest: LatestReports, now_us: int) -> Iterator[tuple[str, tuple
     drift, champion, challenger = latest
     for outcome in (champion, challenger):
         if outcome is not None:
-            for number, gauge in _OUTCOME_GAUGES.items():
-                if (value := outcome.report[number]) is not None:
-                    yield gauge, (outcome.version,), value
+            yield from _read_outcome(outcome)
     if champion is not None and challenger is not None and champion.at_us == challenger.at_us:
         difference = challenger.report["brier"] - champion.report["brier"]
         yield "perennial_challenger_brier_difference", (), difference
@@ -61,6 +59,15 @@ def read_gauges(latest: LatestReports, now_us: int) -> Iterator[tuple[str, tuple
         yield "perennial_drifted_features", (), len(find_drifted(drift.report))
         for name in ("perennial_monitoring_age_seconds", "perennial_watch_age_seconds"):
             yield name, (), (now_us - drift.made_us) / 1e6
+
+
+def _read_outcome(outcome: Report) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    for number, gauge in _OUTCOME_GAUGES.items():
+        if (value := outcome.report[number]) is not None:
+            yield gauge, (outcome.version,), value
+    for target, bias in outcome.report.get("bias", {}).items():  # reports of before have none
+        if bias is not None:
+            yield "perennial_model_bias", (outcome.version, target), bias
 
 
 def find_drifted(drift: Mapping[str, Any]) -> list[str]:

@@ -39,9 +39,12 @@ from app.lifecycle.drift import count_reference, psi
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURE_NAMES, Floats
 from app.lifecycle.scorer import Forecasts
+from app.lifecycle.targets import OTHERS
 from app.models.artefact import Model
 from app.monitoring import queries
-from app.monitoring.measuring import Outcomes, measure_outcomes, weigh_features
+from app.monitoring.measuring import measure_outcomes, weigh_features
+from app.monitoring.others import gather_outcomes, write_others
+from app.monitoring.queries import Resolved
 from app.scores.columns import foresee
 
 MONITORING_LOCK: Final = 0x77617463  # "watc": one run at a time, however many replicas run
@@ -68,12 +71,20 @@ class MonitoringReport(NamedTuple):
     matured: int = 0
 
 
+class Said(NamedTuple):
+    """By a model of customers: forecasts, and what it expects by the name of a target, (n,), NaN where it does not
+    know that."""
+
+    forecasts: Forecasts
+    others: Mapping[str, Floats]
+
+
 class Snapshot(NamedTuple):
     """A sample at one time: ids, features (n, features), and by version what was said of each."""
 
     customer_ids: list[str]
     features: Floats
-    said: Mapping[str, Forecasts]
+    said: Mapping[str, Said]
 
 
 async def monitor_models(
@@ -158,18 +169,17 @@ class _MonitoringRun:
             async with self._connection.transaction():
                 found = await self._resolve(versions, span)
                 for version, rows in found.items():
-                    columns = (np.array(column) for column in zip(*rows, strict=True))
-                    report = {**measure_outcomes(Outcomes(*columns)), "horizon_days": days}
+                    report = {**measure_outcomes(gather_outcomes(rows)), "horizon_days": days}
                     await self._keep_report(version, "outcome", at_us, report)
                     compared += len(rows)
         return compared
 
-    async def _resolve(self, versions: Sequence[str], span: Mapping[str, int]) -> dict[str, list[tuple[Any, ...]]]:
-        found: dict[str, list[tuple[Any, ...]]] = {}
+    async def _resolve(self, versions: Sequence[str], span: Mapping[str, int]) -> dict[str, list[Resolved]]:
+        found: dict[str, list[Resolved]] = {}
         while rows := await self._fetch(queries.RESOLVE, versions=versions, **span):
             began = time.perf_counter()
             for version, *values in rows:
-                found.setdefault(version, []).append(tuple(values))
+                found.setdefault(version, []).append(Resolved(*values))
             await yield_to_requests(began, self._share)
         return found
 
@@ -193,7 +203,7 @@ class _MonitoringRun:
         """What each model says now of those who have ever ordered."""
         customer_ids: list[str] = []
         rows: list[Floats] = []
-        said: dict[str, list[Forecasts]] = {version: [] for version in self._models}
+        said: dict[str, list[Said]] = {version: [] for version in self._models}
         for chunk in cut(sample, CHUNK):
             states = await read_states(self._driver, chunk)
             began = time.perf_counter()
@@ -203,8 +213,9 @@ class _MonitoringRun:
                 vectors = np.array([state.numbers for state in buyers], np.float64)
                 seen = foresee(vectors, float(self._now_us), list(self._models.values()))
                 rows.append(seen.rows)
-                for version, forecasts in zip(self._models, seen.by_model, strict=True):
-                    said[version].append(forecasts)
+                for model, forecasts in zip(self._models.values(), seen.by_model, strict=True):
+                    others = model.scorecard.expect(seen.rows, float(self._now_us)) if OTHERS else {}
+                    said[model.version].append(Said(forecasts, others))
             self._report_progress(len(customer_ids), len(sample))
             await yield_to_requests(began, self._share)
         whole = np.concatenate([*rows, np.empty((0, len(FEATURE_NAMES)))])
@@ -212,10 +223,15 @@ class _MonitoringRun:
 
     async def _keep_snapshot(self, snapshot: Snapshot) -> None:
         for version, said in snapshot.said.items():
-            columns = (snapshot.customer_ids, *(column.tolist() for column in said))
+            forecasts, others = said
+            columns = (
+                snapshot.customer_ids,
+                *(column.tolist() for column in forecasts),
+                write_others(others, len(snapshot.customer_ids)),
+            )
             for start in range(0, len(snapshot.customer_ids), KEPT_AT_ONCE):
                 part = [column[start : start + KEPT_AT_ONCE] for column in columns]
-                names = ("customer_id", "churn_risk", "expected_orders", "expected_spend_minor")
+                names = ("customer_id", "churn_risk", "expected_orders", "expected_spend_minor", "expected_others")
                 given = dict(zip(names, part, strict=True))
                 await self._fetch(queries.KEEP_PREDICTIONS, version=version, at_us=self._now_us, **given)
 
@@ -239,5 +255,8 @@ def _compare_features(champion: Model, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _join(parts: Sequence[Forecasts]) -> Forecasts:
-    return Forecasts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+def _join(parts: Sequence[Said]) -> Said:
+    forecasts = Forecasts(
+        *(np.concatenate(columns) for columns in zip(*(part.forecasts for part in parts), strict=True))
+    )
+    return Said(forecasts, {name: np.concatenate([part.others[name] for part in parts]) for name in parts[0].others})

@@ -24,13 +24,12 @@ from app.lifecycle.measures import (
     NUMERIC,
     RADIANS_PER_US,
     REFERENCE,
-    SUMS,
     Lift,
     Measure,
     Merge,
 )
 from app.lifecycle.states import CUSTOMER, StateSpec
-from app.lifecycle.targets import OTHERS, Target
+from app.lifecycle.targets import SUMMED, Target
 from ml.data.intervals import INTERVAL, before_next, first_after
 from ml.data.outcomes import outcomes, summed, sums_ahead
 
@@ -223,9 +222,7 @@ def purchases(events: ir.Table, cutoffs_us: Sequence[int], unit_us: int) -> ir.T
     return _spread(merged, cutoffs)
 
 
-AHEAD: Final = tuple(measure for measure in SUMS if measure.name in {target.outcome for target in OTHERS})
-"""The measures that targets are measured against: what they come to in the horizon."""
-_AHEAD_NAMES: Final = tuple(measure.name for measure in AHEAD)
+_SUMMED_NAMES: Final = tuple(measure.name for measure in SUMMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +232,8 @@ class LabelledStates:
     `states` is (n, len(NUMERIC)), `cutoffs_us` (n,). `purchases` (n,) are distinct moments and `purchase_days`
     (n,) distinct days (UTC) with an order before the cut-off: buy-till-you-die models count days.
     `orders_ahead` (n,) are distinct moments with an order in `[cut-off, cut-off + horizon)`, and
-    `spend_ahead_minor` (n,) their amounts less the refunds in it: it may be negative. `sums_ahead`, (n, len(AHEAD)),
-    is what each measure of AHEAD came to in it.
+    `spend_ahead_minor` (n,) their amounts less the refunds in it: it may be negative. `sums_ahead`, (n, len(SUMMED)),
+    is what each measure of SUMMED came to in it.
     """
 
     customer_ids: NDArray[np.object_]
@@ -255,8 +252,9 @@ class LabelledStates:
 
     def outcome(self, target: Target) -> Floats:
         """(n,): what a target is measured against."""
-        if target.outcome in _AHEAD_NAMES:
-            return self.sums_ahead[:, _AHEAD_NAMES.index(target.outcome)]
+        if target.outcome in _SUMMED_NAMES:
+            came = self.sums_ahead[:, _SUMMED_NAMES.index(target.outcome)]
+            return np.asarray(came > 0, np.float64) if target.is_probability else came
         return np.asarray(getattr(self, target.outcome), np.float64)
 
     def measure(self, name: str) -> Floats:
@@ -286,8 +284,8 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
     known = known.filter(known.orders > 0)
     joined = known.left_join(outcomes(events, cutoffs_us, horizon_days), keys)
     joined = joined.drop("customer_id_right", "cutoff_us_right")
-    if AHEAD:
-        joined = joined.left_join(sums_ahead(events, cutoffs_us, horizon_days, AHEAD), keys)
+    if SUMMED:
+        joined = joined.left_join(sums_ahead(events, cutoffs_us, horizon_days, SUMMED), keys)
         joined = joined.drop("customer_id_right", "cutoff_us_right")
     for name, unit_us in (("purchases", 1), ("purchase_days", DAY_US)):
         joined = joined.join(purchases(events, cutoffs_us, unit_us).rename({name: "purchases"}), keys)
@@ -298,7 +296,7 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
         purchase_days=joined.purchase_days,
         orders_ahead=joined.orders_ahead.fill_null(0).cast("int64"),
         spend_ahead_minor=joined.spend_ahead_minor.fill_null(0).cast("float64"),
-        **{name: joined[name].fill_null(0).cast("float64") for name in map(summed, AHEAD)},
+        **{name: joined[name].fill_null(0).cast("float64") for name in map(summed, SUMMED)},
     ).order_by("cutoff_us", "customer_id")
     columns = frame.to_pyarrow()
     return LabelledStates(
@@ -309,5 +307,5 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
         columns["purchase_days"].to_numpy(),
         columns["orders_ahead"].to_numpy(),
         columns["spend_ahead_minor"].to_numpy(),
-        np.column_stack([np.empty((len(columns), 0)), *(columns[summed(measure)].to_numpy() for measure in AHEAD)]),
+        np.column_stack([np.empty((len(columns), 0)), *(columns[summed(measure)].to_numpy() for measure in SUMMED)]),
     )

@@ -175,7 +175,9 @@ def _describe_level(manifest: Members) -> str:
     level = _part(manifest, "level")
     lines = ["The level of each target follows the calendar: learned from past cut-offs, it is added by date."]
     expected = {"expected_share": "not to order", "expected_orders": "orders each", "expected_spend": "spend each"}
-    expected |= {target.answer: f"{target.name} each" for target in OTHERS}
+    expected |= {
+        target.answer: f"with {target.name}" if target.is_probability else f"{target.name} each" for target in OTHERS
+    }
     told = [f"{_write(level[name])} {meaning}" for name, meaning in expected.items() if level.get(name) is not None]
     if told:
         lines.append(f"Of the customers known at the end of the data, it then expected on average: {', '.join(told)}.")
