@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +12,8 @@ from app.commands.demo_shop import needs_model
 from app.commands.main import app
 from app.foundation.errors import NotPromotable
 from app.models.artefact import canonical_manifest
-from app.models.releases import DIGESTS_THEN
+
+(RELEASED,) = (Path(__file__).parent / "released").glob("churn-*")
 
 
 @pytest.fixture
@@ -79,15 +82,12 @@ async def test_the_demo_shop_needs_a_model_until_one_is_registered(registry, eng
     assert await needs_model(engine)
 
 
-async def test_the_demo_shops_model_is_not_trained_anew_after_an_upgrade(
-    registry, engine, make_artefact, sql, tmp_path
-):
+async def test_the_demo_shops_model_is_not_trained_anew_after_an_upgrade(registry, engine, sql, tmp_path):
     """It was made by the release before, which had one digest for all features."""
-    directory = make_artefact(simulated=True, into=tmp_path)
+    directory = shutil.copytree(RELEASED, tmp_path / RELEASED.name)
     path = directory / "manifest.json"
     manifest = json.loads(path.read_bytes())
-    del manifest["feature_digests"]
-    path.write_bytes(canonical_manifest(manifest | {"feature_digest": next(iter(DIGESTS_THEN))}))
+    path.write_bytes(canonical_manifest(manifest | {"data": {"source": "tests", "simulated": True}}))
     await sql.rows("INSERT INTO imports VALUES ('demo', 1, 0, 2)")
     await registry.register(directory)
     assert not await needs_model(engine)
