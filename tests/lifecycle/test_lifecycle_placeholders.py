@@ -1,0 +1,116 @@
+"""What stands for nobody, and what stands for somebody all the same."""
+
+import pytest
+
+from app.lifecycle.placeholders import is_placeholder
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "-", "--", "?", "...", "undefined", "null", "NULL", "None", "nan", "NaN", "NaT", "<NA>", "nil"),
+        *(
+            "[object Object]",
+            " [OBJECT  object] ",
+            "[object Null]",
+            "0",
+            "0.0",
+            "000000",
+            "00000000-0000-0000-0000-000000000000",
+        ),
+        *(
+            "٠",
+            "０",
+            "guest",
+            "Guest",
+            " G U E S T ",
+            "Guest User",
+            "anonymous",
+            "ANONYMOUS ",
+            "#N/A",
+            "#n/a",
+            "N / A",
+            "n.a.",
+        ),
+        *(
+            "(null)",
+            "<null>",
+            '"null"',
+            "'None'",
+            r"\N",
+            "-1",
+            "#REF!",
+            "#VALUE!",
+            "#DIV/0!",
+            "#NAME?",
+            "#NUM!",
+            "#NULL!",
+        ),
+        *(
+            "(not set)",
+            "not_set",
+            "Not Available",
+            "unknown",
+            "null null",
+            "N/A N/A",
+            "guest\u200b",
+            "ｎｕｌｌ",
+            "\u00a0none\u00a0",
+        ),
+        *(
+            "{{ user.id }}",
+            "${email1}",
+            "%%phone%%",
+            "<%= id %>",
+            "*|EMAIL|*",
+            "无",
+            "散客",
+            "匿名",
+            "walk-in",
+            "false",
+            "Array",
+        ),
+        *("\x00", "\u200b", "undefined\n", "___", "\ufffd\ufffd"),
+    ],
+)
+def test_placeholder_is_nobody(text: str) -> None:
+    assert is_placeholder(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "C-1001",
+            "1",
+            "10",
+            "007",
+            "-17",
+            "nancy",
+            "Nana",
+            "nullius",
+            "guest1",
+            "no-reply-7",
+            "ref",
+            "value",
+            "name",
+            "num",
+        ),
+        *(
+            "王芳",
+            "李无忌",
+            "noone@example.com",
+            "anonymous-4711",
+            "null-4711",
+            "0a",
+            "A-0",
+            "o",
+            "N",
+            "NaN-1",
+            "guesthouse",
+        ),
+        *("00000000-0000-0000-0000-000000000001", "{id}", "Zero", "unknown soldier", "~email:" + "0a" * 32),
+    ],
+)
+def test_somebody_is_not_taken_for_a_placeholder(text: str) -> None:
+    assert not is_placeholder(text)
