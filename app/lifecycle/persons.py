@@ -16,7 +16,7 @@ restores each of them exactly.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -26,6 +26,15 @@ from app.lifecycle.identifiers import is_pseudonym, pseudonyms_in
 MOST_HOLDERS: Final = 16
 """An identifier that more customers share joins none of them: it is a shop's own number, typed for
 customers who gave none, or the tablet at the entrance, not a person's."""
+
+WEAK_KINDS: Final = frozenset(
+    """
+    anonymous_id anonymousid anon_id device device_id deviceid cookie cookie_id visitor_id visitor client_id session_id
+    session browser browser_id fingerprint idfa idfv gaid aaid advertising_id installation_id push_token ip ip_address
+    """.split()  # noqa: SIM905
+)
+"""Kinds of identifiers of a thing that several people of a household, or of a shop, use one after the other."""
+_ACCOUNT_KIND: Final = "user_id"
 
 
 Pair = tuple[str, str]
@@ -99,6 +108,9 @@ def persons_of(edges: Iterable[Edge]) -> dict[str, str]:
     `MOST_HOLDERS` customers joins none. And two customers who were taken apart stay apart: identifiers join, those
     that were joined first going first, unless that would bring such two together. So an identifier that both hold
     stays with whoever was known by it first. Only merges, a chain of them too, bring them together again.
+
+    A third limit is on what is weak: a device or cookie joins last, and never two of whom each has an account. It
+    stays with whoever was seen on it first.
     """
     latest = merge_edges(edges)
     crowded = crowded_identifiers(latest.values())
@@ -108,9 +120,13 @@ def persons_of(edges: Iterable[Edge]) -> dict[str, str]:
     for edge in joined:
         if not _names_identifier(edge):
             groups.join(*edge.pair)
-    by_identifier = sorted(filter(_names_identifier, joined), key=lambda edge: (edge.first_us, edge.pair))
+    by_identifier = sorted(
+        filter(_names_identifier, joined), key=lambda edge: (_is_weak(edge), edge.first_us, edge.pair)
+    )
     for edge in by_identifier:
-        if not groups.would_bring_together(*edge.pair, apart):
+        if groups.would_bring_together(*edge.pair, apart):
+            continue
+        if not _is_weak(edge) or groups.count_having(*edge.pair, _is_account) < 2:
             groups.join(*edge.pair)
     merged_away = {_merged_id(edge) for edge in joined}
     return {
@@ -135,6 +151,19 @@ def crowded_identifiers(edges: Iterable[Edge]) -> set[str]:
 
 def _names_identifier(edge: Edge) -> bool:
     return is_pseudonym(edge.low_id) or is_pseudonym(edge.high_id)
+
+
+def _is_weak(edge: Edge) -> bool:
+    return any(is_pseudonym(node) and _kind(node) in WEAK_KINDS for node in edge.pair)
+
+
+def _is_account(node: str) -> bool:
+    """Whether it is an id that the retailer gave."""
+    return not is_pseudonym(node) or _kind(node) == _ACCOUNT_KIND
+
+
+def _kind(pseudonym: str) -> str:
+    return pseudonym[1:].partition(":")[0]
 
 
 def _merged_id(edge: Edge) -> str:
@@ -165,6 +194,11 @@ class _Groups:
             or (self._of(one) is theirs and self._of(other) is ours)
             for one, other in apart
         )
+
+    def count_having(self, a: str, b: str, is_such: Callable[[str], bool]) -> int:
+        """In how many of the groups of two nodes there is such a node; 1 where they are one group."""
+        groups = {id(group): group for group in (self._of(a), self._of(b))}
+        return sum(any(map(is_such, group)) for group in groups.values())
 
     def members(self) -> Iterator[list[str]]:
         return (members for members in {id(group): group for group in self._group.values()}.values() if members[1:])

@@ -32,6 +32,15 @@ def said(type_, customer, at, **data):
     return list(edges_in(f"customer.{type_}", customer, data, (at, "s", str(at))).values())
 
 
+def device(number):
+    return make_pseudonym("device", hashed(number))
+
+
+def seen(customer, *numbers, at=1, kind="device"):
+    """A customer on devices, who is named by account and e-mail nowhere."""
+    return said("identified", customer, at, identifiers=[{"kind": kind, "hash": hashed(n)} for n in numbers])
+
+
 def merged(survivor, other, at=1):
     return said("merged", survivor, at, merged=other)
 
@@ -119,7 +128,7 @@ def test_who_was_nobody_is_nobody_and_who_was_somebody_is_found(value, country_c
     """The last form is version 1: digits as they were written, less one zero."""
     forms = identifier_forms("phone", value, country_code)
     assert len(set(forms)) == len(forms) <= 2
-    if forms and country_code and not any(map(str.isalpha, value)):
+    if forms and country_code and not any(map(str.isalpha, value)) and "(0)" not in value:
         digits = "".join(str(unicodedata.digit(each)) for each in value if each.isdigit())
         assert forms[-1].removeprefix("+").removeprefix(country_code).lstrip("0") in digits
         assert forms[0].startswith("+")
@@ -253,12 +262,48 @@ def test_an_identifier_of_too_many_customers_joins_none():
     assert len(persons_of(crowd + unmerged("C03", phone(1), 2))) == MOST_HOLDERS + 2
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_a_device_joins_no_two_accounts_whatever_comes_first(order):
+    """It stays with whoever was seen on it first; what a visitor did before signing in is theirs."""
+    story = [seen("mum", 1, at=2), seen("dad", 1, at=5), seen(device(1), 2, at=1), seen("dad", 3, at=6)]
+    edges = list(itertools.chain.from_iterable(story[place] for place in order))
+    mums, dads = dict.fromkeys(("mum", device(1), device(2)), "mum"), dict.fromkeys(("dad", device(3)), "dad")
+    assert persons_of(edges) == mums | dads
+
+
+def test_a_device_joins_whoever_has_no_account_to_one_account():
+    """Two e-mails and a phone that name nobody else; the second account keeps what is strong."""
+    edges = identified(device(1), 1, at=1) + identified(device(1), 2, at=2)
+    assert len(set(persons_of(edges).values())) == 1
+    edges += identified("A", 1, at=3) + identified("B", 2, at=4)
+    assert persons_of(edges) == {"A": "A", phone(1): "A", device(1): "A", "B": "B", phone(2): "B"}
+
+
+def test_accounts_on_one_device_are_joined_by_what_is_strong():
+    edges = seen("A", 1) + seen("B", 1)
+    assert persons_of(edges) == {"A": "A", device(1): "A"}
+    assert set(persons_of(edges + identified("A", 7) + identified("B", 7)).values()) == {"A"}
+    assert set(persons_of(edges + merged("A", "B", 9)).values()) == {"A"}
+    assert persons_of(edges + merged("A", "B", 9) + unmerged("A", "B", 10)) == {"A": "A", device(1): "A"}
+
+
+@pytest.mark.parametrize("kind", ["anonymous_id", "cookie", "visitor_id", "session_id"])
+def test_a_user_id_is_an_account_and_its_cookie_is_weak(kind):
+    users = [make_pseudonym("user_id", hashed(n)) for n in (1, 2)]
+    assert len(persons_of(seen(users[0], 5, kind=kind) + seen(users[1], 5, kind=kind))) == 2
+
+
+@pytest.mark.parametrize("kind", ["phone", "email", "card", "openid"])
+def test_what_is_a_persons_own_joins_accounts(kind):
+    assert len(persons_of(seen("A", 5, kind=kind) + seen("B", 5, kind=kind))) == 3
+
+
 def test_many_devices_of_one_visitor_are_no_crowd():
     edges = [edge for n in range(2, 100) for edge in identified(phone(1), n)]
     assert len(persons_of(edges)) == 99
 
 
-NODES = ("A", "B", "C", "D", phone(1), phone(2), phone(3))
+NODES = ("A", "B", "C", "D", phone(1), phone(2), phone(3), device(1), device(2))
 HISTORIES = st.lists(
     st.tuples(
         st.sampled_from(("merged", "unmerged", "identified")),
@@ -274,8 +319,10 @@ HISTORIES = st.lists(
 def edges_told(history):
     """The edges of each event; no two of one identity."""
     for number, (type_, customer, other, at, source) in enumerate(history):
-        numbers = [n for n in (1, 2, 3) if phone(n) == other] or [1]
-        hashes = [{"kind": "phone", "hash": hashed(n)} for n in numbers]
+        names = [
+            (kind, n) for kind in ("phone", "device") for n in (1, 2, 3) if make_pseudonym(kind, hashed(n)) == other
+        ]
+        hashes = [{"kind": kind, "hash": hashed(n)} for kind, n in names or [("phone", 1)]]
         data = {"identifiers": hashes} if type_ == "identified" else {"merged": other}
         yield list(edges_in(f"customer.{type_}", customer, data, (at, source, str(number))).values())
 
@@ -315,6 +362,22 @@ def test_those_taken_apart_are_together_only_by_merges(history):
     for edge in edges:
         if not edge.is_joined and (one := persons.get(edge.low_id)) is not None and one == persons.get(edge.high_id):
             assert by_merges[edge.low_id] == by_merges[edge.high_id]
+
+
+@given(HISTORIES)
+def test_a_device_never_brings_accounts_together(history):
+    """Without the devices the same accounts are together, whatever else was said."""
+    edges = merge_edges(itertools.chain.from_iterable(edges_told(history))).values()
+    devices = {device(1), device(2)}
+    assume(not any(not edge.is_joined or devices & {edge.survivor_id} for edge in edges))
+    assume(not any(devices & set(edge.pair) and not any(map(is_pseudonym, edge.pair)) for edge in edges))
+    with_devices, without = (
+        persons_of(told) for told in (edges, [edge for edge in edges if devices.isdisjoint(edge.pair)])
+    )
+    for one, other in itertools.combinations("ABCD", 2):
+        assert (with_devices.get(one, one) == with_devices.get(other, other)) == (
+            without.get(one, one) == without.get(other, other)
+        )
 
 
 @given(HISTORIES)
