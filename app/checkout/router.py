@@ -12,8 +12,9 @@ from app.decisions.schemas import DecisionOut, DecisionRequest
 from app.foundation.errors import malformed
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
 from app.http.strict_json import check_texts, read_json
-from app.ingest.admission import Rejection, admit_or_reject
+from app.ingest.admission import Rejection, admit_with_warnings
 from app.ingest.intake import Intake, Submission
+from app.ingest.receipts import render_result
 from app.ingest.schemas import EventIn, ResultOut
 from app.scores.schemas import ScoreOut
 
@@ -56,11 +57,12 @@ async def post_checkout(request: HotRequest) -> bytes:
         check_texts(checkout.context, orjson.dumps(checkout.context), ("context",))
     except ValidationError as error:
         raise malformed(error) from None
-    event = admit_or_reject(checkout.event, intake.rules, now_us, ("event",))
+    event, warnings = admit_with_warnings(checkout.event, intake.rules, now_us, ("event",))
     if isinstance(event, Rejection):
         await intake.till("").submit(Submission((), (event,)))
         raise event.problem
     asked = Asked(event.customer_id, checkout, language_of(request), checkout.due_us(now_us))
     entry = await intake.till(event.customer_id).submit(Submission((event,), (), asked))
     assert entry.answer is not None
-    return b'{"event":{"status":"%b"},%b' % (entry.statuses[0].encode(), entry.answer[1:])
+    result = orjson.dumps(render_result(entry.statuses[0], warnings, ("event",)))
+    return b'{"event":%b,%b' % (result, entry.answer[1:])

@@ -93,6 +93,7 @@ BATCHES = Histogram(
 )
 OVERLOADS = Counter("perennial_overloads", "Requests refused because too many waited.", "gatherer")
 SEGMENT = Counter("perennial_segment_messages", "Segment messages by what became of them.", "status", "reason")
+WARNINGS = Counter("perennial_warnings", "Details of accepted events that were mended or left out, by code.", "code")
 REPLAYED = Counter("perennial_replayed_events", "Replays of rejected events by what became of them.", "status")
 STEP_SECONDS = Histogram(
     "perennial_checkout_step_seconds", "Steps of the till's transaction, each for a batch.", COMPUTING_SECONDS, "step"
@@ -189,6 +190,12 @@ def count_decisions(decisions: Iterable[Any]) -> None:
         elapsed_s = (now_us - decision.decided_us) / 1e6
         durations[bisect_left(DECISION_SECONDS, elapsed_s)] += 1
         durations[-1] += elapsed_s
+
+
+def count_warnings(codes: Iterable[str]) -> None:
+    """What was mended of an event that was accepted: codes of `app.lifecycle.mending`."""
+    for code in codes:
+        WARNINGS.add((code,))
 
 
 def count_segment(results: Iterable[Any]) -> None:

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """ISO 4217; one a deployment."""
     country_code: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")] = ""
     """Digits, `86` say: of phones that are written without one. Another one later makes other hashes."""
+    ahead_minutes: Annotated[int, Field(ge=5, le=525_600)] = 5
+    """How far ahead an event's time may be with no right time beside it: beyond 5, it is counted as of its receipt."""
     churn_horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
     control_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of customers held out of every action, so that the effect of actions can be measured."""

@@ -88,6 +88,18 @@ def _check_texts(value: Any, path: tuple[int | str, ...], control: re.Pattern[st
             _check_texts(member, (*path, index), control)
 
 
+def clean_texts(value: Any, control: re.Pattern[str] = _CONTROL) -> Any:
+    """The value with a space for whatever `check_texts` would refuse."""
+    if isinstance(value, str):
+        return control.sub(" ", value)
+    if isinstance(value, dict):
+        return {
+            _CONTROL.sub(" ", key): clean_texts(member, _CONTROL_IN_PROSE if key in _PROSE_MEMBERS else _CONTROL)
+            for key, member in value.items()
+        }
+    return [clean_texts(member, control) for member in value] if isinstance(value, list) else value
+
+
 def is_plain_text(value: Any) -> bool:
     """Whether it is a text that a customer or an event may be named by: no control characters."""
     return isinstance(value, str) and _CONTROL.search(value) is None

@@ -2,29 +2,25 @@
 
 import hashlib
 import hmac
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
-from pydantic import ValidationError
 
 from app.foundation.errors import (
     Malformed,
     Problem,
-    malformed,
     violation,
 )
 from app.foundation.settings import Settings
-from app.foundation.times import MAX_AHEAD_US, to_us
-from app.http.strict_json import check_texts
-from app.ingest.schemas import (
-    DATA_OF_TYPE,
-    EVENT_IN,
-    UNKNOWN_DATA,
-    EventIn,
-)
+from app.foundation.times import MAX_AHEAD_US, iso, to_us
+from app.http.strict_json import check_texts, clean_texts
+from app.ingest.clocks import CLAIMED_TIME, is_possible, right_time
+from app.ingest.reading import read_event
+from app.ingest.schemas import DATA_OF_TYPE, EventIn
 from app.lifecycle.event_types import read_facts
 from app.lifecycle.events import (
+    CUSTOMER_MERGED,
     MAX_AMOUNT_MINOR,
     ORDER_COMPLETED,
     ORDER_REFUNDED,
@@ -32,13 +28,16 @@ from app.lifecycle.events import (
     read_lines,
 )
 from app.lifecycle.identifiers import (
+    BASKET,
+    former_forms,
     identifier_forms,
     make_basket,
     make_pseudonym,
     normalise_kind,
     pseudonyms_in,
 )
-from app.lifecycle.phones import FORM
+from app.lifecycle.mending import CLOCK, DROPPED, MENDED, NOBODY, Warned
+from app.lifecycle.placeholders import is_placeholder
 
 _EXACT_INTEGERS: Final = 2**53
 
@@ -50,29 +49,44 @@ class Rules(NamedTuple):
     digits: int
     identity_key: bytes
     country_code: str = ""
+    ahead_us: int = MAX_AHEAD_US
+    """How far ahead an event's time may be where nothing tells the right one."""
 
     @classmethod
     def of(cls, settings: Settings, identity_key: bytes) -> "Rules":
         """Those of the settings."""
-        return cls(settings.currency, settings.digits, identity_key, settings.country_code)
+        return cls(
+            settings.currency, settings.digits, identity_key, settings.country_code, settings.ahead_minutes * 60_000_000
+        )
 
 
 def hash_forms(kind: str, value: str, rules: Rules) -> list[str]:
-    """HMAC-SHA-256 of an identifier in its normal form, then in version 1 of it where that was another.
+    """HMAC-SHA-256 of an identifier in its normal form, then in those that it had before where they were others.
 
     Nothing: it identifies nobody.
     """
-    plains = identifier_forms(kind, value, rules.country_code)
-    return [hmac.new(rules.identity_key, f"{kind}\x1f{plain}".encode(), hashlib.sha256).hexdigest() for plain in plains]
+    return [_hash(kind, plain, rules) for plain in identifier_forms(kind, value, rules.country_code)]
+
+
+def _hash(kind: str, plain: str, rules: Rules) -> str:
+    return hmac.new(rules.identity_key, f"{kind}\x1f{plain}".encode(), hashlib.sha256).hexdigest()
 
 
 def _keep_identifier(kind: str, value: str, rules: Rules) -> list[dict[str, Any]]:
-    """As it is stored. Who is known by a hash of version 1 is found by it, standing behind one that says its `form`.
+    """As it is stored. Who is known by a hash of before is found by it, standing behind one that says its `form`.
 
-    Most identifiers have one form, and are kept as they always were.
+    Most identifiers have one form, and are kept as they always were. What was one once and identifies nobody now is
+    kept as `void`: a repeat of what was counted then is no other event.
     """
-    kept: list[dict[str, Any]] = [{"kind": kind, "hash": digest} for digest in hash_forms(kind, value, rules)]
-    return [{**kept[0], "form": FORM}, *kept[1:]] if len(kept) > 1 else kept
+    digests = hash_forms(kind, value, rules)
+    if not digests:
+        former = former_forms(kind, value, rules.country_code)[-1:]
+        return [{"kind": kind, "void": _hash(kind, plain, rules)} for plain in former]
+    forms = range(len(digests), 1, -1)
+    return [
+        *({"kind": kind, "hash": digest, "form": form} for digest, form in zip(digests, forms, strict=False)),
+        {"kind": kind, "hash": digests[-1]},
+    ]
 
 
 def pseudonymise(data: Any, rules: Rules) -> Any:
@@ -118,21 +132,25 @@ def is_same_content(one: Content, other: Content) -> bool:
     """Whether two events of the same source and id say the same; 100 and 100.0 do, and two forms of an identifier."""
     if one.digest == other.digest:
         return True
-    if (one.type, one.occurred_us) != (other.type, other.occurred_us):
-        return False
-    return _canonical(one) == _canonical(other)
+    return one.type == other.type and _canonical(one) == _canonical(other)
 
 
 def _canonical(event: Content) -> bytes:
-    """Customer and data, identifiers by version 1 of their normal form: it may have been counted by that at first."""
+    """Customer, time and data, identifiers by version 1 of their normal form: that may have counted it at first.
+
+    It took a placeholder for a customer, too. The time is that of the device's own clock, whichever it is counted at.
+    """
     customer_id, data = event.customer_id, orjson.loads(event.data)
+    claimed = data.pop(CLAIMED_TIME, iso(event.occurred_us))
     given = data.get("identifiers", ())
-    for latest, former in pairwise(given):
-        if "form" in latest and customer_id == make_pseudonym(latest["kind"], latest["hash"]):
-            customer_id = make_pseudonym(former["kind"], former["hash"])
+    theirs = {make_pseudonym(each["kind"], each.get("hash") or each["void"]) for each in given}
+    if customer_id in theirs or customer_id.startswith(BASKET) or is_placeholder(customer_id):
+        customer_id = BASKET
     if given:
-        data["identifiers"] = [identifier for identifier in given if "form" not in identifier]
-    return orjson.dumps([customer_id, _whole_as_integers(data)], option=orjson.OPT_SORT_KEYS)
+        data["identifiers"] = [
+            {"kind": each["kind"], "hash": each.get("hash") or each["void"]} for each in given if "form" not in each
+        ]
+    return orjson.dumps([customer_id, claimed, _whole_as_integers(data)], option=orjson.OPT_SORT_KEYS)
 
 
 def _whole_as_integers(value: Any) -> Any:
@@ -154,11 +172,18 @@ class Rejection(NamedTuple):
 
 
 def admit_or_reject(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> Event | Rejection:
+    """`admit`, with a refusal as a value that can be kept, and without what was mended."""
+    return admit_with_warnings(raw, rules, now_us, within)[0]
+
+
+def admit_with_warnings(
+    raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()
+) -> tuple[Event | Rejection, Sequence[Warned]]:
     """`admit`, with a refusal as a value that can be kept."""
     try:
-        return admit(raw, rules, now_us, within)
+        return _admit(raw, rules, now_us, within)
     except Malformed as problem:
-        return Rejection(orjson.dumps(_without_identifiers(raw, rules)), problem)
+        return Rejection(orjson.dumps(_without_identifiers(raw, rules)), problem), ()
 
 
 def _without_identifiers(raw: Any, rules: Rules) -> Any:
@@ -181,47 +206,89 @@ def is_size_alone(kept: Any) -> bool:
 
 
 def admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...] = ()) -> Event:
-    """A CloudEvent as parsed from JSON → an event to be counted. `within` leads the pointers of problems.
+    """A CloudEvent as parsed from JSON → an event to be counted, its details mended where they must be.
 
-    Who names no subject is known by the first identifier; a purchase that names nobody at all is a basket.
+    `within` leads the pointers of problems. Who names no subject is known by the first identifier; a purchase that
+    names nobody at all is a basket.
 
-    Raises Malformed: not the contract, a time more than five minutes ahead or before 1970, another
-    currency than the deployment's, an amount beyond 10^12 minor units.
+    Raises Malformed: not the contract in what money, identity or time hang on, a time that is impossible with no right
+    one beside it, another currency than the deployment's, an amount beyond 10^12 minor units.
     """
-    try:
-        envelope = EVENT_IN.validate_python(raw)
-        DATA_OF_TYPE.get(envelope.type, UNKNOWN_DATA).validate_python(envelope.data)
-    except ValidationError as error:
-        where = within if error.title == "EventIn" else (*within, "data")
-        raise malformed(error, within=where) from None
-    occurred_us = to_us(envelope.time)
-    if not 0 <= occurred_us <= now_us + MAX_AHEAD_US:
-        ahead = "ahead of now by more than 5 minutes" if occurred_us > 0 else "before 1970"
-        raise violation((*within, "time"), f"The time is {ahead}.")
+    return _admit(raw, rules, now_us, within)[0]
+
+
+def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tuple[Event, Sequence[Warned]]:
+    envelope, warnings = read_event(raw, within)
+    claimed_us = to_us(envelope.time)
+    occurred_us = claimed_us
+    if not is_possible(claimed_us, now_us):
+        occurred_us = _correct_time(claimed_us, raw, rules, now_us, within)
+        warnings.append(Warned(("time",), CLOCK, "The clock was wrong; it is counted at the right time."))
     data = envelope.data
     if (data.get("currency") or rules.currency) != rules.currency and envelope.type in DATA_OF_TYPE:
         raise violation((*within, "data", "currency"), f"This deployment counts in {rules.currency}.")
     facts = read_facts(envelope.type, data, rules.digits)
-    if max(abs(facts["amount_minor"]), facts["discount_minor"]) > MAX_AMOUNT_MINOR:
+    if facts["discount_minor"] > MAX_AMOUNT_MINOR:
+        data = {name: member for name, member in data.items() if name != "discount"}
+        facts["discount_minor"] = 0
+        warnings.append(Warned(("data", "discount"), DROPPED, "It is beyond 10^12 minor units, and was left out."))
+    if abs(facts["amount_minor"]) > MAX_AMOUNT_MINOR:
         raise violation((*within, "data"), "An amount is beyond 10^12 minor units.")
     kept = pseudonymise(data, rules)
-    customer_id = envelope.subject or _find_customer(envelope, kept, within)
-    written = orjson.dumps(kept)
-    check_texts(kept, written, (*within, "data"))
+    if "identifiers" in kept:
+        warnings += _tell_nobodies(data["identifiers"], rules)
+    customer_id = _find_customer(envelope, kept, within, warnings)
+    kept, written = _write_clean(kept, warnings)
+    digest = digest_content(envelope.type, customer_id, claimed_us, kept)
+    if occurred_us != claimed_us:
+        written = orjson.dumps({**kept, CLAIMED_TIME: iso(claimed_us)})
     return Event(
         customer_id=customer_id,
         source=envelope.source,
         id=envelope.id,
         type=envelope.type,
         occurred_us=occurred_us,
-        digest=digest_content(envelope.type, customer_id, occurred_us, kept),
+        digest=digest,
         data=written.decode(),
         lines=read_lines(envelope.type, data, rules.digits),
         **facts,
-    )
+    ), warnings
 
 
-def _find_customer(envelope: EventIn, kept: Any, within: tuple[str, ...]) -> str:
+def _correct_time(claimed_us: int, raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> int:
+    found_us = right_time(claimed_us, raw, now_us, rules.ahead_us)
+    if found_us is None:
+        ahead = "ahead of now by more than 5 minutes" if claimed_us > 0 else "before 1970"
+        raise violation((*within, "time"), f"The time is {ahead}.")
+    return found_us
+
+
+def _tell_nobodies(given: Any, rules: Rules) -> Iterator[Warned]:
+    """The identifiers that identify nobody."""
+    for place, item in enumerate(given or ()):
+        if not identifier_forms(normalise_kind(item["kind"]), item["value"], rules.country_code):
+            yield Warned(("data", "identifiers", place), NOBODY, "It identifies nobody, and joins nobody.")
+
+
+def _write_clean(kept: dict[str, Any], warnings: list[Warned]) -> tuple[dict[str, Any], bytes]:
+    """Data and the same as JSON, without the control characters that their texts may hold."""
+    written = orjson.dumps(kept)
+    try:
+        check_texts(kept, written)
+    except Malformed:
+        kept = clean_texts(kept)
+        warnings.append(Warned(("data",), MENDED, "Control characters were taken out of texts."))
+        return kept, orjson.dumps(kept)
+    return kept, written
+
+
+def _find_customer(envelope: EventIn, kept: Any, within: tuple[str, ...], warnings: list[Warned]) -> str:
+    if envelope.type == CUSTOMER_MERGED and is_placeholder(kept["merged"]):
+        raise violation((*within, "data", "merged"), "It stands for nobody, who is joined to none.")
+    if envelope.subject is not None:
+        if not is_placeholder(envelope.subject):
+            return envelope.subject
+        warnings.append(Warned(("subject",), NOBODY, "It stands for nobody."))
     pseudonym = next(iter(pseudonyms_in(kept)), None)
     if pseudonym is not None:
         return pseudonym

@@ -1,13 +1,17 @@
 """What became of what a request brought: counted, kept as refused, and told item by item."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from app.foundation.errors import Conflict, Problem
+from app.foundation.errors import Conflict, Problem, pointer
+from app.foundation.metrics import count_warnings
 from app.ingest.admission import Rejection
 from app.ingest.intake import Submission
 from app.lifecycle.events import Event
+from app.lifecycle.mending import Path, Warned
 
+MOST_WARNINGS: Final = 20
+"""That one event is answered with; all are counted."""
 Other = TypeVar("Other")
 """What a message may come to beside an event and a refusal."""
 
@@ -36,9 +40,19 @@ def list_results(
     return results
 
 
-def render_result(result: str | Problem) -> dict[str, Any]:
-    """One of them on the wire."""
-    return {"status": "rejected", "problem": result.as_json()} if isinstance(result, Problem) else {"status": result}
+def render_result(result: str | Problem, warnings: Sequence[Warned] = (), within: Path = ()) -> dict[str, Any]:
+    """One of them on the wire, with what was mended of what is counted. `within` leads the pointers."""
+    if isinstance(result, Problem):
+        return {"status": "rejected", "problem": result.as_json()}
+    if not warnings:
+        return {"status": result}
+    if result == "accepted":
+        count_warnings(warned.code for warned in warnings)
+    return {"status": result, "warnings": [_render_warning(each, within) for each in warnings[:MOST_WARNINGS]]}
+
+
+def _render_warning(warned: Warned, within: Path) -> dict[str, str]:
+    return {"pointer": pointer((*within, *warned.path)), "code": warned.code, "detail": warned.detail}
 
 
 def render_receipt(results: Sequence[dict[str, Any]], statuses: Sequence[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ duplicate.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
@@ -34,7 +34,10 @@ from app.ingest.intake import Intake, Submission
 from app.ingest.rejected_queries import delete_rejected, read_contents, renew_problems
 from app.lifecycle.events import Event
 from app.lifecycle.identifiers import is_pseudonym, make_pseudonym, pseudonyms_in
-from app.lifecycle.phones import FORM
+from app.lifecycle.placeholders import is_placeholder
+
+_FORMS: Final = range(2, 6)
+"""What `form` says of a hash: how many normal forms the identifier has had."""
 
 
 class Kept(NamedTuple):
@@ -114,7 +117,8 @@ def admit_again(raw: Any, rules: Rules, now_us: int) -> Event | Rejection:
     assert isinstance(given, list)
     assert isinstance(data, dict)
     others = [item for item in given if not _is_hashed(item)]
-    named = raw if raw.get("subject") is not None else {**raw, "subject": pseudonyms_in(data)[0]}
+    known = pseudonyms_in(data)
+    named = raw if not known or _names_somebody(raw) else {**raw, "subject": known[0]}
     admitted = admit_or_reject({**named, "data": {**data, "identifiers": others}}, rules, now_us)
     if isinstance(admitted, Rejection):
         return admitted
@@ -124,14 +128,19 @@ def admit_again(raw: Any, rules: Rules, now_us: int) -> Event | Rejection:
     return admitted._replace(data=orjson.dumps(whole).decode(), digest=digest)
 
 
+def _names_somebody(raw: Mapping[str, Any]) -> bool:
+    subject = raw.get("subject")
+    return subject is not None and not (isinstance(subject, str) and is_placeholder(subject))
+
+
 def _is_hashed(item: Any) -> bool:
     return (
         isinstance(item, dict)
-        and item.keys() - {"form"} == {"kind", "hash"}
-        and item.get("form", FORM) == FORM
+        and (item.keys() - {"form"} == {"kind", "hash"} or item.keys() == {"kind", "void"})
+        and item.get("form", 2) in _FORMS
         and isinstance(item["kind"], str)
-        and isinstance(item["hash"], str)
-        and is_pseudonym(make_pseudonym(item["kind"], item["hash"]))
+        and isinstance(digest := item.get("hash", item.get("void")), str)
+        and is_pseudonym(make_pseudonym(item["kind"], digest))
     )
 
 

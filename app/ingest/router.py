@@ -1,6 +1,7 @@
 """`POST /v1/events`."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from app.http.routes import (
     schema_of,
 )
 from app.http.strict_json import read_json
-from app.ingest.admission import Rejection, Rules, admit_or_reject
+from app.ingest.admission import Rejection, Rules, admit_with_warnings
 from app.ingest.intake import Intake
 from app.ingest.receipts import (
     list_results,
@@ -26,6 +27,7 @@ from app.ingest.receipts import (
 )
 from app.ingest.schemas import EventIn, ReceiptOut
 from app.lifecycle.events import Event
+from app.lifecycle.mending import Warned
 
 MAX_EVENTS = 1000
 STATUSES = ("accepted", "duplicate", "rejected")
@@ -48,7 +50,8 @@ router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
     ),
 )
 async def post_events(request: HotRequest) -> bytes:
-    """Answers, event by event and in the order sent, `accepted`, `duplicate` or `rejected`.
+    """Answers, event by event and in the order sent, `accepted`, `duplicate` or `rejected`; with `warnings` where an
+    optional detail was mended or left out.
 
     A single event that is refused is answered with its problem (409, 422). Refused events are kept.
     """
@@ -58,16 +61,17 @@ async def post_events(request: HotRequest) -> bytes:
     raws = [raw] if is_single else raw
     if len(raws) > MAX_EVENTS:
         raise TooLarge(f"A batch has at most {MAX_EVENTS} events.")
-    admitted = _admit_all(raws, intake.rules)
+    admitted, warnings = _admit_all(raws, intake.rules)
     submission = submission_of(admitted)
     entry = await intake.of_submission(submission, is_single=is_single).submit(submission)
     results = list_results(admitted, entry.statuses, "This source and id came before with other content.")
     if is_single and isinstance(results[0], Problem):
         raise results[0]
-    return orjson.dumps(render_receipt([render_result(result) for result in results], STATUSES))
+    return orjson.dumps(render_receipt(list(map(render_result, results, warnings)), STATUSES))
 
 
-def _admit_all(raws: list[Any], rules: Rules) -> list[Event | Rejection]:
-    """Each event, or why it is refused."""
+def _admit_all(raws: list[Any], rules: Rules) -> tuple[list[Event | Rejection], list[Sequence[Warned]]]:
+    """Each event, or why it is refused; and what was mended of each."""
     now_us = time.time_ns() // 1000
-    return [admit_or_reject(raw, rules, now_us) for raw in raws]
+    both = [admit_with_warnings(raw, rules, now_us) for raw in raws]
+    return [admitted for admitted, _ in both], [warnings for _, warnings in both]

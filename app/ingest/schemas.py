@@ -29,11 +29,20 @@ class EventIn(Envelope):
         }
 
 
+class WarningOut(BaseModel):
+    """A detail that was mended, cut or left out so that the event could be taken; `pointer` leads to it."""
+
+    pointer: str
+    code: Literal["mended", "cut", "dropped", "nobody", "clock"]
+    detail: str
+
+
 class ResultOut(BaseModel):
-    """What became of one event, in the order they were sent."""
+    """What became of one event, in the order they were sent. `warnings` are there where a detail was mended."""
 
     status: Literal["accepted", "duplicate", "rejected"]
     problem: dict[str, Any] | None = None
+    warnings: list[WarningOut] | None = None
 
 
 class ReceiptOut(BaseModel):

@@ -10,7 +10,9 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.lifecycle.phones import phone_forms
+from app.lifecycle.emails import normalise_email
+from app.lifecycle.phones import former_phone_forms, phone_forms
+from app.lifecycle.placeholders import is_placeholder, show_visible
 
 BASKET: Final = "~basket:"
 """What the ids of purchases without a customer begin with. They are kept as events, and make no state."""
@@ -25,10 +27,10 @@ _KINDS: Final = {
 _PSEUDONYM: Final = re.compile("~[^:]+:[0-9a-f]{64}")
 
 
-_NOBODY: Final = frozenset(
+_FORMER_NOBODY: Final = frozenset(
     ("", "none", "null", "nil", "n/a", "na", "nan", "unknown", "undefined", "anonymous", "nobody", "no", "无", "未知")
 )
-"""What is typed, or written by a program, where there is nothing to write."""
+"""What identified nobody before there was `app.lifecycle.placeholders`."""
 
 
 def is_pseudonym(customer_id: str) -> bool:
@@ -48,7 +50,7 @@ def make_basket(source: str, event_id: str) -> str:
 
 def normalise_kind(kind: str) -> str:
     """The kind of an identifier by one name: `E-Mail` and `mail` are `email`, `mobile` is `phone`."""
-    plain = "_".join(_visible(kind).lower().replace(":", " ").split())
+    plain = "_".join(show_visible(kind).lower().replace(":", " ").split())
     return _KINDS.get(plain, plain)
 
 
@@ -58,27 +60,43 @@ def normalise_identifier(kind: str, value: str, country_code: str = "") -> str |
 
 
 def identifier_forms(kind: str, value: str, country_code: str = "") -> tuple[str, ...]:
-    """The normal form, then the one that it had in version 1 where that was another; nothing: it identifies nobody.
+    """The normal form, then the ones that it had before where they were others; nothing: it identifies nobody.
 
-    `kind` as from `normalise_kind`. E-mail in lower case. Phones in E.164 where the country code is known:
-    `+86 138-0013-8000`, `0086138…` and full-width digits are the same; with `country_code` (digits) so are numbers
-    written as in that country. Of other kinds, cards say, case counts.
+    `kind` as from `normalise_kind`. E-mail in lower case, its domain in ASCII. Phones in E.164 where the country code
+    is known: `+86 138-0013-8000`, `0086138…` and full-width digits are the same; with `country_code` (digits) so are
+    numbers written as in that country. Of other kinds, cards say, case counts.
     """
-    plain = _visible(value).strip()
-    compact = unicodedata.normalize("NFKC", "".join(plain.split()).lower())
-    if compact.strip("-./?") in _NOBODY:
+    plain = show_visible(value).strip()
+    if is_placeholder(plain):
         return ()
     if kind == "phone":
-        return phone_forms(plain, compact, country_code)
+        return phone_forms(plain, _compact(plain), country_code)
+    if kind == "email":
+        found = normalise_email(plain)
+        return () if found is None else tuple(dict.fromkeys((found, *former_forms(kind, value, country_code))))
+    return (plain,)
+
+
+def former_forms(kind: str, value: str, country_code: str = "") -> tuple[str, ...]:
+    """What `identifier_forms` said before there were placeholders, spreadsheets' phones and addresses with names.
+
+    What was counted then is compared by it: its last form is version 1.
+    """
+    plain = show_visible(value).strip()
+    compact = _compact(plain)
+    if compact.strip("-./?") in _FORMER_NOBODY:
+        return ()
+    if kind == "phone":
+        return former_phone_forms(plain, compact, country_code)
     if kind == "email":
         local, _, domain = compact.removeprefix("mailto:").rpartition("@")
         return (f"{local}@{domain.rstrip('.')}" if local and domain else compact,)
     return (plain,)
 
 
-def _visible(value: str) -> str:
-    """NFKC, without what cannot be seen: marks of direction, zero-width characters, controls."""
-    return "".join(each for each in unicodedata.normalize("NFKC", value) if unicodedata.category(each)[0] != "C")
+def _compact(plain: str) -> str:
+    """Without spaces, in lower case."""
+    return unicodedata.normalize("NFKC", "".join(plain.split()).lower())
 
 
 def pseudonyms_in(data: Mapping[str, Any]) -> list[str]:

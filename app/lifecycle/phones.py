@@ -3,23 +3,27 @@
 Form 2 is E.164 by the numbering plans of all countries, as the library `phonenumbers` knows them. It knows which
 digits are dialled at home only (`8 495 …` in Russia, `06 30 …` in Hungary, a carrier in Brazil), and where a leading
 zero belongs to the number (Italy). Form 1 knew the zero alone. What is no possible number in any plan has form 1.
+Form 3 is form 2 of what was written, where a spreadsheet wrote it as a number: `13800138000.0`, `1.3800138000E+10`.
 """
 
 import re
 import unicodedata
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
-
-FORM: Final = 2
-"""The version of the normal form. Another one makes other hashes: who is known by a former one must still be found."""
 
 _LEAST_PHONE_DIGITS: Final = 5
 _LEAST_SUBSCRIBER_DIGITS: Final = 10
 
 _KEEPS_ZERO: Final = frozenset(("39", "378"))
 """Country codes after which a national number keeps its leading zero in form 1: Italy and San Marino."""
+
+
+_EXPONENT: Final = re.compile(r"(\+?\d+)(?:[.,](\d*))?[eE]\+?(\d{1,2})")
+_WHOLE: Final = re.compile(r"(\+?(?:\d{5,}|\d{1,3}(?:,\d{3})+))[.,]0+")
+_LEAST_RUN: Final = 7
 
 
 class _Written(NamedTuple):
@@ -31,7 +35,46 @@ class _Written(NamedTuple):
 
 
 def phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:
-    """The normal form of a phone, then form 1 where that was another; nothing: it identifies nobody.
+    """The normal form of a phone, then the ones of before where they were others; nothing: it identifies nobody.
+
+    What `former_phone_forms` says of it, once a number's exponent or fraction is undone. Digits that an exponent has
+    lost cannot be known; a name, and digits in a row (`12345678`), are no phone.
+    """
+    number = _undo_number(plain.strip().lstrip("'"))
+    if number is None or _has_too_many_letters(number) or _is_run(number):
+        return ()
+    repaired = former_phone_forms(number, number, country_code)
+    if not repaired or number == plain:
+        return repaired
+    return tuple(dict.fromkeys((*repaired, *former_phone_forms(plain, compact, country_code))))
+
+
+def _undo_number(plain: str) -> str | None:
+    """A phone that was written as a number; None: not all of its digits are there."""
+    if whole := _WHOLE.fullmatch(plain):
+        return whole.group(1)
+    exponent = _EXPONENT.fullmatch(plain)
+    if exponent is None:
+        return plain
+    digits, fraction, shift = exponent.group(1), exponent.group(2) or "", int(exponent.group(3))
+    is_exact = len(fraction) >= shift and not fraction[shift:].strip("0")
+    return digits + fraction[:shift] if is_exact else None
+
+
+def _has_too_many_letters(plain: str) -> bool:
+    """Whether it is words rather than a number: more letters than digits."""
+    digits = _read(plain).former_digits
+    return sum(each.isalpha() for each in plain) > max(len(digits), _LEAST_PHONE_DIGITS)
+
+
+def _is_run(plain: str) -> bool:
+    digits = _digits_in(plain)
+    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(digits)}
+    return len(digits) >= _LEAST_RUN and steps == {1}
+
+
+def former_phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:
+    """Form 2, then form 1 where that was another; nothing: it identified nobody.
 
     `country_code`: digits, of numbers written without one; without it, such a number is its digits. `plain` and
     `compact` (without spaces, in lower case) are NFKC. What is no number stays the text it is, a name say.

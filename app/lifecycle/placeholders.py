@@ -29,6 +29,8 @@ _CELL_ERRORS: Final = frozenset((_OF_PROGRAMS + _OF_SPREADSHEETS).split())
 _COUNTS: Final = re.compile("[1-9]")
 _TEMPLATE: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|%%.*%%|<%.*%>|\*\|.*\|\*|\[\[.*\]\]", re.DOTALL)
 """A text into which something should have been put: `{{ user.id }}`, `${email}`, `*|EMAIL|*`."""
+_FILLING: Final = "0-–—_.?/\\*#,;:'\"()[]{}<>| \ufffd"
+"""What is typed to fill a field that must not stay empty, and what is left of a text that was read wrongly."""
 _SENTINELS: Final = frozenset(("-1", "-1.0", r"\n"))
 r"""An empty key of a data warehouse; `\N` is NULL in what MySQL and Postgres write."""
 
@@ -44,7 +46,8 @@ def is_placeholder(text: str) -> bool:
     if plain in _SENTINELS or _TEMPLATE.fullmatch(plain):
         return True
     bare = _bare(plain)
-    if bare in _NOBODY or not bare.strip("0") or (plain.startswith("#") and bare in _CELL_ERRORS):
+    is_filling = not (bare or plain).strip(_FILLING)
+    if bare in _NOBODY or is_filling or (plain.startswith("#") and bare in _CELL_ERRORS):
         return True
     words = {_bare(word) for word in plain.split()}
     return len(words) == 1 and not words.isdisjoint(_NOBODY)

@@ -106,7 +106,7 @@ async def test_other_content_is_refused_and_decides_nothing(client, sql, shop):
 
 
 async def test_a_refused_event_is_kept_and_pointed_at(client, sql, shop):
-    response = await client.post("/v1/checkouts", json={"event": shop.order(total="12")})
+    response = await client.post("/v1/checkouts", json={"event": shop.order(total="twelve")})
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "/event/data/total"
     assert await sql.value("SELECT count(*) FROM rejected_events") == 1

@@ -22,7 +22,7 @@ async def run(engine, events, key="file", stop_after=None):
 
 
 async def test_an_import_counts_what_is_good_and_keeps_what_is_not(engine, sql, shop):
-    events = [shop.order(f"C-{n % 5}") for n in range(1500)] + [shop.order(total="12"), 7]
+    events = [shop.order(f"C-{n % 5}") for n in range(1500)] + [shop.order(total="twelve"), 7]
     count = await run(engine, [*events, events[0]])
     assert (count.accepted, count.duplicate, count.rejected) == (1500, 1, 2)
     assert await sql.value("SELECT sum(orders) FROM customer_states") == 1500

@@ -185,13 +185,30 @@ async def test_the_first_order_of_each_id_stays_where_it_was(book, sql):
 
 async def test_an_identifier_that_becomes_everybodys_joins_nobody(book, sql, engine):
     for n in range(MOST_HOLDERS):
-        await book.count(book.identified(f"C{n:02}", "0000"))
+        await book.count(book.identified(f"C{n:02}", "5555"))
     assert set((await persons(sql)).values()) == {"C00"}
-    await book.count(book.identified("one more", "0000", "own"))
+    await book.count(book.identified("one more", "5555", "own"))
     assert await persons(sql) == {"one more": "one more", card("own"): "one more"}
     assert await differences(engine) == []
-    await book.count(book.unmerged("C05", card("0000"), 0.5))
+    await book.count(book.unmerged("C05", card("5555"), 0.5))
     assert len(await persons(sql)) == MOST_HOLDERS + 2
+    assert await differences(engine) == []
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_a_device_joins_no_two_accounts_in_any_order(book, sql, engine, order):
+    """What a visitor did on it belongs to whoever was seen on it first."""
+    on_device = [{"kind": "device", "value": "home-pc"}]
+    visit = book.event("product.viewed", None, days_ago=9, product_id="1", identifiers=on_device)
+    mum = book.event("customer.identified", "mum", days_ago=8, identifiers=on_device)
+    dad = book.event("customer.identified", "dad", days_ago=7, identifiers=on_device)
+    await book.count(book.order("mum", 500), book.order("dad", 3))
+    for place in order:
+        await book.count([visit, mum, dad][place])
+    assert set((await persons(sql)).values()) == {"mum"}
+    mums, dads = await book.read("mum", "dad")
+    assert [state.number("spend_minor") for state in (mums, dads)] == [50000, 300]
+    assert [state.number("visits") for state in (mums, dads)] == [1, 0]
     assert await differences(engine) == []
 
 

@@ -1,6 +1,7 @@
 """Bodies that no client should send, and some do: a clear 4xx, nothing echoed, never a 500."""
 
 import json
+import re
 
 import pytest
 
@@ -98,9 +99,16 @@ CONTROL_CHARACTERS = {
 
 @ROUTES
 @pytest.mark.parametrize("raw", CONTROL_CHARACTERS.values(), ids=CONTROL_CHARACTERS.keys())
-async def test_control_characters(client, route, raw):
+async def test_control_characters(client, sql, route, raw):
+    """They are taken out of the details of an event, and refused elsewhere."""
     response = await client.post(route, content=with_raw_member(route, raw), headers=JSON)
-    assert_refused(response, 422, "malformed")
+    if route not in ("/v1/events", "/v1/checkouts"):
+        assert_refused(response, 422, "malformed")
+        return
+    answer = response.json()
+    (warning,) = (answer["results"][0] if "results" in answer else answer["event"])["warnings"]
+    assert warning["code"] == "mended"
+    assert re.search(r"[\x00-\x1f\x7f-\x9f]", str(await sql.value("SELECT data FROM events"))) is None
 
 
 def nested(levels):

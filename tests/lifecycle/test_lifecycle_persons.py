@@ -88,7 +88,7 @@ def test_a_phone_is_the_same_however_it_is_written(written):
         ("11111111", "86", None),
         ("unknown", "86", None),
         (" N/A ", "86", None),
-        ("Reception Desk", "86", "receptiondesk"),
+        ("Reception Desk", "86", None),
         ("", "", None),
     ],
 )
@@ -127,7 +127,7 @@ PHONES = st.one_of(st.text(), st.from_regex(r"(\+|00|0|8|011)?[ 0-9()-]{3,20}", 
 def test_who_was_nobody_is_nobody_and_who_was_somebody_is_found(value, country_code):
     """The last form is version 1: digits as they were written, less one zero."""
     forms = identifier_forms("phone", value, country_code)
-    assert len(set(forms)) == len(forms) <= 2
+    assert len(set(forms)) == len(forms) <= 4
     if forms and country_code and not any(map(str.isalpha, value)) and "(0)" not in value:
         digits = "".join(str(unicodedata.digit(each)) for each in value if each.isdigit())
         assert forms[-1].removeprefix("+").removeprefix(country_code).lstrip("0") in digits
@@ -142,7 +142,7 @@ def test_who_was_nobody_is_nobody_and_who_was_somebody_is_found(value, country_c
         ("email", "mailto:ann@example.com.", "ann@example.com"),
         ("email", "ann@\u200bexample.com", "ann@example.com"),
         ("email", "none", None),
-        ("email", "Front Desk", "frontdesk"),
+        ("email", "Front Desk", None),
         ("card", "undefined", None),
         ("card", "  Ab-１２ ", "Ab-12"),
         ("card", " \u200b ", None),

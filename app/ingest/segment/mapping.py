@@ -5,11 +5,10 @@ the same form. Nothing is checked here: what a message lacks, its event lacks, a
 events refuses it with a reason.
 
 **Time** is `originalTimestamp`, or `timestamp` where that is not there: a library that sends to us
-directly knows only the second, and Segment relays it as the first. The specification corrects a
-client's wrong clock by receivedAt − (sentAt − originalTimestamp). That is not done here: both ends of
-it are other ones at each attempt to send, so the same message would have another content each time and
-its repeat would be a conflict. What is made of a message depends on the message's own content alone;
-`sentAt`, `receivedAt`, `context` (but for an identify's traits) and `integrations` are not looked at.
+directly knows only the second, and Segment relays it as the first. Where that time is impossible,
+`app.ingest.clocks` puts it right by the other times of the message, which are other ones at each attempt to send: so
+what is made of a message here depends on the message's own content alone, and the times of sending are no part of what
+is compared. `context` (but for an identify's traits) and `integrations` are not looked at.
 
 **Money.** Amounts are major units, as here. An order's total is the first there is of `total` (after
 discount, with shipping and tax: what was paid), `revenue` (without shipping and tax), `value` and
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from app.ingest.segment.properties import (
+    as_customer,
     as_date,
     as_number,
     as_object,
@@ -95,7 +95,7 @@ def map_message(message: Any, source: str) -> Json | Ignored:
             "id": as_text(given.get("messageId")),
             "source": source,
             "type": content.type,
-            "subject": as_text(given.get("userId")),
+            "subject": as_customer(given.get("userId")),
             "time": given.get("originalTimestamp") or given.get("timestamp"),
             "data": _complete(given, content.data),
         }
@@ -109,7 +109,7 @@ def _present(members: Json) -> Json:
 def _complete(message: Json, data: Json) -> Json:
     """Data with the sender's identifiers first, and the channel where only the library tells it."""
     own = [("user_id", message.get("userId")), ("anonymous_id", message.get("anonymousId"))]
-    known = [{"kind": kind, "value": as_text(value)} for kind, value in own if as_text(value) is not None]
+    known = [{"kind": kind, "value": as_customer(value)} for kind, value in own if as_customer(value) is not None]
     identifiers = known + data.pop("identifiers", [])
     call, library = message.get("type"), message.get("channel")
     channel = as_text(data.get("channel")) or (_CHANNELS.get(library) if isinstance(library, str) else None)

@@ -63,20 +63,29 @@ def as_object(value: Any) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> Any:
-    """An integer as its digits, an empty text as None; anything else as it is, for the contract to judge."""
+    """An integer as its digits, what is empty as None; anything else as it is, for the contract to judge."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return None if value == "" else value
+    return None if value in ("", [], {}) else value
+
+
+def as_customer(value: Any) -> Any:
+    """`as_text`; true and false are nobody."""
+    return None if isinstance(value, bool) else as_text(value)
 
 
 def as_number(value: Any) -> Any:
-    """A plain decimal in a text (`"12.50"`) as the number; anything else as it is: `"$12"`, `"12,50"` are none."""
+    """A plain decimal in a text (`"12.50"`) as the number; else as it is, to be mended and told, or refused."""
     return float(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
 
 
 def without_sign(value: Any) -> Any:
-    """The magnitude of a number or of a decimal in a text; anything else as it is."""
+    """The magnitude of a number or of one in a text; anything else as it is."""
     number = as_number(value)
+    if isinstance(number, str):
+        return number.strip().strip("-\u2212").strip()
     return abs(number) if isinstance(number, int | float) and not isinstance(number, bool) else number
 
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -31,7 +31,6 @@ from app.http.routes import (
 )
 from app.http.strict_json import read_json
 from app.ingest import router as events
-from app.ingest.admission import Rejection, admit_or_reject
 from app.ingest.intake import Intake
 from app.ingest.receipts import (
     list_results,
@@ -39,16 +38,15 @@ from app.ingest.receipts import (
     render_result,
     submission_of,
 )
-from app.ingest.segment.mapping import CALLS, Ignored, map_message
+from app.ingest.segment.admission import Outcome, admit_message
+from app.ingest.segment.mapping import CALLS, Ignored
 from app.ingest.segment.schemas import SegmentBatchIn, SegmentMessageIn, SegmentReceiptOut
-from app.lifecycle.events import Event
+from app.lifecycle.mending import Warned
 
 SOURCE: Final = "/segment"
 BATCH_CALLS: Final = ("batch", "import")
 STATUSES: Final = (*events.STATUSES, "ignored")
 _SOURCE_NAME: Final = re.compile(r"^[\x20-\x2e\x30-\x7e]{1,100}$")
-
-Outcome = Event | Rejection | Ignored
 
 
 class BasicKeyRoute(HotRoute):
@@ -133,12 +131,14 @@ async def post_call(request: HotRequest, call: str) -> bytes:
 async def _count(request: HotRequest, body: Any) -> bytes:
     source = _read_source(request.query_params.get("source"))
     messages, is_single = _messages(body)
-    outcomes = _admit_all(messages, source, request.resources)
-    results = await _enter(outcomes, request.resources, is_single)
+    rules, now_us = request.resources.of(Intake).rules, time.time_ns() // 1000
+    both = [admit_message(message, source, rules, now_us) for message in messages]
+    results = await _enter([outcome for outcome, _ in both], request.resources, is_single)
     count_segment(results)
     if is_single and isinstance(results[0], Problem):
         raise results[0]
-    return orjson.dumps(render_receipt([_render(result) for result in results], STATUSES))
+    rendered = [_render(result, warnings) for result, (_, warnings) in zip(results, both, strict=True)]
+    return orjson.dumps(render_receipt(rendered, STATUSES))
 
 
 def _read_source(name: str | None) -> str:
@@ -160,13 +160,13 @@ def _messages(body: Any) -> tuple[list[Any], bool]:
         raise violation(("batch",), "Input should be an array.")
     if len(messages) > events.MAX_EVENTS:
         raise TooLarge(f"A batch has at most {events.MAX_EVENTS} messages.")
-    return messages, False
+    return [_with_times(message, body) for message in messages], False
 
 
-def _admit_all(messages: list[Any], source: str, resources: Resources) -> list[Outcome]:
-    now_us, rules = time.time_ns() // 1000, resources.of(Intake).rules
-    mapped = (map_message(message, source) for message in messages)
-    return [item if isinstance(item, Ignored) else admit_or_reject(item, rules, now_us) for item in mapped]
+def _with_times(message: Any, batch: Mapping[str, Any]) -> Any:
+    """A message with the batch's time of sending, where only the batch says it."""
+    told = {name: batch[name] for name in ("sentAt", "receivedAt") if name in batch}
+    return {**told, **message} if told and isinstance(message, dict) else message
 
 
 async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool) -> list[str | Problem | Ignored]:
@@ -179,7 +179,7 @@ async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool)
     return list_results(outcomes, statuses, "This messageId came before with other content.")
 
 
-def _render(result: str | Problem | Ignored) -> dict[str, Any]:
+def _render(result: str | Problem | Ignored, warnings: Sequence[Warned]) -> dict[str, Any]:
     if isinstance(result, Ignored):
         return {"status": "ignored", "reason": result.reason}
-    return render_result(result)
+    return render_result(result, warnings)

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from app.ingest.schemas import WarningOut
+
 
 class SegmentMessageIn(BaseModel):
     """A message of the Segment specification; other members are read past."""
@@ -37,6 +39,8 @@ class SegmentMessageIn(BaseModel):
     previousId: str | None = None  # noqa: N815
     originalTimestamp: str | None = None  # noqa: N815
     timestamp: str | None = None
+    sentAt: str | None = None  # noqa: N815
+    receivedAt: str | None = None  # noqa: N815
     properties: dict[str, Any] | None = None
     traits: dict[str, Any] | None = None
 
@@ -50,11 +54,13 @@ class SegmentBatchIn(BaseModel):
 
 
 class SegmentResultOut(BaseModel):
-    """What became of one message. `reason` says why it was ignored, `problem` why it was rejected."""
+    """What became of one message. `reason` says why it was ignored, `problem` why it was rejected,
+    `warnings` what was mended."""
 
     status: Literal["accepted", "duplicate", "rejected", "ignored"]
     problem: dict[str, Any] | None = None
     reason: str | None = None
+    warnings: list[WarningOut] | None = None
 
 
 class SegmentReceiptOut(BaseModel):

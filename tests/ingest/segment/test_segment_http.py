@@ -172,7 +172,7 @@ async def test_identifiers_are_kept_as_hashes_whether_counted_or_refused(client,
         "messageId": "i-1",
         "userId": "C-1",
         "originalTimestamp": shop.ago(seconds=1),
-        "traits": {"email": CANARY, "name": CANARY, "phone": CANARY},
+        "traits": {"email": CANARY, "name": CANARY, "phone": "138 0013 8000"},
         "context": {"traits": {"email": CANARY}},
     }
     assert (await send(client, message)).status_code == 200

@@ -1,0 +1,66 @@
+"""E-mail addresses in their normal form: `Name <A@Exämple.DE.>` is `a@xn--exmple-cua.de`."""
+
+import re
+import unicodedata
+from email.utils import parseaddr
+from typing import Final
+
+import idna
+
+from app.lifecycle.placeholders import is_placeholder
+
+_BRACKETED: Final = re.compile(r"<([^<>]*@[^<>]*)>")
+_LOCAL: Final = re.compile(r'[^\s@<>()\[\],;:"\\]+')
+_DOMAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_NO_MAIL: Final = frozenset(
+    """
+    noemail no-email no_email no.email nomail no-mail noaddress none null undefined nil noreply no-reply donotreply
+    do-not-reply nobody unknown anonymous guest notprovided not.provided not-provided
+    """.split()  # noqa: SIM905
+)
+"""Before the @ of an address that was made up because a form asked for one."""
+_FILLED_IN: Final = frozenset(("test", "email", "mail", "e", "a", "aa", "aaa", "abc", "x", "xx", "xxx", "asdf", "user"))
+"""On both sides of the @, `test@test.com`: typed by whoever had no address to type."""
+
+
+def normalise_email(plain: str) -> str | None:
+    """The address in lower case with its domain in ASCII (IDNA 2008); None: it is none, or nobody's.
+
+    `plain` is NFKC. A name before it, brackets, comments, `mailto:` and what follows a `?`, spaces and final dots are
+    no part of it; of several, the first is taken.
+    """
+    local, _, domain = _take_address(plain).rpartition("@")
+    ascii_domain = _write_ascii(domain.rstrip(".,;"))
+    if ascii_domain is None or not _LOCAL.fullmatch(local) or _is_made_up(local, ascii_domain):
+        return None
+    return f"{local}@{ascii_domain}"
+
+
+def _take_address(plain: str) -> str:
+    bracketed = _BRACKETED.search(plain)
+    text = bracketed.group(1) if bracketed else re.split("[,;]", plain.strip(" ,;"), maxsplit=1)[0]
+    if "(" in text:
+        text = parseaddr(text)[1]
+    compact = unicodedata.normalize("NFKC", "".join(text.split()).lower()).strip("\"'")
+    while compact.startswith("mailto:"):
+        compact = compact.removeprefix("mailto:").partition("?")[0]
+    return compact
+
+
+def _write_ascii(domain: str) -> str | None:
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode().rstrip(".")
+        except idna.IDNAError:
+            return None
+    return domain if _DOMAIN.fullmatch(domain) else None
+
+
+def _is_made_up(local: str, domain: str) -> bool:
+    first = domain.partition(".")[0]
+    return (
+        local in _NO_MAIL
+        or is_placeholder(domain)
+        or (is_placeholder(local) and is_placeholder(first))
+        or (local == first and local in _FILLED_IN)
+    )

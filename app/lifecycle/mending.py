@@ -1,0 +1,243 @@
+"""What breaks an event's contract and may be mended: an optional detail never costs the sale.
+
+Data that are as they should be are never looked at here. Of the others each error is mended where its place allows:
+a value in another form is written in the right one, a text too long is cut, a detail that means nothing is dropped.
+What money, identity or time hang on is refused as before: a member that its type requires is put into another form,
+but never cut, dropped or guessed.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+from pydantic import BaseModel
+
+from app.lifecycle.amounts import read_number
+from app.lifecycle.events import CUSTOMER_IDENTIFIED
+
+Path = tuple[int | str, ...]
+
+MENDED: Final = "mended"
+CUT: Final = "cut"
+DROPPED: Final = "dropped"
+NOBODY: Final = "nobody"
+CLOCK: Final = "clock"
+CODES: Final = (MENDED, CUT, DROPPED, NOBODY, CLOCK)
+"""What warnings may say was done."""
+
+_SENTENCES: Final = {
+    MENDED: "It was not in the form that it should have, and was read all the same.",
+    CUT: "It was too long, and was cut.",
+    DROPPED: "It could not be read, and was left out.",
+}
+_TOO_LONG: Final = ("string_too_long", "too_long")
+_TEXT_ERRORS: Final = frozenset(("string_type", "string_too_long", "string_too_short", "string_pattern_mismatch"))
+_CONTROLS: Final = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+_CONTROL: Final = re.compile(f"[{re.escape(_CONTROLS)}]+")
+_EXACT: Final = 1e15
+_NUMBERED: Final = re.compile(r"\d{1,9}", re.ASCII)
+_LINE_NAMES: Final = ("product_id", "sku", "id", "variant_id", "item_id")
+"""What a line may be known by, the first that is there."""
+NOTHING: Final = object()
+"""What is made of what cannot be mended."""
+
+
+class Warned(NamedTuple):
+    """A detail that was mended, cut or dropped: where it was, what was done (a stable code), and a sentence."""
+
+    path: Path
+    code: str
+    detail: str
+
+
+class Mending:
+    """The data of one event on their way to its contract, and what was done to them. What was sent stays as it was."""
+
+    def __init__(self, data: Mapping[str, Any], type_: str, model: type[BaseModel]) -> None:
+        self.data: dict[str, Any] = _copy(data)
+        self.warnings: list[Warned] = []
+        self._required = {name for name, field in model.model_fields.items() if field.is_required()} | {"currency"}
+        if type_ == CUSTOMER_IDENTIFIED:
+            self._required.add("identifiers")  # they are what it is about
+        self._void: list[Path] = []
+
+    def name_lines(self) -> None:
+        """Gives lines without a `product_id` one that they are known by."""
+        lines = self.data.get("products")
+        for place, line in enumerate(lines if isinstance(lines, list) else ()):
+            if _name_line(line):
+                self._warn(("products", place, "product_id"), MENDED)
+
+    def mend(self, errors: Sequence[Any]) -> bool:
+        """Mends what pydantic found. False: something is wrong that money, identity or time hang on."""
+        self._void = []
+        places: dict[Path, Any] = {}
+        for error in errors:
+            places.setdefault(tuple(error["loc"]), error)
+        is_mended = all(self._mend_one(path, error) for path, error in places.items())
+        for path in sorted(self._void, reverse=True):
+            self._remove(path)
+        return is_mended
+
+    def drop(self, name: str) -> None:
+        """Drops an optional member."""
+        del self.data[name]
+        self._warn((name,), DROPPED)
+
+    def _warn(self, path: Path, code: str) -> None:
+        self.warnings.append(Warned(path, code, _SENTENCES[code]))
+
+    def _mend_one(self, path: Path, error: Any) -> bool:
+        if not path:
+            return False
+        found = self._find(path[:-1])
+        if error["type"] != "missing":
+            mended = _mend_value(str(path[-1]), found[path[-1]], error, is_exact=path[0] in self._required)
+            if mended is not NOTHING:
+                found[path[-1]] = mended
+                self._warn(path, CUT if error["type"] in _TOO_LONG else MENDED)
+                return True
+        return self._drop(path)
+
+    def _find(self, path: Path) -> Any:
+        place: Any = self.data
+        for step in path:
+            place = place[step]
+        return place
+
+    def _drop(self, path: Path) -> bool:
+        """The member; of a list the item, where it cannot be without the member."""
+        if path[0] in self._required and not self._is_blank(path):
+            return False
+        if len(path) > 2 and (path[-1] in ("product_id", "kind", "value") or self._is_no_piece(path)):
+            path = path[:2]
+        if path not in self._void and path[:2] not in self._void:
+            self._void.append(path)
+            self._warn(path, DROPPED)
+        return True
+
+    def _is_blank(self, path: Path) -> bool:
+        """Whether a currency or the value of an identifier was left empty: then there is none."""
+        value = self._find(path[:-1]).get(path[-1], MENDED) if path[-1] in ("currency", "value") else MENDED
+        return value is None or (isinstance(value, str) and not value.strip())
+
+    def _is_no_piece(self, path: Path) -> bool:
+        """Whether it is a number of pieces that no line can have."""
+        value = self._find(path[:-1]).get(path[-1]) if path[-1] == "quantity" else None
+        return isinstance(value, int | float) and not isinstance(value, bool)
+
+    def _remove(self, path: Path) -> None:
+        try:
+            del self._find(path[:-1])[path[-1]]
+        except (KeyError, IndexError):  # its line has gone already
+            return
+
+
+def _mend_value(name: str, value: Any, error: Any, *, is_exact: bool) -> Any:
+    """The value in another form; `NOTHING` where there is none. `is_exact`: nothing of it may be lost."""
+    kind = error["type"]
+    if kind in _TOO_LONG and is_exact:
+        return NOTHING
+    if kind in _TEXT_ERRORS:
+        return _mend_text(name, value, error, is_exact=is_exact)
+    if kind == "too_long":
+        return value[: error["ctx"]["max_length"]]
+    if kind == "list_type":
+        return as_lines(value) if name == "products" else _as_identifiers(value)
+    if kind.startswith("model"):
+        return _read_object(value)
+    return _mend_number(name, value, error)
+
+
+def _mend_text(name: str, value: Any, error: Any, *, is_exact: bool) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        return NOTHING
+    if error["type"] == "string_too_long":
+        is_reference = name in ("kind", "value") or (name.endswith("_id") and name != "product_id")
+        return NOTHING if is_reference else value[: error["ctx"]["max_length"]]
+    cleaned = value.strip().upper() if name == "currency" else _clean(value, is_exact=is_exact)
+    return cleaned if cleaned and cleaned != value else NOTHING
+
+
+def _clean(text: str, *, is_exact: bool) -> str:
+    """Without control characters; where it must be exact, of those at its ends alone."""
+    trimmed = text.strip(_CONTROLS + " ")
+    return trimmed if is_exact else _CONTROL.sub(" ", trimmed)
+
+
+def _mend_number(name: str, value: Any, error: Any) -> Any:
+    number = read_number(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return NOTHING
+    if error["type"].startswith("int"):
+        is_other = isinstance(value, str | float) and number == int(number)
+        return int(number) if is_other else NOTHING
+    if name == "discount" and number < 0:
+        return -number
+    return number if isinstance(value, str) else NOTHING
+
+
+def _read_object(value: Any) -> Any:
+    try:
+        found = orjson.loads(value) if isinstance(value, str) else None
+    except orjson.JSONDecodeError:
+        return NOTHING
+    return found if isinstance(found, dict) else NOTHING
+
+
+def as_lines(value: Any) -> Any:
+    """The lines of an order that came as something else than a list; `NOTHING` where none can be seen.
+
+    PHP writes a list with a gap as an object of numbers, some tag managers write JSON into a text, and a line alone
+    may come without its list.
+    """
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return NOTHING
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict) or not value:
+        return NOTHING
+    if all(_NUMBERED.fullmatch(name) for name in value):
+        return [value[name] for name in sorted(value, key=int)]
+    if any(name in value for name in _LINE_NAMES):
+        return [value]
+    lines = list(value.values())
+    return lines if all(isinstance(line, dict) for line in lines) else NOTHING
+
+
+def _as_identifiers(value: Any) -> Any:
+    """One identifier without its list, a list as an object of numbers, or kinds as names: `{"phone": "+86 …"}`."""
+    if not isinstance(value, dict) or not value:
+        return NOTHING
+    if "kind" in value and "value" in value:
+        return [value]
+    if all(_NUMBERED.fullmatch(name) for name in value):
+        return [value[name] for name in sorted(value, key=int)]
+    if all(isinstance(member, str) for member in value.values()):
+        return [{"kind": kind, "value": member} for kind, member in value.items()]
+    return NOTHING
+
+
+def _name_line(line: Any) -> bool:
+    """Puts what else a line is known by for the `product_id` that it lacks; whether there was something."""
+    if not isinstance(line, dict) or line.get("product_id") not in (None, ""):
+        return False
+    known = next((line[name] for name in _LINE_NAMES if line.get(name) not in (None, "")), None)
+    if known is not None:
+        line["product_id"] = known
+    return known is not None
+
+
+def _copy(value: Any) -> Any:
+    """Objects and lists anew, so that what was sent stays as it was sent."""
+    if isinstance(value, dict):
+        return {name: _copy(member) for name, member in value.items()}
+    return [_copy(member) for member in value] if isinstance(value, list) else value

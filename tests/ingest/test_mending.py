@@ -1,0 +1,197 @@
+"""An optional detail never costs the sale: what is made of it, and what is told."""
+
+import pytest
+
+from app.ingest.admission import Rules, admit_with_warnings
+from app.lifecycle.events import Event
+
+RULES = Rules("CNY", 2, b"k")
+NOW_US = 1_800_000_000_000_000
+
+
+def order(**data):
+    return {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/pos",
+        "type": "order.completed",
+        "subject": "C-1",
+        "time": "2026-11-22T10:15:00+08:00",
+        "data": {"order_id": "A-1", "total": 20, **data},
+    }
+
+
+def taken(raw):
+    event, warnings = admit_with_warnings(raw, RULES, NOW_US)
+    assert isinstance(event, Event), event
+    return event, {("/".join(map(str, warned.path)), warned.code) for warned in warnings}
+
+
+LINE = {"product_id": "1", "price": 10, "quantity": 1}
+
+
+@pytest.mark.parametrize(
+    "products",
+    [
+        {"0": LINE, "2": LINE},
+        {"2": LINE, "10": LINE},
+        {"a1b2": LINE, "c3d4": LINE},
+        '[{"product_id": "1", "price": 10, "quantity": 1}, {"product_id": "1", "price": 10, "quantity": 1}]',
+        '{"0": {"product_id": "1", "price": 10}, "1": {"product_id": "1", "price": 10}}',
+        [{"sku": "1", "price": 10}, {"id": 1, "price": "10.00"}],
+        [{"product_id": 1, "price": "10", "quantity": "1"}, {"product_id": "", "variant_id": "1", "price": " 10 "}],
+        ['{"product_id": "1", "price": 10}', LINE],
+    ],
+    ids=str,
+)
+def test_lines_however_they_are_written(products):
+    event, warnings = taken(order(products=products))
+    assert [(line.item_id, line.price_minor, line.quantity) for line in event.lines] == [("1", 1000, 1.0)] * 2
+    assert (event.items, {code for _, code in warnings}) == (2, {"mended"})
+
+
+def test_lines_of_a_shop_of_many_keep_their_order():
+    event, _ = taken(order(products={"10": {"product_id": "b"}, "9": {"product_id": "a"}}))
+    assert [line.item_id for line in event.lines] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "pointer"),
+    [
+        ({"name": "Milk"}, "data/products/1"),
+        ({"product_id": None, "price": "?"}, "data/products/1"),
+        ({"product_id": "2", "quantity": 0}, "data/products/1"),
+        ({"product_id": "2", "quantity": "-1"}, "data/products/1"),
+        (None, "data/products/1"),
+        ([], "data/products/1"),
+        ("milk", "data/products/1"),
+    ],
+)
+def test_a_line_that_is_none_is_left_out_alone(line, pointer):
+    event, warnings = taken(order(products=[LINE, line, LINE]))
+    assert len(event.lines) == 2
+    assert (pointer, "dropped") in warnings
+
+
+@pytest.mark.parametrize("products", ["milk", 7, True, {"total": 3}, "[", {}])
+def test_products_that_are_none_are_left_out(products):
+    event, warnings = taken(order(products=products))
+    assert (event.lines, event.amount_minor, warnings) == ((), 2000, {("data/products", "dropped")})
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "kept", "code"),
+    [
+        ("channel", "x" * 300, "x" * 256, "cut"),
+        ("channel", 5, "5", "mended"),
+        ("channel", 5.0, "5", "mended"),
+        ("channel", " store\n", "store", "mended"),
+        ("channel", ["store"], None, "dropped"),
+        ("channel", {}, None, "dropped"),
+        ("channel", True, None, "dropped"),
+        ("discount", "1,299.00", 1299.0, "mended"),
+        ("discount", -5, 5, "mended"),
+        ("discount", "-5", 5.0, "mended"),
+        ("discount", "five", None, "dropped"),
+        ("discount", 1e99, None, "dropped"),
+        ("discount", 10_000_000_000.01, None, "dropped"),
+        ("currency", " cny", "CNY", "mended"),
+        ("currency", "", None, "dropped"),
+        ("identifiers", "phone", None, "dropped"),
+        ("identifiers", 7, None, "dropped"),
+    ],
+)
+def test_other_details(member, value, kept, code):
+    event, warnings = taken(order(**{member: value}))
+    whole, _ = taken(order(**({} if kept is None else {member: kept})))
+    assert event == whole
+    assert warnings == {(f"data/{member}", code)}
+
+
+@pytest.mark.parametrize(
+    "identifiers",
+    [
+        {"phone": "13800138000"},
+        {"kind": "phone", "value": "13800138000"},
+        {"0": {"kind": "phone", "value": "13800138000"}},
+        [{"kind": "phone", "value": 13800138000}],
+        [{"kind": "phone", "value": 13800138000.0}],
+        [{"kind": "phone", "value": "13800138000"}, {"kind": "email"}, {"value": "x"}, None],
+        [{"kind": "phone", "value": "13800138000"}, {"kind": "email", "value": "x" * 300}],
+    ],
+    ids=str,
+)
+def test_identifiers_however_they_are_written(identifiers):
+    event, warnings = taken(order(identifiers=identifiers))
+    whole, _ = taken(order(identifiers=[{"kind": "phone", "value": "13800138000"}]))
+    assert (event, bool(warnings)) == (whole, True)
+
+
+@pytest.mark.parametrize("total", [" 20.00 ", "20", "2e1", "20."])
+def test_a_total_in_a_text_is_the_number(total):
+    event, warnings = taken(order(total=total))
+    assert (event.amount_minor, warnings) == (2000, {("data/total", "mended")})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"total": None},
+        {"total": "1,299"},
+        {"total": "¥20"},
+        {"total": True},
+        {"total": [20]},
+        {"total": "1e99"},
+        {"currency": "USD"},
+        {"currency": "usd"},
+        {"currency": "¥"},
+        {"currency": 156},
+        {"order_id": None},
+        {"order_id": ""},
+        {"order_id": True},
+        {"order_id": "x" * 257},
+        {"order_id": "A\x001"},
+        {"order_id": {}},
+    ],
+    ids=str,
+)
+def test_what_money_and_identity_hang_on_refuses_however_much_else_is_mended(change):
+    event, warnings = admit_with_warnings(order(products="?", **change), RULES, NOW_US)
+    assert not isinstance(event, Event)
+    assert warnings == ()
+
+
+def test_what_was_sent_stays_as_it_was_sent():
+    raw = order(products={"0": {"sku": "1"}}, channel="x" * 300)
+    before = order(products={"0": {"sku": "1"}}, channel="x" * 300)
+    taken(raw)
+    assert raw == before
+
+
+@pytest.mark.parametrize(
+    ("type_", "data"),
+    [
+        ("customer.identified", {"identifiers": "phone"}),
+        ("customer.identified", {"identifiers": [{"kind": "phone"}]}),
+        ("consent.changed", {"purpose": "marketing", "granted": "yes"}),
+        ("feedback.submitted", {"metric": "csat", "score": 7}),
+        ("points.earned", {"points": 1.5}),
+        ("tier.changed", {"tier": "x" * 257}),
+        ("customer.merged", {"merged": "null"}),
+    ],
+)
+def test_what_an_event_is_about_is_no_detail(type_, data):
+    event, _ = admit_with_warnings({**order(), "type": type_, "data": data}, RULES, NOW_US)
+    assert not isinstance(event, Event)
+
+
+def test_an_empty_identifier_of_an_identified_customer_is_left_out():
+    data = {"identifiers": [{"kind": "email", "value": ""}, {"kind": "phone", "value": "13800138000"}]}
+    event, warnings = taken({**order(), "type": "customer.identified", "data": data})
+    assert event.data.count('"hash"') == 1
+    assert warnings == {("data/identifiers/0", "dropped")}
+
+
+def test_all_warnings_of_many_lines_are_found():
+    _, warnings = taken(order(products=[{"product_id": "1", "price": "?"}] * 50))
+    assert len(warnings) == 50
