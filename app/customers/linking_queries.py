@@ -27,6 +27,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.case_queries import open_complaints_of_members
@@ -115,6 +116,30 @@ def _crowded() -> Statement:
 
 
 FIND_CROWDED = _crowded()
+
+
+def crowds(after: str, most: int, most_holders: int) -> Select[Any]:
+    """Rows: an identifier that joins none since too many hold it, how many, and the first of them by time.
+
+    In the order of bytes after one. All links are read.
+    """
+
+    def held(node: ColumnElement[str], holder: ColumnElement[str]) -> Select[Any]:
+        pseudonym: ColumnElement[str] = literal_column(_PSEUDONYM)
+        is_held = and_(links.c.is_joined, node.op("~")(pseudonym), holder.op("!~")(pseudonym))
+        return select(node.label("node"), holder.label("holder"), links.c.first_us).where(is_held)
+
+    either = union_all(held(links.c.low_id, links.c.high_id), held(links.c.high_id, links.c.low_id)).subquery("held")
+    count, node = func.count(), either.c.node.collate("C")
+    first = func.array_agg(aggregate_order_by(either.c.holder, either.c.first_us, either.c.holder), type_=ARRAY(Text))
+    return (
+        select(either.c.node, count.label("holders"), first[1:most_holders].label("customer_ids"))
+        .where(node > after)
+        .group_by(either.c.node)
+        .having(count > MOST_HOLDERS)
+        .order_by(node)
+        .limit(most)
+    )
 
 
 def _read_persons() -> Statement:

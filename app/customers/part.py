@@ -6,6 +6,7 @@ from app.customers.held import Customers
 from app.customers.queries import COUNT_ORDERS_BY_CHANNEL, READ_STATES
 from app.customers.router import router
 from app.customers.service import count_orders_by_channel, read_states
+from app.customers.sharing import router as sharing
 from app.customers.state import CustomerState
 from app.database.gatherer import Gatherer
 from app.http.resources import Part, Resources
@@ -20,4 +21,4 @@ def _build(resources: Resources) -> None:
     resources.plan(profiles, COUNT_ORDERS_BY_CHANNEL)
 
 
-PART = Part("customers", routers=(router,), build=_build)
+PART = Part("customers", routers=(router, sharing), build=_build)

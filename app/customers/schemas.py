@@ -35,6 +35,22 @@ class ProfileOut(BaseModel):
     consents: dict[str, bool]
 
 
+class CrowdOut(BaseModel):
+    """An identifier that joins nobody, since more than 16 customers hold it: its pseudonym, how many, the first 100."""
+
+    identifier: str
+    kind: str
+    holders: int
+    customer_ids: list[str]
+
+
+class CrowdPageOut(BaseModel):
+    """`next_cursor` is null on the last page."""
+
+    identifiers: list[CrowdOut]
+    next_cursor: str | None
+
+
 class StoredEventOut(BaseModel):
     """A CloudEvent as it was counted; values of identifiers are keyed hashes."""
 

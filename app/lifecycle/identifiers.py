@@ -43,6 +43,11 @@ def make_pseudonym(kind: str, hashed: str) -> str:
     return f"~{kind}:{hashed}"
 
 
+def kind_of(pseudonym: str) -> str:
+    """The kind of identifier that a pseudonym stands for."""
+    return pseudonym[1:].partition(":")[0]
+
+
 def make_basket(source: str, event_id: str) -> str:
     """The customer id of a purchase of which nobody knows whose it was: of that one event alone."""
     return BASKET + hashlib.sha256(f"{source}\x1f{event_id}".encode()).hexdigest()

@@ -8,6 +8,7 @@ but never cut, dropped or guessed.
 
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -172,7 +173,7 @@ def _clean(text: str, *, is_exact: bool) -> str:
 
 def _mend_number(name: str, value: Any, error: Any) -> Any:
     number = read_number(value) if isinstance(value, str) else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
+    if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
         return NOTHING
     if error["type"].startswith("int"):
         is_other = isinstance(value, str | float) and number == int(number)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
-from app.lifecycle.identifiers import is_pseudonym, pseudonyms_in
+from app.lifecycle.identifiers import is_pseudonym, kind_of, pseudonyms_in
 
 MOST_HOLDERS: Final = 16
 """An identifier that more customers share joins none of them: it is a shop's own number, typed for
@@ -154,16 +154,12 @@ def _names_identifier(edge: Edge) -> bool:
 
 
 def _is_weak(edge: Edge) -> bool:
-    return any(is_pseudonym(node) and _kind(node) in WEAK_KINDS for node in edge.pair)
+    return any(is_pseudonym(node) and kind_of(node) in WEAK_KINDS for node in edge.pair)
 
 
 def _is_account(node: str) -> bool:
     """Whether it is an id that the retailer gave."""
-    return not is_pseudonym(node) or _kind(node) == _ACCOUNT_KIND
-
-
-def _kind(pseudonym: str) -> str:
-    return pseudonym[1:].partition(":")[0]
+    return not is_pseudonym(node) or kind_of(node) == _ACCOUNT_KIND
 
 
 def _merged_id(edge: Edge) -> str:

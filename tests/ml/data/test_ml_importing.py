@@ -3,7 +3,8 @@
 import duckdb
 
 from app.foundation.settings import Settings
-from app.ingest.admission import Rejection, Rules, admit_or_reject
+from app.ingest.admission import Rules, admit_or_reject
+from app.lifecycle.events import Event
 from ml.data.importing import read_orders
 from ml.data.transactions import load_orders
 
@@ -51,8 +52,9 @@ def test_a_line_without_a_price_has_none(tmp_path):
     ]
 
 
-def test_a_price_that_is_no_number_is_refused(tmp_path):
+def test_a_price_that_is_no_number_is_left_out(tmp_path):
     lines = [("C-1", "2026-01-05 08:26:00", "A-1", 9.5, "NaN", "1")]
     (event,) = read(tmp_path / "lines.csv", lines, ("customer", "time", "order_id", "amount", "price", "item_id"))
-    refused = admit_or_reject(event, Rules("CNY", 2, b"key"), 2 * 10**15)
-    assert isinstance(refused, Rejection)
+    admitted = admit_or_reject(event, Rules("CNY", 2, b"key"), 2 * 10**15)
+    assert isinstance(admitted, Event)
+    assert (admitted.amount_minor, admitted.lines[0].price_minor) == (950, None)
