@@ -74,7 +74,11 @@ def _in_data(warned: Warned) -> Warned:
 
 
 def _mend_subject(subject: Any) -> Any:
-    """An integer as its digits, a text without what cannot be seen at its ends; an empty one is none."""
+    """A whole number as its digits, a text without what cannot be seen at its ends; false and what is empty is none."""
+    if subject is False or subject in ({}, []):
+        return None
+    if isinstance(subject, float) and subject.is_integer():
+        subject = int(subject)
     if isinstance(subject, int) and not isinstance(subject, bool):
         return str(subject)
     return (subject.strip(_AROUND) or None) if isinstance(subject, str) else subject

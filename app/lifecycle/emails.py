@@ -41,7 +41,7 @@ def _take_address(plain: str) -> str:
     text = bracketed.group(1) if bracketed else re.split("[,;]", plain.strip(" ,;"), maxsplit=1)[0]
     if "(" in text:
         text = parseaddr(text)[1]
-    compact = unicodedata.normalize("NFKC", "".join(text.split()).lower()).strip("\"'")
+    compact = unicodedata.normalize("NFKC", "".join(text.split()).lower()).strip("\"'<>")
     while compact.startswith("mailto:"):
         compact = compact.removeprefix("mailto:").partition("?")[0]
     return compact
@@ -62,5 +62,5 @@ def _is_made_up(local: str, domain: str) -> bool:
         local in _NO_MAIL
         or is_placeholder(domain)
         or (is_placeholder(local) and is_placeholder(first))
-        or (local == first and local in _FILLED_IN)
+        or (local == first and (local in _FILLED_IN or local.isdigit()))
     )

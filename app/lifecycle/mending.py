@@ -59,8 +59,10 @@ class Mending:
         self.data: dict[str, Any] = _copy(data)
         self.warnings: list[Warned] = []
         self._required = {name for name, field in model.model_fields.items() if field.is_required()} | {"currency"}
-        if type_ == CUSTOMER_IDENTIFIED:
-            self._required.add("identifiers")  # they are what it is about
+        self._is_of_identifiers = type_ == CUSTOMER_IDENTIFIED
+        """Whether identifiers are what it is about."""
+        if self._is_of_identifiers:
+            self._required.add("identifiers")
         self._void: list[Path] = []
 
     def name_lines(self) -> None:
@@ -109,7 +111,7 @@ class Mending:
 
     def _drop(self, path: Path) -> bool:
         """The member; of a list the item, where it cannot be without the member."""
-        if path[0] in self._required and not self._is_blank(path):
+        if path[0] in self._required and not self._is_blank(path) and not self._is_one_of_several(path):
             return False
         if len(path) > 2 and (path[-1] in ("product_id", "kind", "value") or self._is_no_piece(path)):
             path = path[:2]
@@ -122,6 +124,15 @@ class Mending:
         """Whether a currency or the value of an identifier was left empty: then there is none."""
         value = self._find(path[:-1]).get(path[-1], MENDED) if path[-1] in ("currency", "value") else MENDED
         return value is None or (isinstance(value, str) and not value.strip())
+
+    def _is_one_of_several(self, path: Path) -> bool:
+        """Whether it is an identifier beside which another one can be read."""
+        given = self.data["identifiers"] if path[0] == "identifiers" and len(path) > 1 else ()
+        return any(
+            isinstance(item, dict) and {"kind", "value"} <= item.keys() and all(map(_is_told, item.values()))
+            for place, item in enumerate(given)
+            if place != path[1]
+        )
 
     def _is_no_piece(self, path: Path) -> bool:
         """Whether it is a number of pieces that no line can have."""
@@ -202,6 +213,7 @@ def as_lines(value: Any) -> Any:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
             return NOTHING
+        return as_lines(value)
     if isinstance(value, list):
         return value
     if not isinstance(value, dict) or not value:
@@ -211,6 +223,8 @@ def as_lines(value: Any) -> Any:
     if any(name in value for name in _LINE_NAMES):
         return [value]
     lines = list(value.values())
+    if len(lines) == 1 and isinstance(lines[0], list):
+        return lines[0]
     return lines if all(isinstance(line, dict) for line in lines) else NOTHING
 
 
@@ -225,6 +239,10 @@ def _as_identifiers(value: Any) -> Any:
     if all(isinstance(member, str) for member in value.values()):
         return [{"kind": kind, "value": member} for kind, member in value.items()]
     return NOTHING
+
+
+def _is_told(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _name_line(line: Any) -> bool:

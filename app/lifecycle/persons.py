@@ -34,7 +34,13 @@ WEAK_KINDS: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 """Kinds of identifiers of a thing that several people of a household, or of a shop, use one after the other."""
-_ACCOUNT_KIND: Final = "user_id"
+_ACCOUNT_KINDS: Final = frozenset(
+    (
+        *("user_id", "userid", "account", "account_id", "customer_id", "member_id", "membership", "openid", "unionid"),
+        *("card", "loyalty_card", "loyalty_id"),
+    )
+)
+"""Kinds of identifiers that a retailer gives to one customer each."""
 
 
 Pair = tuple[str, str]
@@ -159,7 +165,7 @@ def _is_weak(edge: Edge) -> bool:
 
 def _is_account(node: str) -> bool:
     """Whether it is an id that the retailer gave."""
-    return not is_pseudonym(node) or kind_of(node) == _ACCOUNT_KIND
+    return not is_pseudonym(node) or kind_of(node) in _ACCOUNT_KINDS
 
 
 def _merged_id(edge: Edge) -> str:

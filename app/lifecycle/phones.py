@@ -38,10 +38,10 @@ def phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:
     """The normal form of a phone, then the ones of before where they were others; nothing: it identifies nobody.
 
     What `former_phone_forms` says of it, once a number's exponent or fraction is undone. Digits that an exponent has
-    lost cannot be known; a name, and digits in a row (`12345678`), are no phone.
+    lost cannot be known; a name, digits in a row (`12345678`) and zeros (`13800000000`) are no phone.
     """
     number = _undo_number(plain.strip().lstrip("'"))
-    if number is None or _has_too_many_letters(number) or _is_run(number):
+    if number is None or _has_too_many_letters(number) or _is_filler(number):
         return ()
     repaired = former_phone_forms(number, number, country_code)
     if not repaired or number == plain:
@@ -51,9 +51,10 @@ def phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:
 
 def _undo_number(plain: str) -> str | None:
     """A phone that was written as a number; None: not all of its digits are there."""
-    if whole := _WHOLE.fullmatch(plain):
+    joined = "".join(plain.split())
+    if whole := _WHOLE.fullmatch(joined):
         return whole.group(1)
-    exponent = _EXPONENT.fullmatch(plain)
+    exponent = _EXPONENT.fullmatch(joined)
     if exponent is None:
         return plain
     digits, fraction, shift = exponent.group(1), exponent.group(2) or "", int(exponent.group(3))
@@ -67,10 +68,11 @@ def _has_too_many_letters(plain: str) -> bool:
     return sum(each.isalpha() for each in plain) > max(len(digits), _LEAST_PHONE_DIGITS)
 
 
-def _is_run(plain: str) -> bool:
+def _is_filler(plain: str) -> bool:
+    """Whether it is digits in a row, or ends in as many zeros as no number that was given to anybody."""
     digits = _digits_in(plain)
     steps = {(int(after) - int(before)) % 10 for before, after in pairwise(digits)}
-    return len(digits) >= _LEAST_RUN and steps == {1}
+    return len(digits) >= _LEAST_RUN and (steps == {1} or digits.endswith("0" * _LEAST_RUN))
 
 
 def former_phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:

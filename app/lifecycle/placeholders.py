@@ -6,29 +6,33 @@ One list for every door: a subject, an identifier, a column of a file. Whoever g
 import re
 import unicodedata
 from typing import Final
+from urllib.parse import unquote
 
 _OF_PROGRAMS: Final = """
 null none nil nan nat na undefined void dbnull true false inf infinity
 objectobject object objectnull objectundefined array function nullpointer novalue
 """
-_OF_SPREADSHEETS: Final = "ref refvalue value div0 name num spill calc field"
+_OF_SPREADSHEETS: Final = (
+    "ref refvalue value div0 name num spill calc field nv nd wert bezug zahl valor valeur nom nome nombre"
+)
 """Errors of cells without their signs: taken only where a `#` leads them."""
 _OF_PEOPLE: Final = """
 no not nobody noone nothing unknown anonymous anon guest empty blank missing tbd unspecified unassigned
 notset notavailable notapplicable notprovided notgiven notspecified notdefined notfound notloggedin loggedout
 noname nodata noid noemail nomail nophone nonegiven guestuser guestcustomer guestcheckout anonymoususer
-anonymouscustomer unknownuser unknowncustomer walkin walkincustomer cashcustomer nonmember
+anonymouscustomer unknownuser unknowncustomer walkin walkincustomer walkinguest cashcustomer casualcustomer nonmember
+guestshopper anonymousshopper visitor anonymousvisitor defaultcustomer publicuser retailcustomer generalcustomer
 gast gastkunde unbekannt anonym keine laufkunde invité invite inconnu anonyme aucun invitado desconocido
 anonimo anónimo ninguno consumidorfinal convidado nenhum ゲスト なし
 无 無 空 空值 空白 未知 不详 不明 暂无 没有 匿名 匿名用户 匿名客户 游客 访客 散客 零散客户 零售客户 非会员 无会员
-未登录 未注册 未填写 未提供 未设置 缺失
+普通顾客 普通客户 现金客户 临时客户 门店散客 路人 过客 未登录 未注册 未填写 未提供 未设置 缺失
 """
 _NOBODY: Final = frozenset((_OF_PROGRAMS + _OF_PEOPLE).split())
 _CELL_ERRORS: Final = frozenset((_OF_PROGRAMS + _OF_SPREADSHEETS).split())
 
 _COUNTS: Final = re.compile("[1-9]")
-_TEMPLATE: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|%%.*%%|<%.*%>|\*\|.*\|\*|\[\[.*\]\]", re.DOTALL)
-"""A text into which something should have been put: `{{ user.id }}`, `${email}`, `*|EMAIL|*`."""
+_TEMPLATE: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|%%.*%%|<%.*%>|\*\|.*\|\*|\[\[.*\]\]|\[object \w+\]", re.DOTALL)
+"""A text into which something should have been put: `{{ user.id }}`, `${email}`, `*|EMAIL|*`; `[object Window]` was."""
 _FILLING: Final = "0-–—_.?/\\*#,;:'\"()[]{}<>| \ufffd"
 """What is typed to fill a field that must not stay empty, and what is left of a text that was read wrongly."""
 _SENTINELS: Final = frozenset(("-1", "-1.0", r"\n"))
@@ -42,7 +46,7 @@ def is_placeholder(text: str) -> bool:
     """
     if text[:1].isalnum() and _COUNTS.search(text):
         return False  # nearly every id, at no cost: none of the words has a digit
-    plain = show_visible(text).strip().casefold()
+    plain = show_visible(unquote(text)).strip().casefold()
     if plain in _SENTINELS or _TEMPLATE.fullmatch(plain):
         return True
     bare = _bare(plain)

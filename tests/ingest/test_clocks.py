@@ -78,6 +78,8 @@ def test_a_repeat_is_no_other_event(later_us):
     first, again = admit(order(), wide, NOW_US), admit(order(), wide, NOW_US + later_us)
     assert (first.occurred_us != again.occurred_us, first.digest == again.digest) == (True, True)
     assert is_same_content(first, again)
+    relayed = admit(order(data={"order_id": "A-1", "total": 10.0}), wide, NOW_US + later_us)
+    assert (is_same_content(first, relayed), relayed.digest == first.digest) == (True, False)
     assert not is_same_content(first, admit(order(NOW_US + AHEAD_US + 1), wide, NOW_US))
     assert not is_same_content(first, admit(order(subject="C-2"), wide, NOW_US))
 

@@ -38,6 +38,8 @@ LINE = {"product_id": "1", "price": 10, "quantity": 1}
         {"a1b2": LINE, "c3d4": LINE},
         '[{"product_id": "1", "price": 10, "quantity": 1}, {"product_id": "1", "price": 10, "quantity": 1}]',
         '{"0": {"product_id": "1", "price": 10}, "1": {"product_id": "1", "price": 10}}',
+        '"[{\\"product_id\\": 1, \\"price\\": 10}, {\\"product_id\\": 1, \\"price\\": 10}]"',
+        {"items": [{"product_id": "1", "price": 10}, {"product_id": "1", "price": 10}]},
         [{"sku": "1", "price": 10}, {"id": 1, "price": "10.00"}],
         [{"product_id": 1, "price": "10", "quantity": "1"}, {"product_id": "", "variant_id": "1", "price": " 10 "}],
         ['{"product_id": "1", "price": 10}', LINE],
@@ -71,6 +73,12 @@ def test_a_line_that_is_none_is_left_out_alone(line, pointer):
     event, warnings = taken(order(products=[LINE, line, LINE]))
     assert len(event.lines) == 2
     assert (pointer, "dropped") in warnings
+
+
+def test_of_many_lines_those_that_are_none_are_left_out():
+    lines = [{"product_id": str(n)} if n % 3 == 0 else {"name": "?"} for n in range(30)]
+    event, _ = taken(order(products=lines))
+    assert [line.item_id for line in event.lines] == [str(n) for n in range(0, 30, 3)]
 
 
 @pytest.mark.parametrize("products", ["milk", 7, True, {"total": 3}, "[", {}])
@@ -190,6 +198,24 @@ def test_an_empty_identifier_of_an_identified_customer_is_left_out():
     event, warnings = taken({**order(), "type": "customer.identified", "data": data})
     assert event.data.count('"hash"') == 1
     assert warnings == {("data/identifiers/0", "dropped")}
+
+
+def test_an_identifier_that_cannot_be_read_costs_the_others_nothing():
+    data = {"identifiers": [{"kind": "email", "value": ["x"]}, {"kind": "phone", "value": "13800138000"}]}
+    event, warnings = taken({**order(), "type": "customer.identified", "data": data})
+    assert event.data.count('"hash"') == 1
+    assert warnings == {("data/identifiers/0", "dropped")}
+
+
+@pytest.mark.parametrize("subject", [False, {}, [], 0, 0.0, "", " "])
+def test_a_subject_of_nothing_is_nobody(subject):
+    event, warnings = taken({**order(), "subject": subject})
+    assert event.customer_id.startswith("~basket:")
+    assert {path for path, _ in warnings} == {"subject"}
+
+
+def test_a_subject_that_is_a_number_is_its_digits():
+    assert [taken({**order(), "subject": subject})[0].customer_id for subject in (1001, 1001.0)] == ["1001"] * 2
 
 
 def test_all_warnings_of_many_lines_are_found():

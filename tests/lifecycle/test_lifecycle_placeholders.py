@@ -70,7 +70,18 @@ from app.lifecycle.placeholders import is_placeholder
             "false",
             "Array",
         ),
-        *("\x00", "\u200b", "undefined\n", "___", "\ufffd\ufffd"),
+        *(
+            "\x00",
+            "\u200b",
+            "undefined\n",
+            "[object Window]",
+            "[object HTMLInputElement]",
+            "%5Bobject%20Object%5D",
+            "#NV",
+            "Walk-In Customer",
+            "___",
+            "\ufffd\ufffd",
+        ),
     ],
 )
 def test_placeholder_is_nobody(text: str) -> None:
