@@ -353,7 +353,8 @@ async def test_identifiers_are_stored_as_keyed_hashes_only(client, sql, shop):
 async def test_identifiers_of_refused_events_are_not_stored_in_the_clear(client, sql, shop):
     identifiers = [{"kind": "phone", "value": "13800138000"}]
     await send(client, shop.event("customer.identified", at="no time", data={"identifiers": identifiers}))
-    await send(client, [shop.event("customer.identified", data={"identifiers": [*identifiers, {"kind": "email"}]})])
+    unreadable = {"identifiers": [*identifiers, {"kind": "email"}]}
+    await send(client, [shop.event("customer.identified", at="no time", data=unreadable)])
     assert await sql.value("SELECT count(*) FROM rejected_events") == 2
     assert "13800138000" not in str(await sql.rows("SELECT * FROM rejected_events"))
 
