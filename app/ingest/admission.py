@@ -235,7 +235,7 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
     if abs(facts["amount_minor"]) > MAX_AMOUNT_MINOR:
         raise violation((*within, "data"), "An amount is beyond 10^12 minor units.")
     kept = pseudonymise(data, rules)
-    if "identifiers" in kept:
+    if "identifiers" in kept and _has_nobodies(data["identifiers"], kept["identifiers"]):
         warnings += _tell_nobodies(data["identifiers"], rules)
     customer_id = _find_customer(envelope, kept, within, warnings)
     kept, written = _write_clean(kept, warnings)
@@ -261,6 +261,11 @@ def _correct_time(claimed_us: int, raw: Any, rules: Rules, now_us: int, within: 
         ahead = "ahead of now by more than 5 minutes" if claimed_us > 0 else "before 1970"
         raise violation((*within, "time"), f"The time is {ahead}.")
     return found_us
+
+
+def _has_nobodies(given: Any, kept: list[dict[str, Any]]) -> bool:
+    """Whether some identify nobody: each of the others has one hash without a `form`."""
+    return sum("hash" in each and "form" not in each for each in kept) < len(given or ())
 
 
 def _tell_nobodies(given: Any, rules: Rules) -> Iterator[Warned]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import idna
 
-from app.lifecycle.placeholders import is_placeholder
+from app.lifecycle.placeholders import is_empty_word, is_placeholder
 
 _BRACKETED: Final = re.compile(r"<([^<>]*@[^<>]*)>")
 _LOCAL: Final = re.compile(r'[^\s@<>()\[\],;:"\\]+')
@@ -60,7 +60,7 @@ def _is_made_up(local: str, domain: str) -> bool:
     first = domain.partition(".")[0]
     return (
         local in _NO_MAIL
-        or is_placeholder(domain)
-        or (is_placeholder(local) and is_placeholder(first))
+        or ("." not in domain and is_placeholder(domain))
+        or (is_empty_word(local) and is_empty_word(first))
         or (local == first and (local in _FILLED_IN or local.isdigit()))
     )

@@ -59,11 +59,9 @@ class Mending:
         self.data: dict[str, Any] = _copy(data)
         self.warnings: list[Warned] = []
         self._required = {name for name, field in model.model_fields.items() if field.is_required()} | {"currency"}
-        self._is_of_identifiers = type_ == CUSTOMER_IDENTIFIED
-        """Whether identifiers are what it is about."""
-        if self._is_of_identifiers:
-            self._required.add("identifiers")
-        self._void: list[Path] = []
+        if type_ == CUSTOMER_IDENTIFIED:
+            self._required.add("identifiers")  # they are what it is about
+        self._void: set[Path] = set()
 
     def name_lines(self) -> None:
         """Gives lines without a `product_id` one that they are known by."""
@@ -74,7 +72,7 @@ class Mending:
 
     def mend(self, errors: Sequence[Any]) -> bool:
         """Mends what pydantic found. False: something is wrong that money, identity or time hang on."""
-        self._void = []
+        self._void = set()
         places: dict[Path, Any] = {}
         for error in errors:
             places.setdefault(tuple(error["loc"]), error)
@@ -82,11 +80,6 @@ class Mending:
         for path in sorted(self._void, reverse=True):
             self._remove(path)
         return is_mended
-
-    def drop(self, name: str) -> None:
-        """Drops an optional member."""
-        del self.data[name]
-        self._warn((name,), DROPPED)
 
     def _warn(self, path: Path, code: str) -> None:
         self.warnings.append(Warned(path, code, _SENTENCES[code]))
@@ -116,7 +109,7 @@ class Mending:
         if len(path) > 2 and (path[-1] in ("product_id", "kind", "value") or self._is_no_piece(path)):
             path = path[:2]
         if path not in self._void and path[:2] not in self._void:
-            self._void.append(path)
+            self._void.add(path)
             self._warn(path, DROPPED)
         return True
 
@@ -129,7 +122,7 @@ class Mending:
         """Whether it is an identifier beside which another one can be read."""
         given = self.data["identifiers"] if path[0] == "identifiers" and len(path) > 1 else ()
         return any(
-            isinstance(item, dict) and {"kind", "value"} <= item.keys() and all(map(_is_told, item.values()))
+            isinstance(item, dict) and _is_told(item.get("kind")) and _is_told(item.get("value"))
             for place, item in enumerate(given)
             if place != path[1]
         )

@@ -8,7 +8,6 @@ Form 3 is form 2 of what was written, where a spreadsheet wrote it as a number: 
 
 import re
 import unicodedata
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import phonenumbers
@@ -24,6 +23,9 @@ _KEEPS_ZERO: Final = frozenset(("39", "378"))
 _EXPONENT: Final = re.compile(r"(\+?\d+)(?:[.,](\d*))?[eE]\+?(\d{1,2})")
 _WHOLE: Final = re.compile(r"(\+?(?:\d{5,}|\d{1,3}(?:,\d{3})+))[.,]0+")
 _LEAST_RUN: Final = 7
+_RUN: Final = "0123456789" * 4
+_ZEROS: Final = "0" * _LEAST_RUN
+_LETTER: Final = re.compile(r"[^\W\d_]")
 
 
 class _Written(NamedTuple):
@@ -64,6 +66,8 @@ def _undo_number(plain: str) -> str | None:
 
 def _has_too_many_letters(plain: str) -> bool:
     """Whether it is words rather than a number: more letters than digits."""
+    if not _LETTER.search(plain):
+        return False
     digits = _read(plain).former_digits
     return sum(each.isalpha() for each in plain) > max(len(digits), _LEAST_PHONE_DIGITS)
 
@@ -71,8 +75,7 @@ def _has_too_many_letters(plain: str) -> bool:
 def _is_filler(plain: str) -> bool:
     """Whether it is digits in a row, or ends in as many zeros as no number that was given to anybody."""
     digits = _digits_in(plain)
-    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(digits)}
-    return len(digits) >= _LEAST_RUN and (steps == {1} or digits.endswith("0" * _LEAST_RUN))
+    return len(digits) >= _LEAST_RUN and (digits in _RUN or digits.endswith(_ZEROS))
 
 
 def former_phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:

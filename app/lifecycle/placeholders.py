@@ -44,7 +44,7 @@ def is_placeholder(text: str) -> bool:
 
     Case, spaces, brackets, quotes and other signs make no difference: `(null)`, ` N/A `, `[object Object]`, `Not set`.
     """
-    if text[:1].isalnum() and _COUNTS.search(text):
+    if (text[:1].isalnum() or text[:1] == "+") and ("@" in text or _COUNTS.search(text)):
         return False  # nearly every id, at no cost: none of the words has a digit
     plain = show_visible(unquote(text)).strip().casefold()
     if plain in _SENTINELS or _TEMPLATE.fullmatch(plain):
@@ -55,6 +55,11 @@ def is_placeholder(text: str) -> bool:
         return True
     words = {_bare(word) for word in plain.split()}
     return len(words) == 1 and not words.isdisjoint(_NOBODY)
+
+
+def is_empty_word(word: str) -> bool:
+    """Whether a word in lower case, as it is, stands for nothing."""
+    return word in _NOBODY
 
 
 def show_visible(text: str) -> str:
