@@ -1,0 +1,75 @@
+"""What plug-ins and tag managers make of a message: the sale counts, with its lines, and what was mended is told."""
+
+import pytest
+
+from app.ingest.admission import Rules
+from app.ingest.segment.admission import admit_message
+from app.lifecycle.events import Event
+
+RULES = Rules("CNY", 2, b"k")
+NOW_US = 1_800_000_000_000_000
+LINE = {"sku": 1, "price": "10.00", "quantity": "1", "recipient": "Li"}
+
+
+def counted(event="Order Completed", **properties):
+    message = {
+        "type": "track",
+        "event": event,
+        "messageId": "m-1",
+        "userId": "C-1",
+        "originalTimestamp": "2026-11-20T10:15:00Z",
+        "properties": {"order_id": 7, "total": 20, **properties},
+    }
+    outcome, warnings = admit_message(message, "/segment", RULES, NOW_US)
+    assert isinstance(outcome, Event), outcome
+    return outcome, {("/".join(map(str, warned.path)), warned.code) for warned in warnings}
+
+
+@pytest.mark.parametrize(
+    "products",
+    [
+        {"0": LINE, "2": LINE},
+        {"a": LINE, "b": LINE},
+        '[{"sku": 1, "price": "10.00", "recipient": "Li"}, {"product_id": "1", "price": 10}]',
+        {"items": [LINE, LINE]},
+    ],
+    ids=str,
+)
+def test_products_that_are_no_list(products):
+    event, warnings = counted(products=products)
+    assert [(line.item_id, line.price_minor) for line in event.lines] == [("1", 1000)] * 2
+    assert warnings == {("data/products", "mended")}
+    assert "Li" not in event.data
+
+
+def test_one_product_without_its_list():
+    event, warnings = counted(products=LINE)
+    assert ([line.item_id for line in event.lines], warnings) == (["1"], {("data/products", "mended")})
+
+
+def test_a_list_is_read_as_ever_and_nothing_is_told():
+    event, warnings = counted(products=[LINE, LINE], total="20.00")
+    assert ([line.item_id for line in event.lines], warnings) == (["1", "1"], set())
+
+
+@pytest.mark.parametrize(
+    ("written", "minor"),
+    [(" 12.50 ", 1250), (".50", 50), ("12.", 1200), ("3.3000000000000003", 330), ("1,299.00", 129900), ("1e2", 10000)],
+)
+def test_amounts_in_texts(written, minor):
+    event, warnings = counted(total=written)
+    assert event.amount_minor == minor
+    assert warnings <= {("data/total", "mended")}
+
+
+@pytest.mark.parametrize("written", ["-1,299.00", "1,299.00", " 1299.00-", -1299])
+def test_a_refund_has_no_sign_however_it_is_written(written):
+    event, _ = counted("Order Refunded", total=written)
+    assert event.amount_minor == 129900
+
+
+@pytest.mark.parametrize("discount", ["-1,299.00", " -5 ", "five", {}])
+def test_a_discount_costs_no_sale(discount):
+    event, _ = counted(discount=discount)
+    assert event.amount_minor == 2000
+    assert event.discount_minor == {"-1,299.00": 129900, " -5 ": 500}.get(str(discount), 0)
