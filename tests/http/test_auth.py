@@ -44,6 +44,7 @@ SCOPES_OF_ROUTES = {
     ("POST", "/v1/models:rollback"): {"admin"},
     ("GET", "/v1/customers/{customer_id:path}/events"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}"): {"read"},
+    ("GET", "/v1/identifiers/shared"): {"read"},
 }
 OPEN = {"/metrics", "/livez", "/readyz", "/health", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 
