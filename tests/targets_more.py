@@ -25,12 +25,13 @@ RECIPES = f"""        "pieces": Recipe(Link.LOG, -SILENCE, _at("pace_orders", "i
         "returns": Recipe(Link.LOG_ODDS, 0 * SILENCE, _at("lapse_chance"), rounds=60),
         "contacts": Recipe(Link.LOG, -SILENCE, _at("pace_orders"), rounds=60),
 {RECIPE}"""
-EXPECTATION = "EXPECTATIONS: Final[Mapping[str, Expect]] = MappingProxyType({"
+EXPECTATION = "EXPECTATIONS: Final[Mapping[str, Expect]] = MappingProxyType("
 EXPECTATIONS = f"""{EXPECTATION}
+    {{
         "pieces": lambda rows, orders: orders * rows.measure("items") / rows.measure("orders"),
         "returns": lambda rows, orders: -np.expm1(-orders * (0.1 + rows.measure("refunds")) / rows.measure("orders")),
         "contacts": lambda rows, orders: orders * rows.measure("events") / rows.measure("orders"),
-    """
+    }} | """
 MEMBER = "    expected_spend: float | None\n"
 MEMBERS = MEMBER + "".join(
     f"    {name}: float | None\n" for name in ("expected_pieces", "refund_chance", "expected_contacts")

@@ -82,11 +82,12 @@ def spoilt(name):
     links = tuple(link + 3.0 * (place == at) for place, link in enumerate(card.intercepts))
     return replace(model, scorecard=replace(card, intercepts=links))
 
+names = ("pieces", "returns", "contacts")
 twin = lambda *_: model.scorecard.expect
 told["verdicts"] = {
     "same": judge(shop, model, model, twin)._asdict(),
     "older champion": judge(shop, without("pieces"), model, twin)._asdict(),
-    **{f"spoilt {t.name}": judge(shop, model, spoilt(t.name), twin)._asdict() for t in OTHERS},
+    **{f"spoilt {name}": judge(shop, model, spoilt(name), twin)._asdict() for name in names},
 }
 print(json.dumps(told))
 """
