@@ -258,7 +258,7 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
 def _correct_time(claimed_us: int, raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> int:
     found_us = right_time(claimed_us, raw, now_us, rules.ahead_us)
     if found_us is None:
-        ahead = "ahead of now by more than 5 minutes" if claimed_us > 0 else "before 1970"
+        ahead = f"ahead of now by more than {rules.ahead_us // 60_000_000} minutes" if claimed_us > 0 else "before 1970"
         raise violation((*within, "time"), f"The time is {ahead}.")
     return found_us
 

@@ -6,7 +6,7 @@ A state is a set of measures over the events that share its keys. From its decla
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.lifecycle import events as e
@@ -26,18 +26,16 @@ class StateSpec:
     table: str
     keys: Mapping[str, str]
     measures: tuple[Measure, ...]
+    types: tuple[str, ...] = field(init=False)
+    """The types of events that make such a state; none: all."""
 
     def __post_init__(self) -> None:
         names = {measure.name for measure in self.measures}
         assert next(iter(self.keys)) == "customer_id"
         assert REFERENCE in names or all(measure.merge is not Merge.DECAYED for measure in self.measures)
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        """The types of events that make such a state; none: all."""
-        if any(not measure.types for measure in self.measures):
-            return ()
-        return tuple(dict.fromkeys(type_ for measure in self.measures for type_ in measure.types))
+        counted = [measure.types for measure in self.measures]
+        types = tuple(dict.fromkeys(type_ for types in counted for type_ in types)) if all(counted) else ()
+        object.__setattr__(self, "types", types)
 
     def concerns(self, event: e.Event) -> bool:
         """Whether the event makes such a state."""

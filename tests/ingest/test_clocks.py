@@ -140,6 +140,8 @@ async def test_a_sale_from_the_future_is_kept_and_counted_when_the_limit_allows(
     assert (await client.post("/v1/checkouts", json={"event": event})).status_code == 422
     rejected_id = await sql.value("SELECT rejected_id FROM rejected_events")
     async with serve(ahead_minutes=3 * 24 * 60) as service:
+        beyond = await service.client.post("/v1/events", json=shop.order(at=shop.ago(days=-4)))
+        assert "ahead of now by more than 4320 minutes" in beyond.text
         replayed = await service.client.post(f"/v1/events/rejected/{rejected_id}:replay")
         assert replayed.json()["status"] == "accepted"
         answer = (await service.client.post("/v1/checkouts", json={"event": event})).json()
