@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from app.ingest.checking import make_check
 from app.ingest.contract import Envelope, example_of, published_event
 from app.lifecycle.event_data import UnknownData
 from app.lifecycle.event_types import EVENT_TYPES
@@ -56,5 +57,5 @@ class ReceiptOut(BaseModel):
 
 EVENT_IN: TypeAdapter[EventIn] = TypeAdapter(EventIn)
 
-UNKNOWN_DATA: TypeAdapter[UnknownData] = TypeAdapter(UnknownData)
-DATA_OF_TYPE: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(declared.data) for name, declared in EVENT_TYPES.items()}
+UNKNOWN_DATA = make_check(UnknownData)
+DATA_OF_TYPE = {name: make_check(declared.data) for name, declared in EVENT_TYPES.items()}

@@ -1,6 +1,6 @@
 """What an event is: its envelope, the typed facts that measures are made of, and the names of types."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final, NamedTuple
 
@@ -98,7 +98,7 @@ def to_minor(amount: float, digits: int) -> int:
     to be looked at only where the product with the power of ten is not close to an integer anyway.
     """
     scaled: float = amount * 10**digits
-    if abs(scaled) < _EXACT and abs(scaled - (nearest := round(scaled))) < _CLOSE:
+    if -_EXACT < scaled < _EXACT and -_CLOSE < scaled - (nearest := round(scaled)) < _CLOSE:
         return nearest
     return int(Decimal(repr(amount)).scaleb(digits).to_integral_value(ROUND_HALF_UP))
 
@@ -121,20 +121,23 @@ def count_items(products: list[Mapping[str, Any]]) -> int:
 def read_lines(type_: str, data: Mapping[str, Any], digits: int) -> tuple[OrderLine, ...]:
     """The lines of a validated event, in the order they were sent; none for types that have none."""
     products = data.get("products") if type_ in (ORDER_COMPLETED, ORDER_REFUNDED) else None
-    return () if not products else tuple([_read_line(product.get, digits) for product in products])
-
-
-def _read_line(say: Callable[[str], Any], digits: int) -> OrderLine:
-    price, discount = say("price"), say("discount")
-    return _make_tuple(
-        OrderLine,
-        (
-            say("product_id"),
-            say("category"),
-            float(say("quantity") or 1),
-            None if price is None else _minor(price, digits),
-            None if discount is None else _minor(discount, digits),
-        ),
+    if not products:
+        return ()
+    return tuple(
+        [
+            _make_tuple(
+                OrderLine,
+                (
+                    say("product_id"),
+                    say("category"),
+                    float(say("quantity") or 1),
+                    None if (price := say("price")) is None else to_minor(price, digits),
+                    None if (discount := say("discount")) is None else _minor(discount, digits),
+                ),
+            )
+            for product in products
+            if (say := product.get)
+        ]
     )
 
 

@@ -150,7 +150,7 @@ def _mend_value(name: str, value: Any, error: Any, *, is_exact: bool) -> Any:
         return value[: error["ctx"]["max_length"]]
     if kind == "list_type":
         return as_lines(value) if name == "products" else _as_identifiers(value)
-    if kind.startswith("model"):
+    if kind in ("dict_type", "model_type"):
         return _read_object(value)
     return _mend_number(name, value, error)
 
