@@ -43,9 +43,10 @@ DEFERRED = {
     "app/database/opening.py": ("app.database.embedded",),
     "app/database/schema.py": ("alembic",),
     "app/foundation/tracing.py": ("opentelemetry",),
+    "app/http/encodings.py": ("backports", "compression"),
     "ml/data/engines.py": ("pyspark",),
 }
-"""What may be imported inside a function: what a server is to do without, or may lack."""
+"""What may be imported inside a function: what a server is to do without, or may lack; or by the version of Python."""
 
 
 def imports(tree):

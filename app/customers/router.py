@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from app.customers import queries
 from app.customers.held import Customers
 from app.customers.schemas import EventPageOut, ProfileOut
-from app.customers.service import check_customer_id, render_event, render_profile
+from app.customers.service import read_customer_id, render_event, render_profile
 from app.database.engine import transaction
 from app.foundation.errors import UnknownCustomer
 from app.http.paging import read_cursor, write_cursor
@@ -26,7 +26,7 @@ async def get_events(
 ) -> dict[str, Any]:
     """Latest first, paged."""
     resources: Resources = request.app.state.resources
-    check_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id)
     before = None if cursor is None else read_cursor(cursor, int, str, str)
     async with transaction(resources.engine) as connection:
         rows = await queries.read_events(connection, customer_id, before, limit + 1)
@@ -44,7 +44,7 @@ async def get_events(
 async def get_profile(request: Request, customer_id: str) -> dict[str, Any]:
     """What is known of a customer now."""
     resources: Resources = request.app.state.resources
-    check_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id)
     async with resources.patience():
         customers = resources.of(Customers)
         state = await customers.reader.submit(customer_id)

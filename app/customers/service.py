@@ -12,6 +12,7 @@ from app.customers.state import CustomerState
 from app.database.engine import CONNECTION_LOST, Driver, transaction
 from app.foundation.errors import NotReady, UnknownCustomer
 from app.foundation.times import iso
+from app.http.paths import read_id
 from app.http.strict_json import is_plain_text
 from app.lifecycle.events import DAY_US, to_major
 
@@ -127,7 +128,9 @@ def render_event(row: Any) -> dict[str, Any]:
     }
 
 
-def check_customer_id(customer_id: str) -> None:
-    """Raises UnknownCustomer for an id that no customer can have."""
+def read_customer_id(in_path: str) -> str:
+    """The id in a path. Raises UnknownCustomer for one that no customer can have."""
+    customer_id = read_id(in_path)
     if not is_plain_text(customer_id):
         raise UnknownCustomer("There is no event of this customer.")
+    return customer_id

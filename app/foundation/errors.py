@@ -3,6 +3,7 @@
     Problem                     status  type (urn:perennial:problem:…)
     ├── Unreadable              400     unreadable          the body is not JSON as we take it
     ├── Unauthorized            401     unauthorized        no key, or one that is not valid
+    │   └── UnknownKey          401     unauthorized        not among the keys as they were last read
     ├── Forbidden               403     forbidden           the key lacks the scope
     ├── NotFound                404     not-found
     │   └── UnknownCustomer     404     unknown-customer
@@ -10,6 +11,7 @@
     ├── NotPromotable           409     not-promotable      a model that cannot be put in force
     ├── TooLarge                413     too-large
     ├── UnsupportedMediaType    415     unsupported-media-type
+    │   └── UnsupportedEncoding 415     unsupported-encoding    Content-Encoding
     ├── Malformed               422     malformed           JSON, but not what the contract says
     └── NotReady                503     not-ready           database or schema out of reach
         └── Overloaded          503     overloaded          the queue is full
@@ -17,7 +19,8 @@
 No problem repeats what the client sent: messages and pointers are made of our own names only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import orjson
@@ -37,13 +40,29 @@ class UnusableSettings(Refusal):
     """An environment variable that cannot be used; the sentence names it."""
 
 
+def write_problem(slug: str | None, title: str, status: int, detail: str) -> dict[str, Any]:
+    """The members of every problem document (RFC 9457).
+
+    `code` and `message` say the same for clients of Segment's kind, who look there alone: an answer without them they
+    take for a broken connection, and send what was refused for good again and again.
+    """
+    return {
+        "type": TYPE_PREFIX + slug if slug else "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": slug or "unknown",
+        "message": detail,
+    }
+
+
 class Problem(Exception):
     """A refusal that the client is told of. `detail` is a sentence; `extensions` are members beside it."""
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal"
     title: ClassVar[str] = "Internal error"
-    retry_after_s: ClassVar[int | None] = None
+    headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, detail: str = "", **extensions: Any) -> None:
         self.detail = detail or f"{self.title}."
@@ -52,20 +71,11 @@ class Problem(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """The members of the problem document."""
-        return {
-            "type": TYPE_PREFIX + self.slug,
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            **self.extensions,
-        }
+        return {**write_problem(self.slug, self.title, self.status, self.detail), **self.extensions}
 
     def response(self) -> Response:
         """The HTTP answer."""
-        headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
-        if self.status == Unauthorized.status:
-            headers["WWW-Authenticate"] = "Bearer"
-        return Response(orjson.dumps(self.as_json()), self.status, headers, MEDIA_TYPE)
+        return Response(orjson.dumps(self.as_json()), self.status, self.headers, MEDIA_TYPE)
 
 
 class Unreadable(Problem):
@@ -74,6 +84,11 @@ class Unreadable(Problem):
 
 class Unauthorized(Problem):
     status, slug, title = 401, "unauthorized", "No valid API key"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class UnknownKey(Unauthorized):
+    """It was not among the keys when they were last read."""
 
 
 class Forbidden(Problem):
@@ -104,13 +119,18 @@ class UnsupportedMediaType(Problem):
     status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
 
 
+class UnsupportedEncoding(UnsupportedMediaType):
+    slug, title = "unsupported-encoding", "Unsupported content encoding"
+    headers = MappingProxyType({"Accept-Encoding": "gzip, deflate, zstd, identity"})  # RFC 9110, 15.5.16
+
+
 class Malformed(Problem):
     status, slug, title = 422, "malformed", "The content does not follow the contract"
 
 
 class NotReady(Problem):
     status, slug, title = 503, "not-ready", "The service is not ready"
-    retry_after_s = 1
+    headers = MappingProxyType({"Retry-After": "1"})
 
 
 class Overloaded(NotReady):
@@ -118,12 +138,17 @@ class Overloaded(NotReady):
 
 
 class ProblemOut(BaseModel):
-    """RFC 9457. `errors` says where and why, each with a JSON pointer into what was sent."""
+    """RFC 9457. `errors` says where and why, each with a JSON pointer into what was sent.
+
+    `code` and `message` say the same as `type` and `detail`, for clients that look there.
+    """
 
     type: str
     title: str
     status: int
     detail: str
+    code: str
+    message: str
     errors: list[dict[str, str]] | None = None
 
 

@@ -1,8 +1,10 @@
 """API keys and scopes. A key is shown once, when it is made; only its SHA-256 is kept."""
 
+import asyncio
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -10,13 +12,17 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.tables import api_keys
-from app.foundation.errors import Forbidden, NotReady, Unauthorized
+from app.foundation.errors import Forbidden, NotReady, Unauthorized, UnknownKey
 
 Scope = Literal["ingest", "read", "decide", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 KEY_PREFIX: Final = "perennial_"
 MOST_HEADERS: Final = 1000
 """How many are remembered: the same key can be written with any number of spaces."""
+MOST_UNKNOWN: Final = 10_000
+"""How many keys are remembered to be none."""
+REREAD_SECONDS: Final = 0.1
+"""Between two readings of the keys for the sake of unknown ones, however many come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +39,14 @@ class KeyRow:
 class Keyring:
     """The valid keys of the database, in memory: SHA-256 → scopes. Read anew every few seconds.
 
-    What a valid header allows is remembered until then, so that a till's key is not hashed at every sale.
-    `scopes_by_hash` None: they have not been read yet.
+    What a valid header allows is remembered until then, so that a till's key is not hashed at every sale; and which
+    keys are none, so that they are not looked for again. `scopes_by_hash` None: they have not been read yet.
     """
 
     def __init__(self, scopes_by_hash: Mapping[bytes, frozenset[str]] | None = None) -> None:
         self._scopes_by_hash = scopes_by_hash
         self._scopes_by_header: dict[bytes, frozenset[str]] = {}
+        self._unknown: set[bytes] = set()
 
     @property
     def is_read(self) -> bool:
@@ -49,8 +56,9 @@ class Keyring:
     def authorize(self, authorization: bytes | None, wanted: Iterable[Scope]) -> None:
         """Raises Unauthorized without a valid key, Forbidden where it lacks a scope. Admin has all.
 
-        `authorization` is the value of the header. Raises NotReady while nobody can know whether a key is valid:
-        a till takes a 401 for final, and its sale would be lost.
+        `authorization` is the value of the header. Raises UnknownKey for one that may have been made since the keys
+        were read; NotReady while nobody can know whether a key is valid: a till takes a 401 for final, and its sale
+        would be lost.
         """
         scopes = self._scopes_by_header.get(authorization or b"") or self._look_up(authorization or b"")
         for scope in wanted:
@@ -63,12 +71,57 @@ class Keyring:
             raise Unauthorized("Send an API key as 'Authorization: Bearer …'.")
         if self._scopes_by_hash is None:
             raise NotReady("The keys have not been read from the database yet.")
-        scopes = self._scopes_by_hash.get(hash_key(key.strip()))
+        digest = hash_key(key.strip())
+        scopes = self._scopes_by_hash.get(digest)
         if scopes is None:
-            raise Unauthorized("The API key is not known or has been revoked.")
+            may_be_new = digest not in self._unknown and key.strip().startswith(KEY_PREFIX.encode())
+            raise (UnknownKey if may_be_new else Unauthorized)("The API key is not known or has been revoked.")
         if len(self._scopes_by_header) < MOST_HEADERS:
             self._scopes_by_header[authorization] = scopes
         return scopes
+
+    def remember_unknown(self, authorization: bytes) -> None:
+        """That this is no key is known by now: nobody can guess one that is yet to be made."""
+        if len(self._unknown) < MOST_UNKNOWN:
+            self._unknown.add(hash_key(authorization.partition(b" ")[2].strip()))
+
+
+class Rereading:
+    """Reads the keys for the sake of unknown ones: one reading at a time, and no more than some in a second.
+
+    Whoever comes while one is under way waits for the next, which all of them share: it begins after their key was
+    made. So any number of unknown keys costs the database a few small statements a second.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[type[Exception] | None]]) -> None:
+        """`read` says why it could not be done, if it could not."""
+        self._read = read
+        self._next: asyncio.Task[type[Exception] | None] | None = None
+        self._tasks: set[asyncio.Task[type[Exception] | None]] = set()
+        self._turn = asyncio.Lock()
+        self._not_before = 0.0
+
+    async def read_again(self) -> None:
+        """Waits for a reading that begins from now on. Raises NotReady where it fails."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._read_in_turn(), name="keys")
+            self._tasks.add(self._next)
+            self._next.add_done_callback(self._tasks.discard)
+        if await asyncio.shield(self._next) is not None:
+            raise NotReady("Whether there is such a key cannot be read from the database.")
+
+    async def close(self) -> None:
+        """Gives up what is under way; nobody waits for it any more."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _read_in_turn(self) -> type[Exception] | None:
+        async with self._turn:
+            await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+            self._next = None
+            self._not_before = time.monotonic() + REREAD_SECONDS
+            return await self._read()
 
 
 def hash_key(key: bytes) -> bytes:

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from app.foundation.errors import (
     DEFECT,
     MEDIA_TYPE,
-    TYPE_PREFIX,
     Problem,
     malformed_by,
+    write_problem,
 )
 
 _SLUGS_OF_HTTP = {404: "not-found", 405: "method-not-allowed"}
@@ -32,12 +32,7 @@ def install_handlers(app: FastAPI) -> None:
     async def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         slug = _SLUGS_OF_HTTP.get(error.status_code)
-        body = {
-            "type": TYPE_PREFIX + slug if slug else "about:blank",
-            "title": str(error.detail),
-            "status": error.status_code,
-            "detail": f"{error.detail}.",
-        }
+        body = write_problem(slug, str(error.detail), error.status_code, f"{error.detail}.")
         return Response(orjson.dumps(body), error.status_code, dict(error.headers or {}), MEDIA_TYPE)
 
     async def on_defect(_: Request, __: Exception) -> Response:

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database.engine import CONNECTION_LOST, Driver, Statement, transaction
 from app.database.gatherer import Gatherer
-from app.foundation.errors import NotReady
+from app.foundation.errors import NotReady, UnknownKey
 from app.foundation.logs import log
 from app.foundation.metrics import GaugeValue
 from app.foundation.settings import Settings
-from app.http.auth import Keyring, read_keyring
+from app.http.auth import Keyring, Rereading, Scope, read_keyring
 from app.http.health import CheckOut
 
 REFRESH_SECONDS = 2.0
@@ -73,6 +73,8 @@ class Resources:
         self.engine = engine
         self.parts = tuple(parts)
         self.keyring = Keyring()
+        self._reading_keys = asyncio.Lock()
+        self._rereading = Rereading(lambda: _failure_of(self._read_keys(self)))
         self.is_draining = False
         self.gatherers: list[Gatherer[Any, Any]] = []
         """All of them; the lanes of the till have one name."""
@@ -121,6 +123,22 @@ class Resources:
         self.gatherers.append(gatherer)
         return gatherer
 
+    async def authorize(self, authorization: bytes | None, wanted: Iterable[Scope]) -> None:
+        """`Keyring.authorize`; a key that is not known is looked for in the database before it is refused.
+
+        A key works at once, whichever worker it was made beside. Raises NotReady where the database does not tell.
+        """
+        try:
+            self.keyring.authorize(authorization, wanted)
+        except UnknownKey:
+            async with self.patience():
+                await self._rereading.read_again()
+            try:
+                self.keyring.authorize(authorization, wanted)
+            except UnknownKey:
+                self.keyring.remember_unknown(authorization or b"")
+                raise
+
     @property
     def ended(self) -> list[str]:
         """What this worker was to do beside answering, for as long as it lives, and does no more."""
@@ -157,7 +175,7 @@ class Resources:
         self.is_draining = True
         for task in self._background:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*self._background, self._rereading.close(), return_exceptions=True)
         for gatherer in self.gatherers:
             await gatherer.close()
         for driver in self._drivers:
@@ -197,7 +215,8 @@ class Resources:
 
     @staticmethod
     async def _read_keys(resources: "Resources") -> None:
-        async with transaction(resources.engine) as connection:
+        """One reading at a time, so that what was read last is what is in force."""
+        async with resources._reading_keys, transaction(resources.engine) as connection:
             resources.keyring = Keyring(await read_keyring(connection))
 
 

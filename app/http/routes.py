@@ -27,11 +27,15 @@ from app.foundation.errors import (
     UnsupportedMediaType,
     malformed,
 )
-from app.http.auth import Keyring, Scope
+from app.http.auth import Scope
+from app.http.encodings import begin_unpacking
+from app.http.paths import keep_slashes
 from app.http.resources import Resources
 from app.http.strict_json import check_texts, read_json
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_PACKED_BYTES: Final = MAX_BODY_BYTES + 4096
+"""Of a compressed body as it comes: what cannot be packed grows by some bytes."""
 JSON_TYPES: Final = frozenset(
     (b"application/json", b"application/cloudevents+json", b"application/cloudevents-batch+json")
 )
@@ -45,8 +49,8 @@ _bearer = HTTPBearer(auto_error=False, description="An API key, made with `peren
 
 async def authorize(request: Request, wanted: SecurityScopes, _: Annotated[Any, Security(_bearer)]) -> None:
     """The dependency of every route that needs a key."""
-    keyring: Keyring = request.app.state.resources.keyring
-    keyring.authorize(request.headers.get("authorization", "").encode(), wanted.scopes)  # type: ignore[arg-type]
+    resources: Resources = request.app.state.resources
+    await resources.authorize(request.headers.get("authorization", "").encode(), wanted.scopes)  # type: ignore[arg-type]
 
 
 def requires(scope: Scope) -> Any:
@@ -78,7 +82,7 @@ class HotRoute(APIRoute):
         async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
             request = HotRequest(scope, receive)
             try:
-                request.resources.keyring.authorize(request.fields.get(b"authorization"), scopes)
+                await request.resources.authorize(request.fields.get(b"authorization"), scopes)
                 answer: Answer = await endpoint(request, **scope["path_params"])
             except Problem as problem:
                 answer = problem.response()
@@ -114,6 +118,7 @@ class HotPaths:
         if route is not None:
             scope["path_params"] = {}
             return route
+        scope["path"] = keep_slashes(scope["path"], scope.get("raw_path") or b"")
         for varying in self._varying:
             match, matched = varying.matches(scope)
             if match is Match.FULL:
@@ -123,16 +128,26 @@ class HotPaths:
 
 
 async def read_body(request: HotRequest) -> bytes:
-    """The body of a JSON request, at most 1 MiB.
+    """The body of a JSON request, at most 1 MiB, unpacked where it comes compressed.
 
-    Raises TooLarge before a larger one is read whole, UnsupportedMediaType for what is not JSON,
-    Unreadable where the client goes away in the middle.
+    Raises TooLarge before a larger one is read or unpacked whole, UnsupportedMediaType for what is not JSON,
+    UnsupportedEncoding, Unreadable where it is not packed as it says or the client goes away in the middle.
     """
     media_type = request.fields.get(b"content-type", b"")
     if media_type not in JSON_TYPES and media_type.partition(b";")[0].strip().lower() not in JSON_TYPES:
         raise UnsupportedMediaType("Send application/json or application/cloudevents(-batch)+json.")
+    return await read_bytes(request)
+
+
+async def read_bytes(request: HotRequest) -> bytes:
+    """`read_body`, of any media type."""
+    unpacking = None
+    if b"content-encoding" in request.fields:
+        encodings = [value for name, value in request.scope["headers"] if name == b"content-encoding"]
+        unpacking = begin_unpacking(encodings, MAX_BODY_BYTES)
+    most_bytes = MAX_BODY_BYTES if unpacking is None else MAX_PACKED_BYTES
     declared = request.fields.get(b"content-length", b"")
-    if declared.isdigit() and (len(declared) > 15 or int(declared) > MAX_BODY_BYTES):
+    if declared.isdigit() and (len(declared) > 15 or int(declared) > most_bytes):
         raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
     parts, size, is_whole = [], 0, False
     while not is_whole:
@@ -141,10 +156,12 @@ async def read_body(request: HotRequest) -> bytes:
             raise Unreadable("The client went away in the middle of the body.")
         part = message.get("body", b"")
         size += len(part)
-        if size > MAX_BODY_BYTES:
+        if size > most_bytes:
             raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
-        parts.append(part)
+        parts.append(part if unpacking is None else unpacking.feed(part))
         is_whole = not message.get("more_body", False)
+    if unpacking is not None:
+        unpacking.finish()
     return b"".join(parts)
 
 

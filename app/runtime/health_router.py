@@ -61,6 +61,6 @@ async def get_metrics(request: Request) -> Response:
     """Wants a key with the scope `read`, unless the deployment has opened it."""
     resources: Resources = request.app.state.resources
     if not resources.settings.metrics_open:
-        resources.keyring.authorize(request.headers.get("authorization", "").encode(), ["read"])
+        await resources.authorize(request.headers.get("authorization", "").encode(), ["read"])
     stored = await read_stored_gauges(resources)
     return Response(render(workers_together(read_gauges(resources)), stored), media_type=METRICS_TYPE)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from app.customers.as_of import EVER
 from app.customers.held import Customers
-from app.customers.service import check_customer_id, read_states_as_of
+from app.customers.service import read_customer_id, read_states_as_of
 from app.customers.state import CustomerState
 from app.foundation.errors import UnknownCustomer
 from app.http.resources import Resources
@@ -56,7 +56,7 @@ router = APIRouter(prefix="/v1", tags=["scores"], route_class=HotRoute)
 async def get_score(request: HotRequest, customer_id: str) -> bytes:
     """The score now, or at any past time."""
     resources = request.resources
-    check_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id)
     now_us = time.time_ns() // 1000
     as_of_us, known_us = _read_times(request, now_us)
     state = await _read_state(resources, customer_id, as_of_us, known_us)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from app.customers.service import check_customer_id
+from app.customers.service import read_customer_id
 from app.database.engine import transaction
 from app.foundation.errors import Malformed, UnknownCustomer
 from app.foundation.times import iso
@@ -34,7 +34,7 @@ async def get_transitions(
 ) -> dict[str, Any]:
     """Newest first, paged; those before `as_of`, or all."""
     resources: Resources = request.app.state.resources
-    check_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id)
     bounds_us = [] if cursor is None else [read_cursor(cursor, int)[0]]
     if as_of is not None:
         bounds_us.append(read_moment(as_of, "as_of", time.time_ns() // 1000))

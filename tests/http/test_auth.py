@@ -1,19 +1,25 @@
 """API keys: who may do what, and what is kept of a key."""
 
+import asyncio
 import hashlib
+import time
 
 import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Mount, Route
 
 from app.database.engine import transaction
+from app.foundation.errors import Unauthorized, UnknownKey
 from app.foundation.settings import Settings
 from app.http.auth import (
     KEY_PREFIX,
+    REREAD_SECONDS,
     SCOPES,
+    Keyring,
     create_key,
     is_valid_key,
     list_keys,
+    read_keyring,
     revoke_key,
 )
 from app.runtime.main import create_app
@@ -23,6 +29,7 @@ SCOPES_OF_ROUTES = {
     ("POST", "/v1/checkouts"): {"ingest", "decide"},
     ("POST", "/v1/segment"): {"ingest"},
     ("POST", "/v1/segment/v1/{call}"): {"ingest"},
+    ("POST", "/v1/batch"): {"ingest"},
     ("GET", "/v1/events/rejected"): {"read"},
     ("DELETE", "/v1/events/rejected"): {"admin"},
     ("DELETE", "/v1/events/rejected/{rejected_id}"): {"admin"},
@@ -164,6 +171,70 @@ async def test_a_key_made_and_a_key_revoked_are_noticed_by_a_running_service(
             assert await revoke_key(connection, key_id, 2)
         await wait_for_status(service, key, 401)
         assert (await ask(service, "GET", "/v1/actions", f"Bearer {service.key}")).status_code == 200
+
+
+@pytest.fixture
+def reads(running_service, monkeypatch):
+    """How often the keys have been read; not by themselves while a test runs."""
+    counted = []
+
+    async def count(connection):
+        counted.append(1)
+        return await read_keyring(connection)
+
+    monkeypatch.setattr("app.http.resources.read_keyring", count)
+    monkeypatch.setattr("app.http.resources.REFRESH_SECONDS", 3600.0)
+    return counted
+
+
+async def test_a_key_just_made_works_at_once(engine, serve, sql, reads):
+    """Of two services, as of two workers: neither has read the keys since."""
+    async with serve() as one, serve() as other:
+        for service in (one, other):
+            async with transaction(engine) as connection:
+                _, key = await create_key(connection, "till 3", ["read"], 1)
+            assert (await ask(service, "GET", "/v1/actions", f"Bearer {key}")).status_code == 200
+            assert (await ask(service, "GET", "/v1/customers/nobody/score", f"Bearer {key}")).status_code == 404
+        assert (await ask(one, "GET", "/v1/actions", f"Bearer {key}")).status_code == 200
+        assert (await ask(one, "GET", "/metrics", f"Bearer {key}")).status_code == 200
+
+
+async def test_any_number_of_unknown_keys_costs_the_database_little(serve, sql, reads):
+    async with serve() as service:
+        reads.clear()
+        begun = time.monotonic()
+        unknown = [f"Bearer {KEY_PREFIX}{number}" for number in range(300)]
+        answers = await asyncio.gather(*(ask(service, "GET", "/v1/actions", key) for key in unknown))
+        assert {answer.status_code for answer in answers} == {401}
+        assert len(reads) <= 2 + (time.monotonic() - begun) / REREAD_SECONDS
+        reads.clear()
+        for key in unknown[:20]:
+            assert (await ask(service, "GET", "/v1/actions", key)).status_code == 401
+        assert (await ask(service, "GET", "/v1/actions", "Bearer none-of-ours")).status_code == 401
+        assert not reads
+
+
+async def test_whether_there_is_such_a_key_cannot_be_told_without_the_database(serve, sql, reads):
+    """A till takes a 401 for final: one whose key was just made would throw its sales away."""
+    async with serve(patience_ms=200) as service, sql.engine.begin() as other:
+        await other.exec_driver_sql("LOCK TABLE api_keys")
+        answer = await ask(service, "GET", "/v1/actions", f"Bearer {KEY_PREFIX}just-made")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert (await ask(service, "GET", "/v1/actions", f"Bearer {service.key}")).status_code == 200
+
+
+def test_only_so_many_keys_are_remembered_to_be_none(monkeypatch):
+    monkeypatch.setattr("app.http.auth.MOST_UNKNOWN", 2)
+    keyring = Keyring({})
+    headers = [f"Bearer {KEY_PREFIX}{number}".encode() for number in range(3)]
+    for header in headers:
+        with pytest.raises(UnknownKey):
+            keyring.authorize(header, ["read"])
+        keyring.remember_unknown(header)
+    for header, is_remembered in zip(headers, (True, True, False), strict=True):
+        with pytest.raises(Unauthorized) as refused:
+            keyring.authorize(header, ["read"])
+        assert isinstance(refused.value, UnknownKey) is not is_remembered
 
 
 @pytest.fixture

@@ -128,6 +128,18 @@ async def post_call(request: HotRequest, call: str) -> bytes:
     return await _count(request, body)
 
 
+@router.post(
+    "/batch",
+    dependencies=[requires("ingest")],
+    response_model=SegmentReceiptOut,
+    summary="The same, for libraries that leave out the path of their host",
+    openapi_extra=_CONTRACT,
+)
+async def post_batch(request: HotRequest) -> bytes:
+    """Segment's library for Node appends its path to the name of the host alone."""
+    return await _count(request, read_json(await read_body(request)))
+
+
 async def _count(request: HotRequest, body: Any) -> bytes:
     source = _read_source(request.query_params.get("source"))
     messages, is_single = _messages(body)
