@@ -183,7 +183,12 @@ def admit_with_warnings(
     try:
         return _admit(raw, rules, now_us, within)
     except Malformed as problem:
-        return Rejection(orjson.dumps(_without_identifiers(raw, rules)), problem), ()
+        return refuse(raw, rules, problem), ()
+
+
+def refuse(raw: Any, rules: Rules, problem: Problem) -> Rejection:
+    """A refusal to be kept, of what came as `raw`."""
+    return Rejection(orjson.dumps(_without_identifiers(raw, rules)), problem)
 
 
 def _without_identifiers(raw: Any, rules: Rules) -> Any:

@@ -13,11 +13,13 @@ from app.http.routes import (
     HotRoute,
     json_body,
     read_body,
+    read_bytes,
     requires,
     schema_of,
 )
 from app.http.strict_json import read_json
-from app.ingest.admission import Rejection, Rules, admit_with_warnings
+from app.ingest.admission import Rejection, Rules, admit_with_warnings, refuse
+from app.ingest.binary_mode import find_missing, is_binary, read_binary
 from app.ingest.intake import Intake
 from app.ingest.receipts import (
     list_results,
@@ -51,17 +53,12 @@ router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
 )
 async def post_events(request: HotRequest) -> bytes:
     """Answers, event by event and in the order sent, `accepted`, `duplicate` or `rejected`; with `warnings` where an
-    optional detail was mended or left out.
+    optional detail was mended or left out. A single event may be in binary mode: its attributes as `ce-` headers.
 
     A single event that is refused is answered with its problem (409, 422). Refused events are kept.
     """
     intake = request.resources.of(Intake)
-    raw = read_json(await read_body(request))
-    is_single = not isinstance(raw, list)
-    raws = [raw] if is_single else raw
-    if len(raws) > MAX_EVENTS:
-        raise TooLarge(f"A batch has at most {MAX_EVENTS} events.")
-    admitted, warnings = _admit_all(raws, intake.rules)
+    (admitted, warnings), is_single = await _admit_body(request, intake.rules)
     submission = submission_of(admitted)
     entry = await intake.of_submission(submission, is_single=is_single).submit(submission)
     results = list_results(admitted, entry.statuses, "This source and id came before with other content.")
@@ -70,7 +67,28 @@ async def post_events(request: HotRequest) -> bytes:
     return orjson.dumps(render_receipt(list(map(render_result, results, warnings)), STATUSES))
 
 
-def _admit_all(raws: list[Any], rules: Rules) -> tuple[list[Event | Rejection], list[Sequence[Warned]]]:
+_Admitted = tuple[list[Event | Rejection], list[Sequence[Warned]]]
+
+
+async def _admit_body(request: HotRequest, rules: Rules) -> tuple[_Admitted, bool]:
+    """What came, admitted, and whether it is one event by itself."""
+    if is_binary(request.fields):
+        return _admit_binary(request, await read_bytes(request), rules), True
+    raw = read_json(await read_body(request))
+    if not isinstance(raw, list):
+        return _admit_all([raw], rules), True
+    if len(raw) > MAX_EVENTS:
+        raise TooLarge(f"A batch has at most {MAX_EVENTS} events.")
+    return _admit_all(raw, rules), False
+
+
+def _admit_binary(request: HotRequest, body: bytes, rules: Rules) -> _Admitted:
+    event = read_binary(request.fields, body)
+    missing = find_missing(event)
+    return _admit_all([event], rules) if missing is None else ([refuse(event, rules, missing)], [()])
+
+
+def _admit_all(raws: list[Any], rules: Rules) -> _Admitted:
     """Each event, or why it is refused; and what was mended of each."""
     now_us = time.time_ns() // 1000
     both = [admit_with_warnings(raw, rules, now_us) for raw in raws]
