@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter
 
-from app.foundation.errors import Problem, TooLarge
+from app.foundation.errors import Malformed, Problem, TooLarge
 from app.http.routes import (
     HotRequest,
     HotRoute,
@@ -19,6 +19,7 @@ from app.http.routes import (
 )
 from app.http.strict_json import read_json
 from app.ingest.admission import Rejection, Rules, admit_with_warnings, refuse
+from app.ingest.base64_data import has_bytes, read_bytes_as_data, without_bytes
 from app.ingest.binary_mode import find_missing, is_binary, read_binary
 from app.ingest.intake import Intake
 from app.ingest.receipts import (
@@ -91,5 +92,14 @@ def _admit_binary(request: HotRequest, body: bytes, rules: Rules) -> _Admitted:
 def _admit_all(raws: list[Any], rules: Rules) -> _Admitted:
     """Each event, or why it is refused; and what was mended of each."""
     now_us = time.time_ns() // 1000
-    both = [admit_with_warnings(raw, rules, now_us) for raw in raws]
+    both = [
+        _admit_bytes(raw, rules, now_us) if has_bytes(raw) else admit_with_warnings(raw, rules, now_us) for raw in raws
+    ]
     return [admitted for admitted, _ in both], [warnings for _, warnings in both]
+
+
+def _admit_bytes(raw: dict[str, Any], rules: Rules, now_us: int) -> tuple[Event | Rejection, Sequence[Warned]]:
+    try:
+        return admit_with_warnings(read_bytes_as_data(raw), rules, now_us)
+    except Malformed as problem:
+        return refuse(without_bytes(raw), rules, problem), ()

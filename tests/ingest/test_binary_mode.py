@@ -1,5 +1,6 @@
 """CloudEvents in binary mode: attributes as headers, data as the body."""
 
+import base64
 import gzip
 import json
 
@@ -114,6 +115,23 @@ async def test_the_media_type_decides_before_the_headers(client, sql, type_):
 async def test_it_may_be_compressed(client, sql):
     packed = gzip.compress(json.dumps(ORDER["data"]).encode())
     assert (await send(client, content=packed, content_encoding="gzip")).json()["accepted"] == 1
+
+
+async def test_data_may_be_bytes_in_structured_mode(client, sql):
+    encoded = base64.b64encode(json.dumps(ORDER["data"]).encode()).decode()
+    event = {name: member for name, member in ORDER.items() if name != "data"}
+    assert (await client.post("/v1/events", json={**event, "data_base64": encoded})).json()["accepted"] == 1
+    assert (await client.post("/v1/events", json=ORDER)).json()["duplicate"] == 1
+    for wrong in (
+        {"data_base64": "?"},
+        {"data_base64": 7},
+        {"data_base64": "e30", "data": {}},
+        {"data_base64": "e3t7"},
+    ):
+        answer = await client.post("/v1/events", json=[{**event, **wrong}])
+        (result,) = answer.json()["results"]
+        assert result["problem"]["errors"][0]["pointer"] == "/data_base64"
+    assert await sql.value("SELECT count(*) FROM rejected_events WHERE event LIKE '%base64%'") == 0
 
 
 async def test_data_that_are_no_object_are_refused_and_kept(client, sql):
