@@ -93,6 +93,9 @@ BATCHES = Histogram(
 )
 OVERLOADS = Counter("perennial_overloads", "Requests refused because too many waited.", "gatherer")
 SEGMENT = Counter("perennial_segment_messages", "Segment messages by what became of them.", "status", "reason")
+WEBHOOKS = Counter(
+    "perennial_webhook_events", "What shops' webhooks told, by what became of it.", "shop", "status", "reason"
+)
 WARNINGS = Counter("perennial_warnings", "Details of accepted events that were mended or left out, by code.", "code")
 REPLAYED = Counter("perennial_replayed_events", "Replays of rejected events by what became of them.", "status")
 STEP_SECONDS = Histogram(
@@ -196,6 +199,11 @@ def count_warnings(codes: Iterable[str]) -> None:
     """What was mended of an event that was accepted: codes of `app.lifecycle.mending`."""
     for code in codes:
         WARNINGS.add((code,))
+
+
+def count_webhook(shop: str, status: str, reason: str) -> None:
+    """What became of an event that a webhook told. `shop`: the kind of shop; `reason`: why it was ignored."""
+    WEBHOOKS.add((shop, status, reason))
 
 
 def count_segment(results: Iterable[Any]) -> None:

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """Thresholds of the stage policy, as JSON: `{"mature_orders": 8}`."""
     identity_key: str | None = None
     """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
+    shopify_secrets: str | None = None
+    """With which Shopify signs its webhooks: one, or several as a JSON list; none: none is taken."""
     model_max_age_days: Annotated[int, Field(ge=1)] = 120
     """A model trained longer ago makes /health warn."""
     retrain: Annotated[int, Field(ge=0, le=3650)] = 0

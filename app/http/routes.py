@@ -5,7 +5,7 @@ Response; it reads its body with `read_body`. Its `response_model` and `json_bod
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 import orjson
 from fastapi import Security
@@ -70,6 +70,9 @@ class HotRequest(Request):
 class HotRoute(APIRoute):
     """Checks the key, calls the endpoint, sends its answer; a Problem becomes a problem document."""
 
+    wants_key: ClassVar[bool] = True
+    """False: the endpoint itself sees to it that it is asked by whom it should be."""
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         scopes: list[Scope] = [
@@ -82,7 +85,8 @@ class HotRoute(APIRoute):
         async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
             request = HotRequest(scope, receive)
             try:
-                await request.resources.authorize(request.fields.get(b"authorization"), scopes)
+                if self.wants_key:
+                    await request.resources.authorize(request.fields.get(b"authorization"), scopes)
                 answer: Answer = await endpoint(request, **scope["path_params"])
             except Problem as problem:
                 answer = problem.response()

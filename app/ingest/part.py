@@ -17,6 +17,7 @@ from app.ingest.router import router as events
 from app.ingest.schemas import EventIn
 from app.ingest.segment.router import router as segment
 from app.ingest.segment.schemas import SegmentBatchIn, SegmentMessageIn
+from app.ingest.shops.router import router as shops
 
 
 def _check_lag(_: Resources) -> Checks:
@@ -49,7 +50,7 @@ async def _stored_gauges(connection: AsyncConnection) -> Iterable[GaugeValue]:
 
 PART = Part(
     "ingest",
-    routers=(events, segment, rejected, replays),
+    routers=(events, segment, shops, rejected, replays),
     schemas=(EventIn, SegmentMessageIn, SegmentBatchIn, ReplayIn),
     check=_check_lag,
     check_stored=_check_backlog,

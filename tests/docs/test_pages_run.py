@@ -30,6 +30,7 @@ RUN = [page for page, blocks in BLOCKS.items() if any(block.runs for block in bl
 NOT_RUN = [block for blocks in BLOCKS.values() for block in blocks if block.note[0] == "not run"]
 SETTINGS = {
     "identity_key": "the pages",
+    "shopify_secrets": "shpss_example",
     "exploration": 0,  # else one decision in twenty is another one
     "patience_ms": 20_000,  # machines that tests run on are slow at times
 }

@@ -1,0 +1,151 @@
+"""`POST /v1/shopify`: deliveries of a shop's webhooks as events.
+
+A shop takes any answer but 2xx for a failure: it sends the same again, and after some failures never anything more. So
+what is refused for its content is answered 200, told as rejected, and kept; only what may go well another time, and
+what is not the shop's, is answered otherwise.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Security
+from fastapi.security import APIKeyHeader
+
+from app.database.engine import transaction
+from app.foundation.errors import Conflict, Problem, violation
+from app.foundation.logs import log
+from app.foundation.metrics import count_webhook
+from app.foundation.times import iso
+from app.http.resources import Resources
+from app.http.routes import HotRequest, HotRoute, json_body, read_bytes
+from app.http.strict_json import read_json
+from app.ingest.admission import admit_with_warnings
+from app.ingest.intake import Intake
+from app.ingest.receipts import list_results, render_receipt, render_result, submission_of
+from app.ingest.segment.mapping import Ignored
+from app.ingest.segment.router import STATUSES
+from app.ingest.segment.schemas import SegmentReceiptOut
+from app.ingest.shops import shopify
+from app.ingest.shops.deliveries import TEST, Door, Mapped
+from app.ingest.shops.queries import is_nobodys
+from app.ingest.shops.signatures import check_signature, read_secrets
+from app.lifecycle.events import ORDER_COMPLETED, Event
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.:-]{1,100}")
+_PREFIX: Final = re.compile(r"[\x21-\x7e]{0,64}")
+_PREFIX_PARAMETER: Final[dict[str, Any]] = {
+    "name": "prefix",
+    "in": "query",
+    "required": False,
+    "description": "Put before the shop's ids of customers, where other systems give the same ids to others.",
+    "schema": {"type": "string", "maxLength": 64, "pattern": f"^{_PREFIX.pattern}$"},
+}
+_PAYLOAD: Final[dict[str, Any]] = {"type": "object", "description": "The payload, as the shop sends it."}
+
+
+class SignedRoute(HotRoute):
+    """Takes no API key: the signature over the body stands for it."""
+
+    wants_key = False
+
+
+router = APIRouter(prefix="/v1", tags=["events"], route_class=SignedRoute)
+
+
+def _header(name: str, says: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": says, "schema": {"type": "string"}}
+
+
+def _signed(header: str) -> Any:
+    """`dependencies=[_signed("X-…")]`: for OpenAPI alone."""
+    says = "Base64 of HMAC-SHA-256 over the body, by the secret that the shop has too."
+    return Security(APIKeyHeader(name=header, scheme_name=header, description=says, auto_error=False))
+
+
+@router.post(
+    "/shopify",
+    dependencies=[_signed("X-Shopify-Hmac-Sha256")],
+    response_model=SegmentReceiptOut,
+    summary="Count what a webhook of Shopify delivers",
+    openapi_extra={
+        "parameters": [
+            _header("X-Shopify-Topic", "`orders/create`, say."),
+            _header("X-Shopify-Shop-Domain", "The events' source is `/shopify/<domain>`."),
+            _PREFIX_PARAMETER,
+        ],
+        **json_body(_PAYLOAD),
+    },
+)
+async def post_shopify(request: HotRequest) -> bytes:
+    """Answers 200 with what became of each event that the delivery makes: the order, its refunds, its cancellation."""
+    resources, body = request.resources, await read_bytes(request)
+    secrets = read_secrets(resources.settings.shopify_secrets)
+    check_signature(request.fields.get(b"x-shopify-hmac-sha256"), body, secrets, "PERENNIAL_SHOPIFY_SECRETS")
+    payload, topic = read_json(body), _field(request, b"x-shopify-topic").lower()
+    door = _door(request, "/shopify", _field(request, b"x-shopify-shop-domain").lower())
+    if topic in shopify.PRIVACY_TOPICS:
+        log.warning("privacy.requested", topic=topic)
+    is_test = _field(request, b"x-shopify-test").lower() == "true"
+    mapped: list[Mapped] = [TEST] if is_test else shopify.map_delivery(topic, payload, door)
+    if topic == "refunds/create":
+        mapped = [await _find_nobody(each, resources) for each in mapped]
+    return await _count("shopify", mapped, resources)
+
+
+def _field(request: HotRequest, name: bytes) -> str:
+    return request.fields.get(name, b"").decode("latin-1").strip()
+
+
+def _door(request: HotRequest, source: str, host: str) -> Door:
+    if host and not _HOST.fullmatch(host):
+        raise violation(("source",), "The header that names the shop has no domain.")
+    prefix = request.query_params.get("prefix", "")
+    if not _PREFIX.fullmatch(prefix):
+        raise violation(("prefix",), "Give up to 64 characters of printable ASCII without spaces.")
+    triggered_at = _field(request, b"x-shopify-triggered-at") or iso(time.time_ns() // 1000)
+    return Door(f"{source}/{host}" if host else source, request.resources.settings.currency, prefix, triggered_at)
+
+
+async def _find_nobody(mapped: Mapped, resources: Resources) -> Mapped:
+    """A refund without whom it was of, if its order was nobody's."""
+    if isinstance(mapped, Ignored) or "identifiers" not in mapped["data"]:
+        return mapped
+    async with resources.patience(), transaction(resources.engine) as connection:
+        is_of_nobody = await is_nobodys(connection, mapped["source"], shopify.name_order(mapped["data"]["order_id"]))
+    data = {name: member for name, member in mapped["data"].items() if name != "identifiers"}
+    return {**mapped, "data": data} if is_of_nobody else mapped
+
+
+async def _count(name: str, mapped: list[Mapped], resources: Resources) -> bytes:
+    intake, now_us = resources.of(Intake), time.time_ns() // 1000
+    both = [
+        (each, ()) if isinstance(each, Ignored) else admit_with_warnings(each, intake.rules, now_us) for each in mapped
+    ]
+    outcomes = [outcome for outcome, _ in both]
+    submission = submission_of(outcomes)
+    statuses: Sequence[str] = ()
+    if submission.events or submission.rejections:
+        is_single = len(submission.events) == 1
+        statuses = (await intake.of_submission(submission, is_single=is_single).submit(submission)).statuses
+    results = list_results(outcomes, statuses, "The order was changed in its total, its lines or its customer.")
+    rendered = [
+        _render(_settle(result, outcome), warnings) for result, (outcome, warnings) in zip(results, both, strict=True)
+    ]
+    for each in rendered:
+        count_webhook(name, each["status"], each.get("reason", ""))
+    return orjson.dumps(render_receipt(rendered, STATUSES))
+
+
+def _settle(result: str | Problem | Ignored, outcome: object) -> str | Problem | Ignored:
+    """What is known by the shop's own number counts once, even where a later version tells a detail otherwise."""
+    is_known = isinstance(result, Conflict) and isinstance(outcome, Event) and outcome.type != ORDER_COMPLETED
+    return "duplicate" if is_known else result
+
+
+def _render(result: str | Problem | Ignored, warnings: Any) -> dict[str, Any]:
+    if isinstance(result, Ignored):
+        return {"status": "ignored", "reason": result.reason}
+    return render_result(result, warnings)
