@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
     shopify_secrets: str | None = None
     """With which Shopify signs its webhooks: one, or several as a JSON list; none: none is taken."""
+    woocommerce_secrets: str | None = None
+    """The same of WooCommerce."""
     model_max_age_days: Annotated[int, Field(ge=1)] = 120
     """A model trained longer ago makes /health warn."""
     retrain: Annotated[int, Field(ge=0, le=3650)] = 0

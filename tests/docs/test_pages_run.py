@@ -31,6 +31,7 @@ NOT_RUN = [block for blocks in BLOCKS.values() for block in blocks if block.note
 SETTINGS = {
     "identity_key": "the pages",
     "shopify_secrets": "shpss_example",
+    "woocommerce_secrets": "wc_example",
     "exploration": 0,  # else one decision in twenty is another one
     "patience_ms": 20_000,  # machines that tests run on are slow at times
 }

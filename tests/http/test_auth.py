@@ -53,7 +53,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/customers/{customer_id:path}"): {"read"},
     ("GET", "/v1/identifiers/shared"): {"read"},
 }
-SIGNED = {("POST", "/v1/shopify")}
+SIGNED = {("POST", "/v1/shopify"), ("POST", "/v1/woocommerce")}
 """Let in by a signature over the body."""
 OPEN = {"/metrics", "/livez", "/readyz", "/health", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 

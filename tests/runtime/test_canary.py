@@ -57,6 +57,7 @@ SENT = [
     ("POST", "/v1/segment", SEGMENT),
     ("POST", f"/v1/segment?source={CANARY}", {"batch": [SEGMENT, CANARY]}),
     ("POST", f"/v1/shopify?prefix={CANARY}", {"id": CANARY, "email": EMAIL}),
+    ("POST", f"/v1/woocommerce?prefix={CANARY}", {"id": CANARY, "email": EMAIL}),
     ("GET", f"/v1/customers/{CANARY}/score?as_of={CANARY}", None),
     ("GET", f"/v1/customers/{quote(EMAIL)}/score", None),
     ("GET", f"/v1/customers/{CANARY}", None),

@@ -8,6 +8,8 @@ from app.ingest.segment.properties import as_customer, as_text
 Json = dict[str, Any]
 Mapped = Json | Ignored
 
+ORDER_CANCELLED: Final = "order.cancelled"
+
 TEST: Final = Ignored("test")
 """Sent to try the webhook out, or paid through a gateway for trying out: no sale."""
 UNKNOWN_TOPIC: Final = Ignored("unknown_topic")
@@ -33,6 +35,11 @@ class Door(NamedTuple):
 def present(members: Json) -> Json:
     """Without those that are None."""
     return {name: member for name, member in members.items() if member is not None}
+
+
+def objects(value: Any) -> list[Json]:
+    """Those of a list; of what is none, nothing."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def make_id(*parts: Any) -> str | None:

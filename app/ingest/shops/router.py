@@ -1,4 +1,4 @@
-"""`POST /v1/shopify`: deliveries of a shop's webhooks as events.
+"""`POST /v1/shopify` and `POST /v1/woocommerce`: deliveries of a shop's webhooks as events.
 
 A shop takes any answer but 2xx for a failure: it sends the same again, and after some failures never anything more. So
 what is refused for its content is answered 200, told as rejected, and kept; only what may go well another time, and
@@ -28,13 +28,14 @@ from app.ingest.receipts import list_results, render_receipt, render_result, sub
 from app.ingest.segment.mapping import Ignored
 from app.ingest.segment.router import STATUSES
 from app.ingest.segment.schemas import SegmentReceiptOut
-from app.ingest.shops import shopify
+from app.ingest.shops import shopify, woocommerce
 from app.ingest.shops.deliveries import TEST, Door, Mapped
 from app.ingest.shops.queries import is_nobodys
 from app.ingest.shops.signatures import check_signature, read_secrets
 from app.lifecycle.events import ORDER_COMPLETED, Event
 
-_HOST: Final = re.compile(r"[A-Za-z0-9.:-]{1,100}")
+_HOST: Final = re.compile(r"[\x21-\x7e]{1,100}")
+_PING: Final = re.compile(rb"webhook_id=\d{1,20}")
 _PREFIX: Final = re.compile(r"[\x21-\x7e]{0,64}")
 _PREFIX_PARAMETER: Final[dict[str, Any]] = {
     "name": "prefix",
@@ -85,7 +86,7 @@ async def post_shopify(request: HotRequest) -> bytes:
     secrets = read_secrets(resources.settings.shopify_secrets)
     check_signature(request.fields.get(b"x-shopify-hmac-sha256"), body, secrets, "PERENNIAL_SHOPIFY_SECRETS")
     payload, topic = read_json(body), _field(request, b"x-shopify-topic").lower()
-    door = _door(request, "/shopify", _field(request, b"x-shopify-shop-domain").lower())
+    door = _door(request, "/shopify", _field(request, b"x-shopify-shop-domain"))
     if topic in shopify.PRIVACY_TOPICS:
         log.warning("privacy.requested", topic=topic)
     is_test = _field(request, b"x-shopify-test").lower() == "true"
@@ -95,11 +96,39 @@ async def post_shopify(request: HotRequest) -> bytes:
     return await _count("shopify", mapped, resources)
 
 
+@router.post(
+    "/woocommerce",
+    dependencies=[_signed("X-WC-Webhook-Signature")],
+    response_model=SegmentReceiptOut,
+    summary="Count what a webhook of WooCommerce delivers",
+    openapi_extra={
+        "parameters": [
+            _header("X-WC-Webhook-Topic", "`order.updated`, say."),
+            _header("X-WC-Webhook-Source", "The address of the shop: the events' source is `/woocommerce/<address>`."),
+            _PREFIX_PARAMETER,
+        ],
+        **json_body(_PAYLOAD),
+    },
+)
+async def post_woocommerce(request: HotRequest) -> bytes:
+    """Answers as `POST /v1/shopify`. The ping, which comes unsigned when a webhook is made, is answered too."""
+    resources, body = request.resources, await read_bytes(request)
+    if _PING.fullmatch(body):
+        return await _count("woocommerce", [], resources)
+    secrets = read_secrets(resources.settings.woocommerce_secrets)
+    check_signature(request.fields.get(b"x-wc-webhook-signature"), body, secrets, "PERENNIAL_WOOCOMMERCE_SECRETS")
+    payload, topic = read_json(body), _field(request, b"x-wc-webhook-topic").lower()
+    address = _field(request, b"x-wc-webhook-source").partition("://")[2].rstrip("/")
+    door = _door(request, "/woocommerce", address)
+    return await _count("woocommerce", woocommerce.map_delivery(topic, payload, door), resources)
+
+
 def _field(request: HotRequest, name: bytes) -> str:
     return request.fields.get(name, b"").decode("latin-1").strip()
 
 
 def _door(request: HotRequest, source: str, host: str) -> Door:
+    host = host.lower()
     if host and not _HOST.fullmatch(host):
         raise violation(("source",), "The header that names the shop has no domain.")
     prefix = request.query_params.get("prefix", "")

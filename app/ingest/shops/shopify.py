@@ -23,6 +23,7 @@ from app.ingest.shops.deliveries import (
     DELETED,
     NO_IDENTIFIERS,
     NOTHING_GIVEN_BACK,
+    ORDER_CANCELLED,
     SHOP_REDACTED,
     TEST,
     UNKNOWN_TOPIC,
@@ -32,6 +33,7 @@ from app.ingest.shops.deliveries import (
     list_identifiers,
     make_event,
     make_id,
+    objects,
     present,
 )
 from app.lifecycle.events import (
@@ -42,7 +44,6 @@ from app.lifecycle.events import (
     ORDER_REFUNDED,
 )
 
-ORDER_CANCELLED: Final = "order.cancelled"
 REDACT_REQUESTED: Final = "privacy.redact.requested"
 DATA_REQUESTED: Final = "privacy.data.requested"
 ORDER: Final = "order"
@@ -73,7 +74,7 @@ def _map_order(order: Json, door: Door) -> Iterator[Mapped]:
     subject, identifiers = as_object(order.get("customer")).get("id"), _identifiers_of(order, door)
     data = {**_read_order(order, side), "identifiers": identifiers}
     yield make_event(door, ORDER_COMPLETED, name_order(order.get("id")), subject, _time_of(order), data)
-    for refund in _objects(order.get("refunds")):
+    for refund in objects(order.get("refunds")):
         yield _make_refund({"order_id": order.get("id"), **refund}, door, is_anonymous=identifiers is None)
     if order.get("cancelled_at") or order.get("financial_status") == "voided":
         yield _make_cancellation(order, door, subject, identifiers)
@@ -90,12 +91,12 @@ def _read_order(order: Json, side: str) -> Json:
         "tax": read_amount(_money(order, "total_tax", side)),
         "currency": order.get("currency" if side == _SIDES[0] else "presentment_currency"),
         "channel": _CHANNELS.get(source_name) if isinstance(source_name, str) else None,
-        "products": [_read_line(line, side) for line in _objects(order.get("line_items"))] or None,
+        "products": [_read_line(line, side) for line in objects(order.get("line_items"))] or None,
     }
 
 
 def _read_line(line: Json, side: str) -> Json:
-    given = [_money(each, "amount", side) for each in _objects(line.get("discount_allocations"))]
+    given = [_money(each, "amount", side) for each in objects(line.get("discount_allocations"))]
     discount = as_amount(add_up(given)) if given else read_amount(line.get("total_discount"))
     return present(
         {
@@ -147,7 +148,7 @@ def _make_refund(refund: Json, door: Door, *, is_anonymous: bool) -> Mapped:
     """The same of a refund by itself and of one in its order."""
     side = _side_of_refund(refund, door.currency)
     total, currency = _given_back(refund, side, door.currency)
-    lines = [_read_refunded(line, side) for line in _objects(refund.get("refund_line_items"))]
+    lines = [_read_refunded(line, side) for line in objects(refund.get("refund_line_items"))]
     if total is not None and total <= 0 and not lines:
         return NOTHING_GIVEN_BACK
     data = {
@@ -169,7 +170,7 @@ def _read_refunded(refunded: Json, side: str) -> Json:
 
 def _given_back(refund: Json, side: str, currency: str) -> tuple[Decimal | None, Any]:
     """The amount and its currency; None for what cannot be read."""
-    transactions = [each for each in _objects(refund.get("transactions")) if each.get("kind") == "refund"]
+    transactions = [each for each in objects(refund.get("transactions")) if each.get("kind") == "refund"]
     moved = [each for each in transactions if each.get("status", "success") in _GIVEN_BACK]
     if transactions and not moved:
         return Decimal(), currency
@@ -187,12 +188,12 @@ def _worth_of_lines(refund: Json, side: str) -> Decimal | None:
     """Their worth with tax, less the adjustments: those are negative where more was given back than the lines."""
     lines = add_up(
         _money(line, name, side) or 0
-        for line in _objects(refund.get("refund_line_items"))
+        for line in objects(refund.get("refund_line_items"))
         for name in ("subtotal", "total_tax")
     )
     adjusted = add_up(
         _money(each, name, side) or 0
-        for each in _objects(refund.get("order_adjustments"))
+        for each in objects(refund.get("order_adjustments"))
         for name in ("amount", "tax_amount")
     )
     return None if lines is None or adjusted is None else lines - adjusted
@@ -211,7 +212,7 @@ def _side_of_refund(refund: Json, currency: str) -> str:
 def _code_of(refund: Json, side: str) -> Any:
     """The currency of a side, where a line or an adjustment tells it."""
     for name, members in (("subtotal", "refund_line_items"), ("amount", "order_adjustments")):
-        for each in _objects(refund.get(members)):
+        for each in objects(refund.get(members)):
             code = as_object(as_object(each.get(f"{name}_set")).get(side)).get("currency_code")
             if code is not None:
                 return code
@@ -235,10 +236,6 @@ def _money(thing: Json, name: str, side: str) -> Any:
 
 def _time_of(thing: Json) -> Any:
     return thing.get("processed_at") or thing.get("created_at")
-
-
-def _objects(value: Any) -> list[Json]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _map_customer(customer: Json, door: Door) -> Iterator[Mapped]:

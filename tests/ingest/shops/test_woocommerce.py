@@ -1,0 +1,219 @@
+"""`POST /v1/woocommerce`: its payloads as events, signed, exactly once, in any order."""
+
+import copy
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.ingest.admission import Rules, admit_or_reject
+from app.ingest.segment.mapping import Ignored
+from app.ingest.shops.deliveries import Door
+from app.ingest.shops.woocommerce import _TOPICS, map_delivery
+from tests.ingest.shops.payloads import encode, sign
+from tests.ingest.shops.woo_payloads import BILLING, CUSTOMER, REFUNDED, WAITING, line, order
+
+SECRET = "wc <secret>, [of] 50"
+DOOR = Door("/woocommerce/shop.example.com", "CNY", "", "2026-10-05T00:00:00Z")
+IDENTIFIERS = [
+    {"kind": "email", "value": "john.doe@example.com"},
+    {"kind": "phone", "value": "+8613800138000"},
+]
+
+
+def one(topic, payload):
+    (made,) = map_delivery(topic, payload, DOOR)
+    return made
+
+
+def admit(mapped):
+    return admit_or_reject(mapped, Rules("CNY", 2, b"k"), 2_000_000_000_000_000)
+
+
+def test_an_order_with_tax_shipping_and_discount():
+    assert one("order.created", order()) == {
+        "specversion": "1.0",
+        "id": "order-727",
+        "source": "/woocommerce/shop.example.com",
+        "type": "order.completed",
+        "subject": "25",
+        "time": "2026-10-01T10:00:00Z",
+        "data": {
+            "order_id": "727",
+            "total": 109.0,
+            "discount": 10.0,
+            "shipping": 10.0,
+            "tax": 9.0,
+            "currency": "CNY",
+            "channel": "web",
+            "products": [
+                {
+                    "product_id": "93",
+                    "sku": "W1",
+                    "name": "Woo Single #1",
+                    "price": 50.0,
+                    "quantity": 2,
+                    "discount": 10.0,
+                }
+            ],
+            "identifiers": IDENTIFIERS,
+        },
+    }
+
+
+def test_a_refund_has_no_sign():
+    completed, refund = map_delivery("order.updated", REFUNDED, DOOR)
+    assert completed == one("order.created", order())
+    assert (refund["id"], refund["type"], refund["subject"]) == ("refund-726", "order.refunded", "25")
+    assert (refund["data"]["total"], refund["time"]) == (9.0, "2026-10-04T10:00:00Z")
+    assert admit(refund).amount_minor == 900
+
+
+@pytest.mark.parametrize("status", ["pending", "failed", "checkout-draft", "auto-draft"])
+def test_what_was_not_placed_is_no_sale(status):
+    assert one("order.created", order(status=status, date_paid_gmt=None)) == Ignored("not_placed")
+
+
+@pytest.mark.parametrize("status", ["processing", "on-hold", "completed", "refunded", "shipped"])
+def test_what_was_placed_is_one(status):
+    assert one("order.updated", order(status=status)) == one("order.created", order())
+
+
+def test_an_order_that_was_cancelled_before_it_was_paid():
+    made = one("order.updated", order(status="cancelled", date_paid_gmt=None))
+    assert (made["type"], made["id"]) == ("order.cancelled", "order-727-cancelled")
+
+
+def test_a_guest_is_known_by_the_address():
+    made = one("order.created", order(customer_id=0))
+    assert "subject" not in made
+    assert made["data"]["identifiers"] == IDENTIFIERS
+
+
+def test_nobody():
+    made = one("order.created", order(customer_id=0, billing={**BILLING, "email": "", "phone": ""}))
+    assert admit(made).customer_id.startswith("~basket:")
+
+
+def test_a_line_of_no_product():
+    typed = line(product_id=0, sku="", name="Gift wrap", subtotal="5.00", total="5.00", quantity=1)
+    (product,) = one("order.created", order(line_items=[typed]))["data"]["products"]
+    assert (product["product_id"], product["price"], "discount" in product) == ("Gift wrap", 5.0, False)
+
+
+def test_a_customer():
+    made = one("customer.created", CUSTOMER)
+    assert (made["subject"], made["time"]) == ("25", "2026-09-01T10:00:00Z")
+    assert made["data"] == {"identifiers": IDENTIFIERS}
+
+
+@pytest.mark.parametrize(
+    ("topic", "reason"),
+    [("order.deleted", "deleted"), ("customer.deleted", "deleted"), ("product.created", "unknown_topic")],
+)
+def test_what_means_nothing_here(topic, reason):
+    assert one(topic, {"id": 1}) == Ignored(reason)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+SPOILT = st.builds(
+    lambda payload, members: {**copy.deepcopy(payload), **members},
+    st.sampled_from([REFUNDED, CUSTOMER, {}]),
+    st.dictionaries(st.sampled_from([*REFUNDED, *CUSTOMER]), JSON, max_size=4),
+)
+SPOILT_LINES = st.builds(
+    lambda members: order(line_items=[line(**members)]), st.dictionaries(st.sampled_from([*line()]), JSON)
+)
+
+
+@given(st.sampled_from(sorted(_TOPICS)), SPOILT | SPOILT_LINES | JSON)
+def test_any_payload_is_mapped_and_left_as_it_was(topic, payload):
+    before = copy.deepcopy(payload)
+    for made in map_delivery(topic, payload, DOOR):
+        if not isinstance(made, Ignored):
+            admit(made)
+    assert repr(payload) == repr(before)
+
+
+@pytest.fixture(scope="module")
+async def door(anyio_backend, serve):
+    async with serve(woocommerce_secrets=SECRET) as service:
+        yield service
+
+
+@pytest.fixture
+def deliver(door, sql):
+    async def send(topic, payload, *, secret=SECRET, source="https://shop.example.com/", path="/v1/woocommerce"):
+        written = encode(payload)
+        headers = {
+            "content-type": "application/json",
+            "x-wc-webhook-topic": topic,
+            "x-wc-webhook-source": source,
+            "x-wc-webhook-signature": sign(written, secret),
+        }
+        async with door.connect() as shop:
+            return await shop.post(path, content=written, headers=headers)
+
+    return send
+
+
+DELIVERIES = [
+    ("order.created", WAITING),
+    ("order.updated", order()),
+    ("order.updated", REFUNDED),
+    ("customer.updated", CUSTOMER),
+]
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(4))))
+async def test_whatever_order_they_come_in(deliver, door, arrival):
+    """And each of them twice."""
+    for place in (*arrival, *arrival):
+        response = await deliver(*DELIVERIES[place])
+        assert response.status_code == 200
+        assert response.json()["rejected"] == 0
+    found = (await door.client.get("/v1/customers/25")).json()
+    assert (found["orders"], found["spend"], found["items"]) == (1, 100.0, 2)
+
+
+async def test_a_refund_in_a_later_version_counts_once(deliver, door):
+    """Its time is that of the version."""
+    await deliver("order.updated", REFUNDED)
+    later = await deliver("order.updated", {**REFUNDED, "date_modified_gmt": "2026-10-05T10:00:00"})
+    assert [item["status"] for item in later.json()["results"]] == ["duplicate", "duplicate"]
+    assert (await door.client.get("/v1/customers/25")).json()["spend"] == 100.0
+
+
+async def test_the_ping_is_answered_and_nothing_else_is_let_in_unsigned(door, client, sql):
+    """Even where there is no secret yet: else the webhook cannot be made."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for service in (door.client, client):
+        response = await service.post("/v1/woocommerce", content=b"webhook_id=12", headers=form)
+        assert (response.status_code, response.json()["results"]) == (200, [])
+    for body in (b"webhook_id=12&order=1", b"webhook_id=", b"", b'{"webhook_id": 12}', encode(order())):
+        assert (await door.client.post("/v1/woocommerce", content=body, headers=form)).status_code == 401
+        assert (await client.post("/v1/woocommerce", content=body, headers=form)).status_code == 503
+    assert await sql.value("SELECT count(*) FROM events") == 0
+
+
+async def test_another_secret_is_refused(deliver):
+    assert (await deliver("order.created", order(), secret="wrong")).status_code == 401
+
+
+async def test_shops_do_not_clash(deliver, door, sql):
+    """Their customers have the same numbers: a prefix tells them apart."""
+    await deliver("order.created", order(billing={}))
+    await deliver(
+        "order.created", order(billing={}), source="https://B.example.com/shop/", path="/v1/woocommerce?prefix=b-"
+    )
+    rows = await sql.rows("SELECT source, customer_id FROM events ORDER BY source")
+    assert [tuple(row.values()) for row in rows] == [
+        ("/woocommerce/b.example.com/shop", "b-25"),
+        ("/woocommerce/shop.example.com", "25"),
+    ]
+    assert (await deliver("order.created", order(), path="/v1/woocommerce?prefix=%20")).status_code == 422
