@@ -4,11 +4,12 @@ import re
 from typing import Final
 
 from app.checkout.queries import COUNT_EVENTS
-from app.database.order_lines import write_array
-from app.lifecycle.events import OrderLine
+from app.database.order_lines import write_lines
+from app.lifecycle.events import ORDER_COMPLETED
 
 _NOW_US: Final = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint"
 _NONE: Final = "NULL::text"
+_BASKET: Final = {"products": [{"product_id": "4711", "category": "dairy", "quantity": 2, "price": 12.8}] * 3}
 
 VALUES: Final = {
     "customer_id": "'C-' || :customer_number",
@@ -26,7 +27,7 @@ VALUES: Final = {
     "value": _NONE,
     "digest": "substring(sha256(convert_to('' || :event_number, 'UTF8')) for 16)",
     "data": "json_build_object('order_id', 'A-' || :event_number, 'products', repeat('x', 300))::text",
-    "lines": f"'{write_array([OrderLine('4711', 'dairy', 2.0, 1280, None)] * 3)}'::text",
+    "lines": f"'{write_lines(ORDER_COMPLETED, _BASKET, 2)}'::text",
 }
 """A fact of an event → an expression of pgbench's variables. The text of `products` is as long as
 that of three."""

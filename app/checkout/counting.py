@@ -8,12 +8,9 @@ from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.customers.case_queries import READ_OPEN_COMPLAINTS
 from app.customers.linking import edges_of, link
 from app.customers.state import CustomerState
-from app.database.order_lines import write_array
 from app.ingest.queries import FACTS, KNOWN_EVENTS
 from app.lifecycle.events import Event
 from app.lifecycle.states import CASE
-
-_LINES: Final = Event._fields.index("lines")
 
 
 async def count_events(batch: Batch) -> None:
@@ -34,9 +31,7 @@ async def count_events(batch: Batch) -> None:
 
 def _arrays(events: Iterable[Event]) -> dict[str, list[Any]]:
     """Events as a list a fact."""
-    columns: list[list[Any]] = list(map(list, zip(*events, strict=True)))
-    columns[_LINES] = [write_array(lines) if lines else None for lines in columns[_LINES]]
-    return dict(zip(_FACTS, columns, strict=True))
+    return dict(zip(_FACTS, map(list, zip(*events, strict=True)), strict=True))
 
 
 _FACTS: Final = tuple(item.name for item in FACTS)

@@ -3,14 +3,14 @@
 Of the forms that were measured this one costs least: less than parallel arrays, half of a table of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
 
-from app.lifecycle.events import OrderLine
+from app.lifecycle.events import MAX_AMOUNT_MINOR, ORDER_COMPLETED, ORDER_REFUNDED, to_minor
 
 
 class OrderLineType(UserDefinedType[Any]):
@@ -24,23 +24,34 @@ class OrderLineType(UserDefinedType[Any]):
 
 ischema_names["order_line"] = OrderLineType
 ORDER_LINES: Final = ARRAY(OrderLineType())
-"""Sent as the text of `write_array`, since arrays of arrays do not go through `unnest`."""
+"""Sent as the text of `write_lines`, since arrays of arrays do not go through `unnest`."""
 
 
-def write_array(lines: Iterable[OrderLine]) -> str:
-    """Lines as Postgres writes an array of rows, for a cast to `order_line[]`."""
-    return "{" + ",".join([_write_row(*line) for line in lines]) + "}"
+def write_lines(type_: str, data: Mapping[str, Any], digits: int) -> str | None:
+    """The lines of a validated event, in the order they were sent, for a cast to `order_line[]`: each an `OrderLine`.
+
+    None where there are none. They are written from what came, without an object a line: an import has a million.
+    """
+    products = data.get("products") if type_ in (ORDER_COMPLETED, ORDER_REFUNDED) else None
+    if not products:
+        return None
+    return "{" + ",".join([_write_line(product.get, digits) for product in products]) + "}"
 
 
-def _write_row(
-    item_id: str, category: str | None, quantity: float, price_minor: int | None, discount_minor: int | None
-) -> str:
+def _write_line(say: Callable[[str], Any], digits: int) -> str:
     """Texts are quoted twice over: in the row, and the row in the array."""
-    item = item_id if item_id.isalnum() else _escape(item_id)
-    kind = "" if category is None else f'\\"{_escape(category)}\\"'
-    price = "" if price_minor is None else price_minor
-    discount = "" if discount_minor is None else discount_minor
-    return f'"(\\"{item}\\",{kind},{quantity},{price},{discount})"'
+    item, category, price, discount = say("product_id"), say("category"), say("price"), say("discount")
+    item = item if item.isalnum() else _escape(item)
+    category = "" if category is None else f'\\"{_escape(category)}\\"'
+    price = "" if price is None else to_minor(price, digits)
+    discount = "" if discount is None else _minor(discount, digits)
+    return f'"(\\"{item}\\",{category},{say("quantity") or 1},{price},{discount})"'
+
+
+def _minor(amount: Any, digits: int) -> int | str:
+    """An optional detail never costs a sale: what is no amount is not said."""
+    is_amount = type(amount) in (float, int) and -MAX_AMOUNT_MINOR <= amount <= MAX_AMOUNT_MINOR
+    return to_minor(amount, digits) if is_amount else ""
 
 
 def _escape(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
+from app.database.order_lines import write_lines
 from app.foundation.errors import (
     Malformed,
     Problem,
@@ -25,7 +26,6 @@ from app.lifecycle.events import (
     ORDER_COMPLETED,
     ORDER_REFUNDED,
     Event,
-    read_lines,
 )
 from app.lifecycle.identifiers import (
     BASKET,
@@ -255,7 +255,7 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
         occurred_us=occurred_us,
         digest=digest,
         data=written.decode(),
-        lines=read_lines(envelope.type, data, rules.digits),
+        lines=write_lines(envelope.type, data, rules.digits),
         **facts,
     ), warnings
 

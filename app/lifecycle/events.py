@@ -65,7 +65,8 @@ class Event(NamedTuple):
 
     `occurred_us` is microseconds since 1970-01-01 UTC. `kind` is the feedback metric, the kind of a
     case or the purpose of a consent; `reference` the order or case the event belongs to; `value` the
-    text that a latest-value measure keeps (score, tier, `granted` or `denied`); `lines` those of an order or refund.
+    text that a latest-value measure keeps (score, tier, `granted` or `denied`); `lines` those of an order or refund, as
+    `app.database.order_lines` writes them.
     """
 
     customer_id: str
@@ -83,7 +84,7 @@ class Event(NamedTuple):
     value: str | None
     digest: bytes
     data: str
-    lines: tuple[OrderLine, ...] = ()
+    lines: str | None = None
 
 
 def minor_digits(currency: str) -> int:
@@ -116,36 +117,3 @@ def count_items(products: list[Mapping[str, Any]]) -> int:
         whole = int(quantity)
         items += whole if whole == quantity else 1
     return items
-
-
-def read_lines(type_: str, data: Mapping[str, Any], digits: int) -> tuple[OrderLine, ...]:
-    """The lines of a validated event, in the order they were sent; none for types that have none."""
-    products = data.get("products") if type_ in (ORDER_COMPLETED, ORDER_REFUNDED) else None
-    if not products:
-        return ()
-    return tuple(
-        [
-            _make_tuple(
-                OrderLine,
-                (
-                    say("product_id"),
-                    say("category"),
-                    float(say("quantity") or 1),
-                    None if (price := say("price")) is None else to_minor(price, digits),
-                    None if (discount := say("discount")) is None else _minor(discount, digits),
-                ),
-            )
-            for product in products
-            if (say := product.get)
-        ]
-    )
-
-
-_make_tuple: Final = tuple.__new__
-"""Half the time of a NamedTuple's own: an import has a million lines."""
-
-
-def _minor(amount: Any, digits: int) -> int | None:
-    """An optional detail never costs a sale: what is no amount is not said."""
-    is_amount = type(amount) in (float, int) and -MAX_AMOUNT_MINOR <= amount <= MAX_AMOUNT_MINOR
-    return to_minor(amount, digits) if is_amount else None

@@ -33,6 +33,7 @@ from app.lifecycle.measures import (
 from app.lifecycle.stages import StagePolicy
 from app.lifecycle.states import CASE, fold_states
 from app.scores.scoring import Scoring
+from tests.order_lines import lines_of
 
 NOW_US = time.time_ns() // 1000
 YEARS_US = 3 * 365 * 86_400_000_000
@@ -185,7 +186,7 @@ async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, tra
             assert kept[measure.name] == (pytest.approx(value, rel=1e-9, abs=1e-9) if floats else value), measure.name
     customer_ids = list({event.customer_id for event in events})
     assert await read_cases(engine, customer_ids) == fold_states(CASE, events)
-    assert await read_lines(engine, customer_ids) == {(event.source, event.id): event.lines for event in events}
+    assert await read_lines(engine, customer_ids) == {(event.source, event.id): lines_of(event) for event in events}
 
 
 async def test_a_submission_of_nothing(transactions):

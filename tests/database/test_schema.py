@@ -22,7 +22,8 @@ from app.database.schema import (
 )
 from app.database.tables import metadata
 from app.foundation.errors import NotReady
-from app.lifecycle.events import OrderLine, read_lines
+from app.lifecycle.events import OrderLine
+from tests.order_lines import lines_in
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +140,7 @@ async def test_an_upgrade_fills_cases_and_order_lines(make_database, config):
         lines = (await connection.exec_driver_sql("SELECT id, lines FROM events ORDER BY id")).all()
     assert [tuple(case) for case in cases] == [("C", "k", 10, 10, None, 20), ("C", "q", 30, None, None, None)]
     kept = {row.id: tuple(OrderLine(*line) for line in row.lines or ()) for row in lines}
-    assert kept == {**dict.fromkeys("1235", ()), "4": read_lines("order.completed", OLD_ORDER, 2)}
+    assert kept == {**dict.fromkeys("1235", ()), "4": lines_in(OLD_ORDER)}
     async for batch in verification.verify(engine):
         assert [item for item in batch.differences if item.measure.startswith("case")] == []
     await engine.dispose()

@@ -9,7 +9,7 @@ from app.lifecycle.states import CASE, CUSTOMER, STATES, StateSpec, fold_states
 
 
 def event(type_, at_us, customer_id="C", **facts):
-    usual = dict.fromkeys(e.Event._fields) | {"source": "s", "id": str(at_us), "lines": ()}
+    usual = dict.fromkeys(e.Event._fields) | {"source": "s", "id": str(at_us), "lines": None}
     counts = dict.fromkeys(("amount_minor", "discount_minor", "items", "points"), 0)
     return e.Event(**{**usual, **counts, "type": type_, "occurred_us": at_us, "customer_id": customer_id, **facts})
 

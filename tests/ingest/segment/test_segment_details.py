@@ -5,6 +5,7 @@ import pytest
 from app.ingest.admission import Rules
 from app.ingest.segment.admission import admit_message
 from app.lifecycle.events import Event
+from tests.order_lines import lines_of
 
 RULES = Rules("CNY", 2, b"k")
 NOW_US = 1_800_000_000_000_000
@@ -37,19 +38,19 @@ def counted(event="Order Completed", **properties):
 )
 def test_products_that_are_no_list(products):
     event, warnings = counted(products=products)
-    assert [(line.item_id, line.price_minor) for line in event.lines] == [("1", 1000)] * 2
+    assert [(line.item_id, line.price_minor) for line in lines_of(event)] == [("1", 1000)] * 2
     assert warnings == {("data/products", "mended")}
     assert "Li" not in event.data
 
 
 def test_one_product_without_its_list():
     event, warnings = counted(products=LINE)
-    assert ([line.item_id for line in event.lines], warnings) == (["1"], {("data/products", "mended")})
+    assert ([line.item_id for line in lines_of(event)], warnings) == (["1"], {("data/products", "mended")})
 
 
 def test_a_list_is_read_as_ever_and_nothing_is_told():
     event, warnings = counted(products=[LINE, LINE], total="20.00")
-    assert ([line.item_id for line in event.lines], warnings) == (["1", "1"], set())
+    assert ([line.item_id for line in lines_of(event)], warnings) == (["1", "1"], set())
 
 
 @pytest.mark.parametrize(

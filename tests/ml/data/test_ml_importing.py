@@ -7,6 +7,7 @@ from app.ingest.admission import Rules, admit_or_reject
 from app.lifecycle.events import Event
 from ml.data.importing import read_orders
 from ml.data.transactions import load_orders
+from tests.order_lines import lines_of
 
 NAMES = ("customer_id", "timestamp", "order_id", "quantity", "unit_price", "item_id", "category")
 LINES = (
@@ -57,4 +58,4 @@ def test_a_price_that_is_no_number_is_left_out(tmp_path):
     (event,) = read(tmp_path / "lines.csv", lines, ("customer", "time", "order_id", "amount", "price", "item_id"))
     admitted = admit_or_reject(event, Rules("CNY", 2, b"key"), 2 * 10**15)
     assert isinstance(admitted, Event)
-    assert (admitted.amount_minor, admitted.lines[0].price_minor) == (950, None)
+    assert (admitted.amount_minor, lines_of(admitted)[0].price_minor) == (950, None)
