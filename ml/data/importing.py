@@ -165,21 +165,24 @@ _ORDER = "ORDER BY e.customer_id, e.occurred_us, e.id"
 """What resuming counts on: it is part of what an import is known by."""
 
 _ORDERS_SQL = """
+WITH baskets AS (
+    SELECT l.customer_id, l.order_id, l.is_return,
+           to_json(list_sort(list({members}) FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0))) AS products
+    FROM lines l GROUP BY ALL)
 SELECT e.customer_id, e.source, e.id, e.type, e.occurred_us, e.reference, e.amount_minor, e.discount_minor,
-       e.channel,
-       to_json(list({members} ORDER BY l.item_id, l.quantity, l.unit_price)
-               FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0)) AS products
-FROM events e JOIN lines l ON l.customer_id = e.customer_id AND l.order_id = e.reference
-     AND l.is_return = (e.type = 'order.refunded')
-GROUP BY ALL {order}"""
+       e.channel, b.products
+FROM events e JOIN baskets b ON b.customer_id = e.customer_id AND b.order_id = e.reference
+     AND b.is_return = (e.type = 'order.refunded')
+{order}"""
 
 # JSON has no NaN and no infinity: they become what is refused. (`least` passes over NULL.)
 _MEMBERS = {
     "product_id": "l.item_id",
-    "category": "l.category",
-    "price": "CASE WHEN l.unit_price IS NOT NULL THEN least(l.unit_price, 1e300) END",
     "quantity": "least(l.quantity, 1e300)",
+    "price": "CASE WHEN l.unit_price IS NOT NULL THEN least(l.unit_price, 1e300) END",
+    "category": "l.category",
 }
+"""In the order by which lines are sorted, that the same rows always make the same event."""
 
 
 def read_orders(connection: duckdb.DuckDBPyConnection, shift_us: int, settings: Settings) -> Iterator[dict[str, Any]]:
