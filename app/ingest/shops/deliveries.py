@@ -45,7 +45,7 @@ def objects(value: Any) -> list[Json]:
 def make_id(*parts: Any) -> str | None:
     """What identifies an event by the shop's own numbers; None where one is not there, for the contract to refuse."""
     written = [as_text(part) for part in parts]
-    return None if None in written else "-".join(map(str, written))
+    return "-".join(written) if all(isinstance(part, str) for part in written) else None
 
 
 def make_event(door: Door, type_: str, id_: str | None, subject: Any, time: Any, data: Json) -> Json:

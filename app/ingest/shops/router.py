@@ -30,7 +30,8 @@ from app.ingest.segment.router import STATUSES
 from app.ingest.segment.schemas import SegmentReceiptOut
 from app.ingest.shops import shopify, woocommerce
 from app.ingest.shops.deliveries import TEST, Door, Mapped
-from app.ingest.shops.queries import is_nobodys
+from app.ingest.shops.known import consider, ids_to_look_up
+from app.ingest.shops.queries import read_customers
 from app.ingest.shops.signatures import check_signature, read_secrets
 from app.lifecycle.events import ORDER_COMPLETED, Event
 
@@ -91,8 +92,6 @@ async def post_shopify(request: HotRequest) -> bytes:
         log.warning("privacy.requested", topic=topic)
     is_test = _field(request, b"x-shopify-test").lower() == "true"
     mapped: list[Mapped] = [TEST] if is_test else shopify.map_delivery(topic, payload, door)
-    if topic == "refunds/create":
-        mapped = [await _find_nobody(each, resources) for each in mapped]
     return await _count("shopify", mapped, resources)
 
 
@@ -138,17 +137,18 @@ def _door(request: HotRequest, source: str, host: str) -> Door:
     return Door(f"{source}/{host}" if host else source, request.resources.settings.currency, prefix, triggered_at)
 
 
-async def _find_nobody(mapped: Mapped, resources: Resources) -> Mapped:
-    """A refund without whom it was of, if its order was nobody's."""
-    if isinstance(mapped, Ignored) or "identifiers" not in mapped["data"]:
+async def _look_up(mapped: list[Mapped], resources: Resources) -> list[Mapped]:
+    """What counts of it, by what is known of its order."""
+    event_ids = ids_to_look_up(mapped)
+    if not event_ids:
         return mapped
+    source = next(each["source"] for each in mapped if not isinstance(each, Ignored))
     async with resources.patience(), transaction(resources.engine) as connection:
-        is_of_nobody = await is_nobodys(connection, mapped["source"], shopify.name_order(mapped["data"]["order_id"]))
-    data = {name: member for name, member in mapped["data"].items() if name != "identifiers"}
-    return {**mapped, "data": data} if is_of_nobody else mapped
+        return consider(mapped, await read_customers(connection, source, event_ids))
 
 
 async def _count(name: str, mapped: list[Mapped], resources: Resources) -> bytes:
+    mapped = await _look_up(mapped, resources)
     intake, now_us = resources.of(Intake), time.time_ns() // 1000
     both = [
         (each, ()) if isinstance(each, Ignored) else admit_with_warnings(each, intake.rules, now_us) for each in mapped

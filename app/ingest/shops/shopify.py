@@ -36,6 +36,7 @@ from app.ingest.shops.deliveries import (
     objects,
     present,
 )
+from app.ingest.shops.known import name_cancellation, name_order
 from app.lifecycle.events import (
     CONSENT_CHANGED,
     CUSTOMER_IDENTIFIED,
@@ -59,11 +60,6 @@ def map_delivery(topic: str, payload: Any, door: Door) -> list[Mapped]:
     """The events of a delivery, or why there is none."""
     map_topic = _TOPICS.get(topic)
     return [UNKNOWN_TOPIC] if map_topic is None else list(map_topic(as_object(payload), door))
-
-
-def name_order(order_id: Any) -> str | None:
-    """The id of the event that an order is."""
-    return make_id("order", order_id)
 
 
 def _map_order(order: Json, door: Door) -> Iterator[Mapped]:
@@ -137,7 +133,7 @@ def _order_identifier(order_id: Any, door: Door) -> Json:
 def _make_cancellation(order: Json, door: Door, subject: Any, identifiers: list[Json] | None) -> Json:
     data = {"order_id": as_text(order.get("id")), "reason": order.get("cancel_reason"), "identifiers": identifiers}
     time = order.get("cancelled_at") or order.get("updated_at")
-    return make_event(door, ORDER_CANCELLED, make_id("order", order.get("id"), "cancelled"), subject, time, data)
+    return make_event(door, ORDER_CANCELLED, name_cancellation(order.get("id")), subject, time, data)
 
 
 def _map_refund(refund: Json, door: Door) -> Iterator[Mapped]:

@@ -28,6 +28,7 @@ from app.ingest.shops.deliveries import (
     objects,
     present,
 )
+from app.ingest.shops.known import name_cancellation, name_order
 from app.lifecycle.events import CUSTOMER_IDENTIFIED, ORDER_COMPLETED, ORDER_REFUNDED
 
 _UNPLACED: Final = frozenset(("pending", "failed", "checkout-draft", "auto-draft", "draft"))
@@ -46,11 +47,9 @@ def _map_order(order: Json, door: Door) -> Iterator[Mapped]:
     if status in _UNPLACED:
         yield NOT_PLACED
         return
-    is_cancelled = status in _CANCELLED
-    if order.get("date_paid_gmt") or not is_cancelled:
-        yield _make_order(order, door)
-        yield from (_make_refund(each, order, door) for each in objects(order.get("refunds")))
-    if is_cancelled:
+    yield _make_order(order, door)
+    yield from (_make_refund(each, order, door) for each in objects(order.get("refunds")))
+    if status in _CANCELLED:
         yield _make_cancellation(order, door)
 
 
@@ -67,7 +66,7 @@ def _make_order(order: Json, door: Door) -> Json:
         "products": [_read_line(line) for line in objects(order.get("line_items"))] or None,
         "identifiers": _identifiers_of(order),
     }
-    id_ = make_id("order", order.get("id"))
+    id_ = name_order(order.get("id"))
     return make_event(door, ORDER_COMPLETED, id_, order.get("customer_id"), _utc(order, "date_created"), data)
 
 
@@ -108,7 +107,7 @@ def _make_refund(refund: Json, order: Json, door: Door) -> Json:
 
 def _make_cancellation(order: Json, door: Door) -> Json:
     data = {"order_id": as_text(order.get("id")), "identifiers": _identifiers_of(order)}
-    id_ = make_id("order", order.get("id"), "cancelled")
+    id_ = name_cancellation(order.get("id"))
     return make_event(door, ORDER_CANCELLED, id_, order.get("customer_id"), _utc(order, "date_modified"), data)
 
 

@@ -137,6 +137,17 @@ async def test_what_cannot_be_read_is_no_delivery(deliver):
     assert told(await deliver("orders/create", []))[0][0] == "rejected"
 
 
+@pytest.mark.parametrize("id_", [None, True, [1], {"a": 1}, "a\x00", "号", "", 1.5, "x" * 300])
+async def test_numbers_that_are_none(deliver, id_):
+    for topic, payload in (
+        ("orders/cancelled", order(id=id_, cancelled_at="2026-10-03T10:00:00Z")),
+        ("refunds/create", refund(id=id_, order_id=id_)),
+        ("customers/update", {**CUSTOMER, "id": id_}),
+        ("customers/redact", {"customer": {"id": id_}}),
+    ):
+        assert {status for status, _ in told(await deliver(topic, payload))} <= {"rejected", "ignored", "accepted"}
+
+
 async def test_tests_of_a_webhook_count_nothing(deliver, sql):
     assert told(await deliver("orders/create", order(), x_shopify_test="true")) == [("ignored", "test")]
     assert told(await deliver("orders/create", order(test=True))) == [("ignored", "test")]
@@ -180,6 +191,49 @@ async def test_a_refund_whose_state_moved_on_counts_once(deliver, door):
     await deliver("refunds/create", refund(transactions=[transaction("50.00", status="pending")]))
     assert told(await deliver("refunds/create", refund("49.00"))) == [("duplicate", None)]
     assert (await profile(door))["spend"] == 274.0
+
+
+CANCELLED_AT = "2026-10-03T10:00:00+08:00"
+BY_CANCELLING = refund("324.00")
+CANCELLATIONS = {
+    "with the money": [
+        ("orders/create", order()),
+        ("refunds/create", BY_CANCELLING),
+        ("orders/cancelled", order(cancelled_at=CANCELLED_AT, refunds=[BY_CANCELLING])),
+    ],
+    "with a part of it": [
+        ("orders/create", order()),
+        ("refunds/create", refund()),
+        ("orders/cancelled", order(cancelled_at=CANCELLED_AT, refunds=[refund()])),
+    ],
+    "unpaid": [
+        ("orders/create", order(financial_status="pending")),
+        ("orders/updated", order(financial_status="pending", updated_at="2026-10-02T10:00:00+08:00")),
+        ("orders/cancelled", order(financial_status="voided", cancelled_at=CANCELLED_AT)),
+    ],
+    "and the money later": [
+        ("orders/create", order()),
+        ("orders/cancelled", order(cancelled_at=CANCELLED_AT)),
+        ("orders/updated", order(cancelled_at=CANCELLED_AT, refunds=[BY_CANCELLING])),
+        ("refunds/create", BY_CANCELLING),
+    ],
+}
+
+
+ARRIVALS = [
+    (name, arrival)
+    for name, deliveries in CANCELLATIONS.items()
+    for arrival in ([deliveries] if "later" in name else itertools.permutations(deliveries))
+]
+
+
+@pytest.mark.parametrize("deliveries", [arrival for _, arrival in ARRIVALS], ids=[name for name, _ in ARRIVALS])
+async def test_a_cancelled_order_is_worth_nothing(deliver, door, deliveries):
+    """However its money goes back, and each delivery twice; beside it an order that stays."""
+    for topic, payload in (*deliveries, *deliveries):
+        assert {status for status, _ in told(await deliver(topic, payload))} <= {"accepted", "duplicate", "ignored"}
+    await deliver("orders/create", order(id=2))
+    assert (await profile(door))["spend"] == 324.0
 
 
 async def test_a_request_of_privacy_is_kept_with_the_customer(deliver, door):

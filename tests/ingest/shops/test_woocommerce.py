@@ -27,6 +27,10 @@ def one(topic, payload):
     return made
 
 
+def several(topic, payload):
+    return map_delivery(topic, payload, DOOR)
+
+
 def admit(mapped):
     return admit_or_reject(mapped, Rules("CNY", 2, b"k"), 2_000_000_000_000_000)
 
@@ -63,7 +67,7 @@ def test_an_order_with_tax_shipping_and_discount():
 
 
 def test_a_refund_has_no_sign():
-    completed, refund = map_delivery("order.updated", REFUNDED, DOOR)
+    completed, refund = several("order.updated", REFUNDED)
     assert completed == one("order.created", order())
     assert (refund["id"], refund["type"], refund["subject"]) == ("refund-726", "order.refunded", "25")
     assert (refund["data"]["total"], refund["time"]) == (9.0, "2026-10-04T10:00:00Z")
@@ -80,9 +84,9 @@ def test_what_was_placed_is_one(status):
     assert one("order.updated", order(status=status)) == one("order.created", order())
 
 
-def test_an_order_that_was_cancelled_before_it_was_paid():
-    made = one("order.updated", order(status="cancelled", date_paid_gmt=None))
-    assert (made["type"], made["id"]) == ("order.cancelled", "order-727-cancelled")
+def test_a_cancelled_order():
+    _, cancelled = several("order.updated", order(status="cancelled"))
+    assert (cancelled["type"], cancelled["id"]) == ("order.cancelled", "order-727-cancelled")
 
 
 def test_a_guest_is_known_by_the_address():
@@ -187,6 +191,23 @@ async def test_a_refund_in_a_later_version_counts_once(deliver, door):
     later = await deliver("order.updated", {**REFUNDED, "date_modified_gmt": "2026-10-05T10:00:00"})
     assert [item["status"] for item in later.json()["results"]] == ["duplicate", "duplicate"]
     assert (await door.client.get("/v1/customers/25")).json()["spend"] == 100.0
+
+
+CANCELLED = order(status="cancelled", date_modified_gmt="2026-10-05T10:00:00")
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations((order(), WAITING, CANCELLED))))
+async def test_a_cancelled_order_is_worth_nothing(deliver, door, sql, arrival):
+    for payload in (*arrival, *arrival):
+        assert (await deliver("order.updated", payload)).json()["rejected"] == 0
+    await deliver("order.updated", order(id=728))
+    assert (await door.client.get("/v1/customers/25")).json()["spend"] == 109.0
+
+
+async def test_an_order_cancelled_before_it_was_placed_never_was(deliver, sql):
+    response = await deliver("order.updated", CANCELLED)
+    assert [item.get("reason") for item in response.json()["results"]] == ["order_cancelled", None]
+    assert await sql.value("SELECT count(*) FROM events WHERE type <> 'order.cancelled'") == 0
 
 
 async def test_the_ping_is_answered_and_nothing_else_is_let_in_unsigned(door, client, sql):
