@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import JSON, Boolean, Text, cast, func, literal_column, select, update
+from sqlalchemy import JSON, Boolean, Text, cast, exists, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -98,6 +98,12 @@ async def export_events(
     )
     text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     await connection.copy_from_query(str(text), output=file, format="csv")
+
+
+async def has_demo_events(connection: AsyncConnection) -> bool:
+    """Whether there is any event of the demo shop's."""
+    found = exists().where(events.c.source.startswith(DEMO_SOURCES))
+    return bool((await connection.execute(select(found))).scalar_one())
 
 
 MOST_COUNTED: Final = 10_000

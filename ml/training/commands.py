@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.commands.progress import say
 from app.database.engine import transaction
 from app.foundation.settings import Settings
+from app.ingest.queries import has_demo_events
 from app.models.service import register
 from ml.data.cutoffs import Untrainable
 from ml.data.database import load_events
@@ -38,11 +39,25 @@ async def train_from_database(
 ) -> str:
     """The same on the database's real events, or on the demo shop's."""
     connection = ibis.duckdb.connect()
-    count = await load_events(engine, connection.con, simulated)
-    if not count:
-        other = "real" if simulated else "simulated ones; '--simulated' trains on the demo shop's"
-        raise Untrainable(f"There are no such events in the database, only {other} events, or none at all.")
-    return await _train(engine, connection.table("events"), "database", settings, states_by, simulated)
+    if not await load_events(engine, connection.con, simulated):
+        kind = "events of the demo shop" if simulated else "real events"
+        raise Untrainable(f"There are no {kind} to learn from. {await say_what_to_do(engine, simulated)}")
+    try:
+        return await _train(engine, connection.table("events"), "database", settings, states_by, simulated)
+    except Untrainable as error:
+        raise Untrainable(f"{error} {await say_what_to_do(engine, simulated)}") from error
+
+
+async def say_what_to_do(engine: AsyncEngine, simulated: bool) -> str:
+    """The way out for whoever cannot train on the database's events of a kind, in sentences."""
+    if simulated:
+        return "'perennial demo' fills an empty database with the demo shop; without '--simulated' real events teach."
+    async with transaction(engine) as connection:
+        is_demo = await has_demo_events(connection)
+    shop = (
+        "This database has the demo shop's events: 'perennial train --simulated' learns from them. " if is_demo else ""
+    )
+    return f"{shop}'perennial import FILE' brings in real ones; 'perennial train --data FILE' learns from a file alone."
 
 
 async def _train(

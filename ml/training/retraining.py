@@ -38,6 +38,7 @@ from ml.data.database import load_events
 from ml.data.states import LabelledStates, labelled_states
 from ml.evaluation.metrics import brier, log_loss, rmse
 from ml.learning.methods import learn
+from ml.training.commands import say_what_to_do
 from ml.training.training import Training, train
 
 BY: Final = "retraining"
@@ -95,10 +96,13 @@ async def retrain(engine: AsyncEngine, settings: Settings, every_days: int = 0) 
 async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
     duck = ibis.duckdb.connect()
     if not await load_events(engine, duck.con, simulated=False):
-        raise Untrainable("There are no events in the database but the demo shop's, or none at all.")
+        raise Untrainable(f"There are no real events to learn from. {await say_what_to_do(engine, simulated=False)}")
     events = duck.table("events")
     training = Training(events, "database", False, settings.churn_horizon_days, settings.digits)
-    directory = train(training, settings.models_directory, datetime.now(UTC), say)
+    try:
+        directory = train(training, settings.models_directory, datetime.now(UTC), say)
+    except Untrainable as error:
+        raise Untrainable(f"{error} {await say_what_to_do(engine, simulated=False)}") from error
     async with transaction(engine) as connection:
         registered = await register(connection, directory, _now_us(), BY)
         if registered.state != "challenger":

@@ -19,6 +19,7 @@ from ml.data.cutoffs import Untrainable, span_of
 from ml.data.states import labelled_states
 from ml.demo.simulate import simulate
 from ml.training.artefact import Parts, write_artefact
+from ml.training.commands import train_from_database
 from ml.training.retraining import Verdict, judge, learn_twin_of, retrain
 from ml.training.training import Training, train
 
@@ -182,6 +183,28 @@ async def test_one_retraining_at_a_time(sql, engine, settings):
         assert is_ours
 
 
-async def test_the_demo_shop_is_not_trained_on(sql, engine, settings):
-    with pytest.raises(Untrainable, match="demo shop"):
-        await retrain(engine, settings)
+REAL = {**next(iter(simulate(7, 1, datetime(2026, 6, 1, tzinfo=UTC), days=30))), "source": "/pos/1"}
+DEMO = {**REAL, "source": "/demo/pos/1"}
+
+
+async def count(engine, settings, *made):
+    async for _ in run_import(engine, "made", lambda _: iter(made), Rules.of(settings, b"tests")):
+        pass
+
+
+@pytest.mark.parametrize("made", [(), (REAL,)], ids=["nothing real", "too little that is real"])
+async def test_whoever_trains_on_the_demo_shop_is_told_how(sql, engine, settings, made):
+    await count(engine, settings, DEMO, *made)
+    for learn in (train_from_database(engine, settings, simulated=False), retrain(engine, settings)):
+        with pytest.raises(Untrainable, match="'perennial train --simulated' learns from") as refused:
+            await learn
+        assert "'perennial import FILE'" in str(refused.value)
+
+
+async def test_nobody_is_sent_to_a_demo_shop_that_is_not_there(sql, engine, settings):
+    with pytest.raises(Untrainable, match="no real events") as refused:
+        await train_from_database(engine, settings, simulated=False)
+    assert "--simulated" not in str(refused.value)
+    assert "'perennial import FILE'" in str(refused.value)
+    with pytest.raises(Untrainable, match="'perennial demo'"):
+        await train_from_database(engine, settings, simulated=True)
