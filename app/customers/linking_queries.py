@@ -269,7 +269,7 @@ def _offered_to(those: FromClause) -> FromClause:
 
 
 def person_states(asked: FromClause) -> Select[Any]:
-    """Rows: customer_id as asked for, numbers, texts, offered, open_complaints: the merge of all ids of the person."""
+    """Rows: those of `CustomerState`, under the customer_id asked for: the merge of all ids of the person."""
     those = members(asked).cte("those")
     rows = select(those.c.customer_id, *(customer_states.c[measure.name] for measure in MEASURES)).join_from(
         those, customer_states, customer_states.c.customer_id == those.c.member_id
@@ -277,8 +277,16 @@ def person_states(asked: FromClause) -> Select[Any]:
     states, offered = united(CUSTOMER, rows.subquery("rows")).subquery("states"), _offered_to(those)
     complaints = open_complaints_of_members(those)
     count = func.coalesce(complaints.c.open_complaints, literal_column("0")).label("open_complaints")
+    goes_by = select(persons.c.person_id).where(persons.c.customer_id == states.c.customer_id).scalar_subquery()
     return (
-        select(states.c.customer_id, numeric_vector(states), latest_vector(states), offered.c.offered, count)
+        select(
+            states.c.customer_id,
+            numeric_vector(states),
+            latest_vector(states),
+            offered.c.offered,
+            count,
+            goes_by.label("person_id"),
+        )
         .join_from(states, offered, offered.c.customer_id == states.c.customer_id, isouter=True)
         .outerjoin(complaints, complaints.c.customer_id == states.c.customer_id)
     )

@@ -1,13 +1,14 @@
 """Reading customers: states, histories, profiles; checking and repairing states."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, column, func, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.case_queries import open_complaints
 from app.customers.linking_queries import in_person, member_ids, members
+from app.customers.state import CustomerState
 from app.database.engine import Statement, compile_statement
 from app.database.states import latest_vector, numeric_vector
 from app.database.tables import customer_states, events, offers
@@ -25,7 +26,7 @@ def offered(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
 
 
 def _read_states() -> Statement:
-    """Parameter `customer_ids`. Rows, of those that exist: those of `CustomerState`, and in_person.
+    """Parameter `customer_ids`. Rows, of those that exist: those of `OWN`, and in_person.
 
     It is the customer's own row; `in_person` tells whether more is known under other ids.
     """
@@ -43,6 +44,8 @@ def _read_states() -> Statement:
 
 
 READ_STATES = _read_states()
+OWN: Final = tuple(name for name in CustomerState._fields if name != "person_id")
+"""What a customer's own row has of the fields of `CustomerState`."""
 
 
 async def read_offered(connection: AsyncConnection, customer_id: str) -> str | None:

@@ -26,7 +26,7 @@ async def read_states(driver: Driver, customer_ids: Sequence[str]) -> list[Custo
     try:
         rows = await driver.fetch(queries.READ_STATES, customer_ids=list(set(customer_ids)))
         states = {
-            row["customer_id"]: CustomerState(*(row[name] for name in CustomerState._fields))
+            row["customer_id"]: CustomerState(*(row[name] for name in queries.OWN))
             for row in rows
             if not row["in_person"]
         }

@@ -22,7 +22,8 @@ _PERSONALIZATION: Final = _TEXT["consent_personalization"]
 class CustomerState(NamedTuple):
     """A customer as read: numbers in the order of NUMERIC, texts of LATEST.
 
-    `offered` is a JSON object of action → time of its last offer.
+    `offered` is a JSON object of action → time of its last offer. `person_id` is the id that the person goes by,
+    None for one who was not looked for among persons, and goes by the own id.
     """
 
     customer_id: str
@@ -30,6 +31,7 @@ class CustomerState(NamedTuple):
     texts: list[str | None]
     offered: str | None = None
     open_complaints: int = 0
+    person_id: str | None = None
 
     def number(self, measure: str) -> float | None:
         """A measure by name; None: it has no value."""

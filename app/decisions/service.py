@@ -66,6 +66,7 @@ def customer_context(score: Score, deciding: Deciding, offered_us: Mapping[str, 
         has_open_complaint=state.open_complaints > 0,
         consents=state.consents(),
         offered_us=offered_us,
+        person_id=state.person_id,
     )
 
 

@@ -79,6 +79,8 @@ class CustomerContext(NamedTuple):
     """Channel → granted or denied, by the latest word; `*` is every channel."""
     offered_us: Mapping[str, int]
     """Action → time of its last offer."""
+    person_id: str | None = None
+    """The id that a person of several ids goes by; None: the customer's own."""
 
 
 class DecisionOptions(NamedTuple):
@@ -136,9 +138,9 @@ class Choice(NamedTuple):
     worths: dict[str, float]
 
 
-def in_control_group(customer_id: str, share: float) -> bool:
-    """Whether a customer is held out of every action: fixed by the id, so the same at every till."""
-    digest = hashlib.blake2b(customer_id.encode(), digest_size=8, person=b"control").digest()
+def in_control_group(person_id: str, share: float) -> bool:
+    """Whether a customer is held out of every action: fixed by the id that the person goes by."""
+    digest = hashlib.blake2b(person_id.encode(), digest_size=8, person=b"control").digest()
     return int.from_bytes(digest) < share * 2**64
 
 
@@ -198,7 +200,7 @@ def choose(
     """
     worths: dict[str, float] = {}
     suppressed: list[tuple[str, SuppressionCode]] = []
-    held_out = in_control_group(customer.customer_id, policy.control_share)
+    held_out = in_control_group(customer.person_id or customer.customer_id, policy.control_share)
     eligible: list[Action] = []
     for action in catalogue.find(customer.stage, wanted.channel):
         code = suppression(action, customer, wanted, now_us)

@@ -281,6 +281,28 @@ async def test_the_control_group_gets_nothing_and_the_receipt_says_why(serve, sq
         assert row["receipt"]["expected_values"]
 
 
+async def test_the_control_group_follows_the_person_whichever_id_is_asked_for(serve, sql, shop):
+    """Each pair is of two whose own ids would put one of them in it and the other not."""
+    held_out = [in_control_group(f"C-{number}", 0.5) for number in range(40)]
+    within = [f"C-{number}" for number in range(40) if held_out[number]][:4]
+    without = [f"C-{number}" for number in range(40) if not held_out[number]][:4]
+    async with serve(control_share=0.5) as service:
+        for survivor, merged in zip(within[:2] + without[2:], without[:2] + within[2:], strict=True):
+            phone = {"kind": "phone", "value": f"+86138001380{survivor[2:]:0>2}"}
+            await check_out(service.client, shop.order(merged, total=80))
+            await service.client.post("/v1/events", json=shop.order(survivor, total=80, identifiers=[phone]))
+            merge = shop.event("customer.merged", survivor, data={"merged": merged})
+            assert (await service.client.post("/v1/events", json=merge)).status_code == 200
+            members = await sql.rows("SELECT customer_id FROM persons WHERE person_id = :id", id=survivor)
+            pseudonym = max(row["customer_id"] for row in members)
+            assert pseudonym.startswith("~phone:")
+            for asked in (survivor, merged, pseudonym):
+                decision = await service.client.post("/v1/decisions", json={"customer_id": asked, "channel": "store"})
+                assert decision.json()["in_control_group"] is in_control_group(survivor, 0.5)
+                answer = await check_out(service.client, shop.order(asked, total=80))
+                assert answer["decision"]["in_control_group"] is in_control_group(survivor, 0.5)
+
+
 async def test_an_open_complaint_brings_service_recovery_and_no_selling(client, shop):
     complaint = {"case_id": "K-1", "kind": "complaint", "cause": "broken"}
     await send(client, shop.event("case.opened", data=complaint))
