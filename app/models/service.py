@@ -53,11 +53,14 @@ class Change(NamedTuple):
     reason: str
 
 
-async def register(connection: AsyncConnection, directory: Path, now_us: int, by: str) -> Registered:
+async def register(
+    connection: AsyncConnection, directory: Path, now_us: int, by: str, *, may_serve: bool = True
+) -> Registered:
     """Takes an artefact into the registry, checked first; the same one again changes no state.
 
     It is a challenger, and the challenger before it retires. It serves at once where nothing else can: no champion
-    is there, the one there is cannot be read by this version, or knows only the demo shop.
+    is there, the one there is cannot be read by this version, or knows only the demo shop. Not `may_serve`: never,
+    since it is yet to be judged.
     Raises Refusal for an artefact that is refused, and for another one of the same version.
     """
     model, files = read_directory(directory)
@@ -68,7 +71,9 @@ async def register(connection: AsyncConnection, directory: Path, now_us: int, by
     await queries.lock_registry(connection)
     if found := await queries.read_models(connection, [model.version]):
         return await _register_again(connection, found[0], row)
-    seat = await _find_seat(connection, model)
+    seat = (
+        await _find_seat(connection, model) if may_serve else _Seat("challenger", "It is a challenger, to be judged.")
+    )
     for held in await queries.read_active_models(connection):
         if held.state in ("challenger", seat.state):
             change = Change("replaced", now_us, by, f"{model.version} took its place.")

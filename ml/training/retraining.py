@@ -5,6 +5,9 @@ time are measured the champion; the new model; and, since that one has seen what
 same way learns from the events before the cut-off alone. Both have to be no worse than the champion. A champion
 that was itself trained on what came after the cut-off is measured too well, never too badly: one that is younger
 than the horizon is hard to beat. One that is as old knew as much as the twin.
+
+Where no champion serves, or none that can be compared, the rules are who is to be beaten: they answer without one.
+So no seat is taken unjudged, be it empty, the demo shop's, or held by a model that cannot be read.
 """
 
 import time
@@ -22,9 +25,9 @@ from app.database.engine import transaction
 from app.foundation.settings import Settings
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.targets import TARGETS, Target, target_of
+from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGETS, Target, target_of
 from app.models import queries
-from app.models.artefact import Model
+from app.models.artefact import ArtefactRefused, Model
 from app.models.retraining import is_due, retraining_lock
 from app.models.service import (
     load_champion,
@@ -33,6 +36,8 @@ from app.models.service import (
     record_kept,
     register,
 )
+from app.scores.columns import score_columns
+from app.scores.scoring import Scoring
 from ml.data.cutoffs import Untrainable, span_of, to_time
 from ml.data.database import load_events
 from ml.data.states import LabelledStates, labelled_states
@@ -46,6 +51,11 @@ ROUNDING: Final = 1e-6
 """Errors that differ by less are the same: sums of floats in another order."""
 CHANCE: Final = 0.01
 """Squared errors of amounts hang on a few large customers: a hundredth more is not worse."""
+CHANCE_BY_RULES: Final = 0.25
+"""The same against the rules, which tell everyone's own pace on: a few large customers are close to it, and its risks
+are far off. The risks decide, and amounts that are absurd."""
+Holder = Model | Scoring
+"""Who answers now: a champion, or the rules (a Scoring without a model)."""
 Foretell = Callable[[Floats, int], Mapping[str, Floats]]
 """Feature rows at a time → what is foretold of each, by the name of a target; NaN or none of one it does not know."""
 Twin = Callable[[ir.Table, int, int], Foretell]
@@ -59,9 +69,9 @@ class Error(NamedTuple):
     measure: str
     value: float
 
-    def is_worse_than(self, other: "Error") -> bool:
-        """By more than rounding or chance."""
-        slack = ROUNDING if target_of(self.target).is_probability else other.value * CHANCE
+    def is_worse_than(self, other: "Error", chance: float) -> bool:
+        """By more than rounding or, of amounts, that share of the other."""
+        slack = ROUNDING if target_of(self.target).is_probability else other.value * chance
         return self.value > other.value + slack
 
     def __str__(self) -> str:
@@ -104,23 +114,31 @@ async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
     except Untrainable as error:
         raise Untrainable(f"{error} {await say_what_to_do(engine, simulated=False)}") from error
     async with transaction(engine) as connection:
-        registered = await register(connection, directory, _now_us(), BY)
+        registered = await register(connection, directory, _now_us(), BY, may_serve=False)
         if registered.state != "challenger":
             return registered.sentence
-        champion = await _load_champion(connection)
+        held = await queries.read_champion(connection)
         challenger = await load_stored(connection, registered.version)
-    say(f"Comparing with {champion.version} …")
-    verdict = judge(events, champion, challenger)
-    return await settle(engine, champion.version, challenger.version, verdict)
+        holder = await _find_holder(connection, settings, challenger.horizon_days)
+    say(f"Comparing with {'the rules' if isinstance(holder, Scoring) else holder.version} …")
+    verdict = judge(events, holder, challenger)
+    return await settle(engine, None if held is None else held.version, challenger.version, verdict)
 
 
-async def _load_champion(connection: AsyncConnection) -> Model:
-    champion = await load_champion(connection)
-    assert champion is not None  # or what was registered would be it
+async def _find_holder(connection: AsyncConnection, settings: Settings, horizon_days: int) -> Holder:
+    """Who is to be beaten: the champion, or the rules where it is none, cannot be read, or is the demo shop's
+    with another horizon."""
+    rules = Scoring.of(settings, None)._replace(horizon_days=horizon_days)
+    try:
+        champion = await load_champion(connection)
+    except ArtefactRefused:
+        return rules
+    if champion is None or (champion.simulated and champion.horizon_days != horizon_days):
+        return rules
     return champion
 
 
-async def settle(engine: AsyncEngine, champion: str, challenger: str, verdict: Verdict) -> str:
+async def settle(engine: AsyncEngine, champion: str | None, challenger: str, verdict: Verdict) -> str:
     """Promotes the challenger, or says in the audit why not. Nothing changes that was changed meanwhile."""
     async with transaction(engine) as connection:
         await queries.lock_registry(connection)
@@ -129,9 +147,11 @@ async def settle(engine: AsyncEngine, champion: str, challenger: str, verdict: V
             return f"{verdict.sentence} Meanwhile the registry was changed; it is left as it is."
         if verdict.is_better:
             await promote(connection, challenger, _now_us(), BY, verdict.sentence)
-            return f"{verdict.sentence} {challenger} is in force in the place of {champion}."
+            instead = "" if champion is None else f" in the place of {champion}"
+            return f"{verdict.sentence} {challenger} is in force{instead}."
         await record_kept(connection, challenger, _now_us(), BY, verdict.sentence)
-        return f"{verdict.sentence} {challenger} stays the challenger of {champion}."
+        way_out = f"'perennial models promote {challenger}' puts it in force all the same"
+        return f"{verdict.sentence} {challenger} stays a challenger; {way_out}."
 
 
 def learn_twin_of(events: ir.Table, cutoff_us: int, horizon_days: int) -> Foretell:
@@ -141,8 +161,8 @@ def learn_twin_of(events: ir.Table, cutoff_us: int, horizon_days: int) -> Forete
     return lambda rows, as_of_us: {target.name: targets.expect(target, rows, as_of_us) for target in known}
 
 
-def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin = learn_twin_of) -> Verdict:
-    """Measures champion, challenger and the challenger's twin at the last matured cut-off."""
+def judge(events: ir.Table, champion: Holder, challenger: Model, learn_twin: Twin = learn_twin_of) -> Verdict:
+    """Measures the champion, or the rules, the challenger and its twin at the last matured cut-off."""
     horizon_days = challenger.horizon_days
     if champion.horizon_days != horizon_days:
         return Verdict(False, f"The champion looks {champion.horizon_days} days ahead, this one {horizon_days}.")
@@ -155,20 +175,30 @@ def judge(events: ir.Table, champion: Model, challenger: Model, learn_twin: Twin
     except Untrainable as error:
         return Verdict(False, f"Before the last cut-off there was too little to judge by. {error}")
     rows = came.features()
-    theirs = _measure(came, champion.scorecard.expect(rows, cutoff_us))
+    theirs = _measure(came, _foretell_by(champion, came, cutoff_us))
     ours = _measure(came, challenger.scorecard.expect(rows, cutoff_us))
     twins = _measure(came, twin(rows, cutoff_us))
-    is_better = not (_is_worse(ours, theirs) or _is_worse(twins, theirs))
+    holder, chance = ("the rules", CHANCE_BY_RULES) if isinstance(champion, Scoring) else ("the champion", CHANCE)
+    is_better = not (_is_worse(ours, theirs, chance) or _is_worse(twins, theirs, chance))
     figures = "; ".join(
         f"{name} {', '.join(map(str, errors))}"
-        for name, errors in (("the champion", theirs), ("what was learnt before it", twins), ("the new model", ours))
+        for name, errors in ((holder, theirs), ("what was learnt before it", twins), ("the new model", ours))
     )
-    told = "Not worse than the champion" if is_better else "Worse than the champion"
+    told = f"{'Not worse' if is_better else 'Worse'} than {holder}"
     where = f"of {len(came.churned):,} customers at {to_time(cutoff_us):%Y-%m-%d}"
     return Verdict(is_better, f"{told} {where}: {figures}.{_describe_advantage(champion, cutoff_us)}")
 
 
-def _describe_advantage(champion: Model, cutoff_us: int) -> str:
+def _foretell_by(holder: Holder, came: LabelledStates, cutoff_us: int) -> Mapping[str, Floats]:
+    if isinstance(holder, Scoring):
+        expected = score_columns(came.states, cutoff_us, holder).expected
+        return dict(zip((CHURN.name, ORDERS.name, SPEND.name), expected, strict=True))
+    return holder.scorecard.expect(came.features(), cutoff_us)
+
+
+def _describe_advantage(champion: Holder, cutoff_us: int) -> str:
+    if isinstance(champion, Scoring):
+        return ""
     days = (champion.data_until - to_time(cutoff_us)).days
     return f" The champion knew the first {days} days of what came." if days > 0 else ""
 
@@ -185,11 +215,11 @@ def _errors_of(target: Target, came: Floats, said: Floats) -> list[Error]:
     return [Error(target.name, "RMSE", rmse(came, said))]
 
 
-def _is_worse(these: Sequence[Error], others: Sequence[Error]) -> bool:
+def _is_worse(these: Sequence[Error], others: Sequence[Error], chance: float) -> bool:
     """In any that both have. A target that only one of them knows is no reason to refuse it."""
     theirs = {(error.target, error.measure): error for error in others}
     pairs = [(error, theirs.get((error.target, error.measure))) for error in these]
-    return any(other is not None and error.is_worse_than(other) for error, other in pairs)
+    return any(other is not None and error.is_worse_than(other, chance) for error, other in pairs)
 
 
 def _now_us() -> int:

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from app.checkout.importing import run_import
 from app.database.engine import transaction
+from app.database.tables import models
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.lifecycle.events import DAY_US
@@ -15,6 +17,7 @@ from app.lifecycle.scorer import Scorecard
 from app.models.artefact import load_model
 from app.models.retraining import retraining_lock
 from app.models.service import register
+from app.scores.scoring import Scoring
 from ml.data.cutoffs import Untrainable, span_of
 from ml.data.states import labelled_states
 from ml.demo.simulate import simulate
@@ -133,6 +136,42 @@ def test_a_twin_that_cannot_learn_promotes_nothing(shop, model):
     verdict = judge(shop, champion=model, challenger=model, learn_twin=learn_nothing)
     assert not verdict.is_better
     assert "Only 3 customers" in verdict.sentence
+
+
+def test_where_no_model_serves_the_rules_are_to_be_beaten(shop, model):
+    rules = Scoring.of(Settings(churn_horizon_days=HORIZON_DAYS), None)
+    won = judge(shop, champion=rules, challenger=model, learn_twin=forecasts_of(model))
+    assert won.is_better, won.sentence
+    assert won.sentence.startswith("Not worse than the rules of ")
+    lost = judge(shop, champion=rules, challenger=negated(model), learn_twin=forecasts_of(model))
+    assert not lost.is_better
+    assert lost.sentence.startswith("Worse than the rules of ")
+
+
+@pytest.mark.parametrize("held", ["nobody", "the demo shop", "unreadable"])
+@pytest.mark.parametrize("is_better", [True, False])
+async def test_no_seat_is_taken_unjudged(sql, engine, settings, trained, worse, monkeypatch, held, is_better):
+    """Not even one that is empty, the demo shop's, or a model's that cannot be read."""
+    async with transaction(engine) as connection:
+        if held != "nobody":
+            await register(connection, worse, 1, "tests")
+        if held == "the demo shop":
+            await connection.execute(update(models).values(is_simulated=True))
+        if held == "unreadable":
+            await connection.execute(update(models).values(tables=b""))
+    monkeypatch.setattr("ml.training.retraining.load_events", count_none)
+    monkeypatch.setattr("ml.training.retraining.train", lambda *_: trained)
+    monkeypatch.setattr("ml.training.retraining.judge", lambda *_: Verdict(is_better, "Judged."))
+    told = await retrain(engine, settings)
+    seats = await sql.rows("SELECT version FROM models WHERE state = 'champion'")
+    assert told.startswith("Judged.")
+    left = [] if held == "nobody" else [worse.name]
+    assert [seat["version"] for seat in seats] == ([trained.name] if is_better else left)
+
+
+async def count_none(engine, connection, simulated):
+    connection.execute("CREATE TABLE events AS SELECT 1 AS id")
+    return 1
 
 
 @pytest.fixture
