@@ -65,6 +65,11 @@ class Edge:
         """The two ids."""
         return self.low_id, self.high_id
 
+    @property
+    def word(self) -> tuple[int, str, str]:
+        """What is later counts."""
+        return self.occurred_us, self.source, self.id
+
 
 def edges_in(type_: str, customer_id: str, data: Mapping[str, Any], word: tuple[int, str, str]) -> dict[Pair, Edge]:
     """The edges that one event makes; `word` is its (occurred_us, source, id)."""
@@ -91,19 +96,19 @@ def merge_edges(edges: Iterable[Edge]) -> dict[Pair, Edge]:
 
 def _merge(a: Edge, b: Edge) -> Edge:
     """Within one event, apart overrules joined."""
-    latest = max(a, b, key=lambda edge: (edge.occurred_us, edge.source, edge.id, not edge.is_joined))
+    latest = max(a, b, key=lambda edge: (edge.word, not edge.is_joined))
     firsts = [edge.first_us for edge in (a, b) if edge.first_us is not None]
     return replace(latest, first_us=min(firsts, default=None))
 
 
 def changes_persons(before: Edge | None, after: Edge) -> bool:
-    """Whether persons may be others: they depend on these three alone, not on when they were last said.
+    """Whether persons may be others: of identifiers they depend on these three alone, not on when they were last said.
 
     So the millionth time that a customer is seen with the same phone costs no more than noting it.
     """
     if before is None:
         return True
-    names = ("is_joined", "survivor_id", "first_us")
+    names = ("is_joined", "survivor_id", "first_us", *(() if _names_identifier(after) else ("word",)))
     return any(getattr(before, name) != getattr(after, name) for name in names)
 
 
@@ -111,9 +116,11 @@ def persons_of(edges: Iterable[Edge]) -> dict[str, str]:
     """Node → the id its person goes by, for every node that is joined to another.
 
     Persons are the connected components of joined edges, with two limits. An identifier of more than
-    `MOST_HOLDERS` customers joins none. And two customers who were taken apart stay apart: identifiers join, those
-    that were joined first going first, unless that would bring such two together. So an identifier that both hold
-    stays with whoever was known by it first. Only merges, a chain of them too, bring them together again.
+    `MOST_HOLDERS` customers joins none. And two customers who were taken apart stay apart. Merges join, the oldest
+    word first, unless that would bring two together who were taken apart later: so taking apart the two ends of a chain
+    parts them, and who is in the middle stays where they were merged first. Then identifiers join, those that were
+    joined first going first, unless that would bring two who were taken apart together: one that both hold stays with
+    whoever was known by it first. Only later merges, a chain of them too, bring them together again.
 
     A third limit is on what is weak: a device or cookie joins last, and never two of whom each has an account. It
     stays with whoever was seen on it first.
@@ -121,11 +128,14 @@ def persons_of(edges: Iterable[Edge]) -> dict[str, str]:
     latest = merge_edges(edges)
     crowded = crowded_identifiers(latest.values())
     joined = [edge for edge in latest.values() if edge.is_joined and crowded.isdisjoint(edge.pair)]
-    apart = [edge.pair for edge in latest.values() if not edge.is_joined]
+    parted = [edge for edge in latest.values() if not edge.is_joined]
+    apart = [edge.pair for edge in parted]
     groups = _Groups()
-    for edge in joined:
+    for edge in sorted(joined, key=lambda edge: (edge.word, edge.pair)):
         if not _names_identifier(edge):
-            groups.join(*edge.pair)
+            later = [other.pair for other in parted if other.word > edge.word]
+            if not groups.would_bring_together(*edge.pair, later):
+                groups.join(*edge.pair)
     by_identifier = sorted(
         filter(_names_identifier, joined), key=lambda edge: (_is_weak(edge), edge.first_us, edge.pair)
     )

@@ -212,6 +212,19 @@ async def test_a_device_joins_no_two_accounts_in_any_order(book, sql, engine, or
     assert await differences(engine) == []
 
 
+async def test_the_ends_of_a_chain_are_parted_and_merged_again(book, sql, engine):
+    """Across transactions: the same merge, said again later, is news."""
+    await book.count(book.order("A", 10), book.order("B", 20), book.order("C", 30))
+    await book.count(book.merged("A", "B", 9), book.merged("B", "C", 8))
+    assert await persons(sql) == dict.fromkeys("ABC", "A")
+    await book.count(book.unmerged("A", "C", 7))
+    assert await persons(sql) == {"A": "A", "B": "A"}
+    assert [state.number("orders") for state in await book.read("A", "B", "C")] == [2, 2, 1]
+    await book.count(book.merged("B", "C", 6))
+    assert await persons(sql) == dict.fromkeys("ABC", "A")
+    assert await differences(engine) == []
+
+
 async def test_who_was_taken_apart_stays_apart_whatever_they_share(book, sql, engine):
     await book.count(book.identified("A", "shared", days_ago=9), book.identified("B", "shared", "own", days_ago=8))
     assert set((await persons(sql)).values()) == {"A"}

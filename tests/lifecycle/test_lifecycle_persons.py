@@ -236,6 +236,39 @@ def test_unmerging_one_link_of_a_chain_leaves_the_others():
     assert persons_of(chain + unmerged("B", "C", 9)) == {"A": "A", "B": "A", "C": "C", "D": "C"}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "persons"),
+    [(1, 2, {"A": "A", "B": "A"}), (2, 1, {"B": "B", "C": "B"})],
+)
+def test_unmerging_the_two_ends_of_a_chain_parts_them(first, second, persons):
+    """Who is in the middle stays where they were merged first."""
+    chain = [merged("A", "B", first), merged("B", "C", second), unmerged("A", "C", 3)]
+    for order in itertools.permutations(chain):
+        assert persons_of(itertools.chain.from_iterable(order)) == persons
+
+
+def test_a_merge_after_it_brings_the_ends_of_a_chain_together_again():
+    chain = merged("A", "B", 1) + merged("B", "C", 2) + unmerged("C", "A", 3)
+    for again in (merged("B", "C", 4), merged("A", "C", 4)):
+        assert set(persons_of(chain + again)) == set("ABC")
+        assert len(set(persons_of(chain + again).values())) == 1
+    assert persons_of(chain + merged("A", "B", 4)) == dict.fromkeys("ABC", "A")
+
+
+@given(st.permutations(range(1, 6)), st.integers(0, 5), st.integers(0, 5))
+def test_the_ends_of_any_chain_are_parted(times, one, other):
+    """Any two of it, and nobody else than by the link that joined them last."""
+    assume(one != other)
+    ids = "ABCDEF"
+    chain = [edge for place, at in enumerate(times) for edge in merged(ids[place], ids[place + 1], at)]
+    persons = persons_of(chain + unmerged(ids[one], ids[other], 9))
+    low, high = sorted((one, other))
+    last = max(range(low, high), key=lambda place: times[place])
+    side = lambda place: persons.get(ids[place], ids[place])  # noqa: E731
+    for a, b in itertools.combinations(range(6), 2):
+        assert (side(a) == side(b)) is not (a <= last < b)
+
+
 def test_who_was_taken_apart_is_not_joined_by_an_identifier():
     """It stays with whoever was known by it first; the other's own identifiers are not touched."""
     edges = identified("A", 1, at=5) + identified("B", 1, 2, at=3) + merged("A", "B", 6)
@@ -391,9 +424,15 @@ def test_a_person_goes_by_one_of_its_ids_and_is_never_alone(history):
 
 
 @given(HISTORIES, st.integers(10, 20))
-def test_saying_again_what_was_said_changes_nobody(history, at):
+def test_saying_an_identifier_again_changes_nobody(history, at):
     """What `changes_persons` calls no change is none: the word moves on, the persons stay."""
     edges = merge_edges(itertools.chain.from_iterable(edges_told(history)))
-    again = [replace(edge, occurred_us=at) for edge in edges.values()]
+    again = [replace(edge, occurred_us=at) for edge in edges.values() if any(map(is_pseudonym, edge.pair))]
     assert not any(changes_persons(edges[edge.pair], edge) for edge in again)
     assert persons_of([*edges.values(), *again]) == persons_of(edges.values())
+
+
+def test_a_merge_that_is_said_again_may_change_persons():
+    (before,), (after,) = merged("A", "B", 1), merged("A", "B", 4)
+    assert changes_persons(before, after)
+    assert not changes_persons(before, before)
