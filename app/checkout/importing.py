@@ -28,11 +28,12 @@ UNFLUSHED_HERE = "SET LOCAL synchronous_commit = off"
 
 @dataclass(slots=True)
 class ImportCount:
-    """What became of the events so far."""
+    """What became of the events so far; `lost`: lines of the file that should have counted and made no event."""
 
     accepted: int = 0
     duplicate: int = 0
     rejected: int = 0
+    lost: int = 0
 
     @property
     def total(self) -> int:

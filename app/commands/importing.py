@@ -1,8 +1,11 @@
 """`perennial import`."""
 
 import asyncio
+import json
+import time
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,12 +15,19 @@ from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 
+if TYPE_CHECKING:
+    from ml.data.importing import ImportOptions
+
 commands = typer.Typer()
+SOMETHING_LOST: Final = 3
+"""Exit status: what could be counted was, and something could not."""
 
 
 @commands.command(name="import")
 def import_command(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="parquet, CSV or NDJSON")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="parquet, CSV, NDJSON, .xlsx, .xls or .ods")
+    ],
     source: Annotated[
         str | None,
         typer.Option(help="Source of the events (default: /import/ and the name of FILE without its ending)"),
@@ -37,13 +47,20 @@ def import_command(
     discount: Annotated[str | None, typer.Option(help="Column of the discount")] = None,
     channel: Annotated[str | None, typer.Option(help="Column of the channel")] = None,
     is_return: Annotated[str | None, typer.Option(help="Column that marks returns")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a text, where it is told wrongly: GB18030, UTF-16 …")] = None,
+    decimal_sign: Annotated[str | None, typer.Option(help="'.' or ','")] = None,
+    date_order: Annotated[str | None, typer.Option(help="Of dates like 9/3/2026: dmy, mdy or ymd")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Import nothing where lines would be lost")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first events, and count nothing")] = False,
 ) -> None:
     """Count the orders and refunds of a file, or its CloudEvents (NDJSON). Safe to repeat, resumes.
 
     Columns are guessed by their names; name them where the guess is wrong. Lines of one order become one
-    event; negative quantities or amounts, and lines marked as returns, become refunds.
+    event; negative quantities or amounts, and lines marked as returns, become refunds. The exit status is 3 where
+    lines or events that should have counted were left out or refused.
     """
     from ml.data.importing import ImportOptions, import_file
+    from ml.data.transactions import Reading
 
     columns = {
         "customer_id": customer_id,
@@ -58,16 +75,44 @@ def import_command(
         "channel": channel,
         "is_return": is_return,
     }
-    options = ImportOptions(source or f"/import/{file.stem}", timezone, shift_to_now, columns)
+    options = ImportOptions(
+        source or f"/import/{file.stem}",
+        timezone,
+        shift_to_now,
+        columns,
+        Reading(encoding, decimal_sign, date_order),
+        strict,
+    )
+    if dry_run:
+        _preview(file, options)
+        return
 
-    async def work(url: str, settings: Settings) -> None:
+    async def work(url: str, settings: Settings) -> int:
         rules = Rules.of(settings, read_identity_key(settings))
         async with engine_of(url) as engine:
             with counting(f"Importing {file.name}") as progress:
-                count = await import_file(file, options, engine, settings, rules, progress)
+                count = await import_file(file, options, engine, settings, rules, progress, say)
         say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
         if count.rejected:
             say("Rejected events are kept with their reasons: GET /v1/events/rejected.")
+        return count.lost + count.rejected
 
     with database() as (settings, url):
-        asyncio.run(work(url, settings))
+        lost = asyncio.run(work(url, settings))
+    if lost:
+        raise typer.Exit(SOMETHING_LOST)
+
+
+def _preview(file: Path, options: "ImportOptions") -> None:
+    """Prints the first events as JSON, and says what would be refused and why."""
+    from ml.data.importing import preview_file
+
+    settings = Settings.from_environment()
+    rules = Rules.of(settings, read_identity_key(settings))
+    first, refused, lost = preview_file(file, options, settings, rules, say, time.time_ns() // 1000)
+    print(json.dumps(first, indent=2, ensure_ascii=False), flush=True)
+    for detail, count in Counter(rejection.problem.detail for rejection in refused).most_common():
+        say(f"{count:,} would be rejected: {detail}")
+    say("Nothing was counted (--dry-run).")
+    if lost or refused:
+        raise typer.Exit(SOMETHING_LOST)

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from app.lifecycle.events import ORDER_COMPLETED, minor_digits
 from ml.data.cutoffs import FALL_BACK
-from ml.data.transactions import UnusableTransactions, load_orders
+from ml.data.transactions import AS_TOLD, UnusableTransactions, load_orders
 
 _ODD_SHARE: Final = 0.2
 _ENOUGH_ORDERS: Final = 100
@@ -24,14 +24,21 @@ def read_history(path: Path, *, source: str, currency: str, timezone: str, say: 
     """
     connection = ibis.duckdb.connect()
     try:
-        left_out = load_orders(connection.con, path, source=source, currency=currency, timezone=timezone, **columns)
+        load_orders(
+            connection.con,
+            path,
+            source=source,
+            currency=currency,
+            timezone=timezone,
+            reading=AS_TOLD,
+            say=say,
+            **columns,
+        )
     except UnusableTransactions as error:
         reason = str(error).rstrip(".")
         if not reason.startswith(path.name):
             reason = reason[0].upper() + reason[1:]
         raise UnusableTransactions(f"{reason}. {FALL_BACK}") from error
-    if left_out:
-        say(f"{left_out:,} lines are left out: without customer, readable time, or an amount within bounds.")
     events = connection.table("events")
     for sentence in find_oddities(events, currency):
         say(sentence)

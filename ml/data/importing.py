@@ -21,12 +21,14 @@ from app.checkout.importing import (
 from app.foundation.errors import Problem
 from app.foundation.settings import Settings
 from app.http.strict_json import read_json
-from app.ingest.admission import Rejection, Rules
+from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.lifecycle.events import DAY_US, to_major
-from ml.data.transactions import load_orders
+from ml.data.leavings import count_lost
+from ml.data.transactions import AS_TOLD, Reading, Say, UnusableTransactions, load_orders
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READ_BYTES = 1 << 20
+_PREVIEWED = 3
 _CYCLES_SOUGHT_AFTER = 100_000
 """Objects made: a few batches."""
 
@@ -39,6 +41,8 @@ class ImportOptions:
     timezone: str
     shift_to_now: bool
     columns: dict[str, str | None]
+    reading: Reading = AS_TOLD
+    strict: bool = False
 
 
 async def import_file(
@@ -48,15 +52,17 @@ async def import_file(
     settings: Settings,
     rules: Rules,
     on_progress: Callable[[int, int | None], None],
+    say: Say = lambda _: None,
 ) -> ImportCount:
-    """Counts the file's events; `on_progress` gets events done and events in all.
+    """Counts the file's events; `on_progress` gets events done and events in all, `say` how the file is read.
+
 
     With `shift_to_now` times move by whole days, so that the last event was within a day of the first run.
     An import that stopped resumes after its last whole batch; one that is repeated counts nothing twice.
-    Raises UnusableTransactions for a file that cannot be read.
+    Raises UnusableTransactions for a file that cannot be read, or one that loses lines where `strict` is asked for.
     """
     with duckdb.connect() as connection, _seldom_seeking_cycles():
-        reader = _open_reader(connection, path, options, settings)
+        reader = _open_reader(connection, path, options, settings, say)
 
         def open_events(began_us: int) -> Iterator[dict[str, Any]]:
             age_us = max(0, began_us - reader.last_event_us)
@@ -66,7 +72,28 @@ async def import_file(
         key = import_id(_read_parts(path), f"{options!r} {_ORDER}")
         async for count in run_import(engine, key, open_events, rules):
             on_progress(count.total, reader.events)
+        count.lost = reader.lost
         return count
+
+
+def preview_file(
+    path: Path, options: ImportOptions, settings: Settings, rules: Rules, say: Say, now_us: int
+) -> tuple[list[dict[str, Any]], list[Rejection], int]:
+    """(The first events, those that would be refused, how many lines would be lost), and nothing is counted.
+
+    Raises UnusableTransactions, as `import_file`.
+    """
+    with duckdb.connect() as connection:
+        reader = _open_reader(connection, path, options, settings, say)
+        first: list[dict[str, Any]] = []
+        refused: list[Rejection] = []
+        for raw in reader.read(0):
+            admitted = raw if isinstance(raw, Rejection) else admit_or_reject(raw, rules, now_us)
+            if isinstance(admitted, Rejection):
+                refused.append(admitted)
+            elif len(first) < _PREVIEWED:
+                first.append(raw)
+        return first, refused, reader.lost
 
 
 @contextmanager
@@ -89,6 +116,7 @@ class _Reader:
     events: int
     last_event_us: int
     read: Callable[[int], Iterator[Any]]
+    lost: int = 0
 
 
 def _read_parts(path: Path) -> Iterator[bytes]:
@@ -98,7 +126,7 @@ def _read_parts(path: Path) -> Iterator[bytes]:
 
 
 def _open_reader(
-    connection: duckdb.DuckDBPyConnection, path: Path, options: ImportOptions, settings: Settings
+    connection: duckdb.DuckDBPyConnection, path: Path, options: ImportOptions, settings: Settings, say: Say
 ) -> _Reader:
     if _holds_cloudevents(path):
         return _cloudevents_reader(path)
@@ -108,10 +136,17 @@ def _open_reader(
         source=options.source,
         currency=settings.currency,
         timezone=options.timezone,
+        reading=options.reading,
+        say=say,
         **options.columns,
     )
+    lost = count_lost(connection)
+    if lost and options.strict:
+        raise UnusableTransactions(
+            f"{path.name}: nothing is imported, since {lost:,} lines would be left out (--strict)"
+        )
     (row,) = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchall()
-    return _Reader(row[0], row[1], lambda shift_us: read_orders(connection, shift_us, settings))
+    return _Reader(row[0], row[1], lambda shift_us: read_orders(connection, shift_us, settings), lost)
 
 
 def _holds_cloudevents(path: Path) -> bool:

@@ -1,162 +1,170 @@
-"""A file of order lines or orders → events: column guesses, grouping lines into orders."""
+"""A file of order lines or orders → events: what its columns mean, and grouping lines into orders."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from app.foundation.errors import Refusal
 from app.lifecycle.events import (
     MAX_AMOUNT_MINOR,
     ORDER_COMPLETED,
     ORDER_REFUNDED,
     minor_digits,
 )
+from ml.data import leavings
+from ml.data.columns import Columns, UnusableTransactions, guess_columns
+from ml.data.leavings import count_left_out, create_left_out, describe_left_out
+from ml.data.moments import DATE_ORDERS, moment_sql, tell_date_order
+from ml.data.numbers import number_sql, tell_decimal_sign
+from ml.data.reading import Source, is_number, literal, load_raw, open_source
 
-_GUESSES: Final = {
-    "customer_id": ("customer_id", "customerid", "customer id", "customer", "user_id", "member_id", "cid"),
-    "timestamp": (
-        "timestamp",
-        "invoicedate",
-        "invoice_date",
-        "order_date",
-        "ordered_at",
-        "datetime",
-        "time",
-        "date",
-    ),
-    "order_id": ("order_id", "orderid", "invoice", "invoiceno", "invoice_no", "basket_id", "receipt_id"),
-    "amount": ("amount", "total", "order_total", "spend", "sales", "value"),
-    "quantity": ("quantity", "qty", "units"),
-    "unit_price": ("unit_price", "unitprice", "price"),
-    "item_id": ("item_id", "product_id", "sku", "stockcode", "stock_code", "article"),
-    "category": ("category", "department", "product_category"),
-    "discount": ("discount", "discount_amount"),
-    "channel": ("channel", "sales_channel"),
-    "is_return": ("is_return", "return", "refund", "is_refund"),
-}
+__all__ = ["Columns", "Reading", "UnusableTransactions", "file_columns", "guess_columns", "load_orders", "scan"]
 
-
-class UnusableTransactions(Refusal):
-    """The file lacks something; the sentence says what, and which columns it has."""
+_NUMBERS: Final = ("amount", "quantity", "unit_price", "discount")
+_DECIMAL_SIGNS: Final = (".", ",")
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """The file's names for what a line of a transactions file carries; None: it has no such column."""
+class Reading:
+    """What settles how a file is read, where its values do not. None: it is told by them, or refused."""
 
-    customer_id: str
-    timestamp: str
-    order_id: str | None = None
-    amount: str | None = None
-    quantity: str | None = None
-    unit_price: str | None = None
-    item_id: str | None = None
-    category: str | None = None
-    discount: str | None = None
-    channel: str | None = None
-    is_return: str | None = None
+    encoding: str | None = None
+    decimal_sign: str | None = None
+    date_order: str | None = None
+
+    def check(self) -> None:
+        """Raises UnusableTransactions for a word that is none of those that can be chosen."""
+        for option, value, allowed in (
+            ("--decimal-sign", self.decimal_sign, _DECIMAL_SIGNS),
+            ("--date-order", self.date_order, DATE_ORDERS),
+        ):
+            if value is not None and value not in allowed:
+                raise UnusableTransactions(f"{option} is {' or '.join(allowed)}, not {value!r}")
 
 
-def scan(path: Path, texts: Sequence[str] = ()) -> str:
-    """The DuckDB table function that reads the file, by its ending.
+AS_TOLD: Final = Reading()
+"""As the values tell."""
 
-    `texts` are columns of a CSV that are not to be read as numbers: an id keeps its leading zeros.
-    Raises UnusableTransactions for an ending that is not parquet, CSV or NDJSON.
-    """
-    quoted, name = _literal(str(path)), path.name.lower()
-    if name.endswith((".parquet", ".pq")):
-        return f"read_parquet({quoted})"
+
+def scan(path: Path) -> str:
+    """The DuckDB table function that reads a file of UTF-8, by its ending. Raises UnusableTransactions."""
+    name = path.name.lower()
     if name.endswith((".csv", ".csv.gz", ".tsv", ".txt")):
-        types = ", ".join(f"{_literal(column)}: 'VARCHAR'" for column in texts)
-        return f"read_csv({quoted}, sample_size=100000, types={{{types}}})"
-    if name.endswith((".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")):
-        return f"read_ndjson({quoted})"
-    raise UnusableTransactions(f"{path.name}: the ending is none of .parquet, .csv, .tsv, .ndjson, .jsonl")
-
-
-def guess_columns(names: list[str], **chosen: str | None) -> Columns:
-    """What each column means, from its name; `chosen` overrides the guesses.
-
-    Raises UnusableTransactions where customer, time or amount cannot be found.
-    """
-    lower = {name.lower(): name for name in names}
-    found: dict[str, str | None] = {}
-    for meaning, guesses in _GUESSES.items():
-        wanted = chosen.get(meaning)
-        if wanted is not None and wanted not in names:
-            raise UnusableTransactions(f"there is no column {wanted!r}; the file has {', '.join(names)}")
-        found[meaning] = wanted or next((lower[guess] for guess in guesses if guess in lower), None)
-    if not found["amount"] and not (found["quantity"] and found["unit_price"]):
-        missing = ["amount, or quantity and unit_price"]
-    else:
-        missing = []
-    missing += [meaning for meaning in ("customer_id", "timestamp") if not found[meaning]]
-    if missing:
-        raise UnusableTransactions(f"no column for {'; '.join(missing)}; the file has {', '.join(names)}")
-    return Columns(**found)  # type: ignore[arg-type]
+        return f"read_csv({literal(str(path))}, sample_size=100000)"
+    with open_source(path) as source:
+        return source.sql
 
 
 def file_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     """The column names of a file. Raises UnusableTransactions for one that cannot be read."""
+    with open_source(path) as source:
+        return _names(connection, path, source)
+
+
+def _names(connection: duckdb.DuckDBPyConnection, path: Path, source: Source) -> list[str]:
     try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {scan(path)}").fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source.sql}").fetchall()
     except duckdb.Error as error:
-        raise UnusableTransactions(f"{path.name} cannot be read: {_first_line(error)}") from error
+        if path.exists() and not path.stat().st_size:
+            return []
+        raise _unreadable(path, error) from error
     return [row[0] for row in described]
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def _unreadable(path: Path, error: Exception) -> UnusableTransactions:
+    return UnusableTransactions(f"{path.name} cannot be read: {str(error).partition(chr(10))[0]}")
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+class _Expressions:
+    """What the columns of `raw` say, in SQL."""
+
+    def __init__(self, types: dict[str, str], decimal: str, date_order: str | None) -> None:
+        self._types, self._decimal, self._date_order = types, decimal, date_order
+
+    def text(self, meaning: str) -> str:
+        return f"CAST({meaning} AS VARCHAR)" if meaning in self._types else "CAST(NULL AS VARCHAR)"
+
+    def id(self, meaning: str) -> str:
+        """An id as text; a whole number that was stored as 17850.0 is 17850, an empty one is none."""
+        return f"nullif(regexp_replace(trim({self.text(meaning)}), '^(\\d+)\\.0$', '\\1'), '')"
+
+    def number(self, meaning: str) -> str:
+        kind = self._types.get(meaning)
+        if kind is None:
+            return "CAST(NULL AS DOUBLE)"
+        return f"CAST({meaning} AS DOUBLE)" if is_number(kind) else number_sql(self.text(meaning), self._decimal)
+
+    def moment(self) -> str:
+        return moment_sql("timestamp", self._types["timestamp"], self._date_order)
 
 
-def _quoted(name: str | None) -> str:
-    return "NULL" if name is None else '"' + name.replace('"', '""') + '"'
-
-
-def _id(name: str | None) -> str:
-    """An id as text; a whole number that was stored as 17850.0 is 17850, an empty one is none."""
-    return f"nullif(regexp_replace(trim(CAST({_quoted(name)} AS VARCHAR)), '^(\\d+)\\.0$', '\\1'), '')"
-
-
-def _number(name: str | None) -> str:
-    return f"try_cast({_quoted(name)} AS DOUBLE)"
-
-
-def _lines_sql(path: Path, columns: Columns, digits: int) -> str:
-    """One row a line of the file, in our own names; NULL or 0 where a line says nothing that can be used."""
-    quantity = _number(columns.quantity) if columns.quantity else "1.0"
-    amount = _number(columns.amount) if columns.amount else f"({quantity} * {_number(columns.unit_price)})"
-    # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
-    is_trade = "amount IS NOT NULL" if columns.amount else "amount <> 0"
-    texts = [name for name in (columns.customer_id, columns.order_id, columns.item_id) if name]
+def _read_sql(columns: Columns, expressions: _Expressions) -> str:
+    """One row a line of `raw`, in our own names; NULL where a line says nothing that can be used."""
+    number = expressions.number
+    quantity = number("quantity") if columns.quantity else "1.0"
+    amount = number("amount") if columns.amount else f"({quantity}) * ({number('unit_price')})"
     return f"""
-        WITH read AS (
-            SELECT {_id(columns.customer_id)} AS customer_id,
-                   try_cast({_quoted(columns.timestamp)} AS TIMESTAMPTZ) AS moment,
-                   {_id(columns.order_id)} AS order_id, {_id(columns.item_id)} AS item_id,
-                   CAST({_quoted(columns.category)} AS VARCHAR) AS category,
-                   CAST({_quoted(columns.channel)} AS VARCHAR) AS channel,
-                   {quantity} AS quantity, {_number(columns.unit_price)} AS unit_price, {amount} AS amount,
-                   coalesce({_number(columns.discount)}, 0) AS discount,
-                   coalesce(try_cast({_quoted(columns.is_return)} AS BOOLEAN), false) AS is_return
-            FROM {scan(path, texts)}
-        )
+        SELECT rowid + 1 AS row, {expressions.id("customer_id")} AS customer_id, {expressions.moment()} AS moment,
+               {expressions.id("order_id")} AS order_id, {expressions.id("item_id")} AS item_id,
+               {expressions.text("category")} AS category, {expressions.text("channel")} AS channel,
+               {quantity} AS quantity, {number("unit_price")} AS unit_price, {amount} AS amount,
+               {number("discount")} AS discount,
+               coalesce(try_cast({expressions.text("is_return")} AS BOOLEAN), false) AS is_return
+        FROM raw"""
+
+
+def _judged_sql(columns: Columns, read_sql: str, digits: int) -> str:
+    """The same, and why a line is left out: NULL where it counts."""
+    # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
+    free = "false" if columns.amount else "amount = 0"
+    return f"""
+        SELECT *, CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
+                       WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
+                       WHEN amount IS NULL OR isnan(amount) THEN {literal(leavings.NO_AMOUNT)}
+                       WHEN {free} THEN {literal(leavings.GIVEN_AWAY)}
+                       WHEN abs(amount) * 1e{digits} > {MAX_AMOUNT_MINOR} THEN {literal(leavings.TOO_MUCH)}
+                  END AS reason
+        FROM ({read_sql})"""
+
+
+def _lines_sql(digits: int) -> str:
+    return f"""
         SELECT customer_id, epoch_us(moment) AS occurred_us,
                coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id,
                item_id, category, channel, abs(quantity) AS quantity, abs(unit_price) AS unit_price,
                CAST(round(abs(amount) * 1e{digits}) AS BIGINT) AS amount_minor,
-               CAST(round(least(abs(discount), 1e10) * 1e{digits}) AS BIGINT) AS discount_minor,
+               CAST(round(least(abs(coalesce(discount, 0)), 1e10) * 1e{digits}) AS BIGINT) AS discount_minor,
                is_return OR coalesce(quantity < 0, false) OR amount < 0 AS is_return
-        FROM read
-        WHERE customer_id IS NOT NULL AND moment IS NOT NULL AND isfinite(moment)
-              AND {is_trade} AND abs(amount) * 1e{digits} <= {MAX_AMOUNT_MINOR}"""
+        FROM judged WHERE reason IS NULL"""
+
+
+def _left_out_sql(columns: Columns) -> str:
+    """Of lines that do not count: the reason, and the column that is at fault with what it says."""
+    amount = columns.amount or columns.unit_price
+    shown = "amount" if columns.amount else "unit_price"
+    blamed = (
+        (leavings.NO_CUSTOMER, columns.customer_id, "customer_id"),
+        (leavings.NO_TIME, columns.timestamp, "timestamp"),
+        (leavings.NO_AMOUNT, amount, shown),
+        (leavings.TOO_MUCH, amount, shown),
+    )
+    name = "".join(f" WHEN {literal(reason)} THEN {literal(name or '')}" for reason, name, _ in blamed)
+    value = "".join(f" WHEN {literal(reason)} THEN CAST(raw.{meaning} AS VARCHAR)" for reason, _, meaning in blamed)
+    return f"""
+        SELECT row, reason, CASE reason{name} END, CASE reason{value} END, {leavings.is_lost("reason")}, true
+        FROM judged JOIN raw ON raw.rowid + 1 = row WHERE reason IS NOT NULL"""
+
+
+def _changed_sql(columns: Columns, meaning: str) -> str:
+    """Lines that count without a detail of theirs that is no number."""
+    return f"""
+        SELECT row, {literal(leavings.UNREAD)}, {literal(columns.found()[meaning])}, CAST(raw.{meaning} AS VARCHAR),
+               false, false
+        FROM judged JOIN raw ON raw.rowid + 1 = row
+        WHERE reason IS NULL AND judged.{meaning} IS NULL AND trim(CAST(raw.{meaning} AS VARCHAR)) <> ''"""
 
 
 def _events_sql(source: str) -> str:
@@ -167,7 +175,7 @@ def _events_sql(source: str) -> str:
     ending = "CASE WHEN NOT is_return THEN '' WHEN number = 1 THEN '/return' ELSE '/return/' || number END"
     plain_id = f"customer_id || '/' || order_id || {ending}"
     return f"""
-        SELECT customer_id, {_literal(source)} AS source,
+        SELECT customer_id, {literal(source)} AS source,
                CASE WHEN regexp_full_match({plain_id}, '[ -~]{{1,128}}') THEN {plain_id}
                     ELSE 'sha256:' || sha256({plain_id}) END AS id,
                CASE WHEN is_return THEN '{ORDER_REFUNDED}' ELSE '{ORDER_COMPLETED}' END AS type,
@@ -190,45 +198,91 @@ def load_orders(
     source: str,
     currency: str = "CNY",
     timezone: str = "UTC",
+    reading: Reading = AS_TOLD,
+    say: Say = lambda _: None,
     **chosen: str | None,
 ) -> int:
-    """Makes the tables `lines` and `events` in DuckDB from a transactions file.
+    """Makes the tables `lines`, `events` and `left_out` in DuckDB from a transactions file.
 
     `lines` is one row an order line; `events` one row an order or refund, in the columns that
-    `ml.data.states` reads. An event's id is `customer/order`, for a refund with `/return` after it, for a second one
-    `/return/2`, or a digest of that where it is no printable ASCII of at most 128, so that the same file
-    read again gives the same ids. Times without a zone are in `timezone`, which becomes the connection's.
-    Returns how many lines were left out: without customer, readable time, or an amount within bounds.
-    Raises UnusableTransactions.
+    `ml.data.states` reads; `left_out` is what `ml.data.leavings` says. An event's id is `customer/order`, for a refund
+    with `/return` after it, for a second one `/return/2`, or a digest of that where it is no printable ASCII of at most
+    128, so that the same file read again gives the same ids. Times without a zone are in `timezone`, which becomes the
+    connection's. Says what each column is taken for, before anything is counted, and what is left out.
+    Returns how many lines were left out. Raises UnusableTransactions.
     """
-    columns = guess_columns(file_columns(connection, path), **chosen)
-    lines_sql = _lines_sql(path, columns, minor_digits(currency))
+    reading.check()
+    with open_source(path, reading.encoding) as opened:
+        columns = guess_columns(_names(connection, path, opened), **chosen)
+        for sentence in (*opened.notes, _taken(columns)):
+            say(sentence)
+        try:
+            connection.execute(f"SET TimeZone = {literal(timezone)}")
+            types = load_raw(connection, opened, columns.found())
+            create_left_out(connection)
+        except duckdb.Error as error:
+            raise _unreadable(path, error) from error
     try:
-        connection.execute(f"SET TimeZone = {_literal(timezone)}")
-        connection.execute(f"CREATE OR REPLACE TABLE lines AS {lines_sql}")
-        connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source)}")
-        total, kept = connection.execute(
-            f"SELECT (SELECT count(*) FROM {scan(path)}), (SELECT count(*) FROM lines)"
-        ).fetchall()[0]
+        _load(connection, columns, types, opened.separator, source, minor_digits(currency), reading, say)
+        total, kept = connection.execute("SELECT (SELECT count(*) FROM raw), (SELECT count(*) FROM lines)").fetchall()[
+            0
+        ]
+    except UnusableTransactions as error:
+        raise UnusableTransactions(f"{path.name}: {error}") from error
     except duckdb.Error as error:
-        raise UnusableTransactions(f"{path.name} cannot be read: {_first_line(error)}") from error
+        raise _unreadable(path, error) from error
     if not kept:
         raise UnusableTransactions(_why_nothing(connection, path, columns, total))
-    return int(total - kept)
+    for sentence in describe_left_out(connection):
+        say(sentence)
+    connection.execute("DROP TABLE judged; DROP TABLE raw")
+    return count_left_out(connection)
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Columns,
+    types: dict[str, str],
+    separator: str | None,
+    source: str,
+    digits: int,
+    reading: Reading,
+    say: Say,
+) -> None:
+    texts: dict[str, str] = {meaning: name for meaning, name in columns.found().items() if types[meaning] == "VARCHAR"}
+    numbers: dict[str, str] = {meaning: texts[meaning] for meaning in _NUMBERS if meaning in texts}
+    decimal, told = reading.decimal_sign, list[str]()
+    if decimal is None:
+        decimal, signs = tell_decimal_sign(connection, numbers, separator)
+        told += signs
+    order = None
+    if "timestamp" in texts:
+        order, dated = tell_date_order(connection, columns.timestamp, reading.date_order)
+        told += dated
+    for sentence in told:
+        say(sentence)
+    read_sql = _read_sql(columns, _Expressions(types, decimal, order))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_judged_sql(columns, read_sql, digits)}")
+    connection.execute(f"INSERT INTO left_out {_left_out_sql(columns)}")
+    for meaning in numbers:
+        if meaning != "amount":
+            connection.execute(f"INSERT INTO left_out {_changed_sql(columns, meaning)}")
+    connection.execute(f"CREATE OR REPLACE TABLE lines AS {_lines_sql(digits)}")
+    connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source)}")
+
+
+def _taken(columns: Columns) -> str:
+    return "Columns: " + ", ".join(f"{meaning} = {name!r}" for meaning, name in columns.found().items()) + "."
 
 
 def _why_nothing(connection: duckdb.DuckDBPyConnection, path: Path, columns: Columns, total: int) -> str:
     """Which column no line has anything usable in."""
-    moment, customer_id = f"try_cast({_quoted(columns.timestamp)} AS TIMESTAMPTZ)", _id(columns.customer_id)
-    counts = connection.execute(f"SELECT count({moment}), count({customer_id}) FROM {scan(path)}")
-    timed, known = counts.fetchall()[0]
+    timed, known = connection.execute("SELECT count(moment), count(customer_id) FROM judged").fetchall()[0]
     if not total:
         return f"{path.name} has no lines."
     if not timed:
         return f"{path.name}: column {columns.timestamp!r} has no time like 2026-01-31 10:15:00."
     if not known:
         return f"{path.name}: column {columns.customer_id!r} names no customer; anonymous orders are no use."
-    return f"{path.name}: no line has a customer, a time and an amount that can be used."
-
-
-assert {field.name for field in fields(Columns)} == set(_GUESSES)
+    reasons = " ".join(describe_left_out(connection))
+    return f"{path.name}: no line has a customer, a time and an amount that can be used. {reasons}"

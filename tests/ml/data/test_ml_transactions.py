@@ -191,7 +191,8 @@ def test_missing_columns_are_named(names, chosen, sentence):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.xlsx", "x", "the ending is none of"),
+        ("a.docx", "x", "the ending is none of"),
+        ("a.xlsx", "x", "a.xlsx is no workbook that can be read: save it as"),
         ("a.parquet", "PAR1 this is not parquet", "a.parquet cannot be read"),
         ("a.csv", "", "no column for"),
         ("a.csv", "customer_id,date,amount\n", "a.csv has no lines"),

@@ -1,0 +1,126 @@
+"""What the columns of a retailer's file are taken for, by their names: English, Chinese, and those of shop systems."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, fields
+from typing import Final
+
+from app.foundation.errors import Refusal
+
+_GUESSES: Final = {
+    "customer_id": """customer_id customerid customer user_id member_id cid customer_no customer_number
+        customer_code client_id client member member_no member_number card_no card_number loyalty_card account_id
+        email customer_email billing_email email_address partner_id phone mobile kundennummer
+        会员号 会员卡号 会员编号 会员id 会员 卡号 客户编号 客户号 客户id 客户代码 客户 顾客编号 顾客号 顾客id 顾客
+        用户id
+        用户编号 用户 买家id 买家账号 买家会员名 买家昵称 手机号 手机号码 会员手机号 客户手机号 手机 电话 联系电话
+        邮箱""",
+    "timestamp": """timestamp invoicedate invoice_date order_date ordered_at datetime time date created_at
+        date_order order_datetime purchase_date transaction_date transaction_time sale_date completed_at paid_at
+        bestelldatum datum
+        下单时间 交易时间 订单时间 订单创建时间 创建时间 成交时间 消费时间 购买时间 销售时间 付款时间 支付时间
+        订单付款时间
+        下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 日期 时间""",
+    "order_id": """order_id orderid invoice invoiceno invoice_no basket_id receipt_id order_no order_number
+        order_ref order
+        receipt_no receipt_number receipt ticket_no transaction_id transaction_no bill_no invoice_number pos_reference
+        bestellnummer 订单号 订单编号 订单id 小票号 小票编号 小票 单号 单据号 单据编号 交易号 交易单号 流水号
+        交易流水号 销售单号
+        发票号""",
+    "amount": """amount total order_total spend sales value line_total net_amount amount_paid paid_amount grand_total
+        total_amount amount_total subtotal revenue turnover price_total betrag gesamtbetrag
+        实付金额 实付款 实付 实收金额 实收 买家实付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额
+        消费金额 销售金额 销售额
+        金额 小计 订单金额 订单总额 总金额 总价 合计 应付金额""",
+    "quantity": """quantity qty units pieces items_sold menge anzahl
+        数量 商品数量 购买数量 销售数量 件数 购买件数 销量""",
+    "unit_price": """unit_price unitprice price price_unit item_price item_cost einzelpreis preis
+        单价 商品单价 销售单价 成交单价 价格 商品价格 售价""",
+    "item_id": """item_id product_id sku stockcode stock_code article product_code item_code barcode ean item_sku
+        product
+        item article_no artikelnummer 商品编码 商品编号 商品id 商品代码 商品条码 条码 条形码 货号 商品货号 产品编码
+        产品编号 商家编码
+        商品名称 商品名 商品 品名""",
+    "category": """category department product_category item_category warengruppe
+        品类 类别 商品类别 商品分类 分类 商品类目 类目 部门""",
+    "discount": """discount discount_amount coupon_amount rabatt 折扣 折扣金额 优惠金额 优惠 折让 折让金额""",
+    "channel": """channel sales_channel source_channel store shop store_name
+        渠道 销售渠道 订单渠道 订单来源 下单渠道 渠道来源 门店 门店名称 店铺 店铺名称""",
+    "is_return": """is_return return refund is_refund returned refunded refund_flag return_flag is_returned
+        is_refunded
+        是否退货 是否退款 退货标志 退货标记 退款标志 退货 退款""",
+}
+"""Meaning → names, the likeliest first. Case, blanks, signs and what stands in brackets make no difference."""
+
+_GUESSES_COMPACT: Final[dict[str, tuple[str, ...]]] = {}
+
+
+class UnusableTransactions(Refusal):
+    """The file lacks something; the sentence says what, and which columns it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The file's names for what a line of a transactions file carries; None: it has no such column."""
+
+    customer_id: str
+    timestamp: str
+    order_id: str | None = None
+    amount: str | None = None
+    quantity: str | None = None
+    unit_price: str | None = None
+    item_id: str | None = None
+    category: str | None = None
+    discount: str | None = None
+    channel: str | None = None
+    is_return: str | None = None
+
+    def found(self) -> dict[str, str]:
+        """Meaning → name, of those that the file has."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {meaning: name for meaning, name in named.items() if name is not None}
+
+
+def compact(name: str) -> str:
+    """A column's name without case, width, blanks, signs and what stands in brackets behind it."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return re.sub(r"[\W_]+", "", re.sub(r"(?<=\w)\s*\(.*?\)|\[.*?\]", "", plain))
+
+
+def known_names(names: list[str]) -> int:
+    """How many of the names are known for something."""
+    known = {guess for guesses in _GUESSES_COMPACT.values() for guess in guesses}
+    return sum(compact(name) in known for name in names)
+
+
+def guess_columns(names: list[str], **chosen: str | None) -> Columns:
+    """What each column means, from its name; `chosen` overrides the guesses.
+
+    Raises UnusableTransactions where customer, time or amount cannot be found.
+    """
+    plain: dict[str, str] = {}
+    for name in names:
+        plain.setdefault(compact(name), name)
+    found = {meaning: _guess(meaning, names, plain, chosen.get(meaning)) for meaning in _GUESSES}
+    if missing := _missing(found):
+        raise UnusableTransactions(f"no column for {'; '.join(missing)}; the file has {', '.join(names)}")
+    return Columns(**found)  # type: ignore[arg-type]
+
+
+def _guess(meaning: str, names: list[str], plain: dict[str, str], wanted: str | None) -> str | None:
+    if wanted is not None and wanted not in names:
+        raise UnusableTransactions(f"there is no column {wanted!r}; the file has {', '.join(names)}")
+    return wanted or next((plain[guess] for guess in _GUESSES_COMPACT[meaning] if guess in plain), None)
+
+
+def _missing(found: dict[str, str | None]) -> list[str]:
+    priced = found["amount"] or (found["quantity"] and found["unit_price"])
+    missing = [] if priced else ["amount, or quantity and unit_price"]
+    return missing + [meaning for meaning in ("customer_id", "timestamp") if not found[meaning]]
+
+
+_GUESSES_COMPACT.update(
+    {meaning: tuple(compact(guess) for guess in guesses.split()) for meaning, guesses in _GUESSES.items()}
+)
+
+assert {field.name for field in fields(Columns)} == set(_GUESSES)

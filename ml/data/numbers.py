@@ -1,0 +1,84 @@
+"""Numbers as tills, accountants and spreadsheets write them → DOUBLE, in DuckDB.
+
+Currency signs and codes are passed over, `(12.50)`, `12.50-` and `12.50 CR` are negative, thousands may be parted by
+commas, dots, blanks or apostrophes. Whether a comma or a dot is the decimal sign is told by all columns of a file.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import duckdb
+
+from ml.data.columns import UnusableTransactions
+
+_WIDE: Final = "０１２３４５６７８９．，－（）−–＋"
+_NARROW: Final = "0123456789.,-()--+"
+_BESIDE: Final = r"[\s\x{a0}\x{202f}\x{2009}’''`元円圆块\p{Sc}]|RMB|kr\.?|zł"
+_CODE: Final = r"^([(+-]*)[A-Za-z]{3}|[A-BD-QS-Z][A-Z]{2}([)-]*)$|R$"
+_NEGATIVE: Final = r"^\(.*\)$|^-|-$|CR$"
+_SIGNS: Final = r"[-+()]|CR$|DR$"
+_DOTS: Final = r"^(\d+|\d{1,3}(,\d{2,3})*,\d{3})?(\.\d*)?([eE][+-]?\d+)?$"
+_COMMAS: Final = r"^(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d+)?$"
+_ONLY_COMMAS: Final = r"^\d*,(\d{1,2}|\d{4,})$|\.\d{3},\d|\.\d{3}\.\d{3}|^0+,\d+$|^\d{4,},\d+$"
+_ONLY_DOTS: Final = r"^\d*\.(\d{1,2}|\d{4,})$|,\d{3}\.\d|,\d{3},\d{3}|^0+\.\d+$|^\d{4,}\.\d+$"
+_EITHER: Final = r"^\d{1,3}[.,]\d{3}$"
+
+
+def _bare(column: str) -> str:
+    """The text without what stands beside a number; its sign is still there."""
+    narrow = f"translate(trim({column}), '{_WIDE}', '{_NARROW}')"
+    return f"regexp_replace(regexp_replace({narrow}, '{_BESIDE}', '', 'gi'), '^([-+(]*)[A-Za-z]{{3}}', '\\1')"
+
+
+def _stripped(column: str) -> str:
+    return f"regexp_replace(regexp_replace({column}, '[ABD-QS-Z][A-Z][A-Z]$', ''), '{_SIGNS}', '', 'g')"
+
+
+def number_sql(column: str, decimal: str) -> str:
+    """The number that a column of texts says; NULL: none. `decimal` is the sign before the fractions."""
+    bare = _bare(column)
+    body = _stripped(bare)
+    whole, form = (".", _COMMAS) if decimal == "," else (",", _DOTS)
+    digits = f"replace(replace({body}, '{whole}', ''), '{decimal}', '.')"
+    value = f"CASE WHEN regexp_matches({body}, '{form}') THEN try_cast({digits} AS DOUBLE) END"
+    signed = f"({value}) * CASE WHEN regexp_matches({bare}, '{_NEGATIVE}') THEN -1 ELSE 1 END"
+    plain = f"try_cast({column} AS DOUBLE)"
+    return signed if decimal == "," else f"coalesce({plain}, {signed})"
+
+
+def tell_decimal_sign(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, str], separator: str | None
+) -> tuple[str, Sequence[str]]:
+    """(The decimal sign of the columns of numbers in `raw`, sentences): `columns` maps meanings to the file's names.
+
+    Raises UnusableTransactions where values contradict one another, or may be read either way.
+    """
+    commas: list[str] = []
+    dots: list[str] = []
+    either: list[str] = []
+    for meaning, name in columns.items():
+        for found, value in zip((commas, dots, either), _evidence(connection, meaning), strict=True):
+            if value is not None:
+                found.append(f"{value!r} in column {name!r}")
+    if commas and dots:
+        raise UnusableTransactions(
+            f"numbers have decimal commas ({commas[0]}) and decimal dots ({dots[0]}): say which with --decimal-sign"
+        )
+    if either and not commas and not dots and separator == ";":
+        raise UnusableTransactions(f"{either[0]} may be a thousand or a fraction: say which with --decimal-sign")
+    sign = "," if commas else "."
+    told = [f"The decimal sign is {sign!r}, as in {commas[0]}."] if commas else []
+    if not commas and either and "," in either[0].partition(" in column ")[0]:
+        told = [f"The comma of {either[0]} parts thousands; --decimal-sign says otherwise."]
+    return sign, told
+
+
+def _evidence(connection: duckdb.DuckDBPyConnection, meaning: str) -> tuple[str | None, ...]:
+    """A value that only has a decimal comma, one that only has a decimal dot, one that may be either."""
+    forms = (_ONLY_COMMAS, _ONLY_DOTS, _EITHER)
+    sought = ", ".join(f"min(value) FILTER (WHERE regexp_matches(body, '{form}'))" for form in forms)
+    body = _stripped(_bare("value"))
+    row = connection.execute(
+        f"""SELECT {sought} FROM (SELECT value, {body} AS body FROM (SELECT DISTINCT {meaning} AS value FROM raw))"""
+    ).fetchone()
+    return row or (None, None, None)

@@ -1,0 +1,166 @@
+"""Files as retailers have them: names, encodings, numbers and dates as tills and spreadsheets write them."""
+
+import duckdb
+import openpyxl
+import pytest
+
+from ml.data.leavings import count_lost
+from ml.data.transactions import Reading, UnusableTransactions, load_orders
+
+US = 1_000_000
+DAY = 86_400
+CHINESE = "会员号,下单时间,订单号,实付金额\n甲,2026/10/1 10:00,1,30.00\n乙,2026年10月2日 10:00,2,45.50\n"
+
+
+def read(path, **options):
+    """(Events as (customer, day since 2026-10-01 UTC, amount), what was said, lines lost)."""
+    said: list[str] = []
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t", say=said.append, **options)
+        rows = connection.execute("SELECT customer_id, occurred_us, amount_minor FROM events ORDER BY ALL").fetchall()
+        lost = count_lost(connection)
+    begin = 1_790_812_800  # 2026-10-01
+    return [(customer, (us // US - begin) / DAY, minor / 100) for customer, us, minor in rows], " ".join(said), lost
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def amounts(path, **options):
+    return [amount for *_, amount in read(path, **options)[0]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
+def test_chinese_files_are_read_in_their_encoding_and_told(tmp_path, encoding):
+    events, said, lost = read(write(tmp_path / "a.csv", CHINESE, encoding))
+    assert sorted(amount for *_, amount in events) == [30.0, 45.5]
+    assert {customer for customer, *_ in events} == {"甲", "乙"}
+    assert lost == 0
+    assert "customer_id = '会员号', timestamp = '下单时间', order_id = '订单号', amount = '实付金额'" in said
+    assert encoding == "utf-8" or encoding.upper() in said
+
+
+def test_an_encoding_is_told_by_letters_where_no_name_is_known(tmp_path):
+    text = "kunde;date;amount\n" + "".join(f"Müller-Lüdenscheidt {n};2026-10-01;5\n" for n in range(20))
+    events, _, _ = read(write(tmp_path / "a.csv", text, "cp1252"), customer_id="kunde")
+    assert all("Müller" in customer for customer, *_ in events)
+
+
+def test_an_encoding_that_it_is_not_in_is_refused(tmp_path):
+    with pytest.raises(UnusableTransactions, match="--encoding"):
+        read(write(tmp_path / "a.csv", CHINESE, "gb18030"), reading=Reading(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("separator", "written", "read_as"),
+    [
+        (",", ["100.00", "1,234.50", "50"], [100, 1234.5, 50]),
+        (";", ["100", "12,50", "1.234,50", "7"], [100, 12.5, 1234.5, 7]),
+        ("\t", ["¥1,234.50", "￥ 20", "30元", "RMB 40", "CNY50.5"], [1234.5, 20, 30, 40, 50.5]),
+        (",", ["1'234.50", "1 234.50", "1\u00a0234.5", "１２.５"], [1234.5, 1234.5, 1234.5, 12.5]),
+        (",", [".50", "12.", "1e2"], [0.5, 12, 100]),
+        (",", ["1,23,456.00", "1,234,567"], [123456, 1234567]),
+    ],
+)
+def test_amounts_as_they_are_written(tmp_path, separator, written, read_as):
+    lines = [f'C{n}{separator}2026-10-01{separator}"{value}"\n' for n, value in enumerate(written)]
+    path = write(tmp_path / "a.csv", separator.join(("customer", "date", "amount")) + "\n" + "".join(lines))
+    assert amounts(path) == read_as
+
+
+@pytest.mark.parametrize("written", ["-12.50", "(12.50)", "12.50-", "−12.50", "(¥12.50)", "-¥12.50", "12.50 CR"])
+def test_negatives_of_accountants_are_refunds(tmp_path, written):
+    path = write(tmp_path / "a.csv", f'customer,date,amount\nC,2026-10-01,"{written}"\n')
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t")
+        found = connection.execute("SELECT type, amount_minor FROM events").fetchall()
+    assert found == [("order.refunded", 1250)]
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ('customer,date,amount\nC,2026-10-01,"12,50"\nC,2026-10-02,12.50\n', "--decimal-sign"),
+        ("customer;date;amount\nC;2026-10-01;1.234\n", "--decimal-sign"),
+        ("customer,date,amount\nC,9/3/2026,5\nC,10/5/2026,6\n", "--date-order"),
+        ("customer,date,amount\nC,03-09-26,5\n", "--date-order"),
+        ("customer,date,amount\nC,13/10/2026,5\nC,10/13/2026,6\n", "--date-order"),
+    ],
+)
+def test_what_may_be_read_two_ways_is_refused_with_the_option_that_settles_it(tmp_path, text, option):
+    with pytest.raises(UnusableTransactions, match=option):
+        read(write(tmp_path / "a.csv", text))
+
+
+def test_options_settle_it(tmp_path):
+    path = write(tmp_path / "a.csv", "customer;date;amount\nC;9/3/2026;1.234\n")
+    ((_, day, amount),) = read(path, reading=Reading(decimal_sign=",", date_order="mdy"))[0]
+    assert (day, amount) == (-28, 1234)
+    with pytest.raises(UnusableTransactions, match="--date-order is dmy or mdy or ymd"):
+        read(path, reading=Reading(date_order="dym"))
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("2026/10/2", 1),
+        ("2026.10.2 12:00", 1.5),
+        ("2026年10月2日 12时00分", 1.5),
+        ("2026-10-02 12:00:00 +0800", 1 + 4 / 24),
+        ("2026-10-02T12:00:00.5+08:00", 1 + 4 / 24),
+        ("25/10/2026", 24),
+        ("10/25/2026 6:00 PM", 24.75),
+        ("25.10.2026", 24),
+        ("2.10.2026", 1),
+        ("2 Oct 2026", 1),
+        ("Oct 2, 2026 12:00", 1.5),
+        ("20261002", 1),
+        ("46297", 1),
+        ("46297.5", 1.5),
+        ("1790899200", 1),
+        ("1790899200000", 1),
+        ("2026/10/2 下午 6:00", 1.75),
+    ],
+)
+def test_dates_as_they_are_written(tmp_path, written, day):
+    (event,) = read(write(tmp_path / "a.csv", f'customer,date,amount\nC,"{written}",5\n'))[0]
+    assert event[1] == pytest.approx(day, abs=1e-5)
+
+
+def test_a_date_of_another_form_among_others_is_no_loss(tmp_path):
+    text = "customer,date,amount\nA,2026-10-01 00:00:00,1\nB,25/10/2026,2\nC,2026-10-03T00:00:00Z,3\n"
+    events, said, lost = read(write(tmp_path / "a.csv", text))
+    assert [day for _, day, _ in events] == [0, 24, 2]
+    assert "day, month, year" in said
+    assert lost == 0
+
+
+def test_every_line_that_is_left_out_is_counted_named_and_sampled(tmp_path):
+    text = (
+        "customer,date,order_id,amount,discount\nA,2026-10-01,1,5,\n,2026-10-01,2,5,\nB,soon,3,5,\nB,2026-10-01,4,gratis,\n"
+        "B,2026-10-01,5\nB,2026-10-01,6,9,half\n"
+    )
+    _, said, lost = read(write(tmp_path / "a.csv", text))
+    assert lost == 4
+    for sentence in (
+        "1 line is left out: column 'customer' names no customer (row 2: empty).",
+        "1 line is left out: column 'date' has no time that can be read (row 3: 'soon').",
+        "1 line is left out: column 'amount' has no amount that can be read (row 4: 'gratis').",
+        "1 line is left out: it cannot be split into the columns of the header (row 6: 'B,2026-10-01,5').",
+        "1 line is changed: column 'discount' is no number that can be read",
+    ):
+        assert sentence in said
+
+
+def test_a_workbook(tmp_path):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["会员号", "日期", "金额"])
+    sheet.append([17850, 46297, 12.5])
+    sheet.append(["0042", "2026/10/3", "1,234.50"])
+    book.save(tmp_path / "a.xlsx")
+    events, said, _ = read(tmp_path / "a.xlsx")
+    assert events == [("0042", 2, 1234.5), ("17850", 1, 12.5)]
+    assert "sheet 'Sheet'" in said
