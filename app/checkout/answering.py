@@ -7,7 +7,7 @@ import orjson
 
 from app.checkout.batch import Asked, Batch
 from app.customers.linking import read_person_states
-from app.customers.state import newcomer
+from app.customers.state import CustomerState, newcomer
 from app.database.engine import Driver
 from app.decisions.queries import READ_ANSWERS
 from app.decisions.service import (
@@ -18,8 +18,10 @@ from app.decisions.service import (
     decide,
     write_decisions,
 )
+from app.lifecycle.identifiers import BASKET
 from app.scores.rendering import render_score
 from app.scores.service import Score, score_states
+from app.stages.queries import READ_RECORDED
 from app.stages.service import StageContext, record_stages, stage_key
 
 
@@ -44,18 +46,36 @@ async def answer_tills(batch: Batch) -> None:
 
 
 async def record_changed_stages(batch: Batch) -> None:
-    """Records the stages that are not as they are recorded: few of those whose state has changed."""
+    """Records the stages that are not as they are recorded: few of those whose state has changed.
+
+    Who is known by several ids is recorded under the person's, from all of them.
+    """
     if batch.deciding is None:
         return
     context = StageContext(batch.deciding.scoring, batch.deciding.warning_risk)
-    scores = _score(batch, batch.deciding, batch.recorded, explained=False)
-    changed = [
-        scores[customer_id]
-        for customer_id, recorded in batch.recorded.items()
-        if stage_key(scores[customer_id], context) != recorded
-    ]
+    scores = dict(_score(batch, batch.deciding, batch.recorded, explained=False))
+    recorded = dict(batch.recorded)
+    persons = await _read_persons(batch)
+    if persons:
+        rows = await batch.driver.fetch(READ_RECORDED, customer_ids=list(persons))
+        recorded |= {row["customer_id"]: row["recorded_stage_key"] for row in rows}
+        for score in score_states(list(persons.values()), batch.now_us, batch.deciding.scoring, explained=False):
+            scores[score.state.customer_id] = score
+    changed = [scores[each] for each, key in recorded.items() if stage_key(scores[each], context) != key]
     if changed:
         await record_stages(batch.driver, changed, batch.now_us, context)
+
+
+async def _read_persons(batch: Batch) -> dict[str, CustomerState]:
+    """Person → state, of the customers that the batch changed and whose own row is not all of them."""
+    changed = {event.customer_id for event in batch.new_events()} | batch.regrouped
+    wanted = [each for each in changed if each not in batch.recorded and not each.startswith(BASKET)]
+    if not wanted:
+        return {}
+    await _read_missing(batch, wanted)
+    states = [batch.states[each] for each in wanted if batch.states[each].number("events")]
+    goes_by = [(state.person_id or state.customer_id, state) for state in states]
+    return {person_id: state._replace(customer_id=person_id) for person_id, state in goes_by}
 
 
 async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) -> dict[str, bytes]:

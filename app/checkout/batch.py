@@ -58,6 +58,8 @@ class Batch:
     """Those that were there before."""
     states: dict[str, CustomerState] = field(default_factory=dict)
     recorded: dict[str, str | None] = field(default_factory=dict)
+    regrouped: set[str] = field(default_factory=set)
+    """Ids whose person is another since this batch."""
     scores: dict[str, Score] = field(default_factory=dict)
     statuses: list[tuple[Status, ...]] = field(default_factory=list)
     """Of each submission, a status an event."""

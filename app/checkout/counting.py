@@ -40,7 +40,8 @@ _FACTS: Final = tuple(item.name for item in FACTS)
 async def link_customers(batch: Batch) -> None:
     """Joins and takes apart the ids that new events speak of; whose person is another now is read anew."""
     edges = [edge for event in batch.new_events() for edge in edges_of(event)]
-    for customer_id in await link(batch.driver, edges) if edges else ():
+    batch.regrouped = await link(batch.driver, edges) if edges else set()
+    for customer_id in batch.regrouped:
         batch.states.pop(customer_id, None)
         batch.recorded.pop(customer_id, None)
 

@@ -23,7 +23,7 @@ from app.foundation.errors import Conflict, NotReady
 from app.foundation.metrics import count_decisions, count_entered, count_step
 from app.ingest.intake import Entry, Submission
 from app.ingest.queries import KNOWN_EVENTS
-from app.stages.queries import RECORD_STAGES
+from app.stages.queries import READ_RECORDED, RECORD_STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ STEPS: Final = (
     Step("cases", count_cases, {MERGE_CASES: {}, READ_OPEN_COMPLAINTS: {}}),
     Step("refuse", keep_refused, {}),
     Step("answer", answer_tills, {PERSON_STATES: {}, READ_ANSWERS: {}, WRITE_DECISIONS: {}}),
-    Step("stages", record_changed_stages, {RECORD_STAGES: {"now_us": 0}}),
+    Step("stages", record_changed_stages, {READ_RECORDED: {}, RECORD_STAGES: {"now_us": 0}}),
 )
 """In this order rows are locked: events and customer states, links and persons, cases, decisions and offers, stages."""
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    column,
     func,
     literal,
     literal_column,
@@ -54,6 +55,16 @@ def recorded_stage_key(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
         .scalar_subquery()
         .label("recorded_stage_key")
     )
+
+
+def _read_recorded() -> Statement:
+    """Parameter: an array `customer_ids`. Rows: customer_id, recorded_stage_key."""
+    wanted = bindparam("customer_ids", type_=ARRAY(Text))
+    asked = func.unnest(wanted).table_valued(column("customer_id", Text), name="asked").render_derived()
+    return compile_statement(select(asked.c.customer_id, recorded_stage_key(asked.c.customer_id)))
+
+
+READ_RECORDED = _read_recorded()
 
 
 def _given() -> Any:

@@ -39,8 +39,21 @@ async def test_what_was_offered_under_one_id_cools_down_under_the_other(client, 
     assert not offered & {action["action_id"] for action in again["decision"]["actions"]}
 
 
-async def test_no_stage_is_recorded_from_a_part_of_the_person(client, sql, shop, regular):
-    """The sweep records that of the whole, under the person's own id."""
+async def test_the_stage_of_the_whole_is_recorded_at_once_and_of_no_part(client, sql, shop, regular):
+    """Under the person's own id, by whichever id the event came, and where ids are joined."""
+    joined = await sql.row("SELECT stage, from_stage, cause FROM stages WHERE customer_id = 'C-2'")
+    assert joined["cause"] == "event"
+    for customer_id in ("C-1", "C-2"):
+        await sql.rows("UPDATE stages SET stage = 'new'")
+        score = (await check_out(client, shop, customer_id))["score"]
+        assert await sql.value("SELECT stage FROM stages WHERE customer_id = 'C-2'") == score["stage"] == "mature"
+        last = (await client.get(f"/v1/customers/{customer_id}/stages")).json()["transitions"][0]
+        assert (last["from"], last["to"], last["cause"]) == ("new", "mature", "event")
+    await client.post("/v1/events", json=shop.event("customer.unmerged", "C-2", data={"merged": "C-1"}))
+    assert await sql.value("SELECT stage FROM stages WHERE customer_id = 'C-1'") == "new"
+
+
+async def test_no_stage_is_recorded_of_an_id_that_is_a_part(client, sql, shop, regular):
     await check_out(client, shop, "C-1")
     assert await sql.rows("SELECT * FROM stages WHERE customer_id = 'C-1'") == []
     assert await sql.rows("SELECT * FROM stage_transitions WHERE customer_id = 'C-1'") == []
