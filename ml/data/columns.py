@@ -46,7 +46,11 @@ _GUESSES: Final = {
     "discount": """discount discount_amount coupon_amount rabatt 折扣 折扣金额 优惠金额 优惠 折让 折让金额""",
     "channel": """channel sales_channel source_channel store shop store_name
         渠道 销售渠道 订单渠道 订单来源 下单渠道 渠道来源 门店 门店名称 店铺 店铺名称""",
-    "is_return": """is_return return refund is_refund returned refunded refund_flag return_flag is_returned
+    "currency": """currency currency_code order_currency 币种 货币 交易币种""",
+    "status": """status order_status financial_status payment_status state order_state 订单状态 交易状态
+        支付状态 状态""",
+    "is_return": """is_return refunded_amount refund_amount amount_refunded refunded_total order_refund_amount 退款金额
+        return refund is_refund returned refunded refund_flag return_flag is_returned
         is_refunded
         是否退货 是否退款 退货标志 退货标记 退款标志 退货 退款""",
 }
@@ -74,6 +78,8 @@ class Columns:
     discount: str | None = None
     channel: str | None = None
     is_return: str | None = None
+    currency: str | None = None
+    status: str | None = None
 
     def found(self) -> dict[str, str]:
         """Meaning → name, of those that the file has."""

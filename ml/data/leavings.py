@@ -19,7 +19,9 @@ NO_TIME: Final = "has no time that can be read"
 NO_AMOUNT: Final = "has no amount that can be read"
 TOO_MUCH: Final = "is beyond 10¹² minor units"
 GIVEN_AWAY: Final = "costs nothing, a give-away"
-_NOT_LOST: Final = (GIVEN_AWAY,)
+NO_SALE: Final = "says that it is no sale"
+FOREIGN: Final = "names another currency than PERENNIAL_CURRENCY"
+_NOT_LOST: Final = (GIVEN_AWAY, NO_SALE)
 UNREAD: Final = "is no number that can be read: the line counts without it"
 
 

@@ -16,6 +16,15 @@ from app.lifecycle.events import (
 from ml.data import leavings
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
+from ml.data.meanings import (
+    check_return_words,
+    foreign_sql,
+    holds_amounts,
+    no_sale_sql,
+    return_sql,
+    settle_orders,
+    tell_statuses,
+)
 from ml.data.moments import DATE_ORDERS, moment_sql, tell_date_order
 from ml.data.numbers import number_sql, tell_decimal_sign
 from ml.data.reading import Source, is_number, literal, load_raw, open_source
@@ -83,6 +92,7 @@ class _Expressions:
 
     def __init__(self, types: dict[str, str], decimal: str, date_order: str | None) -> None:
         self._types, self._decimal, self._date_order = types, decimal, date_order
+        self.has_refunds = self.has_statuses = False
 
     def text(self, meaning: str) -> str:
         return f"CAST({meaning} AS VARCHAR)" if meaning in self._types else "CAST(NULL AS VARCHAR)"
@@ -96,6 +106,16 @@ class _Expressions:
         if kind is None:
             return "CAST(NULL AS DOUBLE)"
         return f"CAST({meaning} AS DOUBLE)" if is_number(kind) else number_sql(self.text(meaning), self._decimal)
+
+    def returned(self) -> str:
+        """Whether the line is marked as one that came back."""
+        return "false" if self.has_refunds else return_sql(self.text("is_return"))
+
+    def refunded(self) -> str:
+        return f"abs({self.number('is_return')})" if self.has_refunds else "CAST(NULL AS DOUBLE)"
+
+    def status(self) -> str:
+        return self.text("status") if self.has_statuses else "CAST(NULL AS VARCHAR)"
 
     def moment(self) -> str:
         return moment_sql("timestamp", self._types["timestamp"], self._date_order)
@@ -112,17 +132,21 @@ def _read_sql(columns: Columns, expressions: _Expressions) -> str:
                {expressions.text("category")} AS category, {expressions.text("channel")} AS channel,
                {quantity} AS quantity, {number("unit_price")} AS unit_price, {amount} AS amount,
                {number("discount")} AS discount,
-               coalesce(try_cast({expressions.text("is_return")} AS BOOLEAN), false) AS is_return
+               {expressions.returned()} AS is_return, {expressions.refunded()} AS refunded,
+               {expressions.text("currency")} AS currency, {expressions.status()} AS status
         FROM raw"""
 
 
-def _judged_sql(columns: Columns, read_sql: str, digits: int) -> str:
+def _judged_sql(columns: Columns, read_sql: str, currency: str) -> str:
     """The same, and why a line is left out: NULL where it counts."""
     # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
     free = "false" if columns.amount else "amount = 0"
+    digits = minor_digits(currency)
     return f"""
-        SELECT *, CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
+        SELECT *, false AS is_coupon, CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
                        WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
+                       WHEN {no_sale_sql("status")} AND coalesce(refunded, 0) = 0 THEN {literal(leavings.NO_SALE)}
+                       WHEN {foreign_sql("currency", currency)} THEN {literal(leavings.FOREIGN)}
                        WHEN amount IS NULL OR isnan(amount) THEN {literal(leavings.NO_AMOUNT)}
                        WHEN {free} THEN {literal(leavings.GIVEN_AWAY)}
                        WHEN abs(amount) * 1e{digits} > {MAX_AMOUNT_MINOR} THEN {literal(leavings.TOO_MUCH)}
@@ -134,11 +158,17 @@ def _lines_sql(digits: int) -> str:
     return f"""
         SELECT customer_id, epoch_us(moment) AS occurred_us,
                coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id,
-               item_id, category, channel, abs(quantity) AS quantity, abs(unit_price) AS unit_price,
-               CAST(round(abs(amount) * 1e{digits}) AS BIGINT) AS amount_minor,
+               CASE WHEN NOT is_coupon THEN item_id END AS item_id, category, channel, abs(quantity) AS quantity,
+               abs(unit_price) AS unit_price,
+               CAST(round(CASE WHEN is_coupon THEN amount ELSE abs(amount) END * 1e{digits}) AS BIGINT)
+                   AS amount_minor,
                CAST(round(least(abs(coalesce(discount, 0)), 1e10) * 1e{digits}) AS BIGINT) AS discount_minor,
-               is_return OR coalesce(quantity < 0, false) OR amount < 0 AS is_return
-        FROM judged WHERE reason IS NULL"""
+               is_return OR coalesce(quantity < 0, false) OR (amount < 0 AND NOT is_coupon) AS is_return
+        FROM judged WHERE reason IS NULL
+        UNION ALL
+        SELECT customer_id, epoch_us(moment), coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')), NULL, NULL,
+               channel, NULL, NULL, CAST(round(least(refunded, 1e10) * 1e{digits}) AS BIGINT), 0, true
+        FROM judged WHERE reason IS NULL AND refunded > 0"""
 
 
 def _left_out_sql(columns: Columns) -> str:
@@ -148,11 +178,15 @@ def _left_out_sql(columns: Columns) -> str:
     blamed = (
         (leavings.NO_CUSTOMER, columns.customer_id, "customer_id"),
         (leavings.NO_TIME, columns.timestamp, "timestamp"),
+        (leavings.NO_SALE, columns.status, "status"),
+        (leavings.FOREIGN, columns.currency, "currency"),
         (leavings.NO_AMOUNT, amount, shown),
         (leavings.TOO_MUCH, amount, shown),
     )
     name = "".join(f" WHEN {literal(reason)} THEN {literal(name or '')}" for reason, name, _ in blamed)
-    value = "".join(f" WHEN {literal(reason)} THEN CAST(raw.{meaning} AS VARCHAR)" for reason, _, meaning in blamed)
+    value = "".join(
+        f" WHEN {literal(reason)} THEN CAST(raw.{meaning} AS VARCHAR)" for reason, name, meaning in blamed if name
+    )
     return f"""
         SELECT row, reason, CASE reason{name} END, CASE reason{value} END, {leavings.is_lost("reason")}, true
         FROM judged JOIN raw ON raw.rowid + 1 = row WHERE reason IS NOT NULL"""
@@ -223,7 +257,7 @@ def load_orders(
         except duckdb.Error as error:
             raise _unreadable(path, error) from error
     try:
-        _load(connection, columns, types, opened.separator, source, minor_digits(currency), reading, say)
+        _load(connection, columns, types, opened.separator, source, currency, reading, say)
         total, kept = connection.execute("SELECT (SELECT count(*) FROM raw), (SELECT count(*) FROM lines)").fetchall()[
             0
         ]
@@ -245,7 +279,7 @@ def _load(
     types: dict[str, str],
     separator: str | None,
     source: str,
-    digits: int,
+    currency: str,
     reading: Reading,
     say: Say,
 ) -> None:
@@ -261,14 +295,34 @@ def _load(
         told += dated
     for sentence in told:
         say(sentence)
-    read_sql = _read_sql(columns, _Expressions(types, decimal, order))
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_judged_sql(columns, read_sql, digits)}")
+    expressions = _Expressions(types, decimal, order)
+    _tell_meanings(connection, columns, types, expressions, say)
+    judged_sql = _judged_sql(columns, _read_sql(columns, expressions), currency)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged_sql}")
+    settle_orders(connection, columns, say)
+    digits = minor_digits(currency)
     connection.execute(f"INSERT INTO left_out {_left_out_sql(columns)}")
     for meaning in numbers:
         if meaning != "amount":
             connection.execute(f"INSERT INTO left_out {_changed_sql(columns, meaning)}")
     connection.execute(f"CREATE OR REPLACE TABLE lines AS {_lines_sql(digits)}")
     connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source)}")
+
+
+def _tell_meanings(
+    connection: duckdb.DuckDBPyConnection, columns: Columns, types: dict[str, str], expressions: _Expressions, say: Say
+) -> None:
+    """Finds out by their values whether returns are words or amounts, and whether statuses are those of orders."""
+    if columns.is_return:
+        expressions.has_refunds = holds_amounts(connection, expressions.number("is_return"))
+        if expressions.has_refunds:
+            say(f"Column {columns.is_return!r} has amounts: they are refunds beside their orders.")
+        elif types["is_return"] == "VARCHAR":
+            check_return_words(connection, columns.is_return)
+    if columns.status and types["status"] == "VARCHAR":
+        expressions.has_statuses = tell_statuses(connection, columns.status)
+        if not expressions.has_statuses:
+            say(f"Column {columns.status!r} is not looked at: no word of it is known for an order's status.")
 
 
 def _taken(columns: Columns) -> str:

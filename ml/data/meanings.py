@@ -1,0 +1,256 @@
+"""What the values of a column say of its meaning: words for returns and statuses, refunds, totals of orders."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import duckdb
+
+from ml.data.columns import Columns, UnusableTransactions
+from ml.data.leavings import NO_AMOUNT
+from ml.data.reading import literal
+
+_RETURN: Final = frozenset(
+    [
+        "是",
+        "y",
+        "yes",
+        "true",
+        "t",
+        "1",
+        "return",
+        "returned",
+        "returns",
+        "refund",
+        "refunded",
+        "r",
+        "退货",
+        "退款",
+        "退",
+        "退单",
+        "已退货",
+        "已退款",
+        "credit",
+        "retoure",
+    ]
+)
+_NO_RETURN: Final = frozenset(
+    [
+        "否",
+        "n",
+        "no",
+        "false",
+        "f",
+        "0",
+        "sale",
+        "sales",
+        "sold",
+        "purchase",
+        "order",
+        "s",
+        "销售",
+        "销货",
+        "正常",
+        "购买",
+        "消费",
+        "未退",
+        "未退货",
+        "未退款",
+        "无",
+        "verkauf",
+    ]
+)
+_NO_SALE: Final = (
+    *(
+        "cancelled",
+        "canceled",
+        "cancel",
+        "failed",
+        "pending",
+        "voided",
+        "void",
+        "refunded",
+        "expired",
+        "declined",
+        "draft",
+    ),
+    *(
+        "abandoned",
+        "trash",
+        "unpaid",
+        "on hold",
+        "pending payment",
+        "rejected",
+        "returned",
+        "checkout draft",
+        "quotation",
+    ),
+    *(
+        "已取消",
+        "取消",
+        "已关闭",
+        "关闭",
+        "交易关闭",
+        "待付款",
+        "待支付",
+        "未付款",
+        "未支付",
+        "已退款",
+        "退款成功",
+        "退款",
+        "失败",
+    ),
+    *("作废", "已作废", "已退货", "支付失败"),
+)
+_SALE: Final = (
+    *("completed", "complete", "paid", "processing", "shipped", "delivered", "fulfilled", "partially refunded", "done"),
+    *(
+        "partially paid",
+        "authorized",
+        "invoiced",
+        "posted",
+        "sale",
+        "success",
+        "succeeded",
+        "successful",
+        "ok",
+        "confirmed",
+    ),
+    *(
+        "已完成",
+        "完成",
+        "已付款",
+        "已支付",
+        "已发货",
+        "待发货",
+        "已签收",
+        "待收货",
+        "交易成功",
+        "成功",
+        "部分退款",
+        "已收货",
+        "正常",
+    ),
+)
+
+_TOTAL_ONCE: Final = """
+    CREATE OR REPLACE TEMP TABLE judged AS
+    SELECT * EXCLUDE (place, known, first_reason) REPLACE (CASE WHEN place > 1 THEN 0 ELSE amount END AS amount,
+                      CASE WHEN place > 1 THEN NULL ELSE refunded END AS refunded,
+                      CASE WHEN place > 1 AND (reason IS NULL OR (reason = '{no_amount}' AND known IS NOT NULL))
+                           THEN first_reason ELSE reason END AS reason)
+    FROM (SELECT *, row_number() OVER of_order AS place, max(amount) OVER whole AS known,
+                 first_value(reason) OVER of_order AS first_reason
+          FROM judged
+          WINDOW of_order AS (PARTITION BY customer_id, coalesce(order_id, row::VARCHAR) ORDER BY row),
+                 whole AS (PARTITION BY customer_id, coalesce(order_id, row::VARCHAR)))"""
+"""An order's total counts on its first line alone; where that is no sale, the others are none."""
+
+_COUPONS: Final = """
+    UPDATE judged SET is_coupon = true
+    WHERE reason IS NULL AND amount < 0 AND quantity > 0 AND NOT is_return AND order_id IS NOT NULL
+          AND (customer_id, order_id) IN (
+              SELECT (customer_id, order_id) FROM judged WHERE reason IS NULL AND quantity > 0 AND NOT is_return
+              GROUP BY customer_id, order_id HAVING sum(amount) >= 0 AND max(amount) > 0)"""
+"""A line of a negative price on a receipt that asks for money takes off its sum: nothing came back."""
+
+
+def word_sql(column: str) -> str:
+    """A word without case, blanks about it, hyphens and WooCommerce's `wc-`, in SQL."""
+    return f"regexp_replace(replace(replace(lower(trim({column})), '_', ' '), '-', ' '), '^wc ', '')"
+
+
+def _words(connection: duckdb.DuckDBPyConnection, meaning: str) -> set[str]:
+    rows = connection.execute(f"SELECT DISTINCT {word_sql(meaning)} FROM raw WHERE trim({meaning}) <> ''").fetchall()
+    return {row[0] for row in rows}
+
+
+def check_return_words(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Raises UnusableTransactions for a word that says neither that something came back nor that it did not."""
+    unknown = sorted(_words(connection, "is_return") - _RETURN - _NO_RETURN)
+    if unknown:
+        raise UnusableTransactions(
+            f"column {name!r} says {_shown(unknown)}, which is no word for returns (Return/Sale, yes/no, 是/否): "
+            "write one of these, or name another column with --is-return"
+        )
+
+
+def holds_amounts(connection: duckdb.DuckDBPyConnection, number: str) -> bool:
+    """Whether what was taken for marks of returns are amounts: numbers, and not only 0 and 1."""
+    row = connection.execute(
+        f"""SELECT count(*) FILTER (WHERE number IS NULL), count(*) FILTER (WHERE abs(number) NOT IN (0, 1))
+        FROM (SELECT {number} AS number FROM raw WHERE trim(CAST(is_return AS VARCHAR)) <> '')"""
+    ).fetchone()
+    return row is not None and not row[0] and bool(row[1])
+
+
+def return_sql(column: str) -> str:
+    """Whether a word says that something came back, in SQL."""
+    return f"coalesce({word_sql(column)} IN ({_list(_RETURN)}), false)"
+
+
+def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the column is one of orders' statuses: it is none where no word of it is known.
+
+    Raises UnusableTransactions where some are and some are not.
+    """
+    words = _words(connection, "status")
+    known = words & {*_NO_SALE, *_SALE}
+    unknown = sorted(words - known)
+    if unknown and known:
+        raise UnusableTransactions(
+            f"column {name!r} says {_shown(unknown)}, and it is not known whether that is a sale: "
+            "take these lines out, or write 'completed' or 'cancelled'"
+        )
+    return bool(known)
+
+
+def no_sale_sql(column: str) -> str:
+    """Whether a status says that the order is no sale, in SQL."""
+    return f"coalesce({word_sql(column)} IN ({_list(_NO_SALE)}), false)"
+
+
+def foreign_sql(column: str, currency: str) -> str:
+    """Whether a currency is named that is not this one, in SQL."""
+    own = [currency, *(("RMB", "人民币", "元", "¥", "￥") if currency == "CNY" else ())]
+    return f"coalesce(upper(trim({column})) NOT IN ('', {_list(own)}), false)"
+
+
+def settle_orders(connection: duckdb.DuckDBPyConnection, columns: Columns, say: Callable[[str], None]) -> None:
+    """Changes `judged` where amounts are their orders' totals, and marks coupons. Raises UnusableTransactions."""
+    priced = columns.quantity and columns.unit_price and columns.order_id
+    if columns.amount and priced and is_order_total(connection, columns.amount):
+        say(f"Column {columns.amount!r} is the total of the order: it counts once an order.")
+        connection.execute(_TOTAL_ONCE.format(no_amount=NO_AMOUNT))
+    connection.execute(_COUPONS)
+
+
+def is_order_total(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the amounts of `judged` are their orders' totals: on every line of an order, or on its first alone.
+
+    It is where the lines (quantity × price) add up to it. Raises UnusableTransactions where some orders say so, and
+    others that it is the line's.
+    """
+    row = connection.execute(
+        """SELECT count(*) FILTER (WHERE same AND abs(priced - total) <= slack AND abs(priced - added) > slack),
+               count(*) FILTER (WHERE NOT same AND abs(priced - added) <= slack AND told = lines),
+               count(*) FILTER (WHERE told = 1)
+        FROM (SELECT min(amount) = max(amount) AS same, max(amount) AS total, sum(amount) AS added,
+                     sum(quantity * unit_price) AS priced, count(*) AS lines, count(amount) AS told,
+                     0.01 * count(*) AS slack
+              FROM judged WHERE order_id IS NOT NULL GROUP BY customer_id, order_id HAVING count(*) > 1)"""
+    ).fetchone()
+    repeated, of_lines, first = row or (0, 0, 0)
+    if repeated and of_lines:
+        raise UnusableTransactions(
+            f"column {name!r} is the order's total in {repeated:,} orders and the line's in {of_lines:,}: "
+            "name the column of the lines' amounts with --amount"
+        )
+    return bool(repeated or (first and not of_lines))
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(literal(word) for word in sorted(words))
+
+
+def _shown(words: list[str]) -> str:
+    return ", ".join(repr(word) for word in words[:3]) + (" …" if len(words) > 3 else "")

@@ -1,0 +1,98 @@
+"""A column means what its values say: totals of orders, currencies, statuses, marks and amounts of returns, coupons."""
+
+import duckdb
+import pytest
+
+from ml.data.leavings import count_lost
+from ml.data.transactions import UnusableTransactions, load_orders
+
+
+def read(tmp_path, header, *lines):
+    """({order: (total, refunded)}, lines lost)."""
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join((header, *lines)) + "\n", encoding="utf-8")
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t")
+        rows = connection.execute(
+            """SELECT reference, sum(amount_minor) FILTER (WHERE type = 'order.completed') / 100,
+            sum(amount_minor) FILTER (WHERE type = 'order.refunded') / 100 FROM events GROUP BY ALL"""
+        ).fetchall()
+        return {reference: (total, refunded) for reference, total, refunded in rows}, count_lost(connection)
+
+
+LINES = "customer_id,order_date,order_id,quantity,unit_price,amount"
+
+
+def test_a_total_on_every_line_counts_once(tmp_path):
+    lines = [f"C,2026-10-01,A,{line},60" for line in ("1,20", "2,15", "1,10")]
+    assert read(tmp_path, LINES, *lines, "C,2026-10-02,B,1,20,20") == ({"A": (60, None), "B": (20, None)}, 0)
+
+
+def test_a_total_on_the_first_line_alone_counts_once(tmp_path):
+    assert read(tmp_path, LINES, "C,2026-10-01,A,2,30,100", "C,2026-10-01,A,1,35,") == ({"A": (100, None)}, 0)
+
+
+def test_amounts_of_lines_are_added_up(tmp_path):
+    lines = ["C,2026-10-01,A,1,20,20", "C,2026-10-01,A,2,10,20", "C,2026-10-02,B,1,5,5", "C,2026-10-02,B,1,6,6"]
+    assert read(tmp_path, LINES, *lines)[0] == {"A": (40, None), "B": (11, None)}
+
+
+def test_totals_and_amounts_of_lines_in_one_column_are_refused(tmp_path):
+    lines = ["C,2026-10-01,A,1,20,30", "C,2026-10-01,A,1,10,30", "C,2026-10-02,B,1,5,5", "C,2026-10-02,B,1,6,6"]
+    with pytest.raises(UnusableTransactions, match="--amount"):
+        read(tmp_path, LINES, *lines)
+
+
+def test_another_currency_is_lost_and_no_money_of_ours(tmp_path):
+    lines = ["C,2026-10-01,A,CNY,5", "C,2026-10-01,B,JPY,12000", "C,2026-10-01,D,rmb,7", "C,2026-10-01,E,,8"]
+    read_ = read(tmp_path, "customer_id,order_date,order_id,currency,total", *lines)
+    assert read_ == ({"A": (5, None), "D": (7, None), "E": (8, None)}, 1)
+
+
+def test_what_its_status_says_is_no_sale_is_none_and_not_lost(tmp_path):
+    words = ("Completed", "cancelled", "wc-failed", "voided", "on-hold", "已取消", "refunded", "paid", "")
+    lines = [f"C,2026-10-01,{n},{word},5" for n, word in enumerate(words)]
+    orders, lost = read(tmp_path, "customer_id,order_date,order_id,status,total", *lines)
+    assert sorted(orders) == ["0", "7", "8"]
+    assert lost == 0
+
+
+def test_statuses_of_another_kind_are_not_looked_at_and_mixed_ones_refused(tmp_path):
+    header = "customer_id,order_date,order_id,status,total"
+    assert len(read(tmp_path, header, "C,2026-10-01,A,gold,5", "C,2026-10-01,B,silver,5")[0]) == 2
+    with pytest.raises(UnusableTransactions, match="'limbo'"):
+        read(tmp_path, header, "C,2026-10-01,A,paid,5", "C,2026-10-01,B,limbo,5")
+
+
+@pytest.mark.parametrize(("yes", "no"), [("是", "否"), ("Return", "Sale"), ("Y", "N"), ("退货", "销售"), ("1", "0")])
+def test_marks_of_returns_in_words(tmp_path, yes, no):
+    lines = [f"C,2026-10-01,A,100,{no}", f"C,2026-10-05,B,40,{yes}"]
+    assert read(tmp_path, "customer_id,order_date,order_id,total,is_return", *lines)[0] == {
+        "A": (100, None),
+        "B": (None, 40),
+    }
+
+
+def test_words_for_returns_that_are_not_known_are_refused(tmp_path):
+    with pytest.raises(UnusableTransactions, match="'perhaps'"):
+        read(tmp_path, "customer_id,order_date,order_id,total,is_return", "C,2026-10-01,A,100,perhaps")
+
+
+def test_amounts_of_refunds_are_refunds_beside_their_orders(tmp_path):
+    lines = ["C,2026-10-01,A,100,0.00", "C,2026-10-01,B,50,12.50", "C,2026-10-01,D,40,"]
+    assert read(tmp_path, "customer_id,order_date,order_id,total,refund", *lines)[0] == {
+        "A": (100, None),
+        "B": (50, 12.5),
+        "D": (40, None),
+    }
+
+
+def test_a_coupon_takes_off_and_is_no_refund(tmp_path):
+    header = "customer_id,order_date,order_id,product_id,quantity,unit_price"
+    lines = [
+        "C,2026-10-01,A,P,1,100",
+        "C,2026-10-01,A,COUPON,1,-20",
+        "C,2026-10-02,B,P,-1,100",
+        "C,2026-10-03,D,P,1,-5",
+    ]
+    assert read(tmp_path, header, *lines)[0] == {"A": (80, None), "B": (None, 100), "D": (None, 5)}
