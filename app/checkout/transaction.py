@@ -12,6 +12,8 @@ from typing import Any, Final
 from app.checkout.answering import answer_tills, record_changed_stages
 from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_events, link_customers
+from app.checkout.order_queries import CLAIM_ORDERS, FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS
+from app.checkout.orders import claim_orders, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.checkout.refusing import keep_refused
 from app.customers.case_queries import READ_OPEN_COMPLAINTS
@@ -36,14 +38,17 @@ class Step:
 
 
 STEPS: Final = (
+    Step("claim", claim_orders, {CLAIM_ORDERS: {}, LOCK_STATES: {}}),
     Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}}),
+    Step("restate", restate_orders, {FIND_CHANGED: {}, RESTATE_ORDERS: {}, RESTATE_CUSTOMERS: {}}),
     Step("link", link_customers, {}),
     Step("cases", count_cases, {MERGE_CASES: {}, READ_OPEN_COMPLAINTS: {}}),
     Step("refuse", keep_refused, {}),
     Step("answer", answer_tills, {PERSON_STATES: {}, READ_ANSWERS: {}, WRITE_DECISIONS: {}}),
     Step("stages", record_changed_stages, {READ_RECORDED: {}, RECORD_STAGES: {"now_us": 0}}),
 )
-"""In this order rows are locked: events and customer states, links and persons, cases, decisions and offers, stages."""
+"""In this order rows are locked: orders that have an identity, events and customer states, links and persons, cases,
+decisions and offers, stages."""
 
 
 class Transactions:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
 
-from app.lifecycle.events import MAX_AMOUNT_MINOR, ORDER_COMPLETED, ORDER_REFUNDED, to_minor
+from app.lifecycle.events import MAX_AMOUNT_MINOR, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, to_minor
 
 
 class OrderLineType(UserDefinedType[Any]):
@@ -32,7 +32,7 @@ def write_lines(type_: str, data: Mapping[str, Any], digits: int) -> str | None:
 
     None where there are none. They are written from what came, without an object a line: an import has a million.
     """
-    products = data.get("products") if type_ in (ORDER_COMPLETED, ORDER_REFUNDED) else None
+    products = data.get("products") if type_ in (ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED) else None
     if not products:
         return None
     return "{" + ",".join([_write_line(product.get, digits) for product in products]) + "}"

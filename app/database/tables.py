@@ -37,6 +37,9 @@ metadata = MetaData(
     }
 )
 
+OF_ORDERS = "type IN ('order.cancelled', 'order.updated', 'order.refunded', 'refund.voided')"
+"""What is said of orders that came before, or are to come."""
+
 events = Table(
     "events",
     metadata,
@@ -58,6 +61,7 @@ events = Table(
     Column("lines", ORDER_LINES),
     Column("received_us", BigInteger, nullable=False),
     Index("uq_events_source_id", "source", "id", unique=True),
+    Index("ix_events_source_reference", "source", "reference", postgresql_where=text(OF_ORDERS)),
 )
 """The log of all that happened. `uq_events_source_id` makes an event count once for ever, whoever
 it is said to be of."""

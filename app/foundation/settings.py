@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     """Digits, `86` say: of phones that are written without one. Another one later makes other hashes."""
     ahead_minutes: Annotated[int, Field(ge=5, le=525_600)] = 5
     """How far ahead an event's time may be with no right time beside it: beyond 5, it is counted as of its receipt."""
+    order_identity: str = ""
+    """Sources beside the shops' and Segment's whose orders have an identity, with commas between: `/web,/pos/store-1`;
+    each with all below it."""
     churn_horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
     control_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of customers held out of every action, so that the effect of actions can be measured."""

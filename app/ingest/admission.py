@@ -17,14 +17,14 @@ from app.foundation.settings import Settings
 from app.foundation.times import MAX_AHEAD_US, iso, to_us
 from app.http.strict_json import check_texts, clean_texts
 from app.ingest.clocks import CLAIMED_TIME, is_possible, right_time
+from app.ingest.order_identity import ID_BY_SENDER, OrderIdentity, digest_order, is_same_id, told_type
 from app.ingest.reading import read_event
 from app.ingest.schemas import DATA_OF_TYPE, EventIn
 from app.lifecycle.event_types import read_facts
 from app.lifecycle.events import (
     CUSTOMER_MERGED,
     MAX_AMOUNT_MINOR,
-    ORDER_COMPLETED,
-    ORDER_REFUNDED,
+    ORDER_TYPES,
     Event,
 )
 from app.lifecycle.identifiers import (
@@ -51,12 +51,18 @@ class Rules(NamedTuple):
     country_code: str = ""
     ahead_us: int = MAX_AHEAD_US
     """How far ahead an event's time may be where nothing tells the right one."""
+    orders: OrderIdentity = OrderIdentity()
 
     @classmethod
     def of(cls, settings: Settings, identity_key: bytes) -> "Rules":
         """Those of the settings."""
         return cls(
-            settings.currency, settings.digits, identity_key, settings.country_code, settings.ahead_minutes * 60_000_000
+            settings.currency,
+            settings.digits,
+            identity_key,
+            settings.country_code,
+            settings.ahead_minutes * 60_000_000,
+            OrderIdentity.of(settings.order_identity),
         )
 
 
@@ -130,9 +136,9 @@ class Content(Protocol):
 
 def is_same_content(one: Content, other: Content) -> bool:
     """Whether two events of the same source and id say the same; 100 and 100.0 do, and two forms of an identifier."""
-    if one.digest == other.digest:
+    if one.digest == other.digest and not is_same_id(one.data, other.data):
         return True
-    return one.type == other.type and _canonical(one) == _canonical(other)
+    return told_type(one.type) == told_type(other.type) and _canonical(one) == _canonical(other)
 
 
 def _canonical(event: Content) -> bytes:
@@ -142,6 +148,7 @@ def _canonical(event: Content) -> bytes:
     """
     customer_id, data = event.customer_id, orjson.loads(event.data)
     claimed = data.pop(CLAIMED_TIME, iso(event.occurred_us))
+    data.pop(ID_BY_SENDER, None)
     given = data.get("identifiers", ())
     theirs = {make_pseudonym(each["kind"], each.get("hash") or each["void"]) for each in given}
     if customer_id in theirs or customer_id.startswith(BASKET) or is_placeholder(customer_id):
@@ -233,6 +240,7 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
     if (data.get("currency") or rules.currency) != rules.currency and envelope.type in DATA_OF_TYPE:
         raise violation((*within, "data", "currency"), f"This deployment counts in {rules.currency}.")
     facts = read_facts(envelope.type, data, rules.digits)
+    identity = rules.orders.identify(envelope.type, envelope.source, facts["reference"], within)
     if facts["discount_minor"] > MAX_AMOUNT_MINOR:
         data = {name: member for name, member in data.items() if name != "discount"}
         facts["discount_minor"] = 0
@@ -245,12 +253,16 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
     customer_id = _find_customer(envelope, kept, within, warnings)
     kept, written = _write_clean(kept, warnings)
     digest = digest_content(envelope.type, customer_id, claimed_us, kept)
-    if occurred_us != claimed_us:
-        written = orjson.dumps({**kept, CLAIMED_TIME: iso(claimed_us)})
+    aside = {} if occurred_us == claimed_us else {CLAIMED_TIME: iso(claimed_us)}
+    if identity is not None and (identity != envelope.id or ID_BY_SENDER in kept):
+        aside[ID_BY_SENDER] = kept.get(ID_BY_SENDER, envelope.id)
+        digest = digest_order(identity, facts["amount_minor"])
+    if aside:
+        written = orjson.dumps({**kept, **aside})
     return Event(
         customer_id=customer_id,
         source=envelope.source,
-        id=envelope.id,
+        id=identity or envelope.id,
         type=envelope.type,
         occurred_us=occurred_us,
         digest=digest,
@@ -302,6 +314,6 @@ def _find_customer(envelope: EventIn, kept: Any, within: tuple[str, ...], warnin
     pseudonym = next(iter(pseudonyms_in(kept)), None)
     if pseudonym is not None:
         return pseudonym
-    if envelope.type in (ORDER_COMPLETED, ORDER_REFUNDED):
+    if envelope.type in ORDER_TYPES:
         return make_basket(envelope.source, envelope.id)
     raise violation((*within, "subject"), "Name the customer by a subject, or by data.identifiers.")

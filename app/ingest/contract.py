@@ -16,6 +16,7 @@ from typing_extensions import TypeAliasType
 from app.http.times import Time
 from app.lifecycle.event_data import Text, UnknownData
 from app.lifecycle.event_types import EVENT_TYPES, EventType
+from app.lifecycle.events import ORDER_CANCELLED, ORDER_UPDATED
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x20-\x7e]+$")]
 """Printable ASCII: what identifies an event for ever."""
@@ -46,7 +47,8 @@ class Envelope(BaseModel):
 
 def example_of(declared: EventType) -> dict[str, Any]:
     """A whole event of a type."""
-    return {**EXAMPLE_ENVELOPE, "type": declared.name, "data": declared.example}
+    of_shop = {"source": "/shopify/tea.example.com"} if declared.name in (ORDER_UPDATED, ORDER_CANCELLED) else {}
+    return {**EXAMPLE_ENVELOPE, **of_shop, "type": declared.name, "data": declared.example}
 
 
 @cache

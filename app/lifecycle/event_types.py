@@ -31,6 +31,16 @@ class OrderCompletedData(Data):
     products: Products | None = None
 
 
+class OrderUpdatedData(OrderCompletedData):
+    """A purchase as it is now, whole: the latest one counts. Of a source whose orders have an identity."""
+
+
+class OrderCancelledData(Data):
+    """A purchase that never was. Of a source whose orders have an identity."""
+
+    order_id: Text
+
+
 class OrderRefundedData(Data):
     """What was given back of an order."""
 
@@ -126,6 +136,10 @@ def _read_refund(data: Mapping[str, Any], digits: int) -> Facts:
     }
 
 
+def _read_cancelled(data: Mapping[str, Any], _: int) -> Facts:
+    return {"reference": data["order_id"]}
+
+
 def _read_order(data: Mapping[str, Any], digits: int) -> Facts:
     return {
         "reference": data["order_id"],
@@ -193,6 +207,8 @@ _CONSENT: Final = {"purpose": "marketing", "channel": "sms", "granted": True}
 _DECLARED: Final = (
     EventType(e.ORDER_COMPLETED, OrderCompletedData, _read_order, {**_ORDER, "products": [_MILK]}),
     EventType(e.ORDER_REFUNDED, OrderRefundedData, _read_refund, {**_REFUND, "products": [{**_MILK, "quantity": 1}]}),
+    EventType(e.ORDER_UPDATED, OrderUpdatedData, _read_order, {**_ORDER, "products": [{**_MILK, "quantity": 3}]}),
+    EventType(e.ORDER_CANCELLED, OrderCancelledData, _read_cancelled, {"order_id": "A-77"}),
     EventType(e.STORE_VISITED, VisitData, _read_nothing, {"channel": "store"}),
     EventType(e.PRODUCT_VIEWED, VisitData, _read_nothing, _VIEWED),
     EventType(e.PRODUCT_ADDED, VisitData, _read_nothing, _VIEWED),

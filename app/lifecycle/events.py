@@ -8,6 +8,11 @@ from iso4217 import Currency
 
 ORDER_COMPLETED: Final = "order.completed"
 ORDER_REFUNDED: Final = "order.refunded"
+ORDER_UPDATED: Final = "order.updated"
+ORDER_CANCELLED: Final = "order.cancelled"
+ORDER_VOIDED: Final = "order.voided"
+REFUND_VOIDED: Final = "refund.voided"
+"""What an order and its refunds are counted as once the order is cancelled: not at all."""
 STORE_VISITED: Final = "store.visited"
 PRODUCT_VIEWED: Final = "product.viewed"
 PRODUCT_ADDED: Final = "product.added"
@@ -30,6 +35,8 @@ ACTION_ACCEPTED: Final = "action.accepted"
 ACTION_DECLINED: Final = "action.declined"
 ACTION_REDEEMED: Final = "action.redeemed"
 
+ORDER_TYPES: Final = (ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, ORDER_CANCELLED)
+"""They need not say whose they are."""
 VISIT_TYPES: Final = (STORE_VISITED, PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCTS_SEARCHED)
 POINTS_TYPES: Final = (POINTS_EARNED, POINTS_REDEEMED, POINTS_EXPIRED)
 """The types that measures count together. What each type is, is declared in `app.lifecycle.event_types`."""

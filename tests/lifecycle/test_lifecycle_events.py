@@ -38,6 +38,12 @@ FACTS = {
         {"order_id": "A-78", "total": 0},
         {"reference": "A-78"},
     ),
+    "an order as it is now": (
+        e.ORDER_UPDATED,
+        {"order_id": "A-77", "total": 100, "products": BASKET},
+        {"reference": "A-77", "amount_minor": 10000, "items": 3},
+    ),
+    "an order that never was": (e.ORDER_CANCELLED, {"order_id": "A-77", "total": 100}, {"reference": "A-77"}),
     "a refund": (
         e.ORDER_REFUNDED,
         {"order_id": "A-77", "total": 28.5, "products": BASKET[:1]},

@@ -8,8 +8,6 @@ from app.ingest.segment.properties import as_customer, as_text
 Json = dict[str, Any]
 Mapped = Json | Ignored
 
-ORDER_CANCELLED: Final = "order.cancelled"
-
 TEST: Final = Ignored("test")
 """Sent to try the webhook out, or paid through a gateway for trying out: no sale."""
 UNKNOWN_TOPIC: Final = Ignored("unknown_topic")

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from app.ingest.segment.mapping import Ignored
 from app.ingest.shops.amounts import add_up, as_amount, as_decimal
-from app.ingest.shops.deliveries import ORDER_CANCELLED, Json, Mapped, make_id, present
-from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED
+from app.ingest.shops.deliveries import Json, Mapped, make_id, present
+from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
 from app.lifecycle.identifiers import BASKET
 
 _MONEY: Final = (ORDER_COMPLETED, ORDER_REFUNDED)

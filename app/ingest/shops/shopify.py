@@ -23,7 +23,6 @@ from app.ingest.shops.deliveries import (
     DELETED,
     NO_IDENTIFIERS,
     NOTHING_GIVEN_BACK,
-    ORDER_CANCELLED,
     SHOP_REDACTED,
     TEST,
     UNKNOWN_TOPIC,
@@ -41,6 +40,7 @@ from app.lifecycle.events import (
     CONSENT_CHANGED,
     CUSTOMER_IDENTIFIED,
     CUSTOMER_MERGED,
+    ORDER_CANCELLED,
     ORDER_COMPLETED,
     ORDER_REFUNDED,
 )

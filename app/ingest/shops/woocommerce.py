@@ -17,7 +17,6 @@ from app.ingest.shops.deliveries import (
     DELETED,
     NO_IDENTIFIERS,
     NOT_PLACED,
-    ORDER_CANCELLED,
     UNKNOWN_TOPIC,
     Door,
     Json,
@@ -29,7 +28,7 @@ from app.ingest.shops.deliveries import (
     present,
 )
 from app.ingest.shops.known import name_cancellation, name_order
-from app.lifecycle.events import CUSTOMER_IDENTIFIED, ORDER_COMPLETED, ORDER_REFUNDED
+from app.lifecycle.events import CUSTOMER_IDENTIFIED, ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
 
 _UNPLACED: Final = frozenset(("pending", "failed", "checkout-draft", "auto-draft", "draft"))
 _CANCELLED: Final = frozenset(("cancelled", "trash"))

@@ -148,6 +148,8 @@ async def test_a_batch_has_bounds(client, track):
 async def test_the_paths_of_the_libraries(client, sql, order):
     """They take a host, and append the path of the call."""
     first, second, third = order(), order(), order()
+    for place, message in enumerate((first, second, third)):
+        message["properties"] = {**message["properties"], "order_id": f"A-{place}"}
     assert (await client.post("/v1/segment/v1/batch", json={"batch": [first]})).json()["accepted"] == 1
     assert (await client.post("/v1/segment/v1/import", json={"batch": [second]})).json()["accepted"] == 1
     del third["type"]

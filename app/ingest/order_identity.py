@@ -1,0 +1,97 @@
+"""An order is one thing, whatever the ids of the events that tell of it: which sources' orders are known by their
+`order_id`, and what such an order is kept under.
+
+A till's receipt numbers may begin anew each day, so that its orders stay events of their own.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import orjson
+
+from app.foundation.errors import violation
+from app.lifecycle.events import (
+    ORDER_CANCELLED,
+    ORDER_COMPLETED,
+    ORDER_REFUNDED,
+    ORDER_UPDATED,
+    ORDER_VOIDED,
+    REFUND_VOIDED,
+    Event,
+)
+
+ID_BY_SENDER: Final = "id_by_sender"
+"""The member of `data` that keeps the id that an order's event came with, where it is kept under the order's."""
+ALWAYS: Final = ("/segment", "/shopify", "/woocommerce")
+CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
+"""What says something of an order that came, or is to come."""
+_TOLD_AS: Final = {ORDER_VOIDED: ORDER_COMPLETED, REFUND_VOIDED: ORDER_REFUNDED}
+
+
+def name_order(order_id: str) -> str:
+    """The id of the event that an order of a source with identity is kept as."""
+    return f"order-{order_id}"
+
+
+class OrderIdentity(NamedTuple):
+    """`sources`: whose orders have an identity, each with all below it."""
+
+    sources: tuple[str, ...] = ALWAYS
+
+    @classmethod
+    def of(cls, more: str) -> "OrderIdentity":
+        """With those of a list with commas between."""
+        given = (each.strip().rstrip("/") for each in more.split(","))
+        return cls((*ALWAYS, *(each for each in given if each)))
+
+    def covers(self, source: str) -> bool:
+        """Whether the orders of a source have an identity."""
+        return any(source == each or source.startswith(f"{each}/") for each in self.sources)
+
+    def identify(self, type_: str, source: str, order_id: str | None, within: tuple[str, ...]) -> str | None:
+        """The id that the event of a purchase is kept under; None: its own.
+
+        Raises Malformed for a change of an order of a source whose orders have no identity.
+        """
+        if type_ == ORDER_COMPLETED and order_id is not None and self.covers(source):
+            return name_order(order_id)
+        if type_ in CHANGES and not self.covers(source):
+            raise violation(
+                (*within, "source"),
+                "Orders of this source have no identity, so none can be changed: name it in PERENNIAL_ORDER_IDENTITY.",
+            )
+        return None
+
+
+def digest_order(identity: str, amount_minor: int) -> bytes:
+    """What tells at once that an order was told before: BLAKE2b over what it is kept under, and its amount."""
+    return hashlib.blake2b(f"{identity}\x1f{amount_minor}".encode(), digest_size=16).digest()
+
+
+def is_same_id(one: str, other: str) -> bool:
+    """Whether two tellings of an order (`data`, JSON text) came under one id: then all of them must be the same."""
+    return f'"{ID_BY_SENDER}"' in one and _id_by_sender(one) == _id_by_sender(other)
+
+
+def _id_by_sender(data: str) -> str | None:
+    found: str | None = orjson.loads(data).get(ID_BY_SENDER)
+    return found
+
+
+def told_type(type_: str) -> str:
+    """The type that an event came with: those of a cancelled order are kept as void."""
+    return _TOLD_AS.get(type_, type_)
+
+
+def speaks_of_order(event: Event) -> bool:
+    """Whether an event may change what is counted of an order with identity, or be changed by what came before."""
+    if event.type == ORDER_COMPLETED:
+        return event.reference is not None and event.id == name_order(event.reference)
+    return event.type in (*CHANGES, ORDER_REFUNDED)
+
+
+def orders_of(events: Iterable[Event]) -> dict[str, list[str]]:
+    """The orders that events speak of: sources and order ids, each once, as parameters of statements."""
+    found = dict.fromkeys((event.source, event.reference or "") for event in events if speaks_of_order(event))
+    return {"source": [source for source, _ in found], "reference": [order_id for _, order_id in found]}
