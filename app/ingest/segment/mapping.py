@@ -33,8 +33,10 @@ from app.lifecycle.events import (
     CUSTOMER_MERGED,
     CUSTOMER_UNMERGED,
     FEEDBACK_SUBMITTED,
+    ORDER_CANCELLED,
     ORDER_COMPLETED,
     ORDER_REFUNDED,
+    ORDER_UPDATED,
     PRODUCT_ADDED,
     PRODUCT_VIEWED,
     PRODUCTS_SEARCHED,
@@ -145,9 +147,9 @@ def _track(message: Json) -> Content | Ignored:
     return _TRACKED[type_](properties) if type_ in _TRACKED else Content(type_, properties)
 
 
-def _order(given: Json) -> Content:
+def _order(given: Json, type_: str = ORDER_COMPLETED) -> Content:
     return Content(
-        ORDER_COMPLETED,
+        type_,
         _present(
             {
                 **_money(given),
@@ -156,6 +158,14 @@ def _order(given: Json) -> Content:
             }
         ),
     )
+
+
+def _update(given: Json) -> Content:
+    return _order(given, ORDER_UPDATED)
+
+
+def _cancel(given: Json) -> Content:
+    return Content(ORDER_CANCELLED, _present({**given, "order_id": as_text(given.get("order_id"))}))
 
 
 def _refund(given: Json) -> Content:
@@ -278,11 +288,12 @@ CALLS: Final = tuple(_CALLS)
 _TRACKED: Final[dict[str, Callable[[Json], Content]]] = {
     ORDER_COMPLETED: _order,
     ORDER_REFUNDED: _refund,
+    ORDER_UPDATED: _update,
+    ORDER_CANCELLED: _cancel,
     PRODUCT_VIEWED: _view,
     PRODUCT_ADDED: _add,
     "product.list.viewed": _look_at_list,
     PRODUCTS_SEARCHED: _search,
     "product.reviewed": _review,
 }
-"""Any other name is kept as an event of that type: `order.cancelled` too. A cancelled order may never have
-been completed here, and its money comes back, if it was taken, by a refund: undoing it twice is worse than late."""
+"""Any other name is kept as an event of that type."""

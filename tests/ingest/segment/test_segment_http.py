@@ -94,6 +94,17 @@ async def test_the_same_message_id_with_other_content_is_refused(client, order):
     assert (batch["rejected"], batch["results"][0]["problem"]["type"]) == (1, CONFLICT)
 
 
+async def test_an_order_is_counted_as_it_is_now_whatever_the_messages(client, sql, order, track):
+    assert (await send(client, order())).json()["accepted"] == 1
+    assert (await send(client, order())).json()["duplicate"] == 1
+    assert (await send(client, track("Order Updated", {"order_id": "A-1", "total": "20"}))).json()["accepted"] == 1
+    state = await sql.row("SELECT * FROM customer_states WHERE customer_id = 'C-1'")
+    assert (state["orders"], state["spend_minor"]) == (1, 2000)
+    assert (await send(client, track("Order Cancelled", {"order_id": "A-1"}))).json()["accepted"] == 1
+    state = await sql.row("SELECT * FROM customer_states WHERE customer_id = 'C-1'")
+    assert (state["orders"], state["spend_minor"], state["last_order_us"]) == (0, 0, None)
+
+
 async def test_shops_do_not_clash(client, sql, order):
     message = order()
     for source in ({}, {"source": "one"}, {"source": "two 2"}):
