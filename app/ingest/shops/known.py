@@ -12,10 +12,12 @@ from typing import Any, Final
 from app.ingest.segment.mapping import Ignored
 from app.ingest.shops.amounts import add_up, as_amount, as_decimal
 from app.ingest.shops.deliveries import Json, Mapped, make_id, present
-from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
+from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED
 from app.lifecycle.identifiers import BASKET
 
 _MONEY: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
+VERSION: Final = "version"
+"""The member of an order on its way that says when this version of it was made."""
 CANCELLED: Final = Ignored("order_cancelled")
 """Of an order that never was."""
 
@@ -44,7 +46,7 @@ def consider(mapped: list[Mapped], known: Mapping[str, str]) -> list[Mapped]:
     cancellation = next((each for each in mapped if _type_of(each) == ORDER_CANCELLED), None)
     is_begun = any(_type_of(each) in _MONEY and _id_of(each) in known for each in mapped)
     never_was = cancellation is not None and not is_begun
-    considered = [_consider(each, known, never_was=never_was) for each in mapped]
+    considered = [made for each in mapped for made in _tell_version(_consider(each, known, never_was=never_was), known)]
     if cancellation is None or isinstance(cancellation, Ignored):
         return considered
     rest = _make_rest(cancellation, considered)
@@ -70,6 +72,18 @@ def _consider(each: Mapped, known: Mapping[str, str], *, never_was: bool) -> Map
     return _without_customer(each) if is_nobodys and each["type"] == ORDER_REFUNDED else each
 
 
+def _tell_version(each: Mapped, known: Mapping[str, str]) -> list[Mapped]:
+    """An order as it is counted first, and as the version that it is: of the versions of an order the latest counts."""
+    if isinstance(each, Ignored) or each["type"] != ORDER_COMPLETED:
+        return [each]
+    completed = {name: member for name, member in each.items() if name != VERSION}
+    version, id_ = each.get(VERSION), make_id(each.get("id"), each.get(VERSION))
+    if id_ is None or (each.get("id") not in known and version == each.get("time")):
+        return [completed]
+    updated = {**completed, "type": ORDER_UPDATED, "id": id_, "time": version}
+    return [updated] if each.get("id") in known else [completed, updated]
+
+
 def _without_customer(refund: Json) -> Json:
     data = {name: member for name, member in refund["data"].items() if name != "identifiers"}
     return {**{name: member for name, member in refund.items() if name != "subject"}, "data": data}
@@ -78,7 +92,7 @@ def _without_customer(refund: Json) -> Json:
 def _make_rest(cancellation: Json, considered: list[Mapped]) -> Json | None:
     """What a cancellation gives back of an order that was counted; None: nothing is left."""
     made = [each for each in considered if not isinstance(each, Ignored)]
-    completed = next((each for each in made if each["type"] == ORDER_COMPLETED), None)
+    completed = next((each for each in made if each["type"] in (ORDER_COMPLETED, ORDER_UPDATED)), None)
     total = None if completed is None else as_decimal(completed["data"].get("total"))
     given_back = add_up(each["data"].get("total") for each in made if each["type"] == ORDER_REFUNDED)
     if completed is None or total is None or given_back is None or total <= given_back:

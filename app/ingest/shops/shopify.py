@@ -35,7 +35,7 @@ from app.ingest.shops.deliveries import (
     objects,
     present,
 )
-from app.ingest.shops.known import name_cancellation, name_order
+from app.ingest.shops.known import VERSION, name_cancellation, name_order
 from app.lifecycle.events import (
     CONSENT_CHANGED,
     CUSTOMER_IDENTIFIED,
@@ -69,7 +69,8 @@ def _map_order(order: Json, door: Door) -> Iterator[Mapped]:
     side = _side_of(order, door.currency)
     subject, identifiers = as_object(order.get("customer")).get("id"), _identifiers_of(order, door)
     data = {**_read_order(order, side), "identifiers": identifiers}
-    yield make_event(door, ORDER_COMPLETED, name_order(order.get("id")), subject, _time_of(order), data)
+    completed = make_event(door, ORDER_COMPLETED, name_order(order.get("id")), subject, _time_of(order), data)
+    yield {**completed, VERSION: order.get("updated_at")}
     for refund in objects(order.get("refunds")):
         yield _make_refund({"order_id": order.get("id"), **refund}, door, is_anonymous=identifiers is None)
     if order.get("cancelled_at") or order.get("financial_status") == "voided":

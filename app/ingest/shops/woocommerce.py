@@ -27,7 +27,7 @@ from app.ingest.shops.deliveries import (
     objects,
     present,
 )
-from app.ingest.shops.known import name_cancellation, name_order
+from app.ingest.shops.known import VERSION, name_cancellation, name_order
 from app.lifecycle.events import CUSTOMER_IDENTIFIED, ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
 
 _UNPLACED: Final = frozenset(("pending", "failed", "checkout-draft", "auto-draft", "draft"))
@@ -66,7 +66,8 @@ def _make_order(order: Json, door: Door) -> Json:
         "identifiers": _identifiers_of(order),
     }
     id_ = name_order(order.get("id"))
-    return make_event(door, ORDER_COMPLETED, id_, order.get("customer_id"), _utc(order, "date_created"), data)
+    completed = make_event(door, ORDER_COMPLETED, id_, order.get("customer_id"), _utc(order, "date_created"), data)
+    return {**completed, VERSION: _utc(order, "date_modified")}
 
 
 def _read_line(line: Json) -> Json:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from app.ingest.shops.signatures import read_secrets
-from tests.ingest.shops.payloads import CUSTOMER, encode, order, refund, sign, transaction
+from tests.ingest.shops.payloads import CUSTOMER, encode, money, order, refund, sign, transaction
 
 SECRET, NEXT = "shpss_old, [secret]", "shpss_new"
 CUSTOMER_ID = "115310627314723954"
@@ -191,6 +191,23 @@ async def test_a_refund_whose_state_moved_on_counts_once(deliver, door):
     await deliver("refunds/create", refund(transactions=[transaction("50.00", status="pending")]))
     assert told(await deliver("refunds/create", refund("49.00"))) == [("duplicate", None)]
     assert (await profile(door))["spend"] == 274.0
+
+
+EDITED = {"total_price": "374.00", "total_price_set": money("374.00"), "updated_at": "2026-10-02T10:00:00+08:00"}
+VERSIONS = [
+    ("orders/create", order()),
+    ("orders/updated", order(**EDITED)),
+    ("orders/updated", order(**EDITED | {"updated_at": "2026-10-04T10:00:00+08:00"}, refunds=[refund()])),
+]
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(VERSIONS)))
+async def test_of_the_versions_of_an_order_the_latest_counts(deliver, door, arrival):
+    """Each twice. The order was edited from 324 to 374, then 50 were given back."""
+    for topic, payload in (*arrival, *arrival):
+        assert {status for status, _ in told(await deliver(topic, payload))} <= {"accepted", "duplicate"}
+    found = await profile(door)
+    assert (found["orders"], found["spend"]) == (1, 324.0)
 
 
 CANCELLED_AT = "2026-10-03T10:00:00+08:00"

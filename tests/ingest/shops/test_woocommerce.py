@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.ingest.admission import Rules, admit_or_reject
 from app.ingest.segment.mapping import Ignored
 from app.ingest.shops.deliveries import Door
+from app.ingest.shops.known import VERSION
 from app.ingest.shops.woocommerce import _TOPICS, map_delivery
 from tests.ingest.shops.payloads import encode, sign
 from tests.ingest.shops.woo_payloads import BILLING, CUSTOMER, REFUNDED, WAITING, line, order
@@ -22,13 +23,15 @@ IDENTIFIERS = [
 ]
 
 
-def one(topic, payload):
-    (made,) = map_delivery(topic, payload, DOOR)
-    return made
-
-
 def several(topic, payload):
-    return map_delivery(topic, payload, DOOR)
+    """Without the version, which an order has on its way."""
+    made = map_delivery(topic, payload, DOOR)
+    return [each if isinstance(each, Ignored) else {n: m for n, m in each.items() if n != VERSION} for each in made]
+
+
+def one(topic, payload):
+    (made,) = several(topic, payload)
+    return made
 
 
 def admit(mapped):
@@ -189,7 +192,7 @@ async def test_a_refund_in_a_later_version_counts_once(deliver, door):
     """Its time is that of the version."""
     await deliver("order.updated", REFUNDED)
     later = await deliver("order.updated", {**REFUNDED, "date_modified_gmt": "2026-10-05T10:00:00"})
-    assert [item["status"] for item in later.json()["results"]] == ["duplicate", "duplicate"]
+    assert later.json()["results"][-1]["status"] == "duplicate"
     assert (await door.client.get("/v1/customers/25")).json()["spend"] == 100.0
 
 
@@ -232,7 +235,7 @@ async def test_shops_do_not_clash(deliver, door, sql):
     await deliver(
         "order.created", order(billing={}), source="https://B.example.com/shop/", path="/v1/woocommerce?prefix=b-"
     )
-    rows = await sql.rows("SELECT source, customer_id FROM events ORDER BY source")
+    rows = await sql.rows("SELECT DISTINCT source, customer_id FROM events ORDER BY source")
     assert [tuple(row.values()) for row in rows] == [
         ("/woocommerce/b.example.com/shop", "b-25"),
         ("/woocommerce/shop.example.com", "25"),
