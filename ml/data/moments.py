@@ -114,4 +114,5 @@ _ORDERS_SQL: Final = f"""
     FROM (SELECT day, {_ordered("day", "dmy")} AS dmy,
                  CASE WHEN NOT contains(day, '.') THEN {_ordered("day", "mdy")} END AS mdy,
                  {_ordered("day", "ymd")} AS ymd
-          FROM (SELECT DISTINCT regexp_replace({_DATE}, '\\D$', '') AS day FROM raw) WHERE day <> '')"""
+          FROM (SELECT DISTINCT regexp_replace({_DATE}, '\\D$', '') AS day FROM raw
+                WHERE regexp_matches(timestamp, '^\\s*\\d{{1,2}}[-/.／．]')) WHERE day <> '')"""
