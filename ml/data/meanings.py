@@ -178,7 +178,8 @@ def holds_amounts(connection: duckdb.DuckDBPyConnection, number: str) -> bool:
     """Whether what was taken for marks of returns are amounts: numbers, and not only 0 and 1."""
     row = connection.execute(
         f"""SELECT count(*) FILTER (WHERE number IS NULL), count(*) FILTER (WHERE abs(number) NOT IN (0, 1))
-        FROM (SELECT {number} AS number FROM raw WHERE trim(CAST(is_return AS VARCHAR)) <> '')"""
+        FROM (SELECT {number} AS number
+              FROM (SELECT DISTINCT is_return FROM raw) WHERE trim(CAST(is_return AS VARCHAR)) <> '')"""
     ).fetchone()
     return row is not None and not row[0] and bool(row[1])
 

@@ -7,12 +7,7 @@ from typing import Final
 
 import duckdb
 
-from app.lifecycle.events import (
-    MAX_AMOUNT_MINOR,
-    ORDER_COMPLETED,
-    ORDER_REFUNDED,
-    minor_digits,
-)
+from app.lifecycle.events import MAX_AMOUNT_MINOR, ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
 from ml.data import leavings
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
@@ -26,7 +21,7 @@ from ml.data.meanings import (
     tell_statuses,
 )
 from ml.data.moments import DATE_ORDERS, moment_sql, tell_date_order
-from ml.data.numbers import number_sql, tell_decimal_sign
+from ml.data.numbers import number_sql, plain_columns, tell_decimal_sign
 from ml.data.reading import Source, is_number, literal, load_raw, open_source
 
 __all__ = ["Columns", "Reading", "UnusableTransactions", "file_columns", "guess_columns", "load_orders", "scan"]
@@ -90,8 +85,9 @@ def _unreadable(path: Path, error: Exception) -> UnusableTransactions:
 class _Expressions:
     """What the columns of `raw` say, in SQL."""
 
-    def __init__(self, types: dict[str, str], decimal: str, date_order: str | None) -> None:
-        self._types, self._decimal, self._date_order = types, decimal, date_order
+    def __init__(self, types: dict[str, str], plain: set[str], decimal: str, date_order: str | None) -> None:
+        """`plain`: the columns of texts whose every number is written as programs do."""
+        self._types, self._plain, self._decimal, self._date_order = types, plain, decimal, date_order
         self.has_refunds = self.has_statuses = False
 
     def text(self, meaning: str) -> str:
@@ -99,16 +95,24 @@ class _Expressions:
 
     def id(self, meaning: str) -> str:
         """An id as text; a whole number that was stored as 17850.0 is 17850, an empty one is none."""
-        return f"nullif(regexp_replace(trim({self.text(meaning)}), '^(\\d+)\\.0$', '\\1'), '')"
+        bare = f"trim({self.text(meaning)})"
+        whole = f"regexp_replace({bare}, '^(\\d+)\\.0$', '\\1')"
+        return f"CASE WHEN suffix({bare}, '.0') THEN {whole} ELSE nullif({bare}, '') END"
 
     def number(self, meaning: str) -> str:
         kind = self._types.get(meaning)
         if kind is None:
             return "CAST(NULL AS DOUBLE)"
-        return f"CAST({meaning} AS DOUBLE)" if is_number(kind) else number_sql(self.text(meaning), self._decimal)
+        if is_number(kind):
+            return f"CAST({meaning} AS DOUBLE)"
+        if meaning in self._plain:
+            return f"try_cast({meaning} AS DOUBLE)"
+        return number_sql(self.text(meaning), self._decimal)
 
     def returned(self) -> str:
         """Whether the line is marked as one that came back."""
+        if self._types.get("is_return") == "BOOLEAN":
+            return "coalesce(is_return, false)"
         return "false" if self.has_refunds else return_sql(self.text("is_return"))
 
     def refunded(self) -> str:
@@ -258,9 +262,8 @@ def load_orders(
             raise _unreadable(path, error) from error
     try:
         _load(connection, columns, types, opened.separator, source, currency, reading, say)
-        total, kept = connection.execute("SELECT (SELECT count(*) FROM raw), (SELECT count(*) FROM lines)").fetchall()[
-            0
-        ]
+        counts = "SELECT (SELECT count(*) FROM raw), (SELECT count(*) FROM lines)"
+        ((total, kept),) = connection.execute(counts).fetchall()
     except UnusableTransactions as error:
         raise UnusableTransactions(f"{path.name}: {error}") from error
     except duckdb.Error as error:
@@ -295,7 +298,8 @@ def _load(
         told += dated
     for sentence in told:
         say(sentence)
-    expressions = _Expressions(types, decimal, order)
+    plain = plain_columns(connection, numbers) if decimal == "." else set[str]()
+    expressions = _Expressions(types, plain, decimal, order)
     _tell_meanings(connection, columns, types, expressions, say)
     judged_sql = _judged_sql(columns, _read_sql(columns, expressions), currency)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged_sql}")
@@ -313,7 +317,7 @@ def _tell_meanings(
     connection: duckdb.DuckDBPyConnection, columns: Columns, types: dict[str, str], expressions: _Expressions, say: Say
 ) -> None:
     """Finds out by their values whether returns are words or amounts, and whether statuses are those of orders."""
-    if columns.is_return:
+    if columns.is_return and types["is_return"] != "BOOLEAN":
         expressions.has_refunds = holds_amounts(connection, expressions.number("is_return"))
         if expressions.has_refunds:
             say(f"Column {columns.is_return!r} has amounts: they are refunds beside their orders.")
