@@ -7,8 +7,8 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from app.lifecycle.events import ORDER_COMPLETED, minor_digits
-from ml.data.cutoffs import FALL_BACK
+from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
+from ml.data.cutoffs import FALL_BACK, to_time
 from ml.data.transactions import AS_TOLD, UnusableTransactions, load_orders
 
 _ODD_SHARE: Final = 0.2
@@ -46,17 +46,27 @@ def read_history(path: Path, *, source: str, currency: str, timezone: str, say: 
 
 
 def find_oddities(events: ir.Table, currency: str) -> list[str]:
-    """An order that outweighs all the others: means and totals of spend say more about it than about anyone."""
+    """An order or a refund that outweighs all the orders: means and totals of spend say more about it than anyone."""
     orders = events.filter(events.type == ORDER_COMPLETED)
-    found = orders.aggregate(
-        count=orders.count(), most_minor=orders.amount_minor.max(), total_minor=orders.amount_minor.sum()
-    )
+    found = orders.aggregate(count=orders.count(), total_minor=orders.amount_minor.sum())
     row = found.to_pyarrow().to_pylist()[0]
-    if row["count"] < _ENOUGH_ORDERS or row["most_minor"] <= _ODD_SHARE * row["total_minor"]:
+    if row["count"] < _ENOUGH_ORDERS or not row["total_minor"]:
         return []
-    most, share = row["most_minor"] / 10 ** minor_digits(currency), row["most_minor"] / row["total_minor"]
-    sentence = (
-        f"One order of {most:,.2f} {currency} is {share:.0%} of all spend: totals and means of spend hang on it. "
-        "Trust the figures of rank (spearman, normalised_gini) instead of mae and bias, or take it out if it is wrong."
+    kinds = (("order", orders), ("refund", events.filter(events.type == ORDER_REFUNDED)))
+    said = (_describe_greatest(kind, these, row["total_minor"], currency) for kind, these in kinds)
+    return [sentence for sentence in said if sentence is not None]
+
+
+def _describe_greatest(kind: str, these: ir.Table, total_minor: int, currency: str) -> str | None:
+    """Of the greatest of these events, where it is so large a part of all spend."""
+    greatest = these.aggregate(minor=these.amount_minor.max(), at_us=these.occurred_us.argmax(these.amount_minor))
+    row = greatest.to_pyarrow().to_pylist()[0]
+    if row["minor"] is None or row["minor"] <= _ODD_SHARE * total_minor:
+        return None
+    amount, share = row["minor"] / 10 ** minor_digits(currency), row["minor"] / total_minor
+    day = f"{to_time(row['at_us']):%Y-%m-%d}"
+    return (
+        f"One {kind} of {amount:,.2f} {currency} is {share:.0%} of all spend, on {day}: totals and means of spend hang "
+        "on it. Trust the figures of rank (spearman, normalised_gini) instead of mae and bias, "
+        "or take it out if it is wrong."
     )
-    return [sentence]

@@ -17,7 +17,7 @@ from app.models.service import register
 from ml.data.cutoffs import Untrainable
 from ml.data.database import load_events
 from ml.data.engines import open_engine
-from ml.data.histories import read_history
+from ml.data.histories import find_oddities, read_history
 from ml.training.training import Training, train
 
 BY: Final = "training"
@@ -42,8 +42,11 @@ async def train_from_database(
     if not await load_events(engine, connection.con, simulated):
         kind = "events of the demo shop" if simulated else "real events"
         raise Untrainable(f"There are no {kind} to learn from. {await say_what_to_do(engine, simulated)}")
+    events = connection.table("events")
+    for sentence in find_oddities(events, settings.currency):
+        say(sentence)
     try:
-        return await _train(engine, connection.table("events"), "database", settings, states_by, simulated)
+        return await _train(engine, events, "database", settings, states_by, simulated)
     except Untrainable as error:
         raise Untrainable(f"{error} {await say_what_to_do(engine, simulated)}") from error
 

@@ -40,6 +40,7 @@ from app.scores.columns import score_columns
 from app.scores.scoring import Scoring
 from ml.data.cutoffs import Untrainable, span_of, to_time
 from ml.data.database import load_events
+from ml.data.histories import find_oddities
 from ml.data.states import LabelledStates, labelled_states
 from ml.evaluation.metrics import brier, log_loss, rmse
 from ml.learning.methods import learn
@@ -108,6 +109,8 @@ async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
     if not await load_events(engine, duck.con, simulated=False):
         raise Untrainable(f"There are no real events to learn from. {await say_what_to_do(engine, simulated=False)}")
     events = duck.table("events")
+    for sentence in find_oddities(events, settings.currency):
+        say(sentence)
     training = Training(events, "database", False, settings.churn_horizon_days, settings.digits)
     try:
         directory = train(training, settings.models_directory, datetime.now(UTC), say)

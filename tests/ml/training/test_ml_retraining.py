@@ -222,12 +222,20 @@ async def test_one_retraining_at_a_time(sql, engine, settings):
         assert is_ours
 
 
-REAL = {**next(iter(simulate(7, 1, datetime(2026, 6, 1, tzinfo=UTC), days=30))), "source": "/pos/1"}
+REAL = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "/pos/1",
+    "subject": "C-1",
+    "type": "order.completed",
+    "time": "2026-06-01T10:00:00Z",
+    "data": {"total": 10.0, "currency": "CNY", "order_id": "1"},
+}
 DEMO = {**REAL, "source": "/demo/pos/1"}
 
 
 async def count(engine, settings, *made):
-    async for _ in run_import(engine, "made", lambda _: iter(made), Rules.of(settings, b"tests")):
+    async for _ in run_import(engine, f"made {made[-1]['id']}", lambda _: iter(made), Rules.of(settings, b"tests")):
         pass
 
 
@@ -238,6 +246,30 @@ async def test_whoever_trains_on_the_demo_shop_is_told_how(sql, engine, settings
         with pytest.raises(Untrainable, match="'perennial train --simulated' learns from") as refused:
             await learn
         assert "'perennial import FILE'" in str(refused.value)
+
+
+async def test_an_order_or_refund_that_outweighs_the_rest_is_told_of_the_databases_events(
+    sql, engine, settings, trained, monkeypatch, capsys
+):
+    made = [{**REAL, "id": str(n)} for n in range(100)]
+    refund = {
+        **REAL,
+        "type": "order.refunded",
+        "id": "refund",
+        "data": {"total": 900.0, "currency": "CNY", "order_id": "1"},
+    }
+    await count(engine, settings, *made, refund)
+    monkeypatch.setattr("ml.training.retraining.train", lambda *_: trained)
+    monkeypatch.setattr("ml.training.commands.train", lambda *_: trained)
+    monkeypatch.setattr("ml.training.retraining.judge", lambda *_: Verdict(False, "Judged."))
+    for learn in (train_from_database(engine, settings, simulated=False), retrain(engine, settings)):
+        await learn
+        assert "One refund of 900.00 CNY is 90% of all spend, on 2026-" in capsys.readouterr().err
+    await count(engine, settings, {**made[0], "id": "great", "data": {**REAL["data"], "total": 9000.0}})
+    await train_from_database(engine, settings, simulated=False)
+    said = capsys.readouterr().err
+    assert "One order of 9,000.00 CNY is 90% of all spend" in said
+    assert "One refund" not in said
 
 
 async def test_nobody_is_sent_to_a_demo_shop_that_is_not_there(sql, engine, settings):
