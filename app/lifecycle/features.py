@@ -28,6 +28,9 @@ from app.lifecycle.measures import (
 )
 
 Floats = NDArray[np.float64]
+VISIT_US: Final = 3600 * 10**6
+"""Orders of someone who never bought before or after, within so long, are receipts of one visit: nothing is known of a
+rhythm."""
 
 
 def days_since(time_measure: str) -> str:
@@ -161,7 +164,39 @@ _ORDERS, _RECENCY, _SILENCE = _COLUMN["orders"], _COLUMN["days_since_last_order"
 _TENURE = _COLUMN["days_since_first_order"]
 _LAPSE, _PACE = _COLUMN["lapse_chance"], _COLUMN["pace_orders"]
 _REFERENCE_AGE: Final = _COLUMN[days_since(REFERENCE)]
+_COUNTED: Final = [
+    at for at, measure in enumerate(NUMERIC) if measure.unit == "orders" or measure.name in ("orders", "orders_store")
+]
+_ORDERS_IN, _FIRST_IN, _LAST_IN, _SECOND_LAST_IN = (
+    [measure.name for measure in NUMERIC].index(name)
+    for name in ("orders", "first_order_us", "last_order_us", "second_last_order_us")
+)
 _HALVINGS_PER_DAY: Final = -1.0 / np.array([measure.half_life_days for measure in DECAYED])
+
+
+def _join_receipts(states: Floats) -> None:
+    """Counts the receipts of who came once, and for no longer than VISIT_US, as one order; (n, measures), in place.
+
+    The digests of the features say nothing of it: it is what an order always meant, of a till that books each line.
+    """
+    span_us = states[:, _LAST_IN] - states[:, _FIRST_IN]
+    once = np.flatnonzero((states[:, _ORDERS_IN] > 1.0) & (span_us <= VISIT_US))
+    if once.size:
+        states[np.ix_(once, _COUNTED)] /= states[once, _ORDERS_IN, None]
+        states[once, _FIRST_IN] = states[once, _LAST_IN]
+        states[once, _SECOND_LAST_IN] = np.nan
+
+
+def _join_receipts_of_one(state: Sequence[float | None]) -> Sequence[float | None]:
+    """`_join_receipts` of a single state, which is left as it was."""
+    orders, first_us, last_us = state[_ORDERS_IN], state[_FIRST_IN], state[_LAST_IN]
+    if not orders or orders <= 1.0 or first_us is None or last_us is None or last_us - first_us > VISIT_US:
+        return state
+    joined = list(state)
+    for at in _COUNTED:
+        joined[at] = (state[at] or 0.0) / orders
+    joined[_FIRST_IN], joined[_SECOND_LAST_IN] = last_us, None
+    return joined
 
 
 def _base_columns(states: Floats, as_of_us: float) -> Floats:
@@ -170,6 +205,7 @@ def _base_columns(states: Floats, as_of_us: float) -> Floats:
     base[:, 0] = 0.0
     base[:, 1] = 1.0
     base[:, _STATE_AT] = states
+    _join_receipts(base[:, _STATE_AT])
     ages = base[:, _TIMES_AT]
     np.subtract(as_of_us, ages, out=ages)
     ages /= DAY_US
@@ -188,7 +224,8 @@ def features(states: Floats, as_of_us: float) -> Floats:
 
     `states` is (n, len(NUMERIC)), NaN where a measure has no value; `as_of_us` microseconds since
     1970 UTC, not before the events in the state (an event that is after it counts as age zero: a
-    till's clock may run ahead). Returns (n, len(FEATURES)), NaN = unknown.
+    till's clock may run ahead). Who has bought within VISIT_US only has one order. Returns
+    (n, len(FEATURES)), NaN = unknown.
     """
     base = _base_columns(states, as_of_us)
     vectors = np.empty((len(states), len(FEATURES)))
@@ -212,6 +249,7 @@ _UNKNOWN: Final = math.nan
 
 def features_of_one(state: Sequence[float | None], as_of_us: float) -> list[float]:
     """`features` of a single state vector (None = no value); plain arithmetic beats array calls for one."""
+    state = _join_receipts_of_one(state)
     ages = [_UNKNOWN if us is None else max(as_of_us - us, 0.0) / DAY_US for us in state[_STATE_TIMES]]
     age = ages[_REFERENCE_AGE - _TIMES_AT.start]
     left = [2.0 ** (-age / days) for days in _HALF_LIVES]

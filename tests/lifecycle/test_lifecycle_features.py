@@ -128,8 +128,8 @@ UNKNOWN = {
     ),
     "two orders at once": (
         [happening(1, e.ORDER_COMPLETED, 90), happening(2, e.ORDER_COMPLETED, 90)],
-        {"silence_ratio"},
-        {"rhythm_days", "last_gap_days", "recency_share"},
+        {"silence_ratio", "rhythm_days", "last_gap_days"},
+        {"average_order", "recency_share"},
     ),
 }
 
@@ -190,7 +190,11 @@ COLUMN_OF = {
 }
 
 
-@given(ORDERS.filter(bool), st.integers(1500, 3000))
+def came_once(events):
+    return len({event.occurred_us for event in events if event.type == e.ORDER_COMPLETED}) == 1
+
+
+@given(ORDERS.filter(lambda events: events and not came_once(events)), st.integers(1500, 3000))
 def test_decayed_features_are_the_direct_sums(events, as_of_day):
     row = feature_row(events, as_of_day)
     for measure in DECAYED:
@@ -223,6 +227,30 @@ def test_one_state_alone_has_the_same_features(events, as_of_day):
         rtol=1e-12,
         atol=1e-12,
     )
+
+
+@given(st.integers(2, 40), st.integers(1, 10**6), st.integers(0, 3600), st.floats(0, 400))
+def test_receipts_of_one_visit_are_one_order(receipts, amount, seconds, silence_days):
+    """All that a till that books each line leaves is one basket: the features of one receipt of the whole amount."""
+    step = seconds / 86_400 / (receipts - 1)
+    each = [
+        happening(n, e.ORDER_COMPLETED, 90 + n * step, amount_minor=amount, items=1, channel="store")
+        for n in range(receipts)
+    ]
+    whole = happening(0, e.ORDER_COMPLETED, 90, amount_minor=amount * receipts, items=receipts, channel="store")
+    as_of_day = 91 + silence_days
+    parts, one = feature_row(each, as_of_day), feature_row([whole], as_of_day)
+    assert parts["orders"] == 1
+    for name, value in one.items():
+        assert parts[name] == pytest.approx(value, rel=0.05, abs=1e-6, nan_ok=True), name
+    alone = features_of_one(numbers(fold(each)), as_of_day * DAY_US)
+    np.testing.assert_allclose(alone, [parts[name] for name in FEATURE_NAMES], rtol=1e-12, atol=1e-12)
+
+
+def test_who_came_a_second_time_has_as_many_orders_as_receipts():
+    receipts = [happening(n, e.ORDER_COMPLETED, day) for n, day in enumerate((90, 90, 90.05))]
+    assert feature_row(receipts, AS_OF_DAY)["orders"] == 3
+    assert feature_row(receipts, AS_OF_DAY)["last_gap_days"] == pytest.approx(0.05)
 
 
 def test_no_customers_have_no_rows():

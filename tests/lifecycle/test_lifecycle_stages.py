@@ -317,8 +317,8 @@ def test_fading_needs_orders_a_rhythm_of_their_own_and_no_longer_silence():
     assert fade(0.1, policy=StagePolicy(fading_gaps=3.1)) == MATURE  # that is a half-life of 240 days
 
 
-def test_six_orders_at_once_fade_nowhere():
-    assert judge([0] * 6).rule == "buys_again"
+def test_six_orders_at_once_are_one_visit():
+    assert judge([0] * 6).rule == "first_order_is_recent"
 
 
 SINCE = {
