@@ -182,7 +182,7 @@ def _join_receipts(states: Floats) -> None:
     span_us = states[:, _LAST_IN] - states[:, _FIRST_IN]
     once = np.flatnonzero((states[:, _ORDERS_IN] > 1.0) & (span_us <= VISIT_US))
     if once.size:
-        states[np.ix_(once, _COUNTED)] /= states[once, _ORDERS_IN, None]
+        states[once[:, None], _COUNTED] /= states[once, _ORDERS_IN, None]
         states[once, _FIRST_IN] = states[once, _LAST_IN]
         states[once, _SECOND_LAST_IN] = np.nan
 
