@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,7 +223,7 @@ async def test_one_retraining_at_a_time(sql, engine, settings):
         assert is_ours
 
 
-REAL = {
+REAL: dict[str, Any] = {
     "specversion": "1.0",
     "id": "1",
     "source": "/pos/1",
