@@ -148,10 +148,12 @@ _TOTAL_ONCE: Final = """
 _COUPONS: Final = """
     UPDATE judged SET is_coupon = true
     WHERE reason IS NULL AND amount < 0 AND quantity > 0 AND NOT is_return AND order_id IS NOT NULL
-          AND (customer_id, order_id) IN (
-              SELECT (customer_id, order_id) FROM judged WHERE reason IS NULL AND quantity > 0 AND NOT is_return
-              GROUP BY customer_id, order_id HAVING sum(amount) >= 0 AND max(amount) > 0)"""
-"""A line of a negative price on a receipt that asks for money takes off its sum: nothing came back."""
+          AND (customer_id, order_id, CAST(moment AS DATE)) IN (
+              SELECT (customer_id, order_id, CAST(moment AS DATE)) FROM judged
+              WHERE reason IS NULL AND quantity > 0 AND NOT is_return
+              GROUP BY ALL HAVING sum(amount) >= 0 AND max(amount) > 0)"""
+"""A line of a negative price on a receipt that asks for money takes off its sum: nothing came back. On a later day
+something did."""
 
 
 def word_sql(column: str) -> str:

@@ -96,3 +96,8 @@ def test_a_coupon_takes_off_and_is_no_refund(tmp_path):
         "C,2026-10-03,D,P,1,-5",
     ]
     assert read(tmp_path, header, *lines)[0] == {"A": (80, None), "B": (None, 100), "D": (None, 5)}
+
+
+def test_a_negative_line_of_a_later_day_is_a_refund(tmp_path):
+    lines = ["C,2026-10-01 18:20,A,100", "C,2026-10-01 18:20,A,-20", "C,2026-10-09 15:30,A,-5"]
+    assert read(tmp_path, "customer_id,order_date,order_id,total", *lines)[0] == {"A": (80, 5)}
