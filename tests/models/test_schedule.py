@@ -40,7 +40,12 @@ async def test_when_it_is_due(registry, make_artefact, sql):
     ("verdict", "act", "states", "sentence"),
     [
         (NOT_WORSE, "promoted", ("retired", "champion"), "{challenger} is in force in the place of {champion}."),
-        (WORSE, "kept", ("champion", "challenger"), "{challenger} stays the challenger of {champion}."),
+        (
+            WORSE,
+            "kept",
+            ("champion", "challenger"),
+            "{challenger} stays a challenger; 'perennial models promote {challenger}' puts it in force all the same.",
+        ),
     ],
 )
 async def test_a_verdict_is_carried_out_and_its_numbers_are_kept(
@@ -71,7 +76,7 @@ async def test_the_process_of_its_own_says_why_it_cannot(sql, database_url, capf
     assert await run_retraining(database_url, 30) == 2
     ((event, told),) = said
     assert (event, told["code"]) == ("retraining.ended", 2)
-    assert "demo shop" in told["said"]
+    assert "There are no real events to learn from." in told["said"]
 
 
 async def test_the_process_ends_with_the_service(sql, database_url, monkeypatch, wait_until, tmp_path):

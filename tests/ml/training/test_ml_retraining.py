@@ -171,7 +171,7 @@ async def test_no_seat_is_taken_unjudged(sql, engine, settings, trained, worse, 
 
 
 async def count_none(engine, connection, simulated):
-    connection.execute("CREATE TABLE events AS SELECT 1 AS id")
+    connection.execute("CREATE TABLE events AS SELECT 'store.visited' AS type, 0 AS amount_minor, 0 AS occurred_us")
     return 1
 
 
