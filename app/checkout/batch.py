@@ -11,6 +11,7 @@ from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding, Decision
 from app.ingest.admission import is_same_content
 from app.ingest.intake import Status, Submission
+from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.events import Event
 from app.scores.service import Score
 
@@ -51,6 +52,7 @@ class Batch:
     driver: Driver
     submissions: Sequence[Submission]
     deciding: Deciding | None
+    identity: OrderIdentity
     now_us: int = field(default_factory=lambda: time.time_ns() // 1000)
     events: dict[EventKey, Event] = field(default_factory=dict)
     """Each once: the first that came of a key."""

@@ -3,23 +3,23 @@
 from app.checkout.batch import Batch
 from app.checkout.order_queries import CLAIM_ORDERS, FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS
 from app.customers.state import CustomerState
-from app.ingest.order_identity import CHANGES, orders_of
+from app.ingest.order_identity import CHANGES
 
 
 async def claim_orders(batch: Batch) -> None:
     """Waits for whoever counts the same orders now; of those that are changed, locks whom that may concern."""
-    orders = orders_of(batch.events.values())
+    orders = batch.identity.orders_of(batch.events.values())
     if not orders["source"]:
         return
     await batch.driver.fetch(CLAIM_ORDERS, **orders)
     if changed := [event for event in batch.events.values() if event.type in CHANGES]:
         customer_ids = sorted({event.customer_id for event in batch.events.values()})
-        await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, **orders_of(changed))
+        await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, **batch.identity.orders_of(changed))
 
 
 async def restate_orders(batch: Batch) -> None:
     """Makes new of orders what was said of them, before or now, and of whoever bought them the state."""
-    orders = orders_of(batch.new_events())
+    orders = batch.identity.orders_of(batch.new_events())
     if not orders["source"]:
         return
     found = await batch.driver.fetch(FIND_CHANGED, **orders)

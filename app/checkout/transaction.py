@@ -24,6 +24,7 @@ from app.decisions.service import Deciding
 from app.foundation.errors import Conflict, NotReady
 from app.foundation.metrics import count_decisions, count_entered, count_step
 from app.ingest.intake import Entry, Submission
+from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import KNOWN_EVENTS
 from app.stages.queries import READ_RECORDED, RECORD_STAGES
 
@@ -54,15 +55,17 @@ decisions and offers, stages."""
 class Transactions:
     """Runs batches of submissions on one driver connection, each in one transaction."""
 
-    def __init__(self, driver: Driver, deciding: Callable[[], Deciding] | None = None) -> None:
+    def __init__(self, driver: Driver, identity: OrderIdentity, deciding: Callable[[], Deciding] | None = None) -> None:
         """Without `deciding` nothing is decided and no stage recorded."""
         self._driver = driver
+        self._identity = identity
         self._deciding = deciding
 
     async def enter(self, submissions: Sequence[Submission]) -> list[Entry | Exception]:
         """What became of each. Raises NotReady when the database is out of reach."""
         connection = await self._driver.connection()
-        batch = Batch(self._driver, submissions, None if self._deciding is None else self._deciding())
+        deciding = None if self._deciding is None else self._deciding()
+        batch = Batch(self._driver, submissions, deciding, self._identity)
         try:
             async with connection.transaction():
                 await run_steps(batch)

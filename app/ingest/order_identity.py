@@ -26,6 +26,7 @@ ID_BY_SENDER: Final = "id_by_sender"
 ALWAYS: Final = ("/segment", "/shopify", "/woocommerce")
 CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
 """What says something of an order that came, or is to come."""
+_OF_ORDERS: Final = frozenset((*CHANGES, ORDER_COMPLETED, ORDER_REFUNDED))
 _TOLD_AS: Final = {ORDER_VOIDED: ORDER_COMPLETED, REFUND_VOIDED: ORDER_REFUNDED}
 
 
@@ -63,6 +64,15 @@ class OrderIdentity(NamedTuple):
             )
         return None
 
+    def orders_of(self, events: Iterable[Event]) -> dict[str, list[str]]:
+        """The orders with identity that events speak of: sources and order ids, each once, as statements take them."""
+        found = dict.fromkeys((event.source, event.reference or "") for event in events if self._concerns(event))
+        return {"source": [source for source, _ in found], "reference": [order_id for _, order_id in found]}
+
+    def _concerns(self, event: Event) -> bool:
+        """Whether an event may change what is counted of an order with identity, or be changed by what came before."""
+        return event.type in _OF_ORDERS and event.reference is not None and self.covers(event.source)
+
 
 def digest_order(identity: str, amount_minor: int) -> bytes:
     """What tells at once that an order was told before: BLAKE2b over what it is kept under, and its amount."""
@@ -82,16 +92,3 @@ def _id_by_sender(data: str) -> str | None:
 def told_type(type_: str) -> str:
     """The type that an event came with: those of a cancelled order are kept as void."""
     return _TOLD_AS.get(type_, type_)
-
-
-def speaks_of_order(event: Event) -> bool:
-    """Whether an event may change what is counted of an order with identity, or be changed by what came before."""
-    if event.type == ORDER_COMPLETED:
-        return event.reference is not None and event.id == name_order(event.reference)
-    return event.type in (*CHANGES, ORDER_REFUNDED)
-
-
-def orders_of(events: Iterable[Event]) -> dict[str, list[str]]:
-    """The orders that events speak of: sources and order ids, each once, as parameters of statements."""
-    found = dict.fromkeys((event.source, event.reference or "") for event in events if speaks_of_order(event))
-    return {"source": [source for source, _ in found], "reference": [order_id for _, order_id in found]}

@@ -18,7 +18,7 @@ from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding
 from app.ingest.admission import Rules, admit
 from app.ingest.intake import Submission
-from app.ingest.order_identity import CHANGES
+from app.ingest.order_identity import CHANGES, OrderIdentity
 from app.lifecycle.decisions import ActionCatalogue, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.event_types import EVENT_TYPES
@@ -51,7 +51,7 @@ def deciding():
 async def opened(engine, kind=Driver):
     driver = kind(engine)
     try:
-        yield Transactions(driver, deciding)
+        yield Transactions(driver, OrderIdentity(), deciding)
     finally:
         await driver.close()
 

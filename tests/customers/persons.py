@@ -13,6 +13,7 @@ from app.customers.verification import verify
 from app.database.engine import Driver
 from app.ingest.admission import Rules, admit, hash_forms
 from app.ingest.intake import Submission
+from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.identifiers import make_pseudonym
 from app.lifecycle.measures import (
     LATEST,
@@ -32,7 +33,7 @@ class Book:
 
     def __init__(self, driver):
         self.driver = driver
-        self.transactions = Transactions(driver)
+        self.transactions = Transactions(driver, OrderIdentity())
         self._numbers = itertools.count()
 
     def event(self, type_, customer, *, days_ago=1.0, **data):

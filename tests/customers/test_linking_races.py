@@ -11,6 +11,7 @@ from app.customers import verification
 from app.customers.linking import edges_of, link
 from app.customers.verification import Difference, rebuild
 from app.ingest.intake import Submission
+from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.persons import persons_of
 from tests.customers.persons import (
     NOW_US,
@@ -147,7 +148,7 @@ async def test_a_first_state_that_is_made_while_states_are_rebuilt_is_not_lost(b
         connection = await other.driver.connection()
         counting = connection.transaction()
         await counting.start()
-        await run_steps(Batch(other.driver, [Submission((other.order("A", 2),))], None, NOW_US))
+        await run_steps(Batch(other.driver, [Submission((other.order("A", 2),))], None, OrderIdentity(), NOW_US))
         rebuilding = asyncio.create_task(anext(rebuild(engine)))
         await sql.wait_for_lock()
         await counting.commit()
