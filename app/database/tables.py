@@ -90,6 +90,7 @@ def _state_table(spec: StateSpec) -> Table:
 
 
 customer_states = _state_table(CUSTOMER)
+Index("ix_customer_states_first_event_us", customer_states.c.first_event_us)
 customer_cases = _state_table(CASE)
 
 rejected_events = Table(

@@ -26,6 +26,7 @@ from app.lifecycle.measures import (
     SUMS,
     TIMES,
 )
+from app.lifecycle.strays import may_have_strays, set_strays_apart, without_strays
 
 Floats = NDArray[np.float64]
 VISIT_US: Final = 3600 * 10**6
@@ -205,6 +206,7 @@ def _base_columns(states: Floats, as_of_us: float) -> Floats:
     base[:, 0] = 0.0
     base[:, 1] = 1.0
     base[:, _STATE_AT] = states
+    set_strays_apart(base[:, _STATE_AT])
     _join_receipts(base[:, _STATE_AT])
     ages = base[:, _TIMES_AT]
     np.subtract(as_of_us, ages, out=ages)
@@ -224,8 +226,8 @@ def features(states: Floats, as_of_us: float) -> Floats:
 
     `states` is (n, len(NUMERIC)), NaN where a measure has no value; `as_of_us` microseconds since
     1970 UTC, not before the events in the state (an event that is after it counts as age zero: a
-    till's clock may run ahead). Who has bought within VISIT_US only has one order. Returns
-    (n, len(FEATURES)), NaN = unknown.
+    till's clock may run ahead). Who has bought within VISIT_US only has one order, and stray times are set apart
+    (`app.lifecycle.strays`). Returns (n, len(FEATURES)), NaN = unknown.
     """
     base = _base_columns(states, as_of_us)
     vectors = np.empty((len(states), len(FEATURES)))
@@ -249,7 +251,7 @@ _UNKNOWN: Final = math.nan
 
 def features_of_one(state: Sequence[float | None], as_of_us: float) -> list[float]:
     """`features` of a single state vector (None = no value); plain arithmetic beats array calls for one."""
-    state = _join_receipts_of_one(state)
+    state = _join_receipts_of_one(without_strays(state) if may_have_strays(state) else state)
     ages = [_UNKNOWN if us is None else max(as_of_us - us, 0.0) / DAY_US for us in state[_STATE_TIMES]]
     age = ages[_REFERENCE_AGE - _TIMES_AT.start]
     left = [2.0 ** (-age / days) for days in _HALF_LIVES]

@@ -14,6 +14,7 @@ from app.models.held import Models
 from app.monitoring.queries import read_latest_reports
 from app.monitoring.reports import LatestReports, find_drifted, is_miscalibrated, read_gauges
 from app.monitoring.service import keep_monitoring
+from app.monitoring.strays import check_times
 
 LATE_RUNS: Final = 3
 
@@ -26,9 +27,14 @@ def _monitoring(resources: Resources) -> Coroutine[Any, Any, None] | None:
 
 
 async def _check(resources: Resources, connection: AsyncConnection) -> Checks:
-    """How far the customers have moved from those learned from, and how wrong the risks were that have matured."""
+    """How far the customers have moved from those learned from, how wrong the risks were that have matured, and whether
+    first events are dated far before the shop began."""
     latest = await read_latest_reports(connection)
-    return {"model:drift": _judge_drift(resources, latest), "model:calibration": _judge_calibration(latest)}
+    return {
+        "model:drift": _judge_drift(resources, latest),
+        "model:calibration": _judge_calibration(latest),
+        "events:times": await check_times(connection),
+    }
 
 
 def _judge_drift(resources: Resources, latest: LatestReports) -> CheckOut:

@@ -9,6 +9,7 @@ from dateutil.relativedelta import relativedelta
 
 from app.foundation.errors import Refusal
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED
+from app.lifecycle.strays import LOOKED_AT, Strays, find_strays
 from ml.data.states import LabelledStates
 
 HISTORY_DAYS = 180
@@ -54,7 +55,7 @@ def to_time(us: int) -> datetime:
 
 
 def span_of(events: ir.Table) -> Span:
-    """When the orders of a history began and ended. Raises Untrainable where there is none."""
+    """When the orders of a history began, stray times aside, and ended. Raises Untrainable where there is none."""
     is_order = events.type == ORDER_COMPLETED
     found = events.aggregate(
         events=events.count(),
@@ -68,7 +69,14 @@ def span_of(events: ir.Table) -> Span:
         raise Untrainable(
             f"There is no order among the {count(row['events'], 'event', 'events')}, so nothing to learn. {FALL_BACK}"
         )
-    return Span(row["first_us"], row["last_us"])
+    strays = strays_of(events.filter(is_order), row["last_us"])
+    return Span(strays.beginning_us if strays else row["first_us"], row["last_us"])
+
+
+def strays_of(orders: ir.Table, last_us: int) -> Strays | None:
+    """The orders dated far before all others, whose last is at `last_us`; None where there is none."""
+    earliest = orders.select("occurred_us").order_by("occurred_us").limit(LOOKED_AT).to_pyarrow()
+    return find_strays(earliest["occurred_us"].to_pylist(), last_us)
 
 
 def monthly_cutoffs(span: Span, last_us: int) -> list[int]:

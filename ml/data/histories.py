@@ -8,7 +8,8 @@ import ibis
 import ibis.expr.types as ir
 
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
-from ml.data.cutoffs import FALL_BACK, to_time
+from app.lifecycle.strays import Strays
+from ml.data.cutoffs import FALL_BACK, strays_of, to_time
 from ml.data.transactions import AS_TOLD, UnusableTransactions, load_orders
 
 _ODD_SHARE: Final = 0.2
@@ -46,15 +47,31 @@ def read_history(path: Path, *, source: str, currency: str, timezone: str, say: 
 
 
 def find_oddities(events: ir.Table, currency: str) -> list[str]:
-    """An order or a refund that outweighs all the orders: means and totals of spend say more about it than anyone."""
+    """Orders dated far before all others; and an order or a refund that outweighs all the orders: means and totals of
+    spend say more about it than anyone."""
     orders = events.filter(events.type == ORDER_COMPLETED)
-    found = orders.aggregate(count=orders.count(), total_minor=orders.amount_minor.sum())
+    found = orders.aggregate(
+        count=orders.count(), total_minor=orders.amount_minor.sum(), last_us=orders.occurred_us.max()
+    )
     row = found.to_pyarrow().to_pylist()[0]
+    strays = _describe_strays(strays_of(orders, row["last_us"])) if row["count"] else []
     if row["count"] < _ENOUGH_ORDERS or not row["total_minor"]:
-        return []
+        return strays
     kinds = (("order", orders), ("refund", events.filter(events.type == ORDER_REFUNDED)))
     said = (_describe_greatest(kind, these, row["total_minor"], currency) for kind, these in kinds)
-    return [sentence for sentence in said if sentence is not None]
+    return strays + [sentence for sentence in said if sentence is not None]
+
+
+def _describe_strays(strays: Strays | None) -> list[str]:
+    if strays is None:
+        return []
+    first, beginning = to_time(strays.first_us), to_time(strays.beginning_us)
+    are_dated = "order is dated" if strays.number == 1 else "orders are dated"
+    sentence = (
+        f"{strays.number} {are_dated} years before all others, the first on {first:%Y-%m-%d}; the history begins on "
+        f"{beginning:%Y-%m-%d}. Clocks and typing errors make such times: rhythms leave them out."
+    )
+    return [sentence]
 
 
 def _describe_greatest(kind: str, these: ir.Table, total_minor: int, currency: str) -> str | None:

@@ -29,6 +29,7 @@ from app.lifecycle.measures import (
     Merge,
 )
 from app.lifecycle.states import CUSTOMER, StateSpec
+from app.lifecycle.strays import set_strays_apart
 from app.lifecycle.targets import SUMMED, Target
 from ml.data.intervals import INTERVAL, before_next, first_after
 from ml.data.outcomes import outcomes, summed, sums_ahead
@@ -229,8 +230,8 @@ _SUMMED_NAMES: Final = tuple(measure.name for measure in SUMMED)
 class LabelledStates:
     """Known buyers at cut-offs, and what they did next. Rows are (customer, cut-off) pairs.
 
-    `states` is (n, len(NUMERIC)), `cutoffs_us` (n,). `purchases` (n,) are distinct moments and `purchase_days`
-    (n,) distinct days (UTC) with an order before the cut-off: buy-till-you-die models count days.
+    `states` is (n, len(NUMERIC)), stray times set apart, `cutoffs_us` (n,). `purchases` (n,) are distinct moments and
+    `purchase_days` (n,) distinct days (UTC) with an order before the cut-off: buy-till-you-die models count days.
     `orders_ahead` (n,) are distinct moments with an order in `[cut-off, cut-off + horizon)`, and
     `spend_ahead_minor` (n,) their amounts less the refunds in it: it may be negative. `sums_ahead`, (n, len(SUMMED)),
     is what each measure of SUMMED came to in it.
@@ -274,6 +275,11 @@ class LabelledStates:
         return LabelledStates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
+def _without_strays(states: Floats) -> Floats:
+    set_strays_apart(states)
+    return states
+
+
 _COLUMN: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
 
 
@@ -302,7 +308,7 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
     return LabelledStates(
         columns["customer_id"].to_numpy(zero_copy_only=False),
         columns["cutoff_us"].to_numpy(),
-        np.column_stack([columns[measure.name].to_numpy() for measure in NUMERIC]),
+        _without_strays(np.column_stack([columns[measure.name].to_numpy() for measure in NUMERIC])),
         columns["purchases"].to_numpy(),
         columns["purchase_days"].to_numpy(),
         columns["orders_ahead"].to_numpy(),

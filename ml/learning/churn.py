@@ -12,7 +12,7 @@ def summarise(rows: LabelledStates) -> PurchaseSummary:
     return PurchaseSummary(
         recency_days=(rows.cutoffs_us - rows.measure("last_order_us")) / DAY_US,
         tenure_days=(rows.cutoffs_us - rows.measure("first_order_us")) / DAY_US,
-        purchases=rows.purchase_days.astype(np.float64),
+        purchases=np.minimum(rows.purchase_days, np.ceil(rows.measure("orders"))),  # a stray day is none of theirs
         spend=rows.measure("spend_minor") - rows.measure("refunded_minor"),
     )
 
