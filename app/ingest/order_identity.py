@@ -23,7 +23,7 @@ from app.lifecycle.events import (
 
 ID_BY_SENDER: Final = "id_by_sender"
 """The member of `data` that keeps the id that an order's event came with, where it is kept under the order's."""
-ALWAYS: Final = ("/segment", "/shopify", "/woocommerce")
+ALWAYS: Final = ("/segment/", "/shopify/", "/woocommerce/")
 CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
 """What says something of an order that came, or is to come."""
 _OF_ORDERS: Final = frozenset((*CHANGES, ORDER_COMPLETED, ORDER_REFUNDED))
@@ -36,19 +36,19 @@ def name_order(order_id: str) -> str:
 
 
 class OrderIdentity(NamedTuple):
-    """`sources`: whose orders have an identity, each with all below it."""
+    """`folders`: the sources whose orders have an identity, each with all below it; they end in `/`."""
 
-    sources: tuple[str, ...] = ALWAYS
+    folders: tuple[str, ...] = ALWAYS
 
     @classmethod
     def of(cls, more: str) -> "OrderIdentity":
         """With those of a list with commas between."""
         given = (each.strip().rstrip("/") for each in more.split(","))
-        return cls((*ALWAYS, *(each for each in given if each)))
+        return cls((*ALWAYS, *(f"{each}/" for each in given if each)))
 
     def covers(self, source: str) -> bool:
         """Whether the orders of a source have an identity."""
-        return any(source == each or source.startswith(f"{each}/") for each in self.sources)
+        return f"{source}/".startswith(self.folders)
 
     def identify(self, type_: str, source: str, order_id: str | None, within: tuple[str, ...]) -> str | None:
         """The id that the event of a purchase is kept under; None: its own.
