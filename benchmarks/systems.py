@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 from rich.console import Console
 from sqlalchemy import URL
@@ -115,7 +116,8 @@ def start_service(bench: Bench, *scopes: str, program: Path = PERENNIAL) -> Serv
     if not program.exists():
         raise Unavailable(f"{program} is not installed")
     home = make_home(bench.resources)
-    database = bench.resources.enter_context(fresh_database(bench.server, f"benchmark_perennial_{len(str(program))}"))
+    name = f"benchmark_perennial_{crc32(bytes(program)):x}"
+    database = bench.resources.enter_context(fresh_database(bench.server, name))
     port = free_port()
     settings = {
         "PERENNIAL_HOME": str(home),
