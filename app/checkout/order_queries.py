@@ -69,47 +69,80 @@ SELECT told.source, told.reference
 FROM unnest(CAST(:source AS text[]), CAST(:reference AS text[])) AS told (source, reference)
 WHERE EXISTS (SELECT FROM events AS change
               WHERE change.source = told.source AND change.reference = told.reference
-                AND change.type IN ('order.cancelled', 'order.updated'))
+                AND (change.type IN ('order.cancelled', 'order.updated')
+                     OR change.type IN ('order.refunded', 'refund.voided') AND change.kind IS NOT NULL))
 """)
 """Those of these orders that something was said of beside what they were at first."""
 
 RESTATE_ORDERS: Final = _of_orders("""
-WITH latest AS MATERIALIZED (
-  SELECT told.source, told.reference, version.*,
+WITH orders AS MATERIALIZED (
+  SELECT told.source, told.reference,
          EXISTS (SELECT FROM events AS change
                  WHERE change.source = told.source AND change.reference = told.reference
-                   AND change.type = 'order.cancelled') AS is_void
+                   AND change.type = 'order.cancelled') AS is_void,
+         coalesce(version.channel, bought.channel) AS channel,
+         CASE WHEN version.id IS NULL THEN bought.amount_minor ELSE version.amount_minor END AS amount_minor,
+         CASE WHEN version.id IS NULL THEN bought.discount_minor ELSE version.discount_minor END AS discount_minor,
+         CASE WHEN version.id IS NULL THEN bought.items ELSE version.items END AS items,
+         CASE WHEN version.id IS NULL THEN bought.lines ELSE version.lines END AS lines
   FROM unnest(CAST(:source AS text[]), CAST(:reference AS text[])) AS told (source, reference)
+  LEFT JOIN events AS bought ON bought.source = told.source AND bought.id = 'order-' || told.reference
+   AND bought.type IN ('order.completed', 'order.voided')
   LEFT JOIN LATERAL (
-    SELECT change.id AS version_id, change.channel, change.amount_minor, change.discount_minor, change.items,
-           change.lines
-    FROM events AS change
+    SELECT change.* FROM events AS change
     WHERE change.source = told.source AND change.reference = told.reference AND change.type = 'order.updated'
     ORDER BY change.occurred_us DESC, change.id COLLATE "C" DESC
     LIMIT 1
-  ) AS version ON true
-), orders AS (
-  UPDATE events SET
-    type = CASE WHEN is_void THEN 'order.voided' ELSE 'order.completed' END,
-    channel = coalesce(latest.channel, events.channel),
-    amount_minor = CASE WHEN version_id IS NULL THEN events.amount_minor ELSE latest.amount_minor END,
-    discount_minor = CASE WHEN version_id IS NULL THEN events.discount_minor ELSE latest.discount_minor END,
-    items = CASE WHEN version_id IS NULL THEN events.items ELSE latest.items END,
-    lines = CASE WHEN version_id IS NULL THEN events.lines ELSE latest.lines END
-  FROM latest
-  WHERE events.source = latest.source AND events.id = 'order-' || latest.reference
+  ) AS version ON bought.id IS NOT NULL
+), refunds AS MATERIALIZED (
+  SELECT refund.source, refund.reference, refund.id, refund.occurred_us, orders.amount_minor AS paid_minor,
+         refund.kind = 'whole'
+         OR refund.kind = 'lines' AND orders.items > 0 AND refund.items >= orders.items AS is_whole,
+         CASE WHEN refund.kind IS NULL THEN refund.amount_minor
+              ELSE least(greatest(orders.amount_minor, 0), (
+                SELECT CAST(sum(round(line.quantity * coalesce(line.price_minor, (
+                         SELECT min(cost.price_minor - coalesce(cost.discount_minor, 0) / cost.quantity)
+                         FROM unnest(orders.lines) AS cost WHERE cost.item_id = line.item_id
+                       ), 0))) AS bigint)
+                FROM unnest(refund.lines) AS line
+              )) END AS named_minor
+  FROM orders JOIN events AS refund ON refund.source = orders.source AND refund.reference = orders.reference
+   AND refund.type IN ('order.refunded', 'refund.voided')
+), settled AS (
+  SELECT source, reference, id,
+         CASE WHEN is_whole IS NOT TRUE THEN coalesce(named_minor, 0)
+              WHEN row_number() OVER (PARTITION BY source, reference, is_whole
+                                        ORDER BY occurred_us, id COLLATE "C") = 1
+              THEN greatest(0, coalesce(paid_minor, 0) - coalesce(given_minor, 0))
+              ELSE 0 END AS amount_minor
+  FROM (
+    SELECT *, CAST(sum(named_minor) FILTER (WHERE is_whole IS NOT TRUE)
+                   OVER (PARTITION BY source, reference) AS bigint) AS given_minor
+    FROM refunds
+  ) AS refunds
+), changed_orders AS (
+  UPDATE events SET type = CASE WHEN is_void THEN 'order.voided' ELSE 'order.completed' END,
+    channel = orders.channel, amount_minor = orders.amount_minor, discount_minor = orders.discount_minor,
+    items = orders.items, lines = orders.lines
+  FROM orders
+  WHERE events.source = orders.source AND events.id = 'order-' || orders.reference
     AND events.type IN ('order.completed', 'order.voided')
   RETURNING events.customer_id
-), refunds AS (
-  UPDATE events SET type = CASE WHEN is_void THEN 'refund.voided' ELSE 'order.refunded' END
-  FROM latest
-  WHERE events.source = latest.source AND events.reference = latest.reference
-    AND events.type IN ('order.refunded', 'refund.voided')
+), changed_refunds AS (
+  UPDATE events SET type = CASE WHEN is_void THEN 'refund.voided' ELSE 'order.refunded' END,
+    amount_minor = settled.amount_minor
+  FROM settled JOIN orders USING (source, reference)
+  WHERE events.source = settled.source AND events.id = settled.id
   RETURNING events.customer_id
 )
-SELECT customer_id FROM orders UNION SELECT customer_id FROM refunds
+SELECT customer_id FROM changed_orders UNION SELECT customer_id FROM changed_refunds
 """)
-"""Writes the facts of these orders and of their refunds as they are now; rows: whose they are."""
+"""Writes the facts of these orders and of their refunds as they are now; rows: whose they are.
+
+A refund that names no amount is worth its lines, at the prices of the order where it tells none, and no more than the
+order. One of the whole order, or of all its pieces, takes what the others leave; of several the first by time and id.
+Where the order has not come it is worth nothing yet.
+"""
 
 
 def _restate_customers() -> Statement:

@@ -240,7 +240,7 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
     if (data.get("currency") or rules.currency) != rules.currency and envelope.type in DATA_OF_TYPE:
         raise violation((*within, "data", "currency"), f"This deployment counts in {rules.currency}.")
     facts = read_facts(envelope.type, data, rules.digits)
-    identity = rules.orders.identify(envelope.type, envelope.source, facts["reference"], within)
+    identity = rules.orders.identify(envelope.type, envelope.source, facts, within)
     if facts["discount_minor"] > MAX_AMOUNT_MINOR:
         data = {name: member for name, member in data.items() if name != "discount"}
         facts["discount_minor"] = 0

@@ -5,8 +5,8 @@ A till's receipt numbers may begin anew each day, so that its orders stay events
 """
 
 import hashlib
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -50,17 +50,24 @@ class OrderIdentity(NamedTuple):
         """Whether the orders of a source have an identity."""
         return f"{source}/".startswith(self.folders)
 
-    def identify(self, type_: str, source: str, order_id: str | None, within: tuple[str, ...]) -> str | None:
-        """The id that the event of a purchase is kept under; None: its own.
+    def identify(self, type_: str, source: str, facts: Mapping[str, Any], within: tuple[str, ...]) -> str | None:
+        """The id that the event of a purchase is kept under; None: its own. `facts` are those of `read_facts`.
 
-        Raises Malformed for a change of an order of a source whose orders have no identity.
+        Raises Malformed for what must know its order, of a source whose orders have no identity.
         """
+        order_id = facts["reference"]
         if type_ == ORDER_COMPLETED and order_id is not None and self.covers(source):
             return name_order(order_id)
         if type_ in CHANGES and not self.covers(source):
             raise violation(
                 (*within, "source"),
                 "Orders of this source have no identity, so none can be changed: name it in PERENNIAL_ORDER_IDENTITY.",
+            )
+        if type_ == ORDER_REFUNDED and facts["kind"] is not None and not self.covers(source):
+            raise violation(
+                (*within, "data", "total"),
+                "Say how much was given back, or the prices of all that came back: orders of this source have no "
+                "identity, so that none can tell. Or name the source in PERENNIAL_ORDER_IDENTITY.",
             )
         return None
 

@@ -6,7 +6,8 @@ constant in `app.lifecycle.events` where other code names it; its facts in the t
 API as agreed, renewed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, StrictBool, WithJsonSchema, model_validator
@@ -42,10 +43,12 @@ class OrderCancelledData(Data):
 
 
 class OrderRefundedData(Data):
-    """What was given back of an order."""
+    """What was given back of an order. Without `total` it is the worth of its `products`; of a source whose orders have
+    an identity, of those without prices what they cost in the order, and without `products` what is left of the order.
+    """
 
     order_id: Text
-    total: Amount
+    total: Amount | None = None
     currency: Currency | None = None
     products: Products | None = None
 
@@ -129,11 +132,25 @@ def _read_nothing(_: Mapping[str, Any], __: int) -> Facts:
 
 
 def _read_refund(data: Mapping[str, Any], digits: int) -> Facts:
+    lines = data.get("products") or []
+    total = data.get("total")
+    if total is None:
+        total = _worth(lines)
+    kind = None if total is not None else e.BY_LINES if lines else e.WHOLE
     return {
+        "kind": kind,
         "reference": data["order_id"],
-        "amount_minor": to_minor(data["total"], digits),
-        "items": count_items(data.get("products") or []),
+        "amount_minor": to_minor(total or 0, digits),
+        "items": count_items(lines),
     }
+
+
+def _worth(lines: Sequence[Mapping[str, Any]]) -> float | None:
+    """Σ price · quantity, whichever sign the books give it; None where a line says no price, or there is none."""
+    told = [(line.get("price"), line.get("quantity") or 1) for line in lines]
+    if not told or any(price is None for price, _ in told):
+        return None
+    return abs(float(sum(Decimal(str(price)) * Decimal(str(quantity)) for price, quantity in told)))
 
 
 def _read_cancelled(data: Mapping[str, Any], _: int) -> Facts:

@@ -13,6 +13,9 @@ ORDER_CANCELLED: Final = "order.cancelled"
 ORDER_VOIDED: Final = "order.voided"
 REFUND_VOIDED: Final = "refund.voided"
 """What an order and its refunds are counted as once the order is cancelled: not at all."""
+WHOLE: Final = "whole"
+BY_LINES: Final = "lines"
+"""The kind of a refund that names no amount: its order's, or that of lines whose prices its order knows."""
 STORE_VISITED: Final = "store.visited"
 PRODUCT_VIEWED: Final = "product.viewed"
 PRODUCT_ADDED: Final = "product.added"
@@ -70,10 +73,10 @@ class OrderLine(NamedTuple):
 class Event(NamedTuple):
     """One event of one customer. Fields are the columns of the `events` table, in its order.
 
-    `occurred_us` is microseconds since 1970-01-01 UTC. `kind` is the feedback metric, the kind of a
-    case or the purpose of a consent; `reference` the order or case the event belongs to; `value` the
-    text that a latest-value measure keeps (score, tier, `granted` or `denied`); `lines` those of an order or refund, as
-    `app.database.order_lines` writes them.
+    `occurred_us` is microseconds since 1970-01-01 UTC. `kind` is the feedback metric, the kind of a case, the purpose
+    of a consent, or what a refund that names no amount is of; `reference` the order or case the event belongs to;
+    `value` the text that a latest-value measure keeps (score, tier, `granted` or `denied`); `lines` those of an order
+    or refund, as `app.database.order_lines` writes them.
     """
 
     customer_id: str

@@ -58,7 +58,8 @@ class Mending:
     def __init__(self, data: Mapping[str, Any], type_: str, model: type[BaseModel]) -> None:
         self.data: dict[str, Any] = _copy(data)
         self.warnings: list[Warned] = []
-        self._required = {name for name, field in model.model_fields.items() if field.is_required()} | {"currency"}
+        self._required = {name for name, field in model.model_fields.items() if field.is_required()}
+        self._required |= {"currency", "total"}
         if type_ == CUSTOMER_IDENTIFIED:
             self._required.add("identifiers")  # they are what it is about
         self._void: set[Path] = set()

@@ -16,7 +16,6 @@ discount, with shipping and tax: what was paid), `revenue` (without shipping and
 """
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from app.ingest.segment.properties import (
@@ -170,20 +169,8 @@ def _cancel(given: Json) -> Content:
 
 
 def _refund(given: Json) -> Content:
-    """A refund is what was given back, whichever sign the shop's books give it; without an amount, its lines' worth."""
-    told = _money(given)
-    amount = without_sign(_first(given, _AMOUNTS))
-    return Content(ORDER_REFUNDED, _present({**told, "total": _worth(told["products"]) if amount is None else amount}))
-
-
-def _worth(lines: Any) -> float | None:
-    """Σ price · quantity; None where a line does not say it in numbers, or there is none."""
-    if not isinstance(lines, list) or not lines or not all(isinstance(line, dict) for line in lines):
-        return None
-    told = [(line.get("price"), line.get("quantity", 1)) for line in lines]
-    if not all(type(number) in (int, float) for line in told for number in line):
-        return None
-    return float(sum(Decimal(str(price)) * Decimal(str(quantity)) for price, quantity in told))
+    """A refund is what was given back, whichever sign the shop's books give it."""
+    return Content(ORDER_REFUNDED, _present({**_money(given), "total": without_sign(_first(given, _AMOUNTS))}))
 
 
 def _money(given: Json) -> Json:

@@ -147,8 +147,9 @@ def test_a_refund():
     assert admit(mapped).amount_minor == 3000
 
 
-def test_a_refund_of_no_amount_is_refused():
-    assert admit(map_message(track("Order Refunded", {"order_id": "1"}), "/segment")).problem.slug == "malformed"
+def test_a_refund_of_an_amount_that_cannot_be_read_is_refused():
+    message = track("Order Refunded", {"order_id": "1", "total": "$5"})
+    assert admit(map_message(message, "/segment")).problem.slug == "malformed"
 
 
 def test_a_cancelled_order_gives_nothing_back():
@@ -403,14 +404,16 @@ def test_keeping_what_is_said_once_is_enough(value):
 
 
 def refund_of(products):
-    """The data that a refund without an amount is mapped to."""
-    mapped = map_message(track("Order Refunded", {"order_id": "A-1", "products": products}), "/segment")
-    assert not isinstance(mapped, Ignored)
-    return mapped["data"]
+    """What a refund without an amount is counted as: kind and amount."""
+    event = admit(map_message(track("Order Refunded", {"order_id": "A-1", "products": products}), "/segment"))
+    return event.kind, event.amount_minor
 
 
 def test_a_refund_without_an_amount_is_worth_its_lines():
     lines = [{"product_id": "1", "price": "4.10", "quantity": 3}, {"product_id": "2", "price": 0.2}]
-    assert refund_of(lines)["total"] == 12.5
-    for unknown in ([], [{"product_id": "1"}], "none", [*lines, {"product_id": "3", "price": "free"}]):
-        assert "total" not in refund_of(unknown)
+    assert refund_of(lines) == (None, 1250)
+    assert refund_of([{**lines[0], "price": -4.1}]) == (None, 1230)
+    for unknown in ([{"product_id": "1"}], [*lines, {"product_id": "3", "price": "free"}]):
+        assert refund_of(unknown) == ("lines", 0)
+    for nothing in ("none", None):
+        assert refund_of(nothing) == refund_of([]) == ("whole", 0)
