@@ -27,7 +27,7 @@ from app.foundation.settings import Settings
 from app.lifecycle.events import ORDER_COMPLETED
 from benchmarks.databases import as_text, fresh_database, postgres
 from benchmarks.processes import PERENNIAL, free_port, server_environment
-from ml.data.importing import read_orders
+from ml.data.order_events import read_orders
 from ml.data.transactions import load_orders
 
 TILLS = 16

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.checkout.order_versions import Versions, begin_versions, settle_versions
 from app.checkout.transaction import Transactions
 from app.database.engine import Driver, transaction
 from app.ingest.admission import Rejection, Rules, admit_or_reject
@@ -34,14 +35,16 @@ class ImportCount:
     duplicate: int = 0
     rejected: int = 0
     lost: int = 0
+    versions: Versions | None = None
 
     @property
     def total(self) -> int:
         """All of them."""
         return self.accepted + self.duplicate + self.rejected
 
-    def add(self, submission: Submission, entry: Entry) -> None:
-        """A batch, and what became of it."""
+    def add(self, submission: Submission, entry: Entry, known: int = 0) -> None:
+        """A batch, and what became of it; `known`: how many of it were left out as known."""
+        self.duplicate += known
         self.accepted += entry.statuses.count("accepted")
         self.duplicate += entry.statuses.count("duplicate")
         self.rejected += len(submission.rejections) + entry.statuses.count("conflict")
@@ -60,17 +63,20 @@ async def run_import(
     key: str,
     open_events: Callable[[int], Iterator[Any]],
     rules: Rules,
+    source: str | None = None,
 ) -> AsyncGenerator[ImportCount, None]:
     """Counts the events of an import, from where it stopped if it ran before.
 
     `open_events` gets the time (µs) at which the import first began, so that what depends on the time of
-    day is the same when it is repeated. Yields the running count of this run after each batch.
+    day is the same when it is repeated. `source`: all are orders of that source, as a file exports them. Yields the
+    running count of this run after each batch.
     """
     async with transaction(engine) as connection:
         plan = await begin_import(connection, key, time.time_ns() // 1000)
+        versions = None if source is None else await begin_versions(connection, source, plan.began_us)
     batches = 0 if plan.finished_us is not None else plan.batches_done
     raws = islice(open_events(plan.began_us), batches * BATCH_EVENTS, None)
-    async for count in count_events(engine, raws, rules):
+    async for count in count_events(engine, raws, rules, versions):
         batches += 1
         async with transaction(engine) as connection:
             await connection.execute(text(UNFLUSHED_HERE))
@@ -84,12 +90,13 @@ async def count_events(
     engine: AsyncEngine,
     raws: Iterator[Any],
     rules: Rules,
+    versions: Versions | None = None,
 ) -> AsyncIterator[ImportCount]:
     """Counts CloudEvents in batches of 1,000; yields the running count after each has committed.
 
     While the database works on a batch, a thread reads and admits the next.
     """
-    driver, count = Driver(engine), ImportCount()
+    driver, count = Driver(engine), ImportCount(versions=versions)
     transactions, loop = Transactions(driver, rules.orders), asyncio.get_running_loop()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
         try:
@@ -97,10 +104,13 @@ async def count_events(
             submission = await loop.run_in_executor(reader, _admit_batch, raws, rules)
             while submission is not None:
                 following = loop.run_in_executor(reader, _admit_batch, raws, rules)
+                known = 0
+                if versions is not None:
+                    submission, known = await settle_versions(driver, submission, versions)
                 (entry,) = await transactions.enter([submission])
                 if isinstance(entry, Exception):
                     raise entry
-                count.add(submission, entry)
+                count.add(submission, entry, known)
                 yield count
                 submission = await following
         finally:

@@ -4,16 +4,19 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from app.checkout.order_versions import Versions
 from app.commands.access import database, engine_of
 from app.commands.progress import counting, say
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
+from app.ingest.order_identity import FILES
 
 if TYPE_CHECKING:
     from ml.data.importing import ImportOptions
@@ -29,9 +32,9 @@ def import_command(
         Path, typer.Argument(exists=True, dir_okay=False, help="parquet, CSV, NDJSON, .xlsx, .xls or .ods")
     ],
     source: Annotated[
-        str | None,
-        typer.Option(help="Source of the events (default: /import/ and the name of FILE without its ending)"),
-    ] = None,
+        str,
+        typer.Option(help="Source of the orders: the same one for all files of one system"),
+    ] = FILES,
     timezone: Annotated[str, typer.Option(help="Zone of times that carry none")] = "UTC",
     shift_to_now: Annotated[
         bool, typer.Option("--shift-to-now", help="Move times by whole days: the last event is recent")
@@ -50,6 +53,9 @@ def import_command(
     encoding: Annotated[str | None, typer.Option(help="Of a text, where it is told wrongly: GB18030, UTF-16 …")] = None,
     decimal_sign: Annotated[str | None, typer.Option(help="'.' or ','")] = None,
     date_order: Annotated[str | None, typer.Option(help="Of dates like 9/3/2026: dmy, mdy or ymd")] = None,
+    order_numbers: Annotated[
+        str | None, typer.Option(help="once: a number is one order; daily: they begin anew each day")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Import nothing where lines would be lost")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first events, and count nothing")] = False,
 ) -> None:
@@ -76,11 +82,11 @@ def import_command(
         "is_return": is_return,
     }
     options = ImportOptions(
-        source or f"/import/{file.stem}",
+        source,
         timezone,
         shift_to_now,
         columns,
-        Reading(encoding, decimal_sign, date_order),
+        Reading(encoding, decimal_sign, date_order, order_numbers),
         strict,
     )
     if dry_run:
@@ -93,6 +99,8 @@ def import_command(
             with counting(f"Importing {file.name}") as progress:
                 count = await import_file(file, options, engine, settings, rules, progress, say)
         say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
+        for sentence in _tell_versions(count.versions):
+            say(sentence)
         if count.rejected:
             say("Rejected events are kept with their reasons: GET /v1/events/rejected.")
         return count.lost + count.rejected
@@ -101,6 +109,18 @@ def import_command(
         lost = asyncio.run(work(url, settings))
     if lost:
         raise typer.Exit(SOMETHING_LOST)
+
+
+def _tell_versions(versions: Versions | None) -> Iterator[str]:
+    """Of orders that were known before."""
+    if versions is None:
+        return
+    if versions.changed:
+        yield f"{versions.changed:,} orders were known with other amounts: what this file says of them counts now."
+    if versions.cancelled:
+        yield f"{versions.cancelled:,} orders were counted before and are none by this file: they count no more."
+    if versions.elsewhere:
+        yield f"{versions.elsewhere:,} orders and refunds are known from another source, and count once."
 
 
 def _preview(file: Path, options: "ImportOptions") -> None:

@@ -23,7 +23,11 @@ from app.lifecycle.events import (
 
 ID_BY_SENDER: Final = "id_by_sender"
 """The member of `data` that keeps the id that an order's event came with, where it is kept under the order's."""
-ALWAYS: Final = ("/segment/", "/shopify/", "/woocommerce/")
+ORDER_NUMBER: Final = "order_number"
+"""The member of `data` that says an order's number, where a file's order is known by more than that."""
+FILES: Final = "/import"
+"""The source of orders of files, unless another is named."""
+ALWAYS: Final = ("/segment/", "/shopify/", "/woocommerce/", f"{FILES}/")
 CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
 """What says something of an order that came, or is to come."""
 _OF_ORDERS: Final = frozenset((*CHANGES, ORDER_COMPLETED, ORDER_REFUNDED))
@@ -45,6 +49,14 @@ class OrderIdentity(NamedTuple):
         """With those of a list with commas between."""
         given = (each.strip().rstrip("/") for each in more.split(","))
         return cls((*ALWAYS, *(f"{each}/" for each in given if each)))
+
+    def including(self, source: str) -> "OrderIdentity":
+        """With those of one more source."""
+        return self if self.covers(source) else OrderIdentity((*self.folders, source.rstrip("/") + "/"))
+
+    def knows_by_number(self, source: str) -> bool:
+        """Whether orders of a source come by other ways than files too, under no more than their numbers."""
+        return self.covers(source) and not f"{source}/".startswith(f"{FILES}/")
 
     def covers(self, source: str) -> bool:
         """Whether the orders of a source have an identity."""

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.checkout.importing import (
-    BATCH_EVENTS,
     ImportCount,
     import_id,
     run_import,
@@ -22,8 +21,9 @@ from app.foundation.errors import Problem
 from app.foundation.settings import Settings
 from app.http.strict_json import read_json
 from app.ingest.admission import Rejection, Rules, admit_or_reject
-from app.lifecycle.events import DAY_US, to_major
+from app.lifecycle.events import DAY_US, ORDER_CANCELLED
 from ml.data.leavings import count_lost
+from ml.data.order_events import LINE_ORDER, iso_time, read_cancelled, read_orders
 from ml.data.transactions import AS_TOLD, Reading, Say, UnusableTransactions, load_orders
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,15 +62,17 @@ async def import_file(
     Raises UnusableTransactions for a file that cannot be read, or one that loses lines where `strict` is asked for.
     """
     with duckdb.connect() as connection, _seldom_seeking_cycles():
-        reader = _open_reader(connection, path, options, settings, say)
+        reader = _open_reader(connection, path, options, settings, rules, say)
 
         def open_events(began_us: int) -> Iterator[dict[str, Any]]:
             age_us = max(0, began_us - reader.last_event_us)
             return reader.read(age_us // DAY_US * DAY_US if options.shift_to_now else 0)
 
         count = ImportCount()
-        key = import_id(_read_parts(path), f"{options!r} {_ORDER}")
-        async for count in run_import(engine, key, open_events, rules):
+        key = import_id(_read_parts(path), f"{options!r} {LINE_ORDER}")
+        rules = _with_identity(rules, reader, options.source)
+        source = options.source if reader.has_orders else None
+        async for count in run_import(engine, key, open_events, rules, source):
             on_progress(count.total, reader.events)
         count.lost = reader.lost
         return count
@@ -84,16 +86,22 @@ def preview_file(
     Raises UnusableTransactions, as `import_file`.
     """
     with duckdb.connect() as connection:
-        reader = _open_reader(connection, path, options, settings, say)
+        reader = _open_reader(connection, path, options, settings, rules, say)
+        rules = _with_identity(rules, reader, options.source)
         first: list[dict[str, Any]] = []
         refused: list[Rejection] = []
         for raw in reader.read(0):
             admitted = raw if isinstance(raw, Rejection) else admit_or_reject(raw, rules, now_us)
             if isinstance(admitted, Rejection):
                 refused.append(admitted)
-            elif len(first) < _PREVIEWED:
+            elif len(first) < _PREVIEWED and raw["type"] != ORDER_CANCELLED:
                 first.append(raw)
         return first, refused, reader.lost
+
+
+def _with_identity(rules: Rules, reader: "_Reader", source: str) -> Rules:
+    """Orders of files are known by what they are, whatever source is named."""
+    return rules._replace(orders=rules.orders.including(source)) if reader.has_orders else rules
 
 
 @contextmanager
@@ -117,6 +125,8 @@ class _Reader:
     last_event_us: int
     read: Callable[[int], Iterator[Any]]
     lost: int = 0
+    has_orders: bool = False
+    """Whether they are orders that were made of lines, not CloudEvents."""
 
 
 def _read_parts(path: Path) -> Iterator[bytes]:
@@ -126,7 +136,12 @@ def _read_parts(path: Path) -> Iterator[bytes]:
 
 
 def _open_reader(
-    connection: duckdb.DuckDBPyConnection, path: Path, options: ImportOptions, settings: Settings, say: Say
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    options: ImportOptions,
+    settings: Settings,
+    rules: Rules,
+    say: Say,
 ) -> _Reader:
     if _holds_cloudevents(path):
         return _cloudevents_reader(path)
@@ -136,7 +151,7 @@ def _open_reader(
         source=options.source,
         currency=settings.currency,
         timezone=options.timezone,
-        reading=options.reading,
+        reading=replace(options.reading, by_number=rules.orders.knows_by_number(options.source)),
         say=say,
         **options.columns,
     )
@@ -146,7 +161,12 @@ def _open_reader(
             f"{path.name}: nothing is imported, since {lost:,} lines would be left out (--strict)"
         )
     (row,) = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchall()
-    return _Reader(row[0], row[1], lambda shift_us: read_orders(connection, shift_us, settings), lost)
+
+    def read(shift_us: int) -> Iterator[Any]:
+        yield from read_orders(connection, shift_us, settings)
+        yield from read_cancelled(connection, options.source, shift_us)
+
+    return _Reader(row[0], row[1], read, lost, has_orders=True)
 
 
 def _holds_cloudevents(path: Path) -> bool:
@@ -189,77 +209,3 @@ def _us_of(event: Any) -> int:
     except (ValueError, TypeError, KeyError):
         return 0
     return (moment - _EPOCH) // timedelta(microseconds=1) if moment.tzinfo else 0
-
-
-def iso_time(us: int) -> str:
-    """Microseconds since 1970 UTC → RFC 3339."""
-    return (_EPOCH + timedelta(microseconds=us)).isoformat()
-
-
-_ORDER = "ORDER BY e.customer_id, e.occurred_us, e.id"
-"""What resuming counts on: it is part of what an import is known by."""
-
-_ORDERS_SQL = """
-WITH baskets AS (
-    SELECT l.customer_id, l.order_id, l.is_return,
-           to_json(list_sort(list({members}) FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0))) AS products
-    FROM lines l GROUP BY ALL)
-SELECT e.customer_id, e.source, e.id, e.type, e.occurred_us, e.reference, e.amount_minor, e.discount_minor,
-       e.channel, b.products
-FROM events e JOIN baskets b ON b.customer_id = e.customer_id AND b.order_id = e.reference
-     AND b.is_return = (e.type = 'order.refunded')
-{order}"""
-
-# JSON has no NaN and no infinity: they become what is refused. (`least` passes over NULL.)
-_MEMBERS = {
-    "product_id": "l.item_id",
-    "quantity": "least(l.quantity, 1e300)",
-    "price": "CASE WHEN l.unit_price IS NOT NULL THEN least(l.unit_price, 1e300) END",
-    "category": "l.category",
-}
-"""In the order by which lines are sorted, that the same rows always make the same event."""
-
-
-def read_orders(connection: duckdb.DuckDBPyConnection, shift_us: int, settings: Settings) -> Iterator[dict[str, Any]]:
-    """The orders and refunds that `load_orders` made, as CloudEvents: customer by customer, each in the order of time.
-
-    So a batch changes fewer states than one of all customers' next orders would.
-    """
-    (known,) = connection.execute("SELECT count(category), count(unit_price) FROM lines").fetchall()
-    unknown = {name for name, lines in zip(("category", "price"), known, strict=True) if not lines}
-    members = ", ".join(f"{name}: {value}" for name, value in _MEMBERS.items() if name not in unknown)
-    rows = connection.execute(_ORDERS_SQL.replace("{members}", f"{{{members}}}").replace("{order}", _ORDER))
-    while batch := rows.fetchmany(BATCH_EVENTS):
-        for row in batch:
-            yield _order_event(row, shift_us, settings)
-
-
-def _read_products(text: str | None) -> list[dict[str, Any]]:
-    """Products from JSON, a quicker way out of DuckDB than its objects; without what a line does not say."""
-    products: list[dict[str, Any]] = orjson.loads(text or "[]")
-    if text and "null" in text:
-        return [{name: value for name, value in product.items() if value is not None} for product in products]
-    return products
-
-
-def _order_event(row: tuple[Any, ...], shift_us: int, settings: Settings) -> dict[str, Any]:
-    customer_id, source, id_, type_, occurred_us, order_id, amount, discount, channel, products = row
-    data: dict[str, Any] = {
-        "order_id": order_id,
-        "total": to_major(amount, settings.digits),
-        "currency": settings.currency,
-        "products": _read_products(products),
-    }
-    if discount:
-        data["discount"] = to_major(discount, settings.digits)
-    if channel:
-        data["channel"] = channel
-    return {
-        "specversion": "1.0",
-        "id": id_,
-        "source": source,
-        "type": type_,
-        "subject": customer_id,
-        "time": iso_time(occurred_us + shift_us),
-        "data": data,
-    }

@@ -101,6 +101,13 @@ _NO_SALE: Final = (
     ),
     *("作废", "已作废", "已退货", "支付失败"),
 )
+_WAITING: Final = frozenset(
+    (
+        *("pending", "draft", "unpaid", "on hold", "pending payment", "checkout draft", "quotation"),
+        *("待付款", "待支付", "未付款", "未支付"),
+    )
+)
+"""Those of them that may yet be sales."""
 _SALE: Final = (
     *("completed", "complete", "paid", "processing", "shipped", "delivered", "fulfilled", "partially refunded", "done"),
     *(
@@ -205,6 +212,11 @@ def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
             "take these lines out, or write 'completed' or 'cancelled'"
         )
     return bool(known)
+
+
+def cancelled_sql(column: str) -> str:
+    """Whether a status says that the order is none and will be none: not that it waits for something, in SQL."""
+    return f"coalesce({word_sql(column)} IN ({_list(set(_NO_SALE) - _WAITING)}), false)"
 
 
 def no_sale_sql(column: str) -> str:

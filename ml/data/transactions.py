@@ -7,7 +7,7 @@ from typing import Final
 
 import duckdb
 
-from app.lifecycle.events import MAX_AMOUNT_MINOR, ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
+from app.lifecycle.events import MAX_AMOUNT_MINOR, minor_digits
 from ml.data import leavings
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
@@ -22,6 +22,8 @@ from ml.data.meanings import (
 )
 from ml.data.moments import DATE_ORDERS, moment_sql, tell_date_order
 from ml.data.numbers import number_sql, plain_columns, tell_decimal_sign
+from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
+from ml.data.orders import make_orders
 from ml.data.reading import Source, is_number, literal, load_raw, open_source
 
 __all__ = ["Columns", "Reading", "UnusableTransactions", "file_columns", "guess_columns", "load_orders", "scan"]
@@ -38,12 +40,16 @@ class Reading:
     encoding: str | None = None
     decimal_sign: str | None = None
     date_order: str | None = None
+    order_numbers: str | None = None
+    by_number: bool = False
+    """Whether the service knows orders of the source by their number alone."""
 
     def check(self) -> None:
         """Raises UnusableTransactions for a word that is none of those that can be chosen."""
         for option, value, allowed in (
             ("--decimal-sign", self.decimal_sign, _DECIMAL_SIGNS),
             ("--date-order", self.date_order, DATE_ORDERS),
+            ("--order-numbers", self.order_numbers, ORDER_NUMBERS),
         ):
             if value is not None and value not in allowed:
                 raise UnusableTransactions(f"{option} is {' or '.join(allowed)}, not {value!r}")
@@ -147,7 +153,8 @@ def _judged_sql(columns: Columns, read_sql: str, currency: str) -> str:
     free = "false" if columns.amount else "amount = 0"
     digits = minor_digits(currency)
     return f"""
-        SELECT *, false AS is_coupon, CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
+        SELECT *, order_id AS number, false AS is_coupon,
+                  CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
                        WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
                        WHEN {no_sale_sql("status")} AND coalesce(refunded, 0) = 0 THEN {literal(leavings.NO_SALE)}
                        WHEN {foreign_sql("currency", currency)} THEN {literal(leavings.FOREIGN)}
@@ -156,23 +163,6 @@ def _judged_sql(columns: Columns, read_sql: str, currency: str) -> str:
                        WHEN abs(amount) * 1e{digits} > {MAX_AMOUNT_MINOR} THEN {literal(leavings.TOO_MUCH)}
                   END AS reason
         FROM ({read_sql})"""
-
-
-def _lines_sql(digits: int) -> str:
-    return f"""
-        SELECT customer_id, epoch_us(moment) AS occurred_us,
-               coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id,
-               CASE WHEN NOT is_coupon THEN item_id END AS item_id, category, channel, abs(quantity) AS quantity,
-               abs(unit_price) AS unit_price,
-               CAST(round(CASE WHEN is_coupon THEN amount ELSE abs(amount) END * 1e{digits}) AS BIGINT)
-                   AS amount_minor,
-               CAST(round(least(abs(coalesce(discount, 0)), 1e10) * 1e{digits}) AS BIGINT) AS discount_minor,
-               is_return OR coalesce(quantity < 0, false) OR (amount < 0 AND NOT is_coupon) AS is_return
-        FROM judged WHERE reason IS NULL
-        UNION ALL
-        SELECT customer_id, epoch_us(moment), coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')), NULL, NULL,
-               channel, NULL, NULL, CAST(round(least(refunded, 1e10) * 1e{digits}) AS BIGINT), 0, true
-        FROM judged WHERE reason IS NULL AND refunded > 0"""
 
 
 def _left_out_sql(columns: Columns) -> str:
@@ -205,30 +195,6 @@ def _changed_sql(columns: Columns, meaning: str) -> str:
         WHERE reason IS NULL AND judged.{meaning} IS NULL AND trim(CAST(raw.{meaning} AS VARCHAR)) <> ''"""
 
 
-def _events_sql(source: str) -> str:
-    """One row an order, and a refund at each time that something came back.
-
-    Nothing depends on the order of the lines: read again, it is the same.
-    """
-    ending = "CASE WHEN NOT is_return THEN '' WHEN number = 1 THEN '/return' ELSE '/return/' || number END"
-    plain_id = f"customer_id || '/' || order_id || {ending}"
-    return f"""
-        SELECT customer_id, {literal(source)} AS source,
-               CASE WHEN regexp_full_match({plain_id}, '[ -~]{{1,128}}') THEN {plain_id}
-                    ELSE 'sha256:' || sha256({plain_id}) END AS id,
-               CASE WHEN is_return THEN '{ORDER_REFUNDED}' ELSE '{ORDER_COMPLETED}' END AS type,
-               occurred_us, CAST(NULL AS VARCHAR) AS kind, channel, order_id AS reference,
-               amount_minor, discount_minor, items, CAST(0 AS BIGINT) AS points, CAST(NULL AS VARCHAR) AS value
-        FROM (SELECT customer_id, order_id, is_return, min(occurred_us) AS occurred_us, min(channel) AS channel,
-                     CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
-                     CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
-                     CAST(sum(CASE WHEN quantity = floor(quantity) THEN greatest(1, quantity) ELSE 1 END) AS BIGINT)
-                         AS items,
-                     row_number() OVER (PARTITION BY customer_id, order_id, is_return ORDER BY min(occurred_us))
-                         AS number
-              FROM lines GROUP BY customer_id, order_id, is_return, CASE WHEN is_return THEN occurred_us END)"""
-
-
 def load_orders(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
@@ -242,11 +208,11 @@ def load_orders(
 ) -> int:
     """Makes the tables `lines`, `events` and `left_out` in DuckDB from a transactions file.
 
-    `lines` is one row an order line; `events` one row an order or refund, in the columns that
-    `ml.data.states` reads; `left_out` is what `ml.data.leavings` says. An event's id is `customer/order`, for a refund
-    with `/return` after it, for a second one `/return/2`, or a digest of that where it is no printable ASCII of at most
-    128, so that the same file read again gives the same ids. Times without a zone are in `timezone`, which becomes the
-    connection's. Says what each column is taken for, before anything is counted, and what is left out.
+    `lines` is one row an order line; `events` one row an order or refund, in the columns that `ml.data.states` reads,
+    and `order_id` (of its lines) and `number`; `left_out` is what `ml.data.leavings` says. An event's id is what its
+    order is known by (`ml.data.orders`), for a refund with `/return/` and its time after it, or a digest of that where
+    it is no printable ASCII of at most 128. Times without a zone are in `timezone`, which becomes the connection's.
+    Says what each column is taken for, before anything is counted, and what is left out.
     Returns how many lines were left out. Raises UnusableTransactions.
     """
     reading.check()
@@ -303,14 +269,14 @@ def _load(
     _tell_meanings(connection, columns, types, expressions, say)
     judged_sql = _judged_sql(columns, _read_sql(columns, expressions), currency)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged_sql}")
+    by_number = source if reading.by_number else None
+    settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
     settle_orders(connection, columns, say)
-    digits = minor_digits(currency)
     connection.execute(f"INSERT INTO left_out {_left_out_sql(columns)}")
     for meaning in numbers:
         if meaning != "amount":
             connection.execute(f"INSERT INTO left_out {_changed_sql(columns, meaning)}")
-    connection.execute(f"CREATE OR REPLACE TABLE lines AS {_lines_sql(digits)}")
-    connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source)}")
+    make_orders(connection, source, minor_digits(currency), by_number=reading.by_number)
 
 
 def _tell_meanings(

@@ -5,7 +5,7 @@ import duckdb
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules, admit_or_reject
 from app.lifecycle.events import Event
-from ml.data.importing import read_orders
+from ml.data.order_events import read_orders
 from ml.data.transactions import load_orders
 from tests.order_lines import lines_of
 

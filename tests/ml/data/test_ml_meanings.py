@@ -14,7 +14,7 @@ def read(tmp_path, header, *lines):
     with duckdb.connect() as connection:
         load_orders(connection, path, source="/t")
         rows = connection.execute(
-            """SELECT reference, sum(amount_minor) FILTER (WHERE type = 'order.completed') / 100,
+            """SELECT number, sum(amount_minor) FILTER (WHERE type = 'order.completed') / 100,
             sum(amount_minor) FILTER (WHERE type = 'order.refunded') / 100 FROM events GROUP BY ALL"""
         ).fetchall()
         return {reference: (total, refunded) for reference, total, refunded in rows}, count_lost(connection)

@@ -55,9 +55,13 @@ def test_what_came_back_in_two_goes_is_two_refunds(tmp_path):
         ("1", "2026-01-09 08:00:00", "A", -1, 1.5, "y"),
     ]
     _, events, _ = read(write_lines(tmp_path / "shop.csv", lines))
-    ordered_us = events["1/A"]["occurred_us"]
+    ordered_us = events["A/2026-01-05/1"]["occurred_us"]
     days = {id_: (event["occurred_us"] - ordered_us) / 86_400e6 for id_, event in events.items()}
-    assert days == {"1/A": 0, "1/A/return": 2, "1/A/return/2": 4}
+    assert days == {
+        "A/2026-01-05/1": 0,
+        "A/2026-01-05/1/return/20260107T080000": 2,
+        "A/2026-01-05/1/return/20260109T080000": 4,
+    }
     assert [event["amount_minor"] for event in events.values()] == [300, 100, 250]
 
 
@@ -67,15 +71,15 @@ def test_lines_become_orders_and_refunds(tmp_path, ending):
     assert left_out == 2, "one line without customer, one that costs nothing"
     assert len(lines) == 6
     figures = {
-        id_: (event["type"], event["customer_id"], event["reference"], event["amount_minor"], event["items"])
+        id_: (event["type"], event["customer_id"], event["number"], event["amount_minor"], event["items"])
         for id_, event in events.items()
         if not id_.startswith("sha256:")
     }
     assert figures == {
-        "17850/536365": ("order.completed", "17850", "536365", 1530 + 678, 8),
-        "17850/C536379/return": ("order.refunded", "17850", "C536379", 255, 1),
-        "0042/536372": ("order.completed", "0042", "536372", 375, 3),
-        "0042/536372/return": ("order.refunded", "0042", "536372", 250, 2),
+        "536365/2026-01-05/17850": ("order.completed", "17850", "536365", 1530 + 678, 8),
+        "C536379/2026-01-07/17850/return/20260107T090000": ("order.refunded", "17850", "C536379", 255, 1),
+        "536372/2026-01-08/0042": ("order.completed", "0042", "536372", 375, 3),
+        "536372/2026-01-08/0042/return/20260108T120000": ("order.refunded", "0042", "536372", 250, 2),
     }
     assert {event["source"] for event in events.values()} == {"/import/test"}
 
@@ -84,7 +88,7 @@ def test_ids_of_any_script_are_kept_and_named_in_ascii(tmp_path):
     """An event's id is printable ASCII for ever; the customer's and the order's stay as they are."""
     _, events, _ = read(write_lines(tmp_path / "shop.csv"))
     (chinese,) = [event for event in events.values() if event["customer_id"] == "顾客一"]
-    assert (chinese["reference"], chinese["amount_minor"]) == ("订单-1", 10_001)
+    assert (chinese["number"], chinese["amount_minor"]) == ("订单-1", 10_001)
     assert chinese["id"].isascii()
     assert len(chinese["id"]) <= 128
     long = [("C" * 200, "2026-01-05", f"O-{number}", 1, 1.0, "i") for number in range(2)]
@@ -106,7 +110,7 @@ def test_channels_that_differ_within_an_order_are_settled(tmp_path):
     lines = [("C", "2026-01-05", "O", 1, channel) for channel in ("web", "store", "app")]
     for turn in range(3):
         path = write_lines(tmp_path / f"{turn}.csv", lines[turn:] + lines[:turn], names)
-        assert read(path)[1]["C/O"]["channel"] == "app"
+        assert read(path)[1]["O/2026-01-05/C"]["channel"] == "app"
 
 
 def test_amounts_of_whole_orders(tmp_path):
@@ -126,9 +130,9 @@ def test_amounts_of_whole_orders(tmp_path):
         id_: (event["type"], event["amount_minor"], event["discount_minor"], event["items"], event["channel"])
         for id_, event in events.items()
     } == {
-        "M1/20260301T000000": ("order.completed", 1999, 250, 1, "store"),
-        "M1/20260302T000000/return": ("order.refunded", 500, 0, 1, "web"),
-        "M2/20260302T000000/return": ("order.refunded", 725, 0, 1, None),
+        "20260301T000000/M1": ("order.completed", 1999, 250, 1, "store"),
+        "20260302T000000/M1/return/20260302T000000": ("order.refunded", 500, 0, 1, "web"),
+        "20260302T000000/M2/return/20260302T000000": ("order.refunded", 725, 0, 1, None),
     }
 
 
@@ -164,7 +168,7 @@ def test_ids_that_were_stored_as_floats(tmp_path):
         f"""COPY (SELECT 17850.0::DOUBLE AS customer_id, TIMESTAMP '2026-01-01' AS timestamp, 5 AS amount,
         '7.0' AS order_id) TO '{path}'"""
     )
-    assert list(read(path)[1]) == ["17850/7"]
+    assert list(read(path)[1]) == ["7/2026-01-01/17850"]
 
 
 def test_chosen_columns_overrule_guesses(tmp_path):

@@ -1,0 +1,98 @@
+"""Lines that were judged → orders and refunds: the tables `lines` and `events` in DuckDB.
+
+**An order is known by its number, day and customer**: `A-77/2026-10-01/C-1`. So the same order in another file is the
+same one, whatever else is in either, and numbers that begin anew, or that another system gave too, are no other's.
+Orders of a source that the service knows by number alone (webhooks of shops, `PERENNIAL_ORDER_IDENTITY`) are known as
+it knows them.
+"""
+
+from typing import Final
+
+import duckdb
+
+from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED
+from ml.data.leavings import NO_SALE
+from ml.data.meanings import cancelled_sql
+from ml.data.reading import literal
+
+_LONGEST: Final = 200
+"""Characters of what an order is known by; of a longer one a digest."""
+
+
+def make_orders(connection: duckdb.DuckDBPyConnection, source: str, digits: int, *, by_number: bool) -> None:
+    """Makes the tables of `judged`, and `cancelled`: orders with a number that never were.
+
+    `digits`: of the currency's minor unit.
+    """
+    connection.execute(f"CREATE OR REPLACE TABLE lines AS {_lines_sql(digits)}")
+    connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source, by_number=by_number)}")
+    connection.execute(f"CREATE OR REPLACE TABLE cancelled AS {_cancelled_sql(by_number=by_number)}")
+
+
+def _lines_sql(digits: int) -> str:
+    """An order without a number is what a customer bought at one second."""
+    order = "coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id, number"
+    return f"""
+        SELECT customer_id, epoch_us(moment) AS occurred_us, {order},
+               CASE WHEN NOT is_coupon THEN item_id END AS item_id, category, channel, abs(quantity) AS quantity,
+               abs(unit_price) AS unit_price,
+               CAST(round(CASE WHEN is_coupon THEN amount ELSE abs(amount) END * 1e{digits}) AS BIGINT)
+                   AS amount_minor,
+               CAST(round(least(abs(coalesce(discount, 0)), 1e10) * 1e{digits}) AS BIGINT) AS discount_minor,
+               is_return OR coalesce(quantity < 0, false) OR (amount < 0 AND NOT is_coupon) AS is_return
+        FROM judged WHERE reason IS NULL
+        UNION ALL
+        SELECT customer_id, epoch_us(moment), {order}, NULL, NULL,
+               channel, NULL, NULL, CAST(round(least(refunded, 1e10) * 1e{digits}) AS BIGINT), 0, true
+        FROM judged WHERE reason IS NULL AND refunded > 0"""
+
+
+def _events_sql(source: str, *, by_number: bool) -> str:
+    """One row an order, and a refund at each time that something came back.
+
+    Nothing depends on the order of the lines, nor on other orders: read again, or in another file, it is the same.
+    """
+    ending = "CASE WHEN is_return THEN '/return/' || strftime(make_timestamp(occurred_us), '%Y%m%dT%H%M%S') ELSE '' END"
+    plain_id = f"known || {ending}"
+    return f"""
+        SELECT customer_id, {literal(source)} AS source,
+               CASE WHEN regexp_full_match({plain_id}, '[ -~]{{1,128}}') THEN {plain_id}
+                    ELSE 'sha256:' || sha256({plain_id}) END AS id,
+               CASE WHEN is_return THEN '{ORDER_REFUNDED}' ELSE '{ORDER_COMPLETED}' END AS type,
+               occurred_us, CAST(NULL AS VARCHAR) AS kind, channel,
+               {"order_id" if by_number else "known"} AS reference,
+               amount_minor, discount_minor, items, CAST(0 AS BIGINT) AS points, CAST(NULL AS VARCHAR) AS value,
+               order_id, number
+        FROM (SELECT *, {_KNOWN} AS known FROM ({_grouped_sql()}))"""
+
+
+_WHOLE: Final = (
+    "(order_id || CASE WHEN number IS NULL OR order_id <> number THEN '' ELSE '/' || day END || '/' || customer_id)"
+)
+_KNOWN: Final = f"CASE WHEN length{_WHOLE} <= {_LONGEST} THEN {_WHOLE} ELSE 'sha256:' || sha256{_WHOLE} END"
+"""What an order is known by. `order_id` may have its day already: then it does not get it again."""
+
+
+def _cancelled_sql(*, by_number: bool) -> str:
+    """Orders of which no line counts, and that a status says are none for good: an older export may have said else."""
+    return f"""
+        SELECT customer_id, {"order_id" if by_number else _KNOWN} AS reference, occurred_us
+        FROM (SELECT customer_id, order_id, min(number) AS number, CAST(min(moment) AS DATE) AS day,
+                     min(epoch_us(moment)) AS occurred_us
+              FROM judged WHERE reason = {literal(NO_SALE)} AND order_id IS NOT NULL AND {cancelled_sql("status")}
+              GROUP BY customer_id, order_id)
+        ANTI JOIN events USING (customer_id, order_id)"""
+
+
+def _grouped_sql() -> str:
+    """`day` is that of the order's first sale, where the file has it, else of what came back."""
+    of_sales = "min(occurred_us) FILTER (WHERE NOT is_return) OVER (PARTITION BY customer_id, order_id)"
+    return f"""
+        SELECT *, CAST(to_timestamp(coalesce({of_sales}, occurred_us) / 1e6) AS DATE) AS day
+        FROM (SELECT customer_id, order_id, is_return, min(occurred_us) AS occurred_us, min(channel) AS channel,
+                     any_value(number) AS number,
+                     CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
+                     CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
+                     CAST(sum(CASE WHEN quantity = floor(quantity) THEN greatest(1, quantity) ELSE 1 END) AS BIGINT)
+                         AS items
+              FROM lines GROUP BY customer_id, order_id, is_return, CASE WHEN is_return THEN occurred_us END)"""

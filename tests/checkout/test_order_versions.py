@@ -1,0 +1,123 @@
+"""Orders of files: the same in every file that has them, whatever it is called; what was said of them last counts."""
+
+import pytest
+
+from app.customers.verification import verify
+from app.foundation.settings import Settings
+from app.ingest.admission import Rules
+from app.ingest.order_identity import FILES
+from ml.data.importing import ImportOptions, import_file
+
+RULES = Rules("CNY", 2, b"key")
+HEADER = "customer_id,order_date,order_id,status,total\n"
+
+
+@pytest.fixture
+def export(tmp_path, engine):
+    """Imports lines as a file of its own; returns what became of them."""
+    files = iter(range(100))
+
+    async def run(*lines, source=FILES, header=HEADER, encoding="utf-8"):
+        path = tmp_path / f"{next(files)}.csv"
+        path.write_text(header + "\n".join(lines) + "\n", encoding=encoding)
+        options = ImportOptions(source, "UTC", False, {})
+        return await import_file(path, options, engine, Settings(), RULES, lambda *_: None)
+
+    return run
+
+
+@pytest.fixture
+def counted(sql, engine):
+    """(Orders, spend, refunded) of a customer, by a state that the log agrees with."""
+
+    async def read(customer="C"):
+        assert [found async for batch in verify(engine) for found in batch.differences] == []
+        row = await sql.row(
+            "SELECT orders, spend_minor, refunded_minor FROM customer_states WHERE customer_id = :id", id=customer
+        )
+        return tuple(row.values())
+
+    return read
+
+
+OCTOBER = "C,2026-10-01 10:00,1001,paid,30"
+LATE_OCTOBER = "C,2026-10-30 10:00,1002,paid,45.5"
+NOVEMBER = "C,2026-11-03 10:00,1003,paid,20"
+
+
+@pytest.mark.parametrize("sources", [(FILES, FILES), ("/a", "/b")])
+async def test_an_order_in_two_exports_that_overlap_counts_once(export, counted, sources):
+    first = await export(OCTOBER, LATE_OCTOBER, source=sources[0])
+    second = await export(LATE_OCTOBER, NOVEMBER, source=sources[1], encoding="utf-16")
+    assert (first.accepted, second.accepted, second.duplicate) == (2, 1, 1)
+    assert second.versions.elsewhere == (sources[0] != sources[1])
+    assert await counted() == (3, 9550, 0)
+
+
+async def test_numbers_that_two_systems_gave_are_two_orders(export, counted):
+    await export(OCTOBER)
+    await export("D,2026-10-01 12:00,1001,paid,30", "C,2026-10-08 12:00,1001,paid,30")
+    assert (await counted("C"), await counted("D")) == ((2, 6000, 0), (1, 3000, 0))
+
+
+async def test_an_amount_that_changed_counts_as_the_later_export_says(export, counted):
+    changed = "C,2026-10-01 10:00,1001,paid,25"
+    await export(OCTOBER)
+    later = await export(changed, NOVEMBER)
+    assert (later.accepted, later.rejected, later.versions.changed) == (2, 0, 1)
+    assert await counted() == (2, 4500, 0)
+    again = await export(changed, "C,2026-11-04 10:00,1004,paid,1")
+    assert (again.accepted, again.duplicate, again.versions.changed) == (1, 1, 0)
+    assert await counted() == (3, 4600, 0)
+
+
+async def test_an_older_export_imported_again_changes_nothing(export, counted):
+    await export(OCTOBER)
+    await export("C,2026-10-01 10:00,1001,paid,25")
+    older = await export(OCTOBER)
+    assert (older.accepted, older.duplicate) == (0, 1)
+    assert await counted() == (1, 2500, 0)
+
+
+async def test_an_order_that_is_cancelled_in_a_later_export_never_was(export, counted):
+    await export(OCTOBER, LATE_OCTOBER)
+    later = await export("C,2026-10-30 10:00,1002,cancelled,45.5", "C,2026-11-02 10:00,1009,cancelled,5", NOVEMBER)
+    assert (later.accepted, later.versions.cancelled) == (2, 1)
+    assert await counted() == (2, 5000, 0)
+
+
+async def test_one_that_waits_for_its_payment_is_not_cancelled_and_counts_when_paid(export, counted):
+    waiting = "C,2026-11-03 10:00,1003,pending,20"
+    assert (await export(OCTOBER, waiting)).accepted == 1
+    await export(NOVEMBER)
+    await export(OCTOBER, waiting, LATE_OCTOBER)
+    assert await counted() == (3, 9550, 0)
+
+
+async def test_receipts_that_begin_anew_each_day_are_orders_of_their_own(export, counted):
+    header = "customer_id,date,receipt_no,amount\n"
+    days = [f"C,2026-10-0{day} 10:00,17,{day}" for day in (1, 2, 3)]
+    await export(*days, "D,2026-10-01 11:00,17,9", header=header)
+    assert (await counted("C"), await counted("D")) == ((3, 600, 0), (1, 900, 0))
+    one_day = await export(days[2], header=header)
+    assert (one_day.accepted, one_day.duplicate) == (0, 1)
+    assert await counted() == (3, 600, 0)
+
+
+async def test_what_the_api_told_of_is_known_to_files(export, counted, client, shop):
+    order = shop.event(
+        "order.completed", "C", at="2026-10-01T10:00:00Z", source="/pos/1", data={"order_id": "1001", "total": 30}
+    )
+    assert (await client.post("/v1/events", json=[order])).json()["accepted"] == 1
+    assert (await export(OCTOBER, NOVEMBER)).versions.elsewhere == 1
+    assert await counted() == (2, 5000, 0)
+
+
+async def test_orders_of_a_source_that_is_known_by_number_are_joined_by_it(export, counted, client, shop):
+    source = "/shopify/tea"
+    order = shop.event(
+        "order.completed", "C", at="2026-10-01T10:00:05Z", source=source, data={"order_id": "1001", "total": 30}
+    )
+    assert (await client.post("/v1/events", json=[order])).json()["accepted"] == 1
+    assert (await export(OCTOBER, NOVEMBER, source=source)).duplicate == 1
+    assert await counted() == (2, 5000, 0)
