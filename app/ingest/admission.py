@@ -113,9 +113,12 @@ def pseudonymise(data: Any, rules: Rules) -> Any:
     return {**data, "identifiers": hashed}
 
 
-def digest_content(type_: str, customer_id: str, occurred_us: int, data: Any) -> bytes:
-    """What tells a repeat at once: BLAKE2b over type, subject, time and data, members in order."""
-    content = orjson.dumps([type_, customer_id, occurred_us, data], option=orjson.OPT_SORT_KEYS)
+def digest_content(type_: str, customer_id: str, occurred_us: int, written: bytes) -> bytes:
+    """What tells a repeat at once: BLAKE2b over type, subject, time and data, JSON as it came.
+
+    Whoever repeats an event with its members in another order is told by `is_same_content`.
+    """
+    content = orjson.dumps([type_, customer_id, occurred_us]) + written
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
@@ -252,7 +255,7 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
         warnings += _tell_nobodies(data["identifiers"], rules)
     customer_id = _find_customer(envelope, kept, within, warnings)
     kept, written = _write_clean(kept, warnings)
-    digest = digest_content(envelope.type, customer_id, claimed_us, kept)
+    digest = digest_content(envelope.type, customer_id, claimed_us, written)
     aside = {} if occurred_us == claimed_us else {CLAIMED_TIME: iso(claimed_us)}
     if identity is not None and (identity != envelope.id or ID_BY_SENDER in kept):
         aside[ID_BY_SENDER] = kept.get(ID_BY_SENDER, envelope.id)

@@ -124,8 +124,9 @@ def admit_again(raw: Any, rules: Rules, now_us: int) -> Event | Rejection:
         return admitted
     whole = orjson.loads(admitted.data)
     whole["identifiers"] = hashed + whole["identifiers"]
-    digest = digest_content(admitted.type, admitted.customer_id, admitted.occurred_us, whole)
-    return admitted._replace(data=orjson.dumps(whole).decode(), digest=digest)
+    written = orjson.dumps(whole)
+    digest = digest_content(admitted.type, admitted.customer_id, admitted.occurred_us, written)
+    return admitted._replace(data=written.decode(), digest=digest)
 
 
 def _names_somebody(raw: Mapping[str, Any]) -> bool:

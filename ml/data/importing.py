@@ -19,11 +19,12 @@ from app.checkout.importing import (
 )
 from app.foundation.errors import Problem
 from app.foundation.settings import Settings
+from app.foundation.times import iso
 from app.http.strict_json import read_json
 from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.lifecycle.events import DAY_US, ORDER_CANCELLED
 from ml.data.leavings import count_lost
-from ml.data.order_events import LINE_ORDER, iso_time, read_cancelled, read_orders
+from ml.data.order_events import LINE_ORDER, read_cancelled, read_orders
 from ml.data.transactions import AS_TOLD, Reading, Say, UnusableTransactions, load_orders
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -186,7 +187,7 @@ def _cloudevents_reader(path: Path) -> _Reader:
     def read(shift_us: int) -> Iterator[Any]:
         for event in lines():
             us = _us_of(event)
-            yield {**event, "time": iso_time(us + shift_us)} if shift_us and us else event
+            yield {**event, "time": iso(us + shift_us)} if shift_us and us else event
 
     return _Reader(len(times), max(times, default=0), read)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -10,16 +9,11 @@ import orjson
 
 from app.checkout.importing import BATCH_EVENTS
 from app.foundation.settings import Settings
+from app.foundation.times import iso
 from app.ingest.order_identity import ORDER_NUMBER
 from app.lifecycle.events import ORDER_CANCELLED, to_major
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_ID = 128
-
-
-def iso_time(us: int) -> str:
-    """Microseconds since 1970 UTC → RFC 3339."""
-    return (_EPOCH + timedelta(microseconds=us)).isoformat()
 
 
 LINE_ORDER = "ORDER BY e.customer_id, e.occurred_us, e.id"
@@ -72,7 +66,7 @@ def read_cancelled(connection: duckdb.DuckDBPyConnection, source: str, shift_us:
                 "source": source,
                 "type": ORDER_CANCELLED,
                 "subject": customer_id,
-                "time": iso_time(occurred_us + shift_us),
+                "time": iso(occurred_us + shift_us),
                 "data": {"order_id": reference},
             }
 
@@ -109,6 +103,6 @@ def _order_event(row: tuple[Any, ...], shift_us: int, settings: Settings) -> dic
         "source": source,
         "type": type_,
         "subject": customer_id,
-        "time": iso_time(occurred_us + shift_us),
+        "time": iso(occurred_us + shift_us),
         "data": data,
     }
