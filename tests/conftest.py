@@ -201,6 +201,7 @@ def serve(tmp_path_factory, database_url):
         "control_share": 0.0,
         "exploration": 0.0,
         "patience_ms": 30_000,  # machines that tests run on are slow at times
+        "deadline_allowance_ms": 20_000,
         "sweep_minutes": 0,
         "monitoring_hours": 0,
     }

@@ -1,6 +1,5 @@
 """The steps that answer a till: scores and decisions, and the stages that have changed."""
 
-import time
 from collections.abc import Iterable, Mapping
 
 import orjson
@@ -26,7 +25,7 @@ from app.stages.service import StageContext, record_stages, stage_key
 
 
 async def answer_tills(batch: Batch) -> None:
-    """Scores and decides for whoever asked; a repeat is answered as the first time."""
+    """Scores and decides for whoever asked; a repeat is answered as the first time, if there is time to read that."""
     if batch.deciding is None:
         return
     asking: dict[int, str] = {}
@@ -37,7 +36,8 @@ async def answer_tills(batch: Batch) -> None:
             continue
         event = item.events[0]
         asking[place] = decision_id = checkout_decision_id(event.source, event.id)
-        if statuses[0] == "duplicate":
+        is_kept = item.asked.deadline.lateness(batch.answering_s) != "no_receipt"
+        if statuses[0] == "duplicate" and is_kept:
             repeated[decision_id] = batch.known.get((event.source, event.id), event).customer_id
         fresh.setdefault(decision_id, item.asked)
     answers = await _read_answers(batch.driver, repeated) if repeated else {}
@@ -48,9 +48,10 @@ async def answer_tills(batch: Batch) -> None:
 async def record_changed_stages(batch: Batch) -> None:
     """Records the stages that are not as they are recorded: few of those whose state has changed.
 
-    Who is known by several ids is recorded under the person's, from all of them.
+    Who is known by several ids is recorded under the person's, from all of them. Where all who asked are too late for
+    anything to be kept, the sweep is left to find them.
     """
-    if batch.deciding is None:
+    if batch.deciding is None or (batch.unkept and not batch.limits_s()):
         return
     context = StageContext(batch.deciding.scoring, batch.deciding.warning_risk)
     scores = dict(_score(batch, batch.deciding, batch.recorded, explained=False))
@@ -79,17 +80,21 @@ async def _read_persons(batch: Batch) -> dict[str, CustomerState]:
 
 
 async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) -> dict[str, bytes]:
-    """Decision → score and decision, JSON. Writes the receipts; where another process was first, its answer
-    is the answer."""
+    """Decision → score and decision, JSON. Writes the receipts that there is time for; where another process was
+    first, its answer is the answer."""
     if not asked:
         return {}
     customer_ids = {item.customer_id for item in asked.values()}
     await _read_missing(batch, customer_ids)
     decided = _choose(batch, deciding, asked, _score(batch, deciding, customer_ids))
-    written = await write_decisions(batch.driver, decided)
-    batch.written += [decision for decision, _ in decided if decision.decision_id in written]
+    kept = [item for item in decided if item[0].answer["degraded_because"] != "no_receipt"]
+    batch.unkept += len(decided) - len(kept)
+    written = await write_decisions(batch.driver, kept) if kept else set()
+    batch.written += [decision for decision, _ in kept if decision.decision_id in written]
     answers = {decision.decision_id: answer for decision, answer in decided}
-    lost = {key: item.customer_id for key, item in asked.items() if key not in written}
+    lost = {
+        item.decision_id: asked[item.decision_id].customer_id for item, _ in kept if item.decision_id not in written
+    }
     return answers | await _read_answers(batch.driver, lost) if lost else answers
 
 
@@ -108,7 +113,7 @@ def _choose(
             deciding,
             now_us=batch.now_us,
             language=item.language,
-            is_late=item.due_us is not None and time.time_ns() // 1000 > item.due_us,
+            lateness=item.deadline.lateness(batch.answering_s),
         )
         offers.update(dict.fromkeys(decision.offered, batch.now_us))
         answer = {"score": render_score(score, deciding.scoring, item.language), "decision": decision.answer}

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from app.customers.state import CustomerState
 from app.database.engine import Driver
+from app.decisions.deadlines import Deadline
 from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding, Decision
 from app.ingest.admission import is_same_content
@@ -20,12 +21,12 @@ EventKey = tuple[str, str]
 
 
 class Asked(NamedTuple):
-    """What a decision is asked for. `due_us` is when it is wanted; later there is none (None: whenever)."""
+    """What a decision is asked for, and until when it is of use."""
 
     customer_id: str
     wanted: DecisionRequest
     language: str
-    due_us: int | None
+    deadline: Deadline
 
 
 class Known(NamedTuple):
@@ -69,11 +70,21 @@ class Batch:
     """Place of a submission that asked → the score and decision, JSON."""
     written: list[Decision] = field(default_factory=list)
     """The decisions whose receipts this batch writes."""
+    unkept: int = 0
+    """Decisions that there was no time to keep."""
+    answering_s: float = 0.0
+    """When answering began (`time.monotonic`): it settles who is late."""
 
     def __post_init__(self) -> None:
         for submission in self.submissions:
             for event in submission.events:
                 self.events.setdefault((event.source, event.id), event)
+
+    def limits_s(self) -> dict[int, float]:
+        """Place of a submission that asked → by when its decision is to be kept; without those that are not to be."""
+        asked = ((place, item.asked) for place, item in enumerate(self.submissions))
+        limits = {place: item.deadline.limit_s(self.answering_s) for place, item in asked if isinstance(item, Asked)}
+        return {place: limit_s for place, limit_s in limits.items() if limit_s is not None}
 
     def new_events(self) -> Iterator[Event]:
         """The events that were counted now."""

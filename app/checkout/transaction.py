@@ -4,6 +4,7 @@ Rows are locked in the order of the steps, in every transaction: so no two can d
 the transaction has committed.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from app.checkout.refusing import keep_refused
 from app.customers.case_queries import READ_OPEN_COMPLAINTS
 from app.customers.linking_queries import PERSON_STATES
 from app.database.engine import CONNECTION_LOST, Driver, Statement
+from app.decisions.keeping import part_overdue
 from app.decisions.queries import READ_ANSWERS, WRITE_DECISIONS
 from app.decisions.service import Deciding
 from app.foundation.errors import Conflict, NotReady
-from app.foundation.metrics import count_decisions, count_entered, count_step
+from app.foundation.metrics import count_decisions, count_entered, count_step, count_unkept
 from app.ingest.intake import Entry, Submission
 from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import KNOWN_EVENTS
@@ -38,16 +40,20 @@ class Step:
     statements: Mapping[Statement, Mapping[str, Any]]
 
 
-STEPS: Final = (
+COUNTING: Final = (
     Step("claim", claim_orders, {CLAIM_ORDERS: {}, LOCK_STATES: {}}),
     Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}}),
     Step("restate", restate_orders, {FIND_CHANGED: {}, RESTATE_ORDERS: {}, RESTATE_CUSTOMERS: {}}),
     Step("link", link_customers, {}),
     Step("cases", count_cases, {MERGE_CASES: {}, READ_OPEN_COMPLAINTS: {}}),
     Step("refuse", keep_refused, {}),
+)
+ANSWERING: Final = (
     Step("answer", answer_tills, {PERSON_STATES: {}, READ_ANSWERS: {}, WRITE_DECISIONS: {}}),
     Step("stages", record_changed_stages, {READ_RECORDED: {}, RECORD_STAGES: {"now_us": 0}}),
 )
+"""Not waited for beyond what a till waits for: without them the events are counted all the same."""
+STEPS: Final = (*COUNTING, *ANSWERING)
 """In this order rows are locked: orders that have an identity, events and customer states, links and persons, cases,
 decisions and offers, stages."""
 
@@ -62,7 +68,7 @@ class Transactions:
         self._deciding = deciding
 
     async def enter(self, submissions: Sequence[Submission]) -> list[Entry | Exception]:
-        """What became of each. Raises NotReady when the database is out of reach."""
+        """What became of each. Raises Apart when not all are answered in time, NotReady when there is no database."""
         connection = await self._driver.connection()
         deciding = None if self._deciding is None else self._deciding()
         batch = Batch(self._driver, submissions, deciding, self._identity)
@@ -75,12 +81,30 @@ class Transactions:
         entries = _entries(batch)
         count_entered(submissions, entries, batch.now_us)
         count_decisions(batch.written)
+        count_unkept(batch.unkept)
         return entries
 
 
 async def run_steps(batch: Batch) -> None:
-    """All steps, each timed, in the caller's transaction."""
-    for step in STEPS:
+    """All steps, each timed, in the caller's transaction.
+
+    Raises Apart when a till's time is over while it is being answered: those come again by themselves, and are answered
+    with less; the others need not wait for them, nor they for the others.
+    """
+    await _run(COUNTING, batch)
+    batch.answering_s = time.monotonic()
+    limits_s = batch.limits_s()
+    try:
+        async with asyncio.timeout_at(min(limits_s.values(), default=None)) as timeout:
+            await _run(ANSWERING, batch)
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        raise part_overdue([*map(limits_s.get, range(len(batch.submissions)))], min(limits_s.values())) from error
+
+
+async def _run(steps: Sequence[Step], batch: Batch) -> None:
+    for step in steps:
         began_s = time.perf_counter()
         await step.run(batch)
         count_step(step.name, time.perf_counter() - began_s)

@@ -23,6 +23,14 @@ TURNS: Final = 4
 microseconds for a lone request; under load batches are larger, and a checkout costs a seventh less."""
 
 
+class Apart(Exception):
+    """Nothing of a batch was done: it is to be run again in `parts`, in turn, each a list of places in the batch."""
+
+    def __init__(self, *parts: Sequence[int]) -> None:
+        super().__init__(parts)
+        self.parts = parts
+
+
 class Waiting(NamedTuple, Generic[Item, Answer]):
     """An item, its answer to come, and the loop's time at which it arrived."""
 
@@ -36,7 +44,7 @@ class Gatherer(Generic[Item, Answer]):
 
     `run` answers every item of a batch, in order, an Exception for an item that failed by itself.
     When `run` raises, nothing of the batch was done: it is run again item by item, so that one bad item
-    cannot fail its neighbours. NotReady (no database) goes to all of them at once.
+    cannot fail its neighbours; or in parts, where it says so (Apart). NotReady (no database) goes to all at once.
 
     Who has waited longer than `patience_s` gets NotReady. A batch that is under way goes on, and counts
     what it counts; an item that has not begun is dropped.
@@ -135,6 +143,10 @@ class Gatherer(Generic[Item, Answer]):
     async def _answer(self, batch: Sequence[Waiting[Item, Answer]]) -> None:
         try:
             answers = await self._run([waiting.item for waiting in batch])
+        except Apart as error:
+            for part in error.parts:
+                await self._answer([batch[place] for place in part])
+            return
         except NotReady as error:
             answers = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever failed the batch belongs to its items

@@ -1,7 +1,7 @@
 """What the running service decides with."""
 
-from app.database.gatherer import Gatherer
-from app.decisions.service import Deciding, Decision
+from app.decisions.keeping import Receipts
+from app.decisions.service import Deciding
 from app.foundation.settings import Settings
 from app.lifecycle.decisions import ActionCatalogue
 from app.scores.held import Scores
@@ -10,7 +10,7 @@ from app.scores.held import Scores
 class Decisions:
     """The catalogue of actions, read anew every few seconds, and where receipts wait to be written."""
 
-    def __init__(self, settings: Settings, scores: Scores, receipts: Gatherer[tuple[Decision, bytes], None]) -> None:
+    def __init__(self, settings: Settings, scores: Scores, receipts: Receipts) -> None:
         self.catalogue = ActionCatalogue(())
         self.receipts = receipts
         self._settings = settings

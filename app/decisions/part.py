@@ -1,12 +1,13 @@
 """Decisions as the service runs them."""
 
+from functools import partial
+
 from app.database.engine import transaction
-from app.database.gatherer import Gatherer
 from app.decisions.held import Decisions
+from app.decisions.keeping import Receipts, keep_decisions
 from app.decisions.queries import WRITE_DECISIONS, read_actions
 from app.decisions.router import actions, router
 from app.decisions.schemas import DecisionIn
-from app.decisions.service import Decision, keep_decisions
 from app.http.resources import Part, Resources
 from app.lifecycle.decisions import Action, ActionCatalogue
 from app.scores.held import Scores
@@ -14,9 +15,7 @@ from app.scores.held import Scores
 
 def _build(resources: Resources) -> None:
     driver = resources.open_driver()
-    receipts: Gatherer[tuple[Decision, bytes], None] = resources.gather(
-        "receipts", lambda decisions: keep_decisions(driver, decisions)
-    )
+    receipts: Receipts = resources.gather("receipts", partial(keep_decisions, driver))
     resources.hold(Decisions(resources.settings, resources.of(Scores), receipts))
     resources.plan(driver, WRITE_DECISIONS)
 

@@ -1,7 +1,9 @@
 """`POST /v1/decisions` and the catalogue at `/v1/actions`."""
 
+import asyncio
 import secrets
 import time
+from functools import partial
 
 import orjson
 from fastapi import APIRouter, Response
@@ -11,10 +13,13 @@ from app.customers.queries import read_offered
 from app.customers.state import CustomerState, newcomer
 from app.database.engine import transaction
 from app.decisions import queries
+from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
+from app.decisions.keeping import keep_decision
 from app.decisions.schemas import ActionListOut, DecisionIn, DecisionOut
-from app.decisions.service import customer_context, decide
+from app.decisions.service import customer_context, decide, undecided
 from app.foundation.errors import NotFound, violation
+from app.foundation.metrics import count_unkept
 from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
@@ -45,32 +50,44 @@ async def post_decision(request: HotRequest) -> bytes:
 
     A customer there is nothing of is answered as a prospect.
     """
-    began_us = time.time_ns() // 1000
+    began_s = time.monotonic()
     wanted = await read_model(request, DecisionIn)
+    settings = request.resources.settings
+    deadline = None if wanted.deadline_ms is None else deadline_of(wanted.deadline_ms, began_s, settings)
     async with request.resources.patience():
-        return await _decide(request, wanted, began_us)
+        state = await _read_in_time(request.resources, wanted.customer_id, deadline)
+        if state is not None:
+            return await _decide(request, wanted, state, deadline)
+    count_unkept(1)
+    return orjson.dumps(undecided(secrets.token_hex(16), wanted.customer_id))
 
 
-async def _decide(request: HotRequest, wanted: DecisionIn, began_us: int) -> bytes:
-    resources = request.resources
-    state = await resources.of(Customers).reader.submit(wanted.customer_id) or await _meet(
-        resources, wanted.customer_id
-    )
-    now_us, due_us = time.time_ns() // 1000, wanted.due_us(began_us)
-    deciding = resources.of(Decisions).deciding()
+async def _read_in_time(resources: Resources, customer_id: str, deadline: Deadline | None) -> CustomerState | None:
+    """The customer's state; None: it did not come while there was time to keep a decision."""
+    reader = resources.of(Customers).reader
+    try:
+        async with asyncio.timeout_at(None if deadline is None else deadline.receipt_s) as timeout:
+            return await reader.submit(customer_id) or await _meet(resources, customer_id)
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        return None
+
+
+async def _decide(request: HotRequest, wanted: DecisionIn, state: CustomerState, deadline: Deadline | None) -> bytes:
+    """The answer, of a decision that is kept; else of none."""
+    now_us, deciding = time.time_ns() // 1000, request.resources.of(Decisions).deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
-    decision = decide(
-        secrets.token_hex(16),
-        customer_context(score, deciding, state.offered_us()),
-        wanted,
-        deciding,
-        now_us=now_us,
-        language=language_of(request),
-        is_late=due_us is not None and now_us > due_us,
+    customer = customer_context(score, deciding, state.offered_us())
+    choose = partial(
+        decide, secrets.token_hex(16), customer, wanted, deciding, now_us=now_us, language=language_of(request)
     )
+    decision = choose(lateness=None if deadline is None else deadline.lateness(time.monotonic()))
     answer = orjson.dumps(decision.answer)
-    await resources.of(Decisions).receipts.submit((decision, answer))
-    return answer
+    if await keep_decision(request.resources.of(Decisions).receipts, decision, answer, deadline):
+        return answer
+    count_unkept(1)
+    return orjson.dumps(choose(lateness="no_receipt").answer)
 
 
 async def _meet(resources: Resources, customer_id: str) -> CustomerState:

@@ -1,6 +1,6 @@
 """Decisions and the catalogue of actions on the wire."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,10 +22,6 @@ class DecisionRequest(BaseModel):
     """Whether a place may be filled at random, so that outcomes can be learned from."""
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
     """Past it no action is chosen, since nobody waits for it any more; the answer is `degraded`."""
-
-    def due_us(self, began_us: int) -> int | None:
-        """The time by which a decision is wanted, for a request that began then; None: whenever."""
-        return None if self.deadline_ms is None else began_us + self.deadline_ms * 1000
 
 
 class DecisionIn(DecisionRequest):
@@ -53,12 +49,17 @@ class SuppressedOut(BaseModel):
 
 
 class DecisionOut(BaseModel):
-    """`suppressed` names the actions for this stage and channel that were held back, and why."""
+    """`suppressed` names the actions for this stage and channel that were held back, and why.
+
+    `degraded_because`: `no_model`; `deadline`, there was no time to choose; `no_receipt`, nor to keep the decision, so
+    that nothing was decided. `in_control_group` null: there was no time to read who it is.
+    """
 
     decision_id: str
     customer_id: str
-    in_control_group: bool
+    in_control_group: bool | None
     degraded: bool
+    degraded_because: Literal["no_model", "deadline", "no_receipt"] | None
     actions: list[ActionChoiceOut]
     suppressed: list[SuppressedOut]
 

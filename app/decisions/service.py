@@ -7,11 +7,10 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.database.engine import CONNECTION_LOST, Driver
+from app.database.engine import Driver
+from app.decisions.deadlines import Lateness
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
-from app.foundation.errors import NotReady
-from app.foundation.metrics import count_decisions
 from app.foundation.times import iso
 from app.lifecycle.decisions import (
     ActionCatalogue,
@@ -78,27 +77,42 @@ def decide(
     *,
     now_us: int,
     language: str,
-    is_late: bool,
+    lateness: Lateness | None,
 ) -> Decision:
     """Chooses, and writes down what was weighed. The decision's id seeds the draw.
 
     Where it is late nothing is chosen: an offer that nobody waits for would only start its cool-down.
     """
-    places = 0 if is_late else wanted.max_actions
+    places = wanted.max_actions if lateness is None else 0
+    because = lateness or ("no_model" if deciding.scoring.model is None else None)
     asked = DecisionOptions(wanted.channel, places, frozenset(wanted.exclude), wanted.learning_enabled)
     choice = choose(deciding.catalogue, customer, asked, deciding.policy, now_us=now_us, seed=decision_id)
     answer = {
         "decision_id": decision_id,
         "customer_id": customer.customer_id,
         "in_control_group": choice.in_control_group,
-        "degraded": is_late or deciding.scoring.model is None,
+        "degraded": because is not None,
+        "degraded_because": because,
         "actions": [
             _render(chosen, place, customer, now_us, language) for place, chosen in enumerate(choice.chosen, 1)
         ],
         "suppressed": [{"action_id": action_id, "code": code} for action_id, code in choice.suppressed],
     }
     offered = tuple(item.action.action_id for item in choice.chosen)
-    return Decision(decision_id, now_us, answer, _receipt(choice, customer, wanted, deciding, is_late), offered)
+    return Decision(decision_id, now_us, answer, _receipt(choice, customer, wanted, deciding, lateness), offered)
+
+
+def undecided(decision_id: str, customer_id: str) -> dict[str, Any]:
+    """The answer where there was no time to read who the customer is, nor so to decide anything."""
+    return {
+        "decision_id": decision_id,
+        "customer_id": customer_id,
+        "in_control_group": None,
+        "degraded": True,
+        "degraded_because": "no_receipt",
+        "actions": [],
+        "suppressed": [],
+    }
 
 
 def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, language: str) -> dict[str, Any]:
@@ -125,7 +139,7 @@ _KEPT_ELSEWHERE: Final = ("customer_id", "offered_us")
 
 
 def _receipt(
-    choice: Choice, customer: CustomerContext, wanted: DecisionRequest, deciding: Deciding, is_late: bool
+    choice: Choice, customer: CustomerContext, wanted: DecisionRequest, deciding: Deciding, lateness: Lateness | None
 ) -> dict[str, Any]:
     model = deciding.scoring.model
     return {
@@ -142,7 +156,7 @@ def _receipt(
         "suppressed": dict(choice.suppressed),
         "selection_probabilities": {item.action.action_id: item.selection_probability for item in choice.chosen},
         "in_control_group": choice.in_control_group,
-        "is_late": is_late,
+        "is_late": lateness is not None,
         "catalogue": deciding.catalogue.digest,
         "model_version": None if model is None else model.version,
     }
@@ -151,19 +165,6 @@ def _receipt(
 @lru_cache
 def _members(policy: Policy) -> dict[str, float]:
     return policy._asdict()
-
-
-async def keep_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> list[None]:
-    """`write_decisions` in a transaction of its own. Raises NotReady when the database is out of reach."""
-    connection = await driver.connection()
-    try:
-        async with connection.transaction():
-            await write_decisions(driver, decisions)
-    except CONNECTION_LOST as error:
-        await driver.close()
-        raise NotReady("The database went away; the decision may yet have been kept.") from error
-    count_decisions([decision for decision, _ in decisions])
-    return [None] * len(decisions)
 
 
 async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> set[str]:

@@ -189,10 +189,16 @@ def count_decisions(decisions: Iterable[Any]) -> None:
         key = (answer["degraded"], answer["in_control_group"])
         values[key] = values.get(key, 0) + 1
         if answer["degraded"]:
-            FALLBACKS.add(("deadline" if decision.receipt["is_late"] else "no_model",))
+            FALLBACKS.add((answer["degraded_because"],))
         elapsed_s = (now_us - decision.decided_us) / 1e6
         durations[bisect_left(DECISION_SECONDS, elapsed_s)] += 1
         durations[-1] += elapsed_s
+
+
+def count_unkept(number: int) -> None:
+    """Answers of which there was no time to keep a receipt."""
+    if number:
+        FALLBACKS.add(("no_receipt",), number)
 
 
 def count_warnings(codes: Iterable[str]) -> None:

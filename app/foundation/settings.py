@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """Most requests that go together as one statement."""
     patience_ms: Annotated[int, Field(ge=50, le=60_000)] = 400
     """After which a request of one customer that waits for the database is told to come again (503)."""
+    deadline_allowance_ms: Annotated[int, Field(ge=2, le=30_000)] = 100
+    """By how much an answer may come after its request's `deadline_ms`; of the patience at most half."""
     queue_limit: Annotated[int, Field(ge=1)] = 4096
     """Most requests that may wait for the database; the next one is refused at once with 503."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.checkout.batch import Asked
 from app.checkout.transaction import Transactions
 from app.database.engine import Driver
+from app.decisions.deadlines import Deadline
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding
@@ -39,6 +40,7 @@ from tests.order_lines import lines_of
 NOW_US = time.time_ns() // 1000
 YEARS_US = 3 * 365 * 86_400_000_000
 CHANNELS = st.sampled_from((*SALES_CHANNELS, *CONTACT_CHANNELS, "kiosk"))
+NO_DEADLINE = Deadline(1e9, 1e9, 1e9)
 MONEY = st.integers(0, 10**9).map(lambda minor: minor / 100)
 
 
@@ -207,13 +209,11 @@ async def test_two_processes_that_decide_the_same_checkout_at_once_give_one_answ
                 await both_have_read.wait()
             return await super().fetch(statement, **parameters)
 
-    asked = Asked(event.customer_id, DecisionRequest(context={}, exclude=[]), "en", None)
+    asked = Asked(event.customer_id, DecisionRequest(context={}, exclude=[]), "en", NO_DEADLINE)
 
     async def check_out(transactions, delay_s):
         await asyncio.sleep(delay_s)
-        (entry,) = await transactions.enter(
-            [Submission((event,), asked=Asked(event.customer_id, DecisionRequest(context={}, exclude=[]), "en", None))]
-        )
+        (entry,) = await transactions.enter([Submission((event,), asked=asked)])
         return entry.answer
 
     async with opened(engine, Slow) as one, opened(engine, Slow) as other:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.database.gatherer import Gatherer
+from app.database.gatherer import Apart, Gatherer
 from app.foundation.errors import NotReady, Overloaded, Problem
 
 
@@ -256,3 +256,25 @@ async def test_patience_is_for_each_by_itself(make):
     assert not late[0].done()
     database.gate.set()
     assert await late[0] == "<b>"
+
+
+async def test_a_batch_that_says_so_goes_again_in_parts():
+    """In the order of the parts: the first is answered before the second begins."""
+    batches, under_way = [], []
+
+    async def run(items):
+        batches.append(list(items))
+        if len(items) == 4:
+            raise Apart([1, 3], [0, 2])
+        await asyncio.sleep(0.01)
+        under_way.append([task.done() for task in tasks])
+        return items
+
+    gatherer = Gatherer("test", run, most=100, queue_limit=1000, patience_s=60)
+    tasks = submit_all(gatherer, ["a", "b", "c", "d"])
+    await settle(lambda: gatherer.waiting == 4)
+    gatherer.start()
+    assert await asyncio.gather(*tasks) == ["a", "b", "c", "d"]
+    assert batches == [["a", "b", "c", "d"], ["b", "d"], ["a", "c"]]
+    assert under_way == [[False] * 4, [False, True, False, True]]
+    await gatherer.close()

@@ -60,6 +60,7 @@ async def test_a_stranger_is_answered_as_a_prospect(client, sql):
         "customer_id",
         "in_control_group",
         "degraded",
+        "degraded_because",
         "actions",
         "suppressed",
     ]
