@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
 from app.foundation.errors import Refusal
+from ml.data.exports import Export, find_export
 
 _GUESSES: Final = {
     "customer_id": """customer_id customerid customer user_id member_id cid customer_no customer_number
@@ -53,6 +55,7 @@ _GUESSES: Final = {
         return refund is_refund returned refunded refund_flag return_flag is_returned
         is_refunded
         是否退货 是否退款 退货标志 退货标记 退款标志 退货 退款""",
+    "cancelled_at": "cancelled_at canceled_at cancelled_on cancellation_date 取消时间",
 }
 """Meaning → names, the likeliest first. Case, blanks, signs and what stands in brackets make no difference."""
 
@@ -80,10 +83,18 @@ class Columns:
     is_return: str | None = None
     currency: str | None = None
     status: str | None = None
+    cancelled_at: str | None = None
+    export: Export | None = None
+    """The form of export that the file is of; None: none that is known."""
+
+    @property
+    def has_totals(self) -> bool:
+        """Whether the amounts are known to be their orders', by the form of the export."""
+        return self.export is not None and self.amount is not None and compact(self.amount) in self.export.totals
 
     def found(self) -> dict[str, str]:
         """Meaning → name, of those that the file has."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        named = {meaning: getattr(self, meaning) for meaning in _GUESSES}
         return {meaning: name for meaning, name in named.items() if name is not None}
 
 
@@ -99,24 +110,29 @@ def known_names(names: list[str]) -> int:
     return sum(compact(name) in known for name in names)
 
 
-def guess_columns(names: list[str], **chosen: str | None) -> Columns:
-    """What each column means, from its name; `chosen` overrides the guesses.
+def guess_columns(names: list[str], *, by_number: bool = False, **chosen: str | None) -> Columns:
+    """What each column means, from its name; `chosen` overrides the guesses. `by_number`: as webhooks know orders.
 
     Raises UnusableTransactions where customer, time or amount cannot be found.
     """
     plain: dict[str, str] = {}
     for name in names:
-        plain.setdefault(compact(name), name)
-    found = {meaning: _guess(meaning, names, plain, chosen.get(meaning)) for meaning in _GUESSES}
+        if "%" not in name:  # `Discount (%)` is no money
+            plain.setdefault(compact(name), name)
+    export = find_export(set(plain))
+    guesses: dict[str, Sequence[str]] = {**_GUESSES_COMPACT, **(export.columns if export else {})}
+    if export and by_number:
+        guesses["order_id"] = (*export.ids, *guesses["order_id"])
+    found = {meaning: _guess(guesses[meaning], names, plain, chosen.get(meaning)) for meaning in _GUESSES}
     if missing := _missing(found):
         raise UnusableTransactions(f"no column for {'; '.join(missing)}; the file has {', '.join(names)}")
-    return Columns(**found)  # type: ignore[arg-type]
+    return Columns(**found, export=export)  # type: ignore[arg-type]
 
 
-def _guess(meaning: str, names: list[str], plain: dict[str, str], wanted: str | None) -> str | None:
+def _guess(guesses: Sequence[str], names: list[str], plain: dict[str, str], wanted: str | None) -> str | None:
     if wanted is not None and wanted not in names:
         raise UnusableTransactions(f"there is no column {wanted!r}; the file has {', '.join(names)}")
-    return wanted or next((plain[guess] for guess in _GUESSES_COMPACT[meaning] if guess in plain), None)
+    return wanted or next((plain[guess] for guess in guesses if guess in plain), None)
 
 
 def _missing(found: dict[str, str | None]) -> list[str]:
@@ -129,4 +145,4 @@ _GUESSES_COMPACT.update(
     {meaning: tuple(compact(guess) for guess in guesses.split()) for meaning, guesses in _GUESSES.items()}
 )
 
-assert {field.name for field in fields(Columns)} == set(_GUESSES)
+assert {field.name for field in fields(Columns)} == {*_GUESSES, "export"}

@@ -5,7 +5,7 @@ from typing import Final
 
 import duckdb
 
-from ml.data.columns import Columns, UnusableTransactions
+from ml.data.columns import Columns, UnusableTransactions, compact
 from ml.data.leavings import NO_AMOUNT
 from ml.data.reading import literal
 
@@ -183,14 +183,15 @@ def check_return_words(connection: duckdb.DuckDBPyConnection, name: str) -> None
         )
 
 
-def holds_amounts(connection: duckdb.DuckDBPyConnection, number: str) -> bool:
-    """Whether what was taken for marks of returns are amounts: numbers, and not only 0 and 1."""
+def holds_amounts(connection: duckdb.DuckDBPyConnection, name: str, number: str) -> bool:
+    """Whether what was taken for marks of returns are amounts: numbers, and not only 0 and 1, unless `name` says so."""
     row = connection.execute(
         f"""SELECT count(*) FILTER (WHERE number IS NULL), count(*) FILTER (WHERE abs(number) NOT IN (0, 1))
         FROM (SELECT {number} AS number
               FROM (SELECT DISTINCT is_return FROM raw) WHERE trim(CAST(is_return AS VARCHAR)) <> '')"""
     ).fetchone()
-    return row is not None and not row[0] and bool(row[1])
+    says_amount = any(word in compact(name) for word in ("amount", "total", "金额"))
+    return row is not None and not row[0] and (bool(row[1]) or says_amount)
 
 
 def return_sql(column: str) -> str:
@@ -198,13 +199,13 @@ def return_sql(column: str) -> str:
     return f"coalesce({word_sql(column)} IN ({_list(_RETURN)}), false)"
 
 
-def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str, waiting: frozenset[str] = frozenset()) -> bool:
     """Whether the column is one of orders' statuses: it is none where no word of it is known.
 
     Raises UnusableTransactions where some are and some are not.
     """
     words = _words(connection, "status")
-    known = words & {*_NO_SALE, *_SALE}
+    known = words & {*_NO_SALE, *_SALE, *waiting}
     unknown = sorted(words - known)
     if unknown and known:
         raise UnusableTransactions(
@@ -219,9 +220,9 @@ def cancelled_sql(column: str) -> str:
     return f"coalesce({word_sql(column)} IN ({_list(set(_NO_SALE) - _WAITING)}), false)"
 
 
-def no_sale_sql(column: str) -> str:
-    """Whether a status says that the order is no sale, in SQL."""
-    return f"coalesce({word_sql(column)} IN ({_list(_NO_SALE)}), false)"
+def no_sale_sql(column: str, waiting: frozenset[str] = frozenset()) -> str:
+    """Whether a status says that the order is no sale, in SQL. `waiting`: words that do in this export."""
+    return f"coalesce({word_sql(column)} IN ({_list({*_NO_SALE, *waiting})}), false)"
 
 
 def foreign_sql(column: str, currency: str) -> str:
@@ -233,7 +234,11 @@ def foreign_sql(column: str, currency: str) -> str:
 def settle_orders(connection: duckdb.DuckDBPyConnection, columns: Columns, say: Callable[[str], None]) -> None:
     """Changes `judged` where amounts are their orders' totals, and marks coupons. Raises UnusableTransactions."""
     priced = columns.quantity and columns.unit_price and columns.order_id
-    if columns.amount and priced and is_order_total(connection, columns.amount):
+    if (
+        columns.amount
+        and columns.order_id
+        and (columns.has_totals or (priced and is_order_total(connection, columns.amount)))
+    ):
         say(f"Column {columns.amount!r} is the total of the order: it counts once an order.")
         connection.execute(_TOTAL_ONCE.format(no_amount=NO_AMOUNT))
     connection.execute(_COUPONS)

@@ -11,7 +11,7 @@ from typing import Final
 import duckdb
 
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED
-from ml.data.leavings import NO_SALE
+from ml.data.leavings import CANCELLED, NO_SALE
 from ml.data.meanings import cancelled_sql
 from ml.data.reading import literal
 
@@ -79,7 +79,8 @@ def _cancelled_sql(*, by_number: bool) -> str:
         SELECT customer_id, {"order_id" if by_number else _KNOWN} AS reference, occurred_us
         FROM (SELECT customer_id, order_id, min(number) AS number, CAST(min(moment) AS DATE) AS day,
                      min(epoch_us(moment)) AS occurred_us
-              FROM judged WHERE reason = {literal(NO_SALE)} AND order_id IS NOT NULL AND {cancelled_sql("status")}
+              FROM judged WHERE order_id IS NOT NULL
+                   AND (reason = {literal(CANCELLED)} OR reason = {literal(NO_SALE)} AND {cancelled_sql("status")})
               GROUP BY customer_id, order_id)
         ANTI JOIN events USING (customer_id, order_id)"""
 

@@ -7,24 +7,23 @@ from typing import Final
 
 import duckdb
 
-from app.lifecycle.events import MAX_AMOUNT_MINOR, minor_digits
+from app.lifecycle.events import minor_digits
 from ml.data import leavings
+from ml.data.belonging import fill_line_rows
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
+from ml.data.judging import Expressions, judged_sql, read_sql
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
 from ml.data.meanings import (
     check_return_words,
-    foreign_sql,
     holds_amounts,
-    no_sale_sql,
-    return_sql,
     settle_orders,
     tell_statuses,
 )
-from ml.data.moments import DATE_ORDERS, moment_sql, tell_date_order
-from ml.data.numbers import number_sql, plain_columns, tell_decimal_sign
+from ml.data.moments import DATE_ORDERS, tell_date_order
+from ml.data.numbers import plain_columns, tell_decimal_sign
 from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
-from ml.data.reading import Source, is_number, literal, load_raw, open_source
+from ml.data.reading import Source, literal, load_raw, open_source
 
 __all__ = ["Columns", "Reading", "UnusableTransactions", "file_columns", "guess_columns", "load_orders", "scan"]
 
@@ -88,83 +87,6 @@ def _unreadable(path: Path, error: Exception) -> UnusableTransactions:
     return UnusableTransactions(f"{path.name} cannot be read: {str(error).partition(chr(10))[0]}")
 
 
-class _Expressions:
-    """What the columns of `raw` say, in SQL."""
-
-    def __init__(self, types: dict[str, str], plain: set[str], decimal: str, date_order: str | None) -> None:
-        """`plain`: the columns of texts whose every number is written as programs do."""
-        self._types, self._plain, self._decimal, self._date_order = types, plain, decimal, date_order
-        self.has_refunds = self.has_statuses = False
-
-    def text(self, meaning: str) -> str:
-        return f"CAST({meaning} AS VARCHAR)" if meaning in self._types else "CAST(NULL AS VARCHAR)"
-
-    def id(self, meaning: str) -> str:
-        """An id as text; a whole number that was stored as 17850.0 is 17850, an empty one is none."""
-        bare = f"trim({self.text(meaning)})"
-        whole = f"regexp_replace({bare}, '^(\\d+)\\.0$', '\\1')"
-        return f"CASE WHEN suffix({bare}, '.0') THEN {whole} ELSE nullif({bare}, '') END"
-
-    def number(self, meaning: str) -> str:
-        kind = self._types.get(meaning)
-        if kind is None:
-            return "CAST(NULL AS DOUBLE)"
-        if is_number(kind):
-            return f"CAST({meaning} AS DOUBLE)"
-        if meaning in self._plain:
-            return f"try_cast({meaning} AS DOUBLE)"
-        return number_sql(self.text(meaning), self._decimal)
-
-    def returned(self) -> str:
-        """Whether the line is marked as one that came back."""
-        if self._types.get("is_return") == "BOOLEAN":
-            return "coalesce(is_return, false)"
-        return "false" if self.has_refunds else return_sql(self.text("is_return"))
-
-    def refunded(self) -> str:
-        return f"abs({self.number('is_return')})" if self.has_refunds else "CAST(NULL AS DOUBLE)"
-
-    def status(self) -> str:
-        return self.text("status") if self.has_statuses else "CAST(NULL AS VARCHAR)"
-
-    def moment(self) -> str:
-        return moment_sql("timestamp", self._types["timestamp"], self._date_order)
-
-
-def _read_sql(columns: Columns, expressions: _Expressions) -> str:
-    """One row a line of `raw`, in our own names; NULL where a line says nothing that can be used."""
-    number = expressions.number
-    quantity = number("quantity") if columns.quantity else "1.0"
-    amount = number("amount") if columns.amount else f"({quantity}) * ({number('unit_price')})"
-    return f"""
-        SELECT rowid + 1 AS row, {expressions.id("customer_id")} AS customer_id, {expressions.moment()} AS moment,
-               {expressions.id("order_id")} AS order_id, {expressions.id("item_id")} AS item_id,
-               {expressions.text("category")} AS category, {expressions.text("channel")} AS channel,
-               {quantity} AS quantity, {number("unit_price")} AS unit_price, {amount} AS amount,
-               {number("discount")} AS discount,
-               {expressions.returned()} AS is_return, {expressions.refunded()} AS refunded,
-               {expressions.text("currency")} AS currency, {expressions.status()} AS status
-        FROM raw"""
-
-
-def _judged_sql(columns: Columns, read_sql: str, currency: str) -> str:
-    """The same, and why a line is left out: NULL where it counts."""
-    # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
-    free = "false" if columns.amount else "amount = 0"
-    digits = minor_digits(currency)
-    return f"""
-        SELECT *, order_id AS number, false AS is_coupon,
-                  CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
-                       WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
-                       WHEN {no_sale_sql("status")} AND coalesce(refunded, 0) = 0 THEN {literal(leavings.NO_SALE)}
-                       WHEN {foreign_sql("currency", currency)} THEN {literal(leavings.FOREIGN)}
-                       WHEN amount IS NULL OR isnan(amount) THEN {literal(leavings.NO_AMOUNT)}
-                       WHEN {free} THEN {literal(leavings.GIVEN_AWAY)}
-                       WHEN abs(amount) * 1e{digits} > {MAX_AMOUNT_MINOR} THEN {literal(leavings.TOO_MUCH)}
-                  END AS reason
-        FROM ({read_sql})"""
-
-
 def _left_out_sql(columns: Columns) -> str:
     """Of lines that do not count: the reason, and the column that is at fault with what it says."""
     amount = columns.amount or columns.unit_price
@@ -172,6 +94,7 @@ def _left_out_sql(columns: Columns) -> str:
     blamed = (
         (leavings.NO_CUSTOMER, columns.customer_id, "customer_id"),
         (leavings.NO_TIME, columns.timestamp, "timestamp"),
+        (leavings.CANCELLED, columns.cancelled_at, "cancelled_at"),
         (leavings.NO_SALE, columns.status, "status"),
         (leavings.FOREIGN, columns.currency, "currency"),
         (leavings.NO_AMOUNT, amount, shown),
@@ -217,12 +140,13 @@ def load_orders(
     """
     reading.check()
     with open_source(path, reading.encoding) as opened:
-        columns = guess_columns(_names(connection, path, opened), **chosen)
-        for sentence in (*opened.notes, _taken(columns)):
+        columns = guess_columns(_names(connection, path, opened), by_number=reading.by_number, **chosen)
+        for sentence in (*opened.notes, *_recognised(columns), _taken(columns)):
             say(sentence)
         try:
             connection.execute(f"SET TimeZone = {literal(timezone)}")
             types = load_raw(connection, opened, columns.found())
+            fill_line_rows(connection, types)
             create_left_out(connection)
         except duckdb.Error as error:
             raise _unreadable(path, error) from error
@@ -265,10 +189,10 @@ def _load(
     for sentence in told:
         say(sentence)
     plain = plain_columns(connection, numbers) if decimal == "." else set[str]()
-    expressions = _Expressions(types, plain, decimal, order)
+    expressions = Expressions(types, plain, decimal, order)
     _tell_meanings(connection, columns, types, expressions, say)
-    judged_sql = _judged_sql(columns, _read_sql(columns, expressions), currency)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged_sql}")
+    judged = judged_sql(columns, read_sql(columns, expressions), currency)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
     by_number = source if reading.by_number else None
     settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
     settle_orders(connection, columns, say)
@@ -280,19 +204,24 @@ def _load(
 
 
 def _tell_meanings(
-    connection: duckdb.DuckDBPyConnection, columns: Columns, types: dict[str, str], expressions: _Expressions, say: Say
+    connection: duckdb.DuckDBPyConnection, columns: Columns, types: dict[str, str], expressions: Expressions, say: Say
 ) -> None:
     """Finds out by their values whether returns are words or amounts, and whether statuses are those of orders."""
     if columns.is_return and types["is_return"] != "BOOLEAN":
-        expressions.has_refunds = holds_amounts(connection, expressions.number("is_return"))
+        expressions.has_refunds = holds_amounts(connection, columns.is_return, expressions.number("is_return"))
         if expressions.has_refunds:
             say(f"Column {columns.is_return!r} has amounts: they are refunds beside their orders.")
         elif types["is_return"] == "VARCHAR":
             check_return_words(connection, columns.is_return)
     if columns.status and types["status"] == "VARCHAR":
-        expressions.has_statuses = tell_statuses(connection, columns.status)
+        waiting = columns.export.waiting if columns.export else frozenset()
+        expressions.has_statuses = tell_statuses(connection, columns.status, waiting)
         if not expressions.has_statuses:
             say(f"Column {columns.status!r} is not looked at: no word of it is known for an order's status.")
+
+
+def _recognised(columns: Columns) -> tuple[str, ...]:
+    return (f"This looks like an export of {columns.export.name}.",) if columns.export else ()
 
 
 def _taken(columns: Columns) -> str:

@@ -1,0 +1,150 @@
+"""Exports of shop systems, known by their columns: what they call things, and what stands once an order.
+
+The names are those that the systems write: Shopify's orders CSV; WooCommerce's Analytics, and the columns that its
+common export plugins share; Odoo's orders and order lines of the point of sale, by labels and by technical names.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A form of export. Names are compact ones (`ml.data.columns.compact`), the likeliest first.
+
+    It is known by having a name of each of `marks`. A meaning that `columns` gives no name for is guessed as in any
+    file, one with an empty list is not looked for. `totals`: names of amounts that are an order's, on whichever lines
+    they stand. `waiting`: statuses that are no sale yet, beside those of any file. `ids`: names of what the system's
+    webhooks know an order by.
+    """
+
+    name: str
+    marks: Sequence[frozenset[str]]
+    columns: Mapping[str, Sequence[str]]
+    totals: frozenset[str] = frozenset()
+    waiting: frozenset[str] = field(default_factory=frozenset)
+    ids: Sequence[str] = ()
+
+
+def _marks(*groups: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(group.split()) for group in groups)
+
+
+SHOPIFY: Final = Export(
+    "Shopify orders",
+    _marks("name", "financialstatus", "lineitemname lineitemprice lineitemquantity"),
+    {
+        "customer_id": ["email", "phone", "billingphone", "billingname"],
+        "timestamp": ["createdat", "paidat"],
+        "order_id": ["name", "id"],
+        "amount": ["total"],
+        "quantity": ["lineitemquantity"],
+        "unit_price": ["lineitemprice"],
+        "item_id": ["lineitemsku", "lineitemname"],
+        "category": [],
+        "discount": ["discountamount"],
+        "channel": ["source"],
+        "is_return": ["refundedamount"],
+        "currency": ["currency"],
+        "status": ["financialstatus"],
+        "cancelled_at": ["cancelledat"],
+    },
+    frozenset(["total"]),
+    ids=["id"],
+)
+_WOO_ANALYTICS: Final = Export(
+    "WooCommerce Analytics orders",
+    _marks("date", "order", "nrevenue netsales", "customertype product itemssold"),
+    {
+        "customer_id": ["customer"],
+        "timestamp": ["date"],
+        "order_id": ["order"],
+        "amount": ["nrevenue", "netsales"],
+        "quantity": ["itemssold"],
+        "unit_price": [],
+        "item_id": [],
+        "category": [],
+        "discount": [],
+        "channel": [],
+        "is_return": [],
+        "currency": [],
+        "status": ["status"],
+    },
+)
+_WOO_ADMIN: Final = Export(
+    "WooCommerce orders",
+    _marks("orderstatus", "ordertotalamount", "ordernumber orderid orderdate"),
+    {
+        "customer_id": ["emailbilling", "email", "customeremail", "phonebilling", "customeruserid"],
+        "timestamp": ["orderdate", "paiddate"],
+        "order_id": ["ordernumber", "orderid"],
+        "amount": ["ordertotalamount"],
+        "quantity": ["quantity", "quantityrefund"],
+        "unit_price": ["itemcost"],
+        "item_id": ["sku", "itemname"],
+        "category": ["category"],
+        "discount": ["cartdiscountamount"],
+        "channel": [],
+        "is_return": ["orderrefundamount"],
+        "currency": ["ordercurrency", "currency"],
+        "status": ["orderstatus"],
+    },
+    frozenset(["ordertotalamount"]),
+    ids=["orderid"],
+)
+_WOO_PLUGIN: Final = Export(
+    "WooCommerce orders",
+    _marks("ordernumber orderid", "ordertotal", "billingemail customeremail billingfirstname", "status orderstatus"),
+    {
+        "customer_id": ["billingemail", "customeremail", "billingphone", "customerid", "customeruser"],
+        "timestamp": ["orderdate", "date", "datecreated", "paiddate"],
+        "order_id": ["ordernumber", "orderid"],
+        "amount": ["ordertotal"],
+        "quantity": ["itemquantity", "quantity"],
+        "unit_price": ["itemprice"],
+        "item_id": ["itemsku", "sku", "itemproductid", "itemname"],
+        "category": [],
+        "discount": ["discounttotal", "orderdiscount", "cartdiscount"],
+        "channel": [],
+        "is_return": ["refundedtotal", "orderrefund", "refundtotal", "refundamount"],
+        "currency": ["ordercurrency", "currency"],
+        "status": ["status", "orderstatus"],
+    },
+    frozenset(["ordertotal"]),
+    ids=["orderid"],
+)
+_ODOO: Final = Export(
+    "Odoo point of sale",
+    _marks(
+        "orderref posreference receiptnumber orderrefreceiptnumber",
+        "session sessionid pointofsale product orderlinesproduct linesproductid productid linesproduct dateorder "
+        "orderlinesquantity linesqty",
+    ),
+    {
+        "customer_id": ["orderrefcustomer", "customer", "partneridid", "partnerid", "customerdatabaseid"],
+        "timestamp": ["orderrefdate", "orderdate", "date", "dateorder", "orderiddateorder"],
+        "order_id": ["orderref", "posreference", "receiptnumber", "name", "orderid"],
+        "amount": [
+            *("orderlinessubtotal", "linespricesubtotalincl", "pricesubtotalincl", "linessubtotal", "subtotal"),
+            *("total", "amounttotal"),
+        ],
+        "quantity": ["orderlinesquantity", "linesqty", "linesquantity", "quantity", "qty"],
+        "unit_price": ["orderlinesunitprice", "linespriceunit", "linesunitprice", "unitprice", "priceunit"],
+        "item_id": ["orderlinesproduct", "linesproductid", "linesproduct", "productid", "product"],
+        "category": ["productcategory", "orderlinesproductproductcategory"],
+        "discount": [],
+        "channel": [],
+        "is_return": [],
+        "currency": ["currency", "currencyid"],
+        "status": ["orderrefstatus", "status", "state"],
+    },
+    frozenset(["total", "amounttotal"]),
+    frozenset(["new", "draft"]),
+)
+EXPORTS: Final = (SHOPIFY, _WOO_ANALYTICS, _WOO_ADMIN, _WOO_PLUGIN, _ODOO)
+
+
+def find_export(compact_names: set[str]) -> Export | None:
+    """The form that names of columns are of; None: of none that is known."""
+    return next((each for each in EXPORTS if all(mark & compact_names for mark in each.marks)), None)

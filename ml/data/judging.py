@@ -1,0 +1,90 @@
+"""Lines of a file in our own names, and which of them do not count, and why: SQL for DuckDB."""
+
+from app.lifecycle.events import MAX_AMOUNT_MINOR, minor_digits
+from ml.data import leavings
+from ml.data.columns import Columns
+from ml.data.meanings import foreign_sql, no_sale_sql, return_sql
+from ml.data.moments import moment_sql
+from ml.data.numbers import number_sql
+from ml.data.reading import is_number, literal
+
+
+class Expressions:
+    """What the columns of `raw` say, in SQL."""
+
+    def __init__(self, types: dict[str, str], plain: set[str], decimal: str, date_order: str | None) -> None:
+        """`plain`: the columns of texts whose every number is written as programs do."""
+        self._types, self._plain, self._decimal, self._date_order = types, plain, decimal, date_order
+        self.has_refunds = self.has_statuses = False
+
+    def text(self, meaning: str) -> str:
+        return f"CAST({meaning} AS VARCHAR)" if meaning in self._types else "CAST(NULL AS VARCHAR)"
+
+    def id(self, meaning: str) -> str:
+        """An id as text; a whole number that was stored as 17850.0 is 17850, an empty one is none."""
+        bare = f"trim({self.text(meaning)})"
+        whole = f"regexp_replace({bare}, '^(\\d+)\\.0$', '\\1')"
+        return f"CASE WHEN suffix({bare}, '.0') THEN {whole} ELSE nullif({bare}, '') END"
+
+    def number(self, meaning: str) -> str:
+        kind = self._types.get(meaning)
+        if kind is None:
+            return "CAST(NULL AS DOUBLE)"
+        if is_number(kind):
+            return f"CAST({meaning} AS DOUBLE)"
+        if meaning in self._plain:
+            return f"try_cast({meaning} AS DOUBLE)"
+        return number_sql(self.text(meaning), self._decimal)
+
+    def returned(self) -> str:
+        """Whether the line is marked as one that came back."""
+        if self._types.get("is_return") == "BOOLEAN":
+            return "coalesce(is_return, false)"
+        return "false" if self.has_refunds else return_sql(self.text("is_return"))
+
+    def refunded(self) -> str:
+        return f"abs({self.number('is_return')})" if self.has_refunds else "CAST(NULL AS DOUBLE)"
+
+    def status(self) -> str:
+        return self.text("status") if self.has_statuses else "CAST(NULL AS VARCHAR)"
+
+    def moment(self) -> str:
+        return moment_sql("timestamp", self._types["timestamp"], self._date_order)
+
+
+def read_sql(columns: Columns, expressions: Expressions) -> str:
+    """One row a line of `raw`, in our own names; NULL where a line says nothing that can be used."""
+    number = expressions.number
+    quantity = number("quantity") if columns.quantity else "1.0"
+    amount = number("amount") if columns.amount else f"({quantity}) * ({number('unit_price')})"
+    return f"""
+        SELECT rowid + 1 AS row, {expressions.id("customer_id")} AS customer_id, {expressions.moment()} AS moment,
+               {expressions.id("order_id")} AS order_id, {expressions.id("item_id")} AS item_id,
+               {expressions.text("category")} AS category, {expressions.text("channel")} AS channel,
+               {quantity} AS quantity, {number("unit_price")} AS unit_price, {amount} AS amount,
+               {number("discount")} AS discount,
+               {expressions.returned()} AS is_return, {expressions.refunded()} AS refunded,
+               {expressions.text("currency")} AS currency, {expressions.status()} AS status,
+               coalesce(trim({expressions.text("cancelled_at")}), '') <> '' AS is_cancelled
+        FROM raw"""
+
+
+def judged_sql(columns: Columns, read: str, currency: str) -> str:
+    """The same, and why a line is left out: NULL where it counts."""
+    # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
+    waiting = columns.export.waiting if columns.export else frozenset()
+    free = "false" if columns.amount else "amount = 0"
+    digits = minor_digits(currency)
+    return f"""
+        SELECT *, order_id AS number, false AS is_coupon,
+                  CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
+                       WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
+                       WHEN is_cancelled THEN {literal(leavings.CANCELLED)}
+                       WHEN {no_sale_sql("status", waiting)} AND coalesce(refunded, 0) = 0
+                       THEN {literal(leavings.NO_SALE)}
+                       WHEN {foreign_sql("currency", currency)} THEN {literal(leavings.FOREIGN)}
+                       WHEN amount IS NULL OR isnan(amount) THEN {literal(leavings.NO_AMOUNT)}
+                       WHEN {free} THEN {literal(leavings.GIVEN_AWAY)}
+                       WHEN abs(amount) * 1e{digits} > {MAX_AMOUNT_MINOR} THEN {literal(leavings.TOO_MUCH)}
+                  END AS reason
+        FROM ({read})"""
