@@ -69,9 +69,9 @@ def _steps_at(reached: NDArray[np.int64], column: Floats) -> NDArray[np.int64]:
 
 
 class Forecast(NamedTuple):
-    """What is to be expected of one customer, the terms of two of it, one a feature, and what of OTHERS.
+    """What is to be expected of one customer, the terms of it, one a feature, and what of OTHERS.
 
-    None: the scorecard does not know it.
+    None: the scorecard does not know it. `bases` are what the links come to without terms.
     """
 
     churn_risk: float
@@ -80,6 +80,8 @@ class Forecast(NamedTuple):
     churn_terms: Sequence[float]
     spend_terms: Sequence[float]
     others: Sequence[float | None] = ()
+    orders_terms: Sequence[float] = ()
+    bases: Sequence[float] = ()
 
 
 class Forecasts(NamedTuple):
@@ -131,7 +133,8 @@ class Scorecard:
         part = (day - days[after - 1]) / (days[after] - days[after - 1])
         return tuple([a + (b - a) * part for a, b in zip(levels[after - 1], levels[after], strict=True)])
 
-    def _offsets(self, as_of_us: float) -> Links:
+    def bases(self, as_of_us: float) -> Links:
+        """What the links come to before any term: the average customer's, at that time."""
         return tuple(map(add, self.intercepts, self.level(as_of_us)))
 
     def forecast_one(self, row: Sequence[float], as_of_us: float) -> Forecast:
@@ -140,7 +143,7 @@ class Scorecard:
             steps[bisect_right(edges, value)] if value == value else unknown  # NaN is unlike itself
             for value, edges, steps, unknown in zip(row, *self._lists, strict=True)
         ]
-        terms, offsets = list(zip(*found, strict=True)), self._offsets(as_of_us)
+        terms, offsets = list(zip(*found, strict=True)), self.bases(as_of_us)
         return Forecast(
             _RISK_OF(offsets[_CHURN] + sum(terms[_CHURN])),
             _ORDERS_OF(offsets[_ORDERS] + sum(terms[_ORDERS])),
@@ -150,10 +153,12 @@ class Scorecard:
             tuple([None if isnan(offsets[at]) else invert(offsets[at] + sum(terms[at])) for at, invert in _OTHERS])
             if _OTHERS
             else (),
+            terms[_ORDERS],
+            offsets,
         )
 
-    def terms(self, rows: Floats) -> tuple[Floats, Floats]:
-        """(n, features) → the terms of churn and of spend that `forecast_one` tells, (n, features) each."""
+    def terms(self, rows: Floats) -> tuple[Floats, Floats, Floats]:
+        """(n, features) → the terms of churn, spend and orders that `forecast_one` tells, (n, features) each."""
         columns = np.ascontiguousarray(rows.T)
         bins = np.empty(columns.shape, np.int64)
         for at, edges in enumerate(self.edges):
@@ -162,7 +167,7 @@ class Scorecard:
         bins[np.isnan(columns)] = 0
         bins += np.cumsum([0, *map(len, self.steps[:-1])])[:, None]  # where the steps of a feature begin among all
         steps = np.concatenate(self.steps)
-        return steps[:, _CHURN].take(bins).T, steps[:, _SPEND].take(bins).T
+        return steps[:, _CHURN].take(bins).T, steps[:, _SPEND].take(bins).T, steps[:, _ORDERS].take(bins).T
 
     def links(self, rows: Floats, as_of_us: float) -> Floats:
         """(n, features) → (n, T). Added up one feature after the other, as for a single customer."""
@@ -172,7 +177,7 @@ class Scorecard:
             total = np.zeros((block.shape[1], len(TARGETS)))
             for steps, bins in zip(self.steps, self._bins_of_block(block), strict=True):
                 total += steps[0] if bins is None else steps.take(bins, axis=0)
-            np.add(self._offsets(as_of_us), total, out=links[start : start + _BLOCK])
+            np.add(self.bases(as_of_us), total, out=links[start : start + _BLOCK])
         return links
 
     def _bins_of_block(self, block: Floats) -> Iterator[NDArray[np.int64] | None]:
@@ -206,9 +211,11 @@ def _widen(columns: Floats, by: int) -> Floats:
 
 def strongest(terms: Sequence[float], most: int) -> list[int]:
     """Indices of the `most` terms of greatest size, strongest first; terms of zero are no reasons."""
-    sizes = list(map(abs, terms))
-    order = sorted(range(len(terms)), key=sizes.__getitem__, reverse=True)
-    return [j for j in order[:most] if terms[j]]
+    sizes = [*map(abs, terms)]
+    least = sorted(sizes)[-most:][0]
+    among = [at for at, size in enumerate(sizes) if size >= least and size]  # to sort few costs less than all
+    among.sort(key=sizes.__getitem__, reverse=True)
+    return among[:most]
 
 
 def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], levels: Mapping[str, Floats]) -> Scorecard:

@@ -1,19 +1,15 @@
 """Scores on the wire: what is told of a customer, and why, in their reader's language."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from app.foundation.times import iso
 from app.lifecycle.events import DAY_US, to_major
-from app.lifecycle.features import FEATURES
 from app.lifecycle.next_order import NextOrder, expect_next_order
-from app.lifecycle.phrases import Money, phrase
-from app.lifecycle.scorer import strongest
 from app.lifecycle.targets import OTHERS, Unit
+from app.scores.reasons import explain
 from app.scores.scoring import RULES, Scoring
 from app.scores.service import Score
 
-MOST_REASONS: Final = 5
 ENOUGH_ORDERS: Final = 3
 
 
@@ -41,8 +37,7 @@ def render_score(score: Score, scoring: Scoring, language: str) -> dict[str, Any
         "expected_next_order_interval": None
         if coming is None
         else {"from": _after(score, coming.from_days), "until": _after(score, coming.until_days)},
-        "reasons": _reasons(score, score.churn_terms, scoring, language),
-        "value_reasons": _reasons(score, score.spend_terms, scoring, language),
+        **explain(score, scoring, language),
         "method": score.method,
         "data_sufficiency": "none" if not orders else "little" if orders < ENOUGH_ORDERS else "enough",
         "model_version": None if model is None else model.version,
@@ -84,36 +79,3 @@ def _flags(score: Score) -> list[str]:
         "open_complaint": state.open_complaints > 0,
     }
     return [flag for flag, is_set in flags.items() if is_set]
-
-
-_TOLD: Final = tuple((feature.name, feature.label, feature.unit, feature.unit == "minor") for feature in FEATURES)
-
-
-def _to_four_places(value: float) -> float:
-    """As `round(value, 4)`, but for the last bit of a tie, in a quarter of its time."""
-    return round(value * 1e4) / 1e4
-
-
-def _reasons(score: Score, terms: Sequence[float], scoring: Scoring, language: str) -> list[dict[str, Any]]:
-    """The strongest terms of a link, strongest first; a value in minor units is told in major ones."""
-    if not terms:
-        return []
-    row, money, reasons = score.row, Money(scoring.currency, scoring.digits), []
-    for at in strongest(terms, MOST_REASONS):
-        name, label, unit, is_money = _TOLD[at]
-        value: float | None = row[at]
-        if value != value:  # NaN: not known
-            value = None
-        elif value is not None:
-            value = to_major(value, money.digits) if is_money else _to_four_places(value)
-        reasons.append(
-            {
-                "feature": name,
-                "label": label,
-                "text": phrase(at, row, money, language),
-                "value": value,
-                "unit": money.currency if is_money else unit,
-                "effect": _to_four_places(terms[at]),
-            }
-        )
-    return reasons

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.times import Time
 from app.lifecycle.stages import Stage
+from app.lifecycle.targets import Link
 from app.lifecycle.value import Tier
 
 MAX_CUSTOMERS = 1000
@@ -13,7 +14,8 @@ MAX_CUSTOMERS = 1000
 
 class ScoreReasonOut(BaseModel):
     """`effect` is the term of this feature in the log-odds of churn (`reasons`) or in the logarithm of the
-    expected spend (`value_reasons`): positive raises it. `text` says the same for people, in the language asked for."""
+    expected spend (`value_reasons`) or orders (`order_reasons`): positive raises it. `text` says the same for people,
+    in the language asked for."""
 
     feature: str
     label: str
@@ -21,6 +23,25 @@ class ScoreReasonOut(BaseModel):
     value: float | None
     unit: str
     effect: float
+
+
+class SumOut(BaseModel):
+    """`base`, what the average customer has at that time, + the effects of the reasons told + `remainder`, those of all
+    other features, = `sum`: the log-odds of the risk, or the natural logarithm of the orders or of the spend in the
+    currency (`scale`)."""
+
+    scale: Link
+    base: float
+    remainder: float
+    sum: float
+
+
+class SumsOut(BaseModel):
+    """By the member of the score that each explains."""
+
+    churn_risk: SumOut
+    expected_orders: SumOut
+    expected_spend: SumOut
 
 
 class NextOrderIntervalOut(BaseModel):
@@ -51,6 +72,8 @@ class ScoreOut(BaseModel):
     expected_next_order_interval: NextOrderIntervalOut | None
     reasons: list[ScoreReasonOut]
     value_reasons: list[ScoreReasonOut]
+    order_reasons: list[ScoreReasonOut]
+    sums: SumsOut | None
     method: str
     data_sufficiency: str
     model_version: str | None

@@ -28,8 +28,9 @@ MANY: Final = 24
 class Score(NamedTuple):
     """What is known of one customer at `as_of_us`, and expected within the horizon.
 
-    `churn_terms` and `spend_terms` are terms of the links of churn and of spend, one a feature; none by rules, which
-    say nothing of the OTHERS among the targets either.
+    `churn_terms`, `spend_terms` and `orders_terms` are terms of the links of churn, spend and orders, one a feature,
+    and `bases` what the links of all targets come to without; none by rules, which say nothing of the OTHERS among the
+    targets either.
     Nothing is expected of someone who never bought.
     """
 
@@ -45,6 +46,8 @@ class Score(NamedTuple):
     spend_terms: Sequence[float]
     others: Sequence[float | None]
     method: str
+    orders_terms: Sequence[float] = ()
+    bases: Sequence[float] = ()
 
 
 def score_states(
@@ -73,10 +76,11 @@ def score_one(state: CustomerState, as_of_us: int, scoring: Scoring) -> Score:
         forecast, method = Forecast(*presume(rhythm, orders, _net_minor(numbers), scoring), (), ()), RULES
     else:
         forecast, method = model.scorecard.forecast_one(row, as_of_us), model.method
-    risk, coming, spend_minor, churn_terms, spend_terms, others = forecast
-    judgement = judge_stage(row, rhythm, risk, policy)
+    judgement = judge_stage(row, rhythm, forecast.churn_risk, policy)
+    risk, coming, spend_minor, churn, spend, others, orders_terms, bases = forecast
     return Score(
-        state, as_of_us, row, rhythm, judgement, risk, coming, spend_minor, churn_terms, spend_terms, others, method
+        *(state, as_of_us, row, rhythm, judgement, risk, coming, spend_minor),
+        *(churn, spend, others, method, orders_terms, bases),
     )
 
 
@@ -84,14 +88,30 @@ def _score_many(states: Sequence[CustomerState], as_of_us: int, scoring: Scoring
     columns = score_columns(np.array([state.numbers for state in states], np.float64), float(as_of_us), scoring)
     rows, model = columns.rows.tolist(), scoring.model
     method = RULES if model is None else model.method
-    terms: list[Sequence[Sequence[float]]] = [[()] * len(rows)] * 2
+    terms: list[Sequence[Sequence[float]]] = [[()] * len(rows)] * 3
+    bases = () if model is None else model.scorecard.bases(as_of_us)
     if explained and model is not None:
         terms = [link.tolist() for link in model.scorecard.terms(columns.rows)]
     return [
-        Score(state, as_of_us, row, Rhythm(*rhythm), judgement, risk, orders, minor, churn, spend, more, method)
+        Score(
+            state,
+            as_of_us,
+            row,
+            Rhythm(*rhythm),
+            judgement,
+            risk,
+            coming,
+            minor,
+            churn,
+            spend,
+            more,
+            method,
+            orders,
+            bases,
+        )
         if bought
         else Score(state, as_of_us, row, None, judgement, None, None, None, (), (), (), RULES)
-        for state, row, bought, rhythm, judgement, (risk, orders, minor), churn, spend, more in zip(
+        for state, row, bought, rhythm, judgement, (risk, coming, minor), churn, spend, orders, more in zip(
             states,
             rows,
             columns.has_bought.tolist(),

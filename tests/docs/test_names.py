@@ -22,7 +22,7 @@ from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.targets import OTHERS
-from app.scores.schemas import ScoreOut, ScoreReasonOut
+from app.scores.schemas import ScoreOut, ScoreReasonOut, SumOut
 from tests.docs.pages import PAGES, ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -208,6 +208,7 @@ def test_every_log_line_is_described():
     [
         ("scores.md", ScoreOut),
         ("scores.md", ScoreReasonOut),
+        ("scores.md", SumOut),
         ("decisions.md", DecisionIn),
         ("decisions.md", DecisionOut),
         ("decisions.md", ActionChoiceOut),

@@ -129,9 +129,12 @@ def test_one_row_has_the_forecast_it_has_among_many(drawn):
     card = combine(tables, days, levels)
     each = forecast_each(card, rows, at_us)
     ones = [card.forecast_one(row, at_us) for row in rows.tolist()]
-    assert [(*one[:3], list(one.churn_terms), list(one.spend_terms), one.others) for one in ones] == [
-        tuple(one) for one in each
-    ]
+    assert [
+        one._replace(
+            churn_terms=list(one.churn_terms), spend_terms=list(one.spend_terms), orders_terms=list(one.orders_terms)
+        )
+        for one in ones
+    ] == each
     columns = card.forecast(rows, at_us)
     assert columns.churn_risk.tolist() == [one.churn_risk for one in ones]
     assert columns.orders.tolist() == [one.orders for one in ones]

@@ -2,9 +2,12 @@
 
 import random
 from dataclasses import replace
-from math import exp
+from decimal import Decimal
+from math import exp, log
+from operator import add
 
 import numpy as np
+import orjson
 import pytest
 
 from app.customers.state import CustomerState, newcomer
@@ -78,6 +81,8 @@ def test_a_batch_says_what_single_scores_say_to_the_last_bit(states, scoring):
         assert one[5:8] == other[5:8]
         assert list(one.churn_terms) == list(other.churn_terms)
         assert list(one.spend_terms) == list(other.spend_terms)
+        assert list(one.orders_terms) == list(other.orders_terms)
+        assert one.bases == other.bases
 
 
 def test_columns_say_what_scores_say(states, scoring):
@@ -98,7 +103,7 @@ def test_whoever_asks_for_no_reasons_is_told_all_else(states, scoring):
     bare = score_states(states, NOW_US, scoring, explained=False)
     for one, other in zip(explained, bare, strict=True):
         np.testing.assert_array_equal(one.row, other.row)
-        assert one._replace(row=[], churn_terms=(), spend_terms=()) == other._replace(row=[])
+        assert one._replace(row=[], churn_terms=(), spend_terms=(), orders_terms=()) == other._replace(row=[])
     assert all(len(score.churn_terms) == len(FEATURES) for score in explained[1:])
 
 
@@ -118,7 +123,8 @@ def test_nothing_is_told_of_a_prospect(scoring):
         told = render_score(score, scoring, "zh")
         for name in ("churn_risk", "expected_orders", "expected_spend", "value_tier", "expected_next_order_at"):
             assert told[name] is None
-        assert (told["expected_next_order_interval"], told["reasons"], told["value_reasons"]) == (None, [], [])
+        assert told["expected_next_order_interval"] is None
+        assert [told[name] for name in ("reasons", "value_reasons", "order_reasons", "sums")] == [[], [], [], None]
         assert (told["method"], told["model_version"]) == ("rules", None)
         assert value_of(score, scoring) is None
 
@@ -150,9 +156,40 @@ def test_refunds_beyond_all_spend_leave_nothing_to_expect():
 def test_reasons_are_at_most_five_and_the_strongest(states, scoring):
     for score in score_states(states[1:20], NOW_US, scoring):
         told = render_score(score, scoring, "en")
-        for name, terms in (("reasons", score.churn_terms), ("value_reasons", score.spend_terms)):
+        lists = {
+            "reasons": score.churn_terms,
+            "value_reasons": score.spend_terms,
+            "order_reasons": score.orders_terms,
+        }
+        for name, terms in lists.items():
             effects = [abs(reason["effect"]) for reason in told[name]]
             assert effects == sorted(effects, reverse=True)
             assert len(effects) == 5
             assert effects == pytest.approx(sorted(map(abs, terms), reverse=True)[:5], abs=1e-4)
             assert {reason["feature"] for reason in told[name]} <= {feature.name for feature in FEATURES}
+
+
+def test_base_reasons_and_remainder_add_up_to_what_is_told(states, scoring):
+    """As decimals, exactly; and the sum is the logarithm of the figure itself, as far as that is rounded."""
+    inverses = {"churn_risk": lambda link: 1 / (1 + exp(-link)), "expected_orders": exp, "expected_spend": exp}
+    halves = {"churn_risk": 0.5e-6, "expected_orders": 0.5e-4, "expected_spend": 0.005}
+    lists = {"churn_risk": "reasons", "expected_orders": "order_reasons", "expected_spend": "value_reasons"}
+    for score in score_states(states[1:], NOW_US, scoring):
+        told = orjson.loads(orjson.dumps(render_score(score, scoring, "en")))
+        for member, name in lists.items():
+            found = told["sums"][member]
+            effects = [Decimal(str(reason["effect"])) for reason in told[name]]
+            base, remainder, total = (Decimal(str(found[each])) for each in ("base", "remainder", "sum"))
+            assert base + sum(effects) + remainder == total
+            assert inverses[member](found["sum"]) == pytest.approx(told[member], abs=halves[member] * 1.001, rel=1e-8)
+
+
+def test_the_base_is_the_average_customers_at_that_time(states, scoring):
+    """Of the spend, in the currency: the model's is in minor units."""
+    (score,) = score_states([states[1]], NOW_US, scoring)
+    card = scoring.model.scorecard
+    churn, orders, spend = map(add, card.intercepts, card.level(NOW_US))
+    sums = render_score(score, scoring, "en")["sums"]
+    bases = [sums[member]["base"] for member in ("churn_risk", "expected_orders", "expected_spend")]
+    assert bases == pytest.approx([churn, orders, spend - log(100)], abs=1e-4)
+    assert [sums[member]["scale"] for member in sums] == ["log_odds", "log", "log"]
