@@ -49,7 +49,15 @@ def import_command(
     category: Annotated[str | None, typer.Option(help="Column of the category")] = None,
     discount: Annotated[str | None, typer.Option(help="Column of the discount")] = None,
     channel: Annotated[str | None, typer.Option(help="Column of the channel")] = None,
-    is_return: Annotated[str | None, typer.Option(help="Column that marks returns")] = None,
+    is_return: Annotated[str | None, typer.Option(help="Column that marks returns, or has their amounts")] = None,
+    status: Annotated[str | None, typer.Option(help="Column of the order's status")] = None,
+    currency: Annotated[str | None, typer.Option(help="Column of the currency")] = None,
+    channel_word: Annotated[list[str], typer.Option(help="WORD=CHANNEL, as 'Kiosk=store'; repeat it")] = [],  # noqa: B006
+    status_word: Annotated[list[str], typer.Option(help="WORD=sale, none or waiting; repeat it")] = [],  # noqa: B006
+    return_word: Annotated[list[str], typer.Option(help="WORD=return or sale; repeat it")] = [],  # noqa: B006
+    words: Annotated[Path | None, typer.Option(help="CSV of kind,word,meaning: many of these")] = None,
+    rate: Annotated[list[str], typer.Option(help="CODE=RATE, as EUR=7.85: a unit in PERENNIAL_CURRENCY")] = [],  # noqa: B006
+    rates: Annotated[Path | None, typer.Option(help="CSV of date,currency,rate")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a text, where it is told wrongly: GB18030, UTF-16 …")] = None,
     decimal_sign: Annotated[str | None, typer.Option(help="'.' or ','")] = None,
     date_order: Annotated[str | None, typer.Option(help="Of dates like 9/3/2026: dmy, mdy or ymd")] = None,
@@ -66,7 +74,9 @@ def import_command(
     lines or events that should have counted were left out or refused.
     """
     from ml.data.importing import ImportOptions, import_file
+    from ml.data.rates import Rates
     from ml.data.transactions import Reading
+    from ml.data.words import OwnWords
 
     columns = {
         "customer_id": customer_id,
@@ -80,13 +90,17 @@ def import_command(
         "discount": discount,
         "channel": channel,
         "is_return": is_return,
+        "status": status,
+        "currency": currency,
     }
+    own = OwnWords(tuple(channel_word), tuple(status_word), tuple(return_word), str(words) if words else None)
+    given = Rates(tuple(rate), str(rates) if rates else None)
     options = ImportOptions(
         source,
         timezone,
         shift_to_now,
         columns,
-        Reading(encoding, decimal_sign, date_order, order_numbers),
+        Reading(encoding, decimal_sign, date_order, order_numbers, words=own, rates=given),
         strict,
     )
     if dry_run:

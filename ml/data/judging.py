@@ -7,14 +7,18 @@ from ml.data.meanings import foreign_sql, no_sale_sql, return_sql
 from ml.data.moments import moment_sql
 from ml.data.numbers import number_sql
 from ml.data.reading import is_number, literal
+from ml.data.words import Words
 
 
 class Expressions:
     """What the columns of `raw` say, in SQL."""
 
-    def __init__(self, types: dict[str, str], plain: set[str], decimal: str, date_order: str | None) -> None:
+    def __init__(
+        self, types: dict[str, str], plain: set[str], decimal: str, date_order: str | None, words: Words
+    ) -> None:
         """`plain`: the columns of texts whose every number is written as programs do."""
         self._types, self._plain, self._decimal, self._date_order = types, plain, decimal, date_order
+        self._words = words
         self.has_refunds = self.has_statuses = False
 
     def text(self, meaning: str) -> str:
@@ -40,7 +44,7 @@ class Expressions:
         """Whether the line is marked as one that came back."""
         if self._types.get("is_return") == "BOOLEAN":
             return "coalesce(is_return, false)"
-        return "false" if self.has_refunds else return_sql(self.text("is_return"))
+        return "false" if self.has_refunds else return_sql(self.text("is_return"), self._words)
 
     def refunded(self) -> str:
         return f"abs({self.number('is_return')})" if self.has_refunds else "CAST(NULL AS DOUBLE)"
@@ -69,18 +73,17 @@ def read_sql(columns: Columns, expressions: Expressions) -> str:
         FROM raw"""
 
 
-def judged_sql(columns: Columns, read: str, currency: str) -> str:
+def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
     """The same, and why a line is left out: NULL where it counts."""
     # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
-    waiting = columns.export.waiting if columns.export else frozenset()
     free = "false" if columns.amount else "amount = 0"
     digits = minor_digits(currency)
     return f"""
-        SELECT *, order_id AS number, false AS is_coupon,
+        SELECT *, order_id AS number, CAST(NULL AS VARCHAR) AS store, false AS is_coupon,
                   CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
                        WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
                        WHEN is_cancelled THEN {literal(leavings.CANCELLED)}
-                       WHEN {no_sale_sql("status", waiting)} AND coalesce(refunded, 0) = 0
+                       WHEN {no_sale_sql("status", words)} AND coalesce(refunded, 0) = 0
                        THEN {literal(leavings.NO_SALE)}
                        WHEN {foreign_sql("currency", currency)} THEN {literal(leavings.FOREIGN)}
                        WHEN amount IS NULL OR isnan(amount) THEN {literal(leavings.NO_AMOUNT)}

@@ -21,7 +21,7 @@ TOO_MUCH: Final = "is beyond 10¹² minor units"
 GIVEN_AWAY: Final = "costs nothing, a give-away"
 NO_SALE: Final = "says that it is no sale"
 CANCELLED: Final = "says that it was cancelled"
-FOREIGN: Final = "names another currency than PERENNIAL_CURRENCY"
+FOREIGN: Final = "names another currency than PERENNIAL_CURRENCY, and --rate gives none"
 _NOT_LOST: Final = (GIVEN_AWAY, NO_SALE, CANCELLED)
 UNREAD: Final = "is no number that can be read: the line counts without it"
 

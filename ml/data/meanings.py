@@ -8,136 +8,7 @@ import duckdb
 from ml.data.columns import Columns, UnusableTransactions, compact
 from ml.data.leavings import NO_AMOUNT
 from ml.data.reading import literal
-
-_RETURN: Final = frozenset(
-    [
-        "是",
-        "y",
-        "yes",
-        "true",
-        "t",
-        "1",
-        "return",
-        "returned",
-        "returns",
-        "refund",
-        "refunded",
-        "r",
-        "退货",
-        "退款",
-        "退",
-        "退单",
-        "已退货",
-        "已退款",
-        "credit",
-        "retoure",
-    ]
-)
-_NO_RETURN: Final = frozenset(
-    [
-        "否",
-        "n",
-        "no",
-        "false",
-        "f",
-        "0",
-        "sale",
-        "sales",
-        "sold",
-        "purchase",
-        "order",
-        "s",
-        "销售",
-        "销货",
-        "正常",
-        "购买",
-        "消费",
-        "未退",
-        "未退货",
-        "未退款",
-        "无",
-        "verkauf",
-    ]
-)
-_NO_SALE: Final = (
-    *(
-        "cancelled",
-        "canceled",
-        "cancel",
-        "failed",
-        "pending",
-        "voided",
-        "void",
-        "refunded",
-        "expired",
-        "declined",
-        "draft",
-    ),
-    *(
-        "abandoned",
-        "trash",
-        "unpaid",
-        "on hold",
-        "pending payment",
-        "rejected",
-        "returned",
-        "checkout draft",
-        "quotation",
-    ),
-    *(
-        "已取消",
-        "取消",
-        "已关闭",
-        "关闭",
-        "交易关闭",
-        "待付款",
-        "待支付",
-        "未付款",
-        "未支付",
-        "已退款",
-        "退款成功",
-        "退款",
-        "失败",
-    ),
-    *("作废", "已作废", "已退货", "支付失败"),
-)
-_WAITING: Final = frozenset(
-    (
-        *("pending", "draft", "unpaid", "on hold", "pending payment", "checkout draft", "quotation"),
-        *("待付款", "待支付", "未付款", "未支付"),
-    )
-)
-"""Those of them that may yet be sales."""
-_SALE: Final = (
-    *("completed", "complete", "paid", "processing", "shipped", "delivered", "fulfilled", "partially refunded", "done"),
-    *(
-        "partially paid",
-        "authorized",
-        "invoiced",
-        "posted",
-        "sale",
-        "success",
-        "succeeded",
-        "successful",
-        "ok",
-        "confirmed",
-    ),
-    *(
-        "已完成",
-        "完成",
-        "已付款",
-        "已支付",
-        "已发货",
-        "待发货",
-        "已签收",
-        "待收货",
-        "交易成功",
-        "成功",
-        "部分退款",
-        "已收货",
-        "正常",
-    ),
-)
+from ml.data.words import Words, option_value, word_sql
 
 _TOTAL_ONCE: Final = """
     CREATE OR REPLACE TEMP TABLE judged AS
@@ -163,23 +34,19 @@ _COUPONS: Final = """
 something did."""
 
 
-def word_sql(column: str) -> str:
-    """A word without case, blanks about it, hyphens and WooCommerce's `wc-`, in SQL."""
-    return f"regexp_replace(replace(replace(lower(trim({column})), '_', ' '), '-', ' '), '^wc ', '')"
-
-
 def _words(connection: duckdb.DuckDBPyConnection, meaning: str) -> set[str]:
     rows = connection.execute(f"SELECT DISTINCT {word_sql(meaning)} FROM raw WHERE trim({meaning}) <> ''").fetchall()
     return {row[0] for row in rows}
 
 
-def check_return_words(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def check_return_words(connection: duckdb.DuckDBPyConnection, name: str, words: Words) -> None:
     """Raises UnusableTransactions for a word that says neither that something came back nor that it did not."""
-    unknown = sorted(_words(connection, "is_return") - _RETURN - _NO_RETURN)
+    unknown = sorted(_words(connection, "is_return") - words.returned - words.kept)
     if unknown:
         raise UnusableTransactions(
-            f"column {name!r} says {_shown(unknown)}, which is no word for returns (Return/Sale, yes/no, 是/否): "
-            "write one of these, or name another column with --is-return"
+            f"column {name!r} says {_shown(unknown)}, which is no word for returns (Return/Sale, yes/no, 是/否): say "
+            f"which with --return-word {option_value(unknown[0], 'return')} or {option_value(unknown[0], 'sale')}, "
+            "or name another column with --is-return"
         )
 
 
@@ -194,41 +61,45 @@ def holds_amounts(connection: duckdb.DuckDBPyConnection, name: str, number: str)
     return row is not None and not row[0] and (bool(row[1]) or says_amount)
 
 
-def return_sql(column: str) -> str:
+def return_sql(column: str, words: Words) -> str:
     """Whether a word says that something came back, in SQL."""
-    return f"coalesce({word_sql(column)} IN ({_list(_RETURN)}), false)"
+    return f"coalesce({word_sql(column)} IN ({_list(words.returned)}), false)"
 
 
-def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str, waiting: frozenset[str] = frozenset()) -> bool:
+def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str, words: Words) -> bool:
     """Whether the column is one of orders' statuses: it is none where no word of it is known.
 
     Raises UnusableTransactions where some are and some are not.
     """
-    words = _words(connection, "status")
-    known = words & {*_NO_SALE, *_SALE, *waiting}
-    unknown = sorted(words - known)
+    said = _words(connection, "status")
+    known = said & (words.sale | words.over | words.waiting)
+    unknown = sorted(said - known)
     if unknown and known:
         raise UnusableTransactions(
-            f"column {name!r} says {_shown(unknown)}, and it is not known whether that is a sale: "
-            "take these lines out, or write 'completed' or 'cancelled'"
+            f"column {name!r} says {_shown(unknown)}, and it is not known whether that is a sale: say which with "
+            f"--status-word {option_value(unknown[0], 'sale')} (or =none, =waiting)"
         )
     return bool(known)
 
 
-def cancelled_sql(column: str) -> str:
+def cancelled_sql(column: str, words: Words) -> str:
     """Whether a status says that the order is none and will be none: not that it waits for something, in SQL."""
-    return f"coalesce({word_sql(column)} IN ({_list(set(_NO_SALE) - _WAITING)}), false)"
+    return f"coalesce({word_sql(column)} IN ({_list(words.over)}), false)"
 
 
-def no_sale_sql(column: str, waiting: frozenset[str] = frozenset()) -> str:
-    """Whether a status says that the order is no sale, in SQL. `waiting`: words that do in this export."""
-    return f"coalesce({word_sql(column)} IN ({_list({*_NO_SALE, *waiting})}), false)"
+def no_sale_sql(column: str, words: Words) -> str:
+    """Whether a status says that the order is no sale, in SQL."""
+    return f"coalesce({word_sql(column)} IN ({_list(words.over | words.waiting)}), false)"
+
+
+def own_currency(currency: str) -> tuple[str, ...]:
+    """What a currency is called in files."""
+    return (currency, *(("RMB", "人民币", "元", "¥", "￥") if currency == "CNY" else ()))
 
 
 def foreign_sql(column: str, currency: str) -> str:
     """Whether a currency is named that is not this one, in SQL."""
-    own = [currency, *(("RMB", "人民币", "元", "¥", "￥") if currency == "CNY" else ())]
-    return f"coalesce(upper(trim({column})) NOT IN ('', {_list(own)}), false)"
+    return f"coalesce(upper(trim({column})) NOT IN ('', {_list(own_currency(currency))}), false)"
 
 
 def settle_orders(connection: duckdb.DuckDBPyConnection, columns: Columns, say: Callable[[str], None]) -> None:

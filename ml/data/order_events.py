@@ -25,7 +25,7 @@ WITH baskets AS (
            to_json(list_sort(list({members}) FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0))) AS products
     FROM lines l GROUP BY ALL)
 SELECT e.customer_id, e.source, e.id, e.type, e.occurred_us, e.reference, e.number, e.amount_minor,
-       e.discount_minor, e.channel, b.products
+       e.discount_minor, e.channel, e.store, b.products
 FROM events e JOIN baskets b ON b.customer_id = e.customer_id AND b.order_id = e.order_id
      AND b.is_return = (e.type = 'order.refunded')
 {order}"""
@@ -84,7 +84,7 @@ def _read_products(text: str | None) -> list[dict[str, Any]]:
 
 
 def _order_event(row: tuple[Any, ...], shift_us: int, settings: Settings) -> dict[str, Any]:
-    customer_id, source, id_, type_, occurred_us, order_id, number, amount, discount, channel, products = row
+    customer_id, source, id_, type_, occurred_us, order_id, number, amount, discount, channel, store, products = row
     data: dict[str, Any] = {
         "order_id": order_id,
         "total": to_major(amount, settings.digits),
@@ -97,6 +97,8 @@ def _order_event(row: tuple[Any, ...], shift_us: int, settings: Settings) -> dic
         data["discount"] = to_major(discount, settings.digits)
     if channel:
         data["channel"] = channel
+    if store:
+        data["store"] = store
     return {
         "specversion": "1.0",
         "id": id_,

@@ -14,24 +14,27 @@ from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED
 from ml.data.leavings import CANCELLED, NO_SALE
 from ml.data.meanings import cancelled_sql
 from ml.data.reading import literal
+from ml.data.words import Words
 
 _LONGEST: Final = 200
 """Characters of what an order is known by; of a longer one a digest."""
 
 
-def make_orders(connection: duckdb.DuckDBPyConnection, source: str, digits: int, *, by_number: bool) -> None:
+def make_orders(
+    connection: duckdb.DuckDBPyConnection, source: str, digits: int, words: Words, *, by_number: bool
+) -> None:
     """Makes the tables of `judged`, and `cancelled`: orders with a number that never were.
 
     `digits`: of the currency's minor unit.
     """
     connection.execute(f"CREATE OR REPLACE TABLE lines AS {_lines_sql(digits)}")
     connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source, by_number=by_number)}")
-    connection.execute(f"CREATE OR REPLACE TABLE cancelled AS {_cancelled_sql(by_number=by_number)}")
+    connection.execute(f"CREATE OR REPLACE TABLE cancelled AS {_cancelled_sql(words, by_number=by_number)}")
 
 
 def _lines_sql(digits: int) -> str:
     """An order without a number is what a customer bought at one second."""
-    order = "coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id, number"
+    order = "coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id, number, store"
     return f"""
         SELECT customer_id, epoch_us(moment) AS occurred_us, {order},
                CASE WHEN NOT is_coupon THEN item_id END AS item_id, category, channel, abs(quantity) AS quantity,
@@ -62,7 +65,7 @@ def _events_sql(source: str, *, by_number: bool) -> str:
                occurred_us, CAST(NULL AS VARCHAR) AS kind, channel,
                {"order_id" if by_number else "known"} AS reference,
                amount_minor, discount_minor, items, CAST(0 AS BIGINT) AS points, CAST(NULL AS VARCHAR) AS value,
-               order_id, number
+               order_id, number, store
         FROM (SELECT *, {_KNOWN} AS known FROM ({_grouped_sql()}))"""
 
 
@@ -73,14 +76,15 @@ _KNOWN: Final = f"CASE WHEN length{_WHOLE} <= {_LONGEST} THEN {_WHOLE} ELSE 'sha
 """What an order is known by. `order_id` may have its day already: then it does not get it again."""
 
 
-def _cancelled_sql(*, by_number: bool) -> str:
+def _cancelled_sql(words: Words, *, by_number: bool) -> str:
     """Orders of which no line counts, and that a status says are none for good: an older export may have said else."""
     return f"""
         SELECT customer_id, {"order_id" if by_number else _KNOWN} AS reference, occurred_us
         FROM (SELECT customer_id, order_id, min(number) AS number, CAST(min(moment) AS DATE) AS day,
                      min(epoch_us(moment)) AS occurred_us
               FROM judged WHERE order_id IS NOT NULL
-                   AND (reason = {literal(CANCELLED)} OR reason = {literal(NO_SALE)} AND {cancelled_sql("status")})
+                   AND (reason = {literal(CANCELLED)}
+                        OR reason = {literal(NO_SALE)} AND {cancelled_sql("status", words)})
               GROUP BY customer_id, order_id)
         ANTI JOIN events USING (customer_id, order_id)"""
 
@@ -91,6 +95,7 @@ def _grouped_sql() -> str:
     return f"""
         SELECT *, CAST(to_timestamp(coalesce({of_sales}, occurred_us) / 1e6) AS DATE) AS day
         FROM (SELECT customer_id, order_id, is_return, min(occurred_us) AS occurred_us, min(channel) AS channel,
+                     min(store) AS store,
                      any_value(number) AS number,
                      CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
                      CAST(sum(discount_minor) AS BIGINT) AS discount_minor,

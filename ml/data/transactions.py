@@ -1,7 +1,7 @@
 """A file of order lines or orders → events: what its columns mean, and grouping lines into orders."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +10,14 @@ import duckdb
 from app.lifecycle.events import minor_digits
 from ml.data import leavings
 from ml.data.belonging import fill_line_rows
+from ml.data.channels import settle_channels
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
 from ml.data.judging import Expressions, judged_sql, read_sql
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
 from ml.data.meanings import (
     check_return_words,
     holds_amounts,
+    own_currency,
     settle_orders,
     tell_statuses,
 )
@@ -23,7 +25,9 @@ from ml.data.moments import DATE_ORDERS, tell_date_order
 from ml.data.numbers import plain_columns, tell_decimal_sign
 from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
+from ml.data.rates import Rates, converted_sql, count_converted, load_rates
 from ml.data.reading import Source, literal, load_raw, open_source
+from ml.data.words import OwnWords, Words
 
 __all__ = ["Columns", "Reading", "UnusableTransactions", "file_columns", "guess_columns", "load_orders", "scan"]
 
@@ -42,6 +46,8 @@ class Reading:
     order_numbers: str | None = None
     by_number: bool = False
     """Whether the service knows orders of the source by their number alone."""
+    words: OwnWords = field(default_factory=OwnWords)
+    rates: Rates = field(default_factory=Rates)
 
     def check(self) -> None:
         """Raises UnusableTransactions for a word that is none of those that can be chosen."""
@@ -189,22 +195,36 @@ def _load(
     for sentence in told:
         say(sentence)
     plain = plain_columns(connection, numbers) if decimal == "." else set[str]()
-    expressions = Expressions(types, plain, decimal, order)
-    _tell_meanings(connection, columns, types, expressions, say)
-    judged = judged_sql(columns, read_sql(columns, expressions), currency)
+    words = reading.words.beside(columns.export.waiting if columns.export else frozenset())
+    expressions = Expressions(types, plain, decimal, order, words)
+    _tell_meanings(connection, columns, types, expressions, words, say)
+    lines = read_sql(columns, expressions)
+    has_rates = load_rates(connection, reading.rates) and columns.currency is not None
+    if has_rates:
+        lines = converted_sql(lines, own_currency(currency))
+    judged = judged_sql(columns, lines, currency, words)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
+    if has_rates and (converted := count_converted(connection)):
+        say(f"{converted:,} lines are converted to {currency} at the rates given.")
     by_number = source if reading.by_number else None
     settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
     settle_orders(connection, columns, say)
+    if columns.channel:
+        settle_channels(connection, columns.channel, words, say)
     connection.execute(f"INSERT INTO left_out {_left_out_sql(columns)}")
     for meaning in numbers:
         if meaning != "amount":
             connection.execute(f"INSERT INTO left_out {_changed_sql(columns, meaning)}")
-    make_orders(connection, source, minor_digits(currency), by_number=reading.by_number)
+    make_orders(connection, source, minor_digits(currency), words, by_number=reading.by_number)
 
 
 def _tell_meanings(
-    connection: duckdb.DuckDBPyConnection, columns: Columns, types: dict[str, str], expressions: Expressions, say: Say
+    connection: duckdb.DuckDBPyConnection,
+    columns: Columns,
+    types: dict[str, str],
+    expressions: Expressions,
+    words: Words,
+    say: Say,
 ) -> None:
     """Finds out by their values whether returns are words or amounts, and whether statuses are those of orders."""
     if columns.is_return and types["is_return"] != "BOOLEAN":
@@ -212,10 +232,9 @@ def _tell_meanings(
         if expressions.has_refunds:
             say(f"Column {columns.is_return!r} has amounts: they are refunds beside their orders.")
         elif types["is_return"] == "VARCHAR":
-            check_return_words(connection, columns.is_return)
+            check_return_words(connection, columns.is_return, words)
     if columns.status and types["status"] == "VARCHAR":
-        waiting = columns.export.waiting if columns.export else frozenset()
-        expressions.has_statuses = tell_statuses(connection, columns.status, waiting)
+        expressions.has_statuses = tell_statuses(connection, columns.status, words)
         if not expressions.has_statuses:
             say(f"Column {columns.status!r} is not looked at: no word of it is known for an order's status.")
 

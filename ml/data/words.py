@@ -1,0 +1,184 @@
+"""Words of files for returns, statuses and channels: those that are known, and a shop's own.
+
+All are compared without case, width, blanks about them, hyphens and WooCommerce's `wc-`.
+"""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ml.data.columns import UnusableTransactions
+
+
+def _known(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.replace("\n", ",").split(",") if word.strip())
+
+
+_RETURNED: Final = _known("""
+y, yes, true, t, 1, return, returned, returns, refund, refunded, r, credit, credit note, retoure, storno, ja, oui, si
+是, 退货, 退款, 退, 退单, 已退货, 已退款, 有
+""")
+_KEPT: Final = _known("""
+n, no, false, f, 0, sale, sales, sold, purchase, order, s, verkauf, nein, non, none
+否, 销售, 销货, 正常, 购买, 消费, 未退, 未退货, 未退款, 无, 没有
+""")
+_OVER: Final = _known("""
+cancelled, canceled, cancel, failed, voided, void, refunded, expired, declined, abandoned, trash, rejected, returned
+storniert, annulliert, erstattet, fehlgeschlagen
+已取消, 取消, 已关闭, 关闭, 交易关闭, 已退款, 退款成功, 退款, 全额退款, 失败, 作废, 已作废, 已退货, 退货
+支付失败, 交易失败
+""")
+_WAITING: Final = _known("""
+pending, draft, unpaid, on hold, pending payment, checkout draft, quotation, quotation sent, awaiting payment, offen
+待付款, 待支付, 未付款, 未支付, 等待买家付款, 待确认
+""")
+"""No sale, and may yet be one."""
+_SALE: Final = _known("""
+completed, complete, paid, processing, shipped, delivered, fulfilled, partially refunded, done, partially paid
+authorized, invoiced, posted, sale, success, succeeded, successful, ok, confirmed, picked up, ready for pickup
+abgeschlossen, bezahlt, in bearbeitung, versandt, geliefert
+已完成, 完成, 已付款, 已支付, 已发货, 待发货, 已签收, 待收货, 交易成功, 成功, 部分退款, 已收货, 正常, 已评价, 待评价
+卖家已发货, 买家已付款, 等待卖家发货, 支付成功, 已结算, 已出库
+""")
+
+CHANNELS: Final = ("store", "web", "app", "mini_program", "phone", "email", "sms", "push", "wechat")
+_CHANNEL_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "store": _known("""
+    store, shop, stores, pos, point of sale, retail, offline, in store, instore, in shop, brick and mortar, branch
+    outlet, till, physical store, filiale, laden, ladengeschäft, kasse, magasin, boutique, tienda, negozio
+    门店, 实体店, 实体, 线下, 线下门店, 专柜, 柜台, 直营店, 加盟店, 店铺, 收银台, 收银机, 到店, 店内
+    """),
+    "web": _known("""
+    web, website, online, online store, onlineshop, online shop, webshop, web shop, ecommerce, e commerce, e shop, eshop
+    internet, desktop, browser, mobile web, marketplace, amazon, ebay, etsy, tmall, taobao, jd, jd.com, pinduoduo
+    site web, tienda online
+    线上, 网店, 网上, 网站, 官网, 商城, 网上商城, 电商, 天猫, 淘宝, 京东, 拼多多, 唯品会, 苏宁, 抖音, 抖店, 快手
+    小红书, 网购, h5
+    """),
+    "app": _known("""
+    app, mobile app, mobile, ios, android, iphone, ipad, native app
+    手机app, app端, 手机应用, 客户端, 手机客户端, 移动端, 安卓, 苹果
+    """),
+    "mini_program": _known("""
+    mini program, miniprogram, mini app, miniapp, wechat mini program, weapp, wxapp
+    小程序, 微信小程序, 支付宝小程序, 微信商城, 微商城
+    """),
+    "phone": _known("phone, telephone, call centre, call center, phone order, telefon, 电话, 电话订购, 电话订单, 客服"),
+}
+_WITHIN: Final = (
+    ("小程序", "mini_program"),
+    *((part, "web") for part in ("天猫", "淘宝", "京东", "拼多多", "抖音", "旗舰店", "网店", "线上", "官网", "商城")),
+    *((part, "store") for part in ("门店", "专柜", "线下", "实体店")),
+)
+"""What stands within a longer word (`天猫旗舰店`), the most telling first."""
+
+
+def plain_word(word: str) -> str:
+    """A word as words are compared."""
+    text = unicodedata.normalize("NFKC", word).strip().casefold().replace("_", " ").replace("-", " ")
+    return re.sub(r"^wc ", "", " ".join(text.split()))
+
+
+def word_sql(column: str) -> str:
+    """The same in SQL, but for width."""
+    return f"regexp_replace(replace(replace(lower(trim({column})), '_', ' '), '-', ' '), '^wc ', '')"
+
+
+def option_value(word: str, meaning: str) -> str:
+    """`WORD=MEANING` as it is written at a prompt."""
+    return f"{word}={meaning}" if re.fullmatch(r"[\w.]+", word) else f"'{word}={meaning}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Known words and a shop's own, which come first. `over`: no sale, and never will be; `waiting`: none yet."""
+
+    returned: frozenset[str] = _RETURNED
+    kept: frozenset[str] = _KEPT
+    sale: frozenset[str] = _SALE
+    over: frozenset[str] = _OVER
+    waiting: frozenset[str] = _WAITING
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+    def channel(self, word: str) -> str | None:
+        """The channel that a word means; None: it is not known."""
+        plain = plain_word(word)
+        if plain in self.channels:
+            return self.channels[plain]
+        if (name := plain.replace(" ", "_")) in CHANNELS:
+            return name
+        known = next((channel for channel, words in _CHANNEL_WORDS.items() if plain in words), None)
+        return known or next((channel for part, channel in _WITHIN if part in plain), None)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWords:
+    """A shop's own words: `WORD=MEANING`, of options and of a CSV file of kind, word, meaning."""
+
+    channels: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    returns: tuple[str, ...] = ()
+    file: str | None = None
+
+    def beside(self, waiting: frozenset[str] = frozenset()) -> Words:
+        """The known words with these; `waiting`: those of an export's form. Raises UnusableTransactions."""
+        listed = _read_words(Path(self.file)) if self.file else {}
+        channels = {**listed.get("channel", {}), **_pairs(self.channels, "--channel-word", None)}
+        statuses = {**listed.get("status", {}), **_pairs(self.statuses, "--status-word", ("sale", "none", "waiting"))}
+        returns = {**listed.get("return", {}), **_pairs(self.returns, "--return-word", ("return", "sale"))}
+        return Words(
+            _with(_RETURNED, returns, "return"),
+            _with(_KEPT, returns, "sale"),
+            _with(_SALE - waiting, statuses, "sale"),
+            _with(_OVER, statuses, "none"),
+            _with(_WAITING | waiting, statuses, "waiting"),
+            {word: plain_word(channel).replace(" ", "_") for word, channel in channels.items()},
+        )
+
+
+def _with(known: frozenset[str], own: Mapping[str, str], meaning: str) -> frozenset[str]:
+    return (known - own.keys()) | {word for word, said in own.items() if said == meaning}
+
+
+def _pairs(given: Iterable[str], option: str, meanings: tuple[str, ...] | None) -> dict[str, str]:
+    """Words of an option and their meanings."""
+    found = {}
+    for pair in given:
+        word, sign, meaning = pair.rpartition("=")
+        if not sign or not word.strip() or not meaning.strip() or (meanings and meaning.strip() not in meanings):
+            wanted = " or ".join(f"=WORD={each}".removeprefix("=") for each in meanings or ("CHANNEL",))
+            raise UnusableTransactions(f"{option} is {wanted}, not {pair!r}")
+        found[plain_word(word)] = meaning.strip()
+    return found
+
+
+_KINDS: Final[Mapping[str, tuple[str, ...] | None]] = {
+    "channel": None,
+    "status": ("sale", "none", "waiting"),
+    "return": ("return", "sale"),
+}
+
+
+def _read_words(path: Path) -> dict[str, dict[str, str]]:
+    """Kind → word → meaning, of a CSV file whose lines are kind, word, meaning."""
+    found: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeError) as error:
+        raise UnusableTransactions(f"{path.name} (--words) is no file of UTF-8 that can be read") from error
+    for number, row in enumerate(csv.reader(lines), 1):
+        kind, word, meaning = (*(cell.strip() for cell in row), "", "", "")[:3]
+        if not any(row) or (number == 1 and kind.lower() == "kind"):
+            continue
+        allowed = _KINDS.get(kind.lower())
+        if kind.lower() not in _KINDS or not word or not meaning or (allowed and meaning not in allowed):
+            raise UnusableTransactions(
+                f"{path.name} (--words), line {number}: it is kind,word,meaning: channel,WORD,CHANNEL; "
+                "status,WORD,sale|none|waiting; or return,WORD,return|sale"
+            )
+        found[kind.lower()][plain_word(word)] = meaning
+    return found

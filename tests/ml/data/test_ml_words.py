@@ -1,0 +1,125 @@
+"""A shop's own words for channels, statuses and returns; rates of other currencies."""
+
+import duckdb
+import pytest
+
+from app.foundation.settings import Settings
+from ml.data.leavings import count_lost
+from ml.data.order_events import read_orders
+from ml.data.rates import Rates
+from ml.data.transactions import Reading, UnusableTransactions, load_orders
+from ml.data.words import OwnWords, Words
+
+HEADER = "customer,date,order_id,total,"
+
+
+def read(tmp_path, column, *values, header=HEADER, **reading):
+    """([(type, amount, channel)] of an order a value, in order; what was said; lines lost)."""
+    path = tmp_path / "a.csv"
+    lines = [f"C,2026-10-{n:02},{n},10,{value}" for n, value in enumerate(values, 1)]
+    path.write_text("\n".join((header + column, *lines)) + "\n", encoding="utf-8")
+    said: list[str] = []
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t", say=said.append, reading=Reading(**reading))
+        events = sorted(read_orders(connection, 0, Settings()), key=lambda event: event["time"])
+        lost = count_lost(connection)
+    rows = [(event["type"].removeprefix("order."), event["data"]["total"], event["data"]) for event in events]
+    return rows, " ".join(said), lost
+
+
+def channels(tmp_path, *words, column="channel", **reading):
+    return [data.get("channel") for *_, data in read(tmp_path, column, *words, **reading)[0]]
+
+
+def test_words_of_channels_are_mapped_in_any_case(tmp_path):
+    words = ["门店", "小程序", "POS", "Online Store", "天猫旗舰店", "手机APP", "Store", "In-Store", "电话"]
+    assert channels(tmp_path, *words) == [
+        *("store", "mini_program", "store", "web", "web", "app", "store", "store", "phone"),
+    ]
+
+
+def test_a_word_that_is_not_known_is_kept_told_and_settled_by_the_option(tmp_path):
+    rows, said, _ = read(tmp_path, "channel", "kiosk", "web")
+    assert [data["channel"] for *_, data in rows] == ["kiosk", "web"]
+    assert "'kiosk' (1 lines); --channel-word kiosk=store" in said
+    own = OwnWords(channels=("Kiosk=store", "web=app"))
+    assert channels(tmp_path, "kiosk", "WEB", words=own) == ["store", "app"]
+
+
+def test_a_column_of_stores_is_of_the_channel_store_and_the_store_is_kept(tmp_path):
+    rows, said, _ = read(tmp_path, "门店", "南京路店", "天猫")
+    assert [(data["channel"], data["store"]) for *_, data in rows] == [("store", "南京路店"), ("web", "天猫")]
+    assert "names stores" in said
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "option", "own", "types"),
+    [
+        ("status", ["paid", "limbo"], "--status-word limbo=sale", OwnWords(statuses=("Limbo=none",)), ["completed"]),
+        ("status", ["paid", "limbo"], "--status-word", OwnWords(statuses=("limbo=sale",)), ["completed"] * 2),
+        (
+            "is_return",
+            ["no", "perhaps"],
+            "--return-word",
+            OwnWords(returns=("perhaps=return",)),
+            ["completed", "refunded"],
+        ),
+        ("is_return", ["no", "per haps"], "'per haps=return'", OwnWords(returns=("per haps=sale",)), ["completed"] * 2),
+    ],
+)
+def test_a_status_or_a_mark_that_is_not_known_is_refused_until_it_is_said(tmp_path, column, values, option, own, types):
+    with pytest.raises(UnusableTransactions, match=option):
+        read(tmp_path, column, *values)
+    assert [kind for kind, *_ in read(tmp_path, column, *values, words=own)[0]] == types
+
+
+def test_a_file_of_words(tmp_path):
+    words = tmp_path / "words.csv"
+    words.write_text("kind,word,meaning\nchannel,kiosk,store\nstatus,limbo,waiting\n\n", encoding="utf-8-sig")
+    own = OwnWords(file=str(words))
+    assert channels(tmp_path, "kiosk", words=own) == ["store"]
+    assert read(tmp_path, "status", "limbo", "paid", words=own)[0][0][2]["order_number"] == "2"
+    words.write_text("channel,kiosk,store\nstatus,limbo,perhaps\n", encoding="utf-8")
+    with pytest.raises(UnusableTransactions, match="line 2"):
+        own.beside()
+
+
+@pytest.mark.parametrize("own", [OwnWords(statuses=("limbo=perhaps",)), OwnWords(channels=("=store",))])
+def test_options_that_say_nothing_are_refused(own):
+    with pytest.raises(UnusableTransactions, match="-word is WORD="):
+        own.beside()
+
+
+def test_no_word_has_two_meanings():
+    words = Words()
+    assert not words.sale & (words.over | words.waiting)
+    assert not words.over & words.waiting
+    assert not words.returned & words.kept
+
+
+def test_other_currencies_are_converted_at_the_rate_given_and_told(tmp_path):
+    rows, said, lost = read(tmp_path, "currency", "EUR", "CNY", "jpy", "", rates=Rates(("EUR=7.85",)))
+    assert [total for _, total, _ in rows] == [78.5, 10, 10]
+    assert "1 lines are converted to CNY" in said
+    assert lost == 1, "no rate of the yen"
+
+
+def test_rates_of_days_hold_until_the_next(tmp_path):
+    rates = tmp_path / "rates.csv"
+    rates.write_text("date,currency,rate\n2026-10-02,EUR,8\n2026-10-04,EUR,9\n")
+    rows, _, lost = read(tmp_path, "currency", *["EUR"] * 5, rates=Rates(file=str(rates)))
+    assert [total for _, total, _ in rows] == [80, 80, 90, 90]
+    assert lost == 1, "before the first"
+
+
+@pytest.mark.parametrize("rate", ["EUR", "EUR=", "EUR=0", "EURO=7", "EUR=nan", "EUR=-1"])
+def test_a_rate_that_is_none_is_refused(tmp_path, rate):
+    with pytest.raises(UnusableTransactions, match="--rate is CODE=RATE"):
+        read(tmp_path, "currency", "EUR", rates=Rates((rate,)))
+
+
+def test_a_line_of_a_file_of_rates_that_is_none_is_named(tmp_path):
+    rates = tmp_path / "rates.csv"
+    rates.write_text("2026-10-02,EUR,8\nsoon,EUR,9\n")
+    with pytest.raises(UnusableTransactions, match=r"rates\.csv \(--rates\), line 2"):
+        read(tmp_path, "currency", "EUR", rates=Rates(file=str(rates)))
