@@ -3,44 +3,42 @@
 The aggregate of some sixty measures is built and compiled once; building it takes tens of milliseconds.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Text, bindparam, column, func, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.customers.as_known import FACTS, Known, Reader, read_members, read_orders_then
 from app.customers.case_queries import open_complaints_in_events
 from app.customers.linking_queries import members
 from app.customers.state import CustomerState
-from app.database.engine import Statement, compile_statement
+from app.database.engine import Statement, compile_statement, unnested
 from app.database.states import aggregated, latest_vector, numeric_vector
 from app.database.tables import events
 from app.lifecycle.states import CUSTOMER
 
-EVER: Final = 2**63 - 1
-"""`known_us` where everything counts that is known now."""
+_UNREAD = ("customer_id", "digest", "data", "lines", "received_us")
+_OCCURRED = events.c.occurred_us < bindparam("as_of_us", type_=BigInteger)
 
 
-def _read_states_as_of() -> Statement:
-    """Rows: customer_id as asked for, numbers, texts, open_complaints, from events in `[…, as_of_us)`.
-
-    Parameters: `customer_ids`, `as_of_us`, and `known_us`, up to which they were received. Of all ids of each
-    customer's person, as it is known now to be: the aggregate over all their events is the merge of their states.
-    """
-    wanted = bindparam("customer_ids", type_=ARRAY(Text))
-    asked = func.unnest(wanted).table_valued(column("customer_id", Text), name="asked").render_derived()
-    those = members(asked).cte("those")
-    facts = [item for item in events.c if item.name not in ("customer_id", "digest", "data", "lines", "received_us")]
-    before = (
-        select(those.c.customer_id, *facts)
-        .join_from(those, events, events.c.customer_id == those.c.member_id)
-        .where(
-            events.c.occurred_us < bindparam("as_of_us", type_=BigInteger),
-            events.c.received_us <= bindparam("known_us", type_=BigInteger),
-        )
-        .cte("before")
-    )
-    states, complaints = aggregated(CUSTOMER, before).subquery("states"), open_complaints_in_events(before)
+def _states_of(before: Select[Any]) -> Statement:
+    """Rows: customer_id as asked for, numbers, texts, open_complaints, of the events of each."""
+    rows = before.cte("before")
+    states, complaints = aggregated(CUSTOMER, rows).subquery("states"), open_complaints_in_events(rows)
     count = func.coalesce(complaints.c.open_complaints, literal_column("0"))
     return compile_statement(
         select(
@@ -49,19 +47,68 @@ def _read_states_as_of() -> Statement:
     )
 
 
+def _before(those: FromClause) -> Select[Any]:
+    """The events of `those` members in `[…, as_of_us)`, under the customer_id that was asked for."""
+    facts = [item for item in events.c if item.name not in _UNREAD]
+    joined = select(those.c.customer_id, *facts).join_from(those, events, events.c.customer_id == those.c.member_id)
+    return joined.where(_OCCURRED)
+
+
+def _read_states_as_of() -> Statement:
+    """Parameters: `customer_ids`, `as_of_us`. Of all ids of each customer's person, as it is known now to be: the
+    aggregate over all their events is the merge of their states."""
+    wanted = bindparam("customer_ids", type_=ARRAY(Text))
+    asked = func.unnest(wanted).table_valued(column("customer_id", Text), name="asked").render_derived()
+    return _states_of(_before(members(asked).cte("those")))
+
+
+def _read_states_as_known() -> Statement:
+    """Parameters: arrays `customer_id` and `member_id`, a row each id of a person; `as_of_us`; `known_us`, up to which
+    events were received; and arrays `source`, `id` and FACTS, of events that were otherwise then."""
+    those = unnested("those", customer_id=Text(), member_id=Text())
+    then = unnested("told_then", source=Text(), id=Text(), **{name: events.c[name].type for name in FACTS})
+    is_it = and_(then.c.source == events.c.source, then.c.id == events.c.id)
+    facts = [
+        case((then.c.id.is_(None), item), else_=then.c[item.name]).label(item.name) if item.name in FACTS else item
+        for item in events.c
+        if item.name not in _UNREAD
+    ]
+    joined = select(those.c.customer_id, *facts).select_from(
+        those.join(events, events.c.customer_id == those.c.member_id).join(then, is_it, isouter=True)
+    )
+    return _states_of(joined.where(_OCCURRED, events.c.received_us <= bindparam("known_us", type_=BigInteger)))
+
+
 READ_STATES_AS_OF = _read_states_as_of()
+READ_STATES_AS_KNOWN = _read_states_as_known()
 
 
 async def read_states_as_of(
-    connection: AsyncConnection, customer_ids: Sequence[str], as_of_us: int, known_us: int = EVER
+    connection: AsyncConnection, customer_ids: Sequence[str], as_of_us: int, known: Known | None = None
 ) -> dict[str, CustomerState]:
-    """States from the events before `as_of_us` that were received up to `known_us`, no id asked for twice.
+    """States from the events before `as_of_us`, no id asked for twice; with `known` as they would have been told then.
 
     Customers without such an event are left out.
     """
-    asked = {"customer_ids": list(customer_ids), "as_of_us": as_of_us, "known_us": known_us}
-    arguments = tuple(READ_STATES_AS_OF.arguments(asked))
-    rows = await connection.exec_driver_sql(READ_STATES_AS_OF.text, arguments)
+    if known is None:
+        return await _read(connection, READ_STATES_AS_OF, {"customer_ids": list(customer_ids), "as_of_us": as_of_us})
+    reader = await Reader.below(connection)
+    found = await read_members(reader, customer_ids, known.us)
+    pairs = [(customer_id, member_id) for customer_id, member_ids in found.items() for member_id in member_ids]
+    asked = {
+        "customer_id": [customer_id for customer_id, _ in pairs],
+        "member_id": [member_id for _, member_id in pairs],
+        "as_of_us": as_of_us,
+        "known_us": known.us,
+        **await read_orders_then(reader, [member_id for _, member_id in pairs], known),
+    }
+    return await _read(connection, READ_STATES_AS_KNOWN, asked)
+
+
+async def _read(
+    connection: AsyncConnection, statement: Statement, asked: Mapping[str, Any]
+) -> dict[str, CustomerState]:
+    rows = await connection.exec_driver_sql(statement.text, tuple(statement.arguments(asked)))
     return {
         row.customer_id: CustomerState(row.customer_id, row.numbers, row.texts, open_complaints=row.open_complaints)
         for row in rows

@@ -6,7 +6,7 @@ works out anew every person that its own touch. Locks are always taken in the or
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -22,7 +22,7 @@ from app.customers.linking_queries import (
     LinkStatements,
 )
 from app.customers.state import CustomerState
-from app.database.engine import Driver
+from app.database.engine import Driver, Statement
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED, Event
 from app.lifecycle.identifiers import is_pseudonym
 from app.lifecycle.persons import Edge, changes_persons, edges_in, merge_edges, persons_of
@@ -39,6 +39,14 @@ class LinkingEvent(NamedTuple):
     type: str
     occurred_us: int
     data: str
+
+
+class Fetching(Protocol):
+    """A `Driver`, or what reads as one does."""
+
+    async def fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
+        """The rows of a statement."""
+        ...
 
 
 class Component(NamedTuple):
@@ -127,7 +135,7 @@ async def _read_persons(driver: Driver, nodes: Collection[str]) -> dict[str, str
     return {row["customer_id"]: row["person_id"] for row in rows}
 
 
-async def read_component(driver: Driver, nodes: Collection[str]) -> Component:
+async def read_component(driver: Fetching, nodes: Collection[str]) -> Component:
     """All that these ids hang together with, one step a round, never by way of a crowded identifier.
 
     As a rule a round or two: what hung together before is given as `nodes`. What was taken apart

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     FromClause,
     Integer,
@@ -165,8 +166,8 @@ WRITE_PERSONS = _write_persons()
 ALL_NODES = compile_statement(union(select(links.c.low_id), select(links.c.high_id), select(persons.c.customer_id)))
 
 
-def _linking_events() -> Statement:
-    """The events that may link: by their type, or for they name identifiers. `data` as text.
+def _linking_events(*only: ColumnElement[bool]) -> Statement:
+    """The events, `only` such, that may link: by their type, or for they name identifiers. `data` as text.
 
     JSON is stored as it was written by us, so that the name of a member has one spelling.
     """
@@ -176,10 +177,14 @@ def _linking_events() -> Statement:
         data.like(literal_column("""'%"identifiers"%'""")),
     )
     kept = (events.c.customer_id, events.c.source, events.c.id, events.c.type, events.c.occurred_us)
-    return compile_statement(select(*kept, data.label("data")).where(says))
+    return compile_statement(select(*kept, data.label("data")).where(says, *only))
 
 
 LINKING_EVENTS = _linking_events()
+LINKING_EVENTS_KNOWN = _linking_events(
+    events.c.customer_id == func.any(_NODES), events.c.received_us <= bindparam("known_us", type_=BigInteger)
+)
+"""Those of these ids that had been received."""
 
 MAKE_RECOMPUTED = "CREATE TEMPORARY TABLE recomputed_links (LIKE links INCLUDING INDEXES) ON COMMIT DROP"
 HOLD_LINKS = "LOCK TABLE links IN SHARE ROW EXCLUSIVE MODE"

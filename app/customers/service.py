@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers import as_of, queries
+from app.customers.as_known import Known
 from app.customers.linking import read_person_states
 from app.customers.linking_queries import PERSON_STATES
 from app.customers.state import CustomerState
@@ -53,15 +54,15 @@ async def count_orders_by_channel(driver: Driver, customer_ids: Sequence[str]) -
 
 
 async def read_states_as_of(
-    engine: AsyncEngine, customer_ids: Sequence[str], as_of_us: int | None, known_us: int = as_of.EVER
+    engine: AsyncEngine, customer_ids: Sequence[str], as_of_us: int | None, known: Known | None = None
 ) -> dict[str, CustomerState]:
     """States of persons under the ids asked for: now (None), or from the events before a time, `[…, as_of)`.
 
-    Then of those events that were received up to `known_us`.
+    With `known` then as they would have been told at another time, of those events that had been received.
     """
     async with transaction(engine) as connection:
         if as_of_us is not None:
-            return await as_of.read_states_as_of(connection, customer_ids, as_of_us, known_us)
+            return await as_of.read_states_as_of(connection, customer_ids, as_of_us, known)
         arguments = PERSON_STATES.arguments({"customer_ids": list(set(customer_ids))})
         rows = await connection.exec_driver_sql(PERSON_STATES.text, tuple(arguments))
     return {row.customer_id: CustomerState(**row._mapping) for row in rows}

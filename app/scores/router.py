@@ -5,7 +5,7 @@ import time
 import orjson
 from fastapi import APIRouter
 
-from app.customers.as_of import EVER
+from app.customers.as_known import Known
 from app.customers.held import Customers
 from app.customers.service import read_customer_id, read_states_as_of
 from app.customers.state import CustomerState
@@ -67,23 +67,24 @@ async def get_score(request: HotRequest, customer_id: str) -> bytes:
     return orjson.dumps(render_score(score, scoring, language_of(request)))
 
 
-def _read_times(request: HotRequest, now_us: int) -> tuple[int | None, int]:
-    """`as_of` and `known_at`; (None, …): now. What was known by a time is asked of that time, or of `as_of`."""
+def _read_times(request: HotRequest, now_us: int) -> tuple[int | None, int | None]:
+    """`as_of` and `known_at`; None: now. What was known by a time is asked of that time, or of `as_of`."""
     if not request.scope["query_string"]:
-        return None, EVER
+        return None, None
     as_of, known_at = (request.query_params.get(name) for name in ("as_of", "known_at"))
-    known_us = EVER if known_at is None else read_moment(known_at, "known_at", now_us)
+    known_us = None if known_at is None else read_moment(known_at, "known_at", now_us)
     if as_of is None:
-        return (None if known_at is None else known_us), known_us
+        return known_us, known_us
     return read_moment(as_of, "as_of", now_us), known_us
 
 
 async def _read_state(
-    resources: Resources, customer_id: str, as_of_us: int | None, known_us: int
+    resources: Resources, customer_id: str, as_of_us: int | None, known_us: int | None
 ) -> CustomerState | None:
     if as_of_us is None:
         return await resources.of(Customers).reader.submit(customer_id)
-    states = await read_states_as_of(resources.engine, [customer_id], as_of_us, known_us)
+    known = None if known_us is None else Known(known_us, resources.settings.digits)
+    states = await read_states_as_of(resources.engine, [customer_id], as_of_us, known)
     return states.get(customer_id)
 
 

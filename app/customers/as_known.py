@@ -1,0 +1,122 @@
+"""Who was who, and what orders were, by what had been received at a time.
+
+What is kept of links, persons and orders is what is known now. What was known before is worked out anew, from the
+events.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+import orjson
+from sqlalchemy import ARRAY, BigInteger, bindparam, text
+from sqlalchemy import Text as SqlText
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.customers.linking import LinkingEvent, edges_of, read_component
+from app.customers.linking_queries import LINKING_EVENTS_KNOWN
+from app.database.engine import Statement, compile_statement, fetch
+from app.lifecycle.event_types import read_facts
+from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_VOIDED
+from app.lifecycle.persons import persons_of
+
+FACTS: Final = ("type", "channel", "amount_minor", "discount_minor", "items")
+"""What a change of an order writes anew, of which a customer's state is made."""
+
+
+class Known(NamedTuple):
+    """By when it had been received; `digits` of the currency's minor unit, by which amounts are read anew."""
+
+    us: int
+    digits: int
+
+
+class Reader:
+    """Statements on the driver's connection below an engine's, for what is written for a `Driver`."""
+
+    def __init__(self, connection: "asyncpg.Connection[Any]") -> None:
+        self._connection = connection
+
+    @classmethod
+    async def below(cls, connection: AsyncConnection) -> "Reader":
+        """On the very connection that the engine's uses."""
+        found = (await connection.get_raw_connection()).driver_connection
+        assert found is not None
+        return cls(found)
+
+    async def fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
+        """The rows of a statement."""
+        return await fetch(self._connection, statement, parameters)
+
+
+def _changed_later() -> Statement:
+    """Orders and refunds of `customer_ids` that are not as they were at `known_us`. Rows: source, id, data (of an order
+    that had not been updated by then), the other FACTS, is_void."""
+    return compile_statement(
+        text("""
+SELECT bought.source, bought.id, CASE WHEN version.id IS NULL THEN CAST(bought.data AS text) END AS data,
+       coalesce(version.channel, bought.channel) AS channel,
+       version.amount_minor, version.discount_minor, version.items,
+       EXISTS (SELECT FROM events AS said
+               WHERE said.source = bought.source AND said.reference = bought.reference
+                 AND said.type = 'order.cancelled' AND said.received_us <= :known_us) AS is_void
+FROM events AS bought LEFT JOIN LATERAL (
+  SELECT said.* FROM events AS said
+  WHERE said.source = bought.source AND said.reference = bought.reference AND said.type = 'order.updated'
+    AND said.received_us <= :known_us
+  ORDER BY said.occurred_us DESC, said.id COLLATE "C" DESC
+  LIMIT 1
+) AS version ON true
+WHERE bought.customer_id = ANY (:customer_ids) AND bought.type IN ('order.completed', 'order.voided')
+  AND bought.id = 'order-' || bought.reference
+  AND EXISTS (SELECT FROM events AS later
+              WHERE later.source = bought.source AND later.reference = bought.reference
+                AND later.type IN ('order.cancelled', 'order.updated') AND later.received_us > :known_us)
+UNION ALL
+SELECT refund.source, refund.id, NULL, refund.channel, refund.amount_minor, refund.discount_minor, refund.items, NULL
+FROM events AS refund
+WHERE refund.customer_id = ANY (:customer_ids) AND refund.type = 'refund.voided'
+  AND NOT EXISTS (SELECT FROM events AS said
+                  WHERE said.source = refund.source AND said.reference = refund.reference
+                    AND said.type = 'order.cancelled' AND said.received_us <= :known_us)
+""").bindparams(
+            bindparam("customer_ids", type_=ARRAY(SqlText)),
+            bindparam("known_us", type_=BigInteger),
+        )
+    )
+
+
+_CHANGED_LATER: Final = _changed_later()
+
+
+async def read_members(reader: Reader, customer_ids: Sequence[str], known_us: int) -> dict[str, list[str]]:
+    """Customer → the ids of the person that it was of, by the links of the events that had been received.
+
+    Identifiers that too many hold now join nobody then either.
+    """
+    component = await read_component(reader, customer_ids)
+    rows = await reader.fetch(LINKING_EVENTS_KNOWN, nodes=list(component.nodes), known_us=known_us)
+    hanging = {edge.pair for edge in component.edges}
+    edges = [edge for row in rows for edge in edges_of(LinkingEvent(*row.values())) if edge.pair in hanging]
+    persons = persons_of(edges)
+    return {
+        customer_id: [node for node, person_id in persons.items() if person_id == persons[customer_id]]
+        if customer_id in persons
+        else [customer_id]
+        for customer_id in customer_ids
+    }
+
+
+async def read_orders_then(reader: Reader, customer_ids: Sequence[str], known: Known) -> dict[str, list[Any]]:
+    """The orders and refunds of these ids that were otherwise: arrays of source, id and FACTS."""
+    rows = await reader.fetch(_CHANGED_LATER, customer_ids=list(customer_ids), known_us=known.us)
+    found = [(row["source"], row["id"], _facts_then(row, known.digits)) for row in rows]
+    columns = {name: [facts[name] for _, _, facts in found] for name in FACTS}
+    return {"source": [source for source, _, _ in found], "id": [id_ for _, id_, _ in found], **columns}
+
+
+def _facts_then(row: Any, digits: int) -> Mapping[str, Any]:
+    """FACTS of a row of _CHANGED_LATER: of the version told last by then, or else as the order was told first."""
+    told = row if row["data"] is None else read_facts(ORDER_COMPLETED, orjson.loads(row["data"]), digits)
+    type_ = {None: ORDER_REFUNDED, False: ORDER_COMPLETED, True: ORDER_VOIDED}[row["is_void"]]
+    return {"type": type_, **{name: told[name] for name in FACTS[1:]}}

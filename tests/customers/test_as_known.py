@@ -1,0 +1,126 @@
+"""What was known at a time: who was who, and what orders were, before something else was learned."""
+
+import itertools
+
+import pytest
+
+from app.customers.as_known import Known
+from app.customers.as_of import read_states_as_of
+from app.database.engine import transaction
+from app.ingest.order_identity import ALWAYS
+
+DAY_US = 86_400_000_000
+START_US = 19_000 * DAY_US
+SHOP = f"{ALWAYS[1]}shop"
+
+
+def us(day):
+    return START_US + day * DAY_US
+
+
+@pytest.fixture
+def tell(client, sql, shop):
+    """Has an event received on a day, of which `at` is the time: the same day unless given."""
+    numbers = itertools.count(1)
+
+    async def tell(received, type_, subject, at=None, source=SHOP, **data):
+        happened = received if at is None else at
+        time = f"{(await sql.row('SELECT to_timestamp(:s) AS at', s=us(happened) / 1e6))['at'].isoformat()}"
+        event = {**shop.event(type_, subject, at=time, data=data), "source": source, "id": f"n-{next(numbers)}"}
+        before = {(row["source"], row["id"]) for row in await sql.rows("SELECT source, id FROM events")}
+        answer = (await client.post("/v1/events", json=event)).json()
+        assert answer["results"][0]["status"] == "accepted", answer
+        for row in await sql.rows("SELECT source, id FROM events"):
+            if (row["source"], row["id"]) not in before:
+                await sql.rows(
+                    "UPDATE events SET received_us = :us WHERE source = :source AND id = :id", us=us(received), **row
+                )
+
+    return tell
+
+
+@pytest.fixture
+def known(engine):
+    """Orders and net spend in minor units of a customer at day 50, with what was known on a day."""
+
+    async def known(day, customer_id="C-1"):
+        async with transaction(engine) as connection:
+            states = await read_states_as_of(connection, [customer_id], us(50), Known(us(day), 2))
+        if not states:
+            return None
+        state = states[customer_id]
+        return state.number("orders"), (state.number("spend_minor") or 0) - (state.number("refunded_minor") or 0)
+
+    return known
+
+
+@pytest.fixture
+async def two(tell):
+    """C-1 and C-2, each with an order."""
+    await tell(1, "order.completed", "C-1", order_id="1", total=10)
+    await tell(2, "order.completed", "C-2", order_id="2", total=20)
+
+
+async def test_a_merge_counts_from_when_it_was_known(two, tell, known):
+    await tell(9, "customer.merged", "C-1", at=3, merged="C-2")
+    assert [await known(day) for day in (0, 1, 8, 9)] == [None, (1, 1000), (1, 1000), (2, 3000)]
+    assert [await known(day, "C-2") for day in (1, 8, 9)] == [None, (1, 2000), (2, 3000)]
+
+
+async def test_a_merge_that_was_taken_back_counts_until_that_was_known(two, tell, known):
+    await tell(5, "customer.merged", "C-1", merged="C-2")
+    await tell(9, "customer.unmerged", "C-1", at=6, merged="C-2")
+    assert [await known(day) for day in (4, 5, 8, 9)] == [(1, 1000), (2, 3000), (2, 3000), (1, 1000)]
+
+
+async def test_an_identifier_joins_from_when_it_was_known(two, tell, known):
+    phone = [{"kind": "phone", "value": "+86 138 0013 8000"}]
+    await tell(4, "order.completed", None, order_id="4", total=40, identifiers=phone)
+    await tell(6, "customer.identified", "C-1", at=3, identifiers=phone)
+    await tell(8, "customer.identified", "C-2", at=3, identifiers=phone)
+    assert [await known(day) for day in (5, 7, 8)] == [(1, 1000), (2, 5000), (3, 7000)]
+    assert [await known(day, "C-2") for day in (7, 8)] == [(1, 2000), (3, 7000)]
+
+
+async def test_a_chain_is_as_long_as_it_was_known_to_be(two, tell, known):
+    await tell(3, "order.completed", "C-3", order_id="3", total=30)
+    await tell(6, "customer.merged", "C-2", merged="C-3")
+    await tell(8, "customer.merged", "C-1", merged="C-2")
+    assert [await known(day) for day in (5, 7, 8)] == [(1, 1000), (1, 1000), (3, 6000)]
+    assert await known(7, "C-3") == (2, 5000)
+
+
+async def test_an_order_is_what_was_said_of_it_by_then(tell, known):
+    await tell(1, "order.completed", "C-1", order_id="1", total=10)
+    await tell(4, "order.updated", "C-1", order_id="1", total=15)
+    await tell(6, "order.updated", "C-1", order_id="1", total=12)
+    await tell(8, "order.cancelled", "C-1", order_id="1")
+    assert [await known(day) for day in (1, 4, 5, 6, 7)] == [(1, 1000), (1, 1500), (1, 1500), (1, 1200), (1, 1200)]
+    assert await known(8) == (0, 0)
+
+
+async def test_a_version_that_was_told_late_does_not_undo_the_one_before(tell, known):
+    """That of day 3 came on day 9, after that of day 5."""
+    await tell(1, "order.completed", "C-1", order_id="1", total=10)
+    await tell(5, "order.updated", "C-1", order_id="1", total=12)
+    await tell(9, "order.updated", "C-1", at=3, order_id="1", total=15)
+    assert [await known(day) for day in (4, 5, 9)] == [(1, 1000), (1, 1200), (1, 1200)]
+
+
+async def test_a_refund_of_an_order_that_was_cancelled_later(tell, known):
+    await tell(1, "order.completed", "C-1", order_id="1", total=10)
+    await tell(3, "order.refunded", "C-1", order_id="1", total=4)
+    await tell(6, "order.cancelled", "C-1", order_id="1")
+    assert [await known(day) for day in (2, 3, 5, 6)] == [(1, 1000), (1, 600), (1, 600), (0, 0)]
+
+
+async def test_over_http_the_score_is_told_as_it_was(two, tell, client):
+    await tell(9, "customer.merged", "C-1", at=3, merged="C-2")
+
+    async def spend(day):
+        at = f"2022-01-{8 + day:02}T00:00:00Z"  # 19,000 days since 1970 are 2022-01-08
+        answer = await client.get("/v1/customers/C-2/score", params={"as_of": "2022-02-01T00:00:00Z", "known_at": at})
+        return answer.json().get("data_sufficiency"), answer.json().get("expected_spend")
+
+    (_, alone), (_, together) = await spend(8), await spend(9)
+    assert 0 < alone < together
