@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ml.data.importing import ImportOptions
 
 commands = typer.Typer()
+_SHOWN: Final = 200
+"""Characters of an event that would be rejected."""
 SOMETHING_LOST: Final = 3
 """Exit status: what could be counted was, and something could not."""
 
@@ -91,7 +93,7 @@ def import_command(
         "channel": channel,
         "is_return": is_return,
         "status": status,
-        "currency": currency,
+        "currency_column": currency,
     }
     own = OwnWords(tuple(channel_word), tuple(status_word), tuple(return_word), str(words) if words else None)
     given = Rates(tuple(rate), str(rates) if rates else None)
@@ -146,7 +148,8 @@ def _preview(file: Path, options: "ImportOptions") -> None:
     first, refused, lost = preview_file(file, options, settings, rules, say, time.time_ns() // 1000)
     print(json.dumps(first, indent=2, ensure_ascii=False), flush=True)
     for detail, count in Counter(rejection.problem.detail for rejection in refused).most_common():
-        say(f"{count:,} would be rejected: {detail}")
+        sample = next(rejection.raw for rejection in refused if rejection.problem.detail == detail)
+        say(f"{count:,} would be rejected: {detail} The first: {sample.decode()[:_SHOWN]}")
     say("Nothing was counted (--dry-run).")
     if lost or refused:
         raise typer.Exit(SOMETHING_LOST)

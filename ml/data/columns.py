@@ -55,6 +55,10 @@ _GUESSES: Final = {
         return refund is_refund returned refunded refund_flag return_flag is_returned
         is_refunded
         是否退货 是否退款 退货标志 退货标记 退款标志 退货 退款""",
+    "day": """date order_date invoice_date transaction_date sale_date purchase_date datum bestelldatum belegdatum
+        日期 下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 小票日期""",
+    "clock": """time order_time invoice_time transaction_time sale_time time_of_day uhrzeit zeit heure hora
+        时间 下单时间 交易时间 订单时间 消费时间 购买时间 销售时间 付款时间 小票时间 时刻""",
     "cancelled_at": "cancelled_at canceled_at cancelled_on cancellation_date 取消时间",
 }
 """Meaning → names, the likeliest first. Case, blanks, signs and what stands in brackets make no difference."""
@@ -84,6 +88,8 @@ class Columns:
     currency: str | None = None
     status: str | None = None
     cancelled_at: str | None = None
+    day: str | None = None
+    clock: str | None = None
     export: Export | None = None
     """The form of export that the file is of; None: none that is known."""
 
@@ -126,6 +132,8 @@ def guess_columns(names: list[str], *, by_number: bool = False, **chosen: str | 
     found = {meaning: _guess(guesses[meaning], names, plain, chosen.get(meaning)) for meaning in _GUESSES}
     if missing := _missing(found):
         raise UnusableTransactions(f"no column for {'; '.join(missing)}; the file has {', '.join(names)}")
+    if export or chosen.get("timestamp") or not (found["day"] and found["clock"]):
+        found |= {"day": None, "clock": None}
     return Columns(**found, export=export)  # type: ignore[arg-type]
 
 

@@ -159,7 +159,7 @@ def _open_reader(
     lost = count_lost(connection)
     if lost and options.strict:
         raise UnusableTransactions(
-            f"{path.name}: nothing is imported, since {lost:,} lines would be left out (--strict)"
+            f"{path.name}: nothing is imported, since {lost:,} line{'s' * (lost > 1)} would be left out (--strict)"
         )
     (row,) = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchall()
 

@@ -20,6 +20,7 @@ class Expressions:
         self._types, self._plain, self._decimal, self._date_order = types, plain, decimal, date_order
         self._words = words
         self.has_refunds = self.has_statuses = False
+        self.has_words = True
 
     def text(self, meaning: str) -> str:
         return f"CAST({meaning} AS VARCHAR)" if meaning in self._types else "CAST(NULL AS VARCHAR)"
@@ -53,7 +54,7 @@ class Expressions:
         return self.text("status") if self.has_statuses else "CAST(NULL AS VARCHAR)"
 
     def moment(self) -> str:
-        return moment_sql("timestamp", self._types["timestamp"], self._date_order)
+        return moment_sql("timestamp", self._types["timestamp"], self._date_order, worded=self.has_words)
 
 
 def read_sql(columns: Columns, expressions: Expressions) -> str:

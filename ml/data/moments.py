@@ -19,7 +19,17 @@ _WORDS: Final = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "y
 _CLOCKS: Final = ("%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S%p", "%Y-%m-%d %I:%M%p")
 _NAMED: Final = tuple(
     day + clock
-    for day in ("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%a, %d %b %Y")
+    for day in (
+        "%d %b %Y",
+        "%d-%b-%Y",
+        "%d-%b-%y",
+        "%d %B %Y",
+        "%b %d, %Y",
+        "%B %d, %Y",
+        "%b %d %Y",
+        "%B %d %Y",
+        "%a, %d %b %Y",
+    )
     for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 )
 _PLAIN: Final = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$"
@@ -27,17 +37,42 @@ _FIRST_SERIAL, _LAST_SERIAL = 20_000, 80_000
 """Days of Excel: 1954 to 2119."""
 
 
-def _tidy(column: str) -> str:
+_WIDE: Final = "年月时時分點点　：／．－０１２３４５６７８９"
+_NARROW: Final = "--::::: :/.-0123456789"
+_WORDS_TIDYING: Final = (
+    (r"[(]?(星期|周|週|礼拜)[一二三四五六日天][)]?", " "),
+    (r"日|号|號|Uhr", " "),
+    (r"[秒:]\s*$", ""),
+    (r"(下午|晚上|晚间|夜里|午後|午后)\s*((?:1[3-9]|2[0-3])\D.*)$", r"\2"),
+    (r"中午\s*(1[01]\D.*)$", r"\1 AM"),
+    (r"(上午|早上|早晨|清晨|凌晨|午前)\s*(\d.*)$", r"\2 AM"),
+    (r"(下午|中午|傍晚|午後|午后)\s*(\d.*)$", r"\2 PM"),
+    (r"(晚上|晚间|夜里)\s*((?:[1-9]|1[01])\D.*)$", r"\2 PM"),
+    (r"(\d)\s*([AaPp])\.?\s?[Mm]\.?$", r"\1 \2M"),
+)
+_TIDYING: Final = (
+    (r"^(\d{4})(\d\d)(\d\d)[ T]+(\d\d):?(\d\d)(?::?(\d\d))?$", r"\1-\2-\3 \4:\5:\6"),
+    (r":$", ""),
+    (r"(\s\d{1,2})\.(\d{2})$", r"\1:\2"),
+    (r"(:\d{2}(?:\.\d+)?)\s*([+-]\d{2}):?(\d{2})$", r"\1\2:\3"),
+    (r"\s+", " "),
+)
+"""Pattern → replacement, in this order. Midnight in the evening (晚上12点) is of no one day: it is not read."""
+_WORDED: Final = r"[^0-9TZ :/.+-]"
+_DOUBTFUL_ZONE: Final = r":\d\d(\.\d+)?\s*(CST|IST|BST|EST|EDT|CDT|MST|MDT|PST|PDT|AST|SST|ECT|AMT)$"
+"""Letters that stand for several zones: CST is China's and Chicago's."""
+
+
+def has_words(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether times of `raw` are written with other than digits and their signs: to look for words takes its time."""
+    query = f"SELECT coalesce(bool_or(regexp_matches(timestamp, '{_WORDED}')), false) FROM raw"
+    return bool(connection.execute(query).fetchall()[0][0])
+
+
+def _tidy(column: str, *, worded: bool = True) -> str:
     """Chinese signs, AM and PM behind, a zone without a blank and with its colon."""
-    text = f"translate(trim({column}), '年月时時分：／．', '--::::/.')"
-    for pattern, replacement in (
-        ("日|号", " "),
-        (r"[秒:]\s*$", ""),
-        (r"上午\s*(\d.*)$", r"\1 AM"),
-        (r"下午\s*(\d.*)$", r"\1 PM"),
-        (r"(:\d{2}(?:\.\d+)?)\s*([+-]\d{2}):?(\d{2})$", r"\1\2:\3"),
-        (r"\s+", " "),
-    ):
+    text = f"translate(trim({column}), '{_WIDE}', '{_NARROW}')"
+    for pattern, replacement in (*(_WORDS_TIDYING if worded else ()), *_TIDYING):
         text = f"regexp_replace({text}, '{pattern}', '{replacement}', 'g')"
     return f"trim({text})"
 
@@ -65,20 +100,27 @@ def _of_number(number: str) -> str:
         WHEN {number} BETWEEN 19000101 AND 21001231 THEN CAST(try_strptime({whole}, '%Y%m%d') AS TIMESTAMPTZ)
         WHEN {number} BETWEEN 19000101e6 AND 21001231235959
             THEN CAST(try_strptime({whole}, '%Y%m%d%H%M%S') AS TIMESTAMPTZ)
+        WHEN {number} BETWEEN 190001010000 AND 210012312359
+            THEN CAST(try_strptime({whole}, '%Y%m%d%H%M') AS TIMESTAMPTZ)
+        WHEN {number} BETWEEN 3e14 AND 5e15 THEN to_timestamp({number} / 1e6)
         WHEN {number} BETWEEN 3e8 AND 5e9 THEN to_timestamp({number})
         WHEN {number} BETWEEN 3e11 AND 5e12 THEN to_timestamp({number} / 1000) END"""
 
 
-def moment_sql(column: str, kind: str, order: str | None) -> str:
-    """The time of a column of this type; NULL: none. `order` is one of DATE_ORDERS for those like 9/3/2026."""
+def moment_sql(column: str, kind: str, order: str | None, *, worded: bool = True) -> str:
+    """The time of a column of this type; NULL: none. `order` is one of DATE_ORDERS for those like 9/3/2026.
+
+    `worded`: whether some are written with words.
+    """
     if is_number(kind):
         return _of_number(f"CAST({column} AS DOUBLE)")
     if kind != "VARCHAR":
         return f"try_cast({column} AS TIMESTAMPTZ)"
-    text = _tidy(column)
+    text = _tidy(column, worded=worded)
     parts = f"WHEN regexp_matches({text}, '{_PARTS}') THEN {_ordered(text, order)}" if order else ""
     return f"""CASE
         WHEN regexp_matches({column}, '{_PLAIN}') THEN try_cast({column} AS TIMESTAMPTZ)
+        WHEN regexp_matches({text}, '{_DOUBTFUL_ZONE}') THEN NULL
         {parts}
         WHEN regexp_matches({text}, '^\\d{{4}}[-/.]') THEN {_iso(text)}
         WHEN regexp_matches({text}, '^\\d+(\\.\\d+)?$') THEN {_of_number(f"try_cast({text} AS DOUBLE)")}

@@ -1,7 +1,8 @@
 """Numbers as tills, accountants and spreadsheets write them → DOUBLE, in DuckDB.
 
-Currency signs and codes are passed over, `(12.50)`, `12.50-` and `12.50 CR` are negative, thousands may be parted by
-commas, dots, blanks or apostrophes. Whether a comma or a dot is the decimal sign is told by all columns of a file.
+Currency signs and codes are passed over, `(12.50)`, `12.50-` and `12.50 CR` are negative, `1.2万` is 12000, thousands
+may be parted by commas, dots, blanks or apostrophes. Whether a comma or a dot is the decimal sign is told by all
+columns of a file.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,10 +14,13 @@ from ml.data.columns import UnusableTransactions
 
 _WIDE: Final = "０１２３４５６７８９．，－（）−–＋"
 _NARROW: Final = "0123456789.,-()--+"
-_BESIDE: Final = r"[\s\x{a0}\x{202f}\x{2009}’''`元円圆块\p{Sc}]|RMB|kr\.?|zł"
-_CODE: Final = r"^([(+-]*)[A-Za-z]{3}|[A-BD-QS-Z][A-Z]{2}([)-]*)$|R$"
-_NEGATIVE: Final = r"^\(.*\)$|^-|-$|CR$"
-_SIGNS: Final = r"[-+()]|CR$|DR$"
+_BESIDE: Final = r"""[\s\x{a0}\x{202f}\x{2009}’''`元円圆块整"]|人民币|[A-Z]{0,2}\p{Sc}|RMB|kr\.?|zł|^="""
+_NO_CENTS: Final = r"[.,]-+$"
+"""`5.-` and `5,–` are five francs and no cents, not a negative."""
+_UNITS: Final = (("万", 1e4), ("萬", 1e4), ("千", 1e3), ("亿", 1e8), ("億", 1e8))
+_UNIT: Final = "[万萬千亿億]$"
+_NEGATIVE: Final = r"(?i)^\(.*\)$|^-|-$|CR$|^CR"
+_SIGNS: Final = r"(?i)[-+()]|CR$|DR$|^CR|^DR"
 _DOTS: Final = r"^(\d+|\d{1,3}(,\d{2,3})*,\d{3})?(\.\d*)?([eE][+-]?\d+)?$"
 _COMMAS: Final = r"^(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d+)?$"
 _ONLY_COMMAS: Final = r"^\d*,(\d{1,2}|\d{4,})$|\.\d{3},\d|\.\d{3}\.\d{3}|^0+,\d+$|^\d{4,},\d+$"
@@ -27,11 +31,20 @@ _EITHER: Final = r"^\d{1,3}[.,]\d{3}$"
 def _bare(column: str) -> str:
     """The text without what stands beside a number; its sign is still there."""
     narrow = f"translate(trim({column}), '{_WIDE}', '{_NARROW}')"
-    return f"regexp_replace(regexp_replace({narrow}, '{_BESIDE}', '', 'gi'), '^([-+(]*)[A-Za-z]{{3}}', '\\1')"
+    alone = f"regexp_replace(regexp_replace({narrow}, '{_BESIDE}', '', 'gi'), '{_NO_CENTS}', '')"
+    return f"regexp_replace({alone}, '^([-+(]*)[A-Za-z]{{3}}', '\\1')"
 
 
 def _stripped(column: str) -> str:
-    return f"regexp_replace(regexp_replace({column}, '[ABD-QS-Z][A-Z][A-Z]$', ''), '{_SIGNS}', '', 'g')"
+    """The digits of a number: without a code of a currency behind it, its sign and its unit."""
+    uncoded = f"regexp_replace({column}, '([ABD-QS-Z][A-Z][A-Z]|C[A-Z][A-QS-Z]|CAD|R[A-Z][A-Z])$', '')"
+    return f"regexp_replace(regexp_replace({uncoded}, '{_SIGNS}', '', 'g'), '{_UNIT}', '')"
+
+
+def _unit(bare: str) -> str:
+    """What a number's unit stands for: 1.2万 is 1.2 times 10,000."""
+    cases = " ".join(f"WHEN contains({bare}, '{sign}') THEN {factor:.0f}" for sign, factor in _UNITS)
+    return f"CASE {cases} ELSE 1 END"
 
 
 def number_sql(column: str, decimal: str) -> str:
@@ -41,7 +54,8 @@ def number_sql(column: str, decimal: str) -> str:
     whole, form = (".", _COMMAS) if decimal == "," else (",", _DOTS)
     digits = f"replace(replace({body}, '{whole}', ''), '{decimal}', '.')"
     value = f"CASE WHEN regexp_matches({body}, '{form}') THEN try_cast({digits} AS DOUBLE) END"
-    signed = f"({value}) * CASE WHEN regexp_matches({bare}, '{_NEGATIVE}') THEN -1 ELSE 1 END"
+    sign = f"CASE WHEN regexp_matches({bare}, '{_NEGATIVE}') THEN -1 ELSE 1 END"
+    signed = f"({value}) * {_unit(bare)} * {sign}"
     plain = f"try_cast({column} AS DOUBLE)"
     return signed if decimal == "," else f"coalesce({plain}, {signed})"
 

@@ -11,6 +11,7 @@ from app.lifecycle.events import minor_digits
 from ml.data import leavings
 from ml.data.belonging import fill_line_rows
 from ml.data.channels import settle_channels
+from ml.data.clocks import settle_clock
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
 from ml.data.judging import Expressions, judged_sql, read_sql
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
@@ -21,7 +22,7 @@ from ml.data.meanings import (
     settle_orders,
     tell_statuses,
 )
-from ml.data.moments import DATE_ORDERS, tell_date_order
+from ml.data.moments import DATE_ORDERS, has_words, tell_date_order
 from ml.data.numbers import plain_columns, tell_decimal_sign
 from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
@@ -142,16 +143,20 @@ def load_orders(
     order is known by (`ml.data.orders`), for a refund with `/return/` and its time after it, or a digest of that where
     it is no printable ASCII of at most 128. Times without a zone are in `timezone`, which becomes the connection's.
     Says what each column is taken for, before anything is counted, and what is left out.
-    Returns how many lines were left out. Raises UnusableTransactions.
+    Returns how many lines were left out. `chosen`: columns by their meanings, that of currencies as `currency_column`.
+    Raises UnusableTransactions.
     """
     reading.check()
     with open_source(path, reading.encoding) as opened:
+        chosen["currency"] = chosen.pop("currency_column", None)
         columns = guess_columns(_names(connection, path, opened), by_number=reading.by_number, **chosen)
-        for sentence in (*opened.notes, *_recognised(columns), _taken(columns)):
+        for sentence in (*opened.notes, *_recognised(columns)):
             say(sentence)
         try:
             connection.execute(f"SET TimeZone = {literal(timezone)}")
             types = load_raw(connection, opened, columns.found())
+            columns, types = settle_clock(connection, columns, types, say)
+            say(_taken(columns))
             fill_line_rows(connection, types)
             create_left_out(connection)
         except duckdb.Error as error:
@@ -197,6 +202,7 @@ def _load(
     plain = plain_columns(connection, numbers) if decimal == "." else set[str]()
     words = reading.words.beside(columns.export.waiting if columns.export else frozenset())
     expressions = Expressions(types, plain, decimal, order, words)
+    expressions.has_words = "timestamp" in texts and has_words(connection)
     _tell_meanings(connection, columns, types, expressions, words, say)
     lines = read_sql(columns, expressions)
     has_rates = load_rates(connection, reading.rates) and columns.currency is not None

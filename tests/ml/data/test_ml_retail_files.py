@@ -62,6 +62,14 @@ def test_an_encoding_that_it_is_not_in_is_refused(tmp_path):
         (",", ["1'234.50", "1 234.50", "1\u00a0234.5", "１２.５"], [1234.5, 1234.5, 1234.5, 12.5]),
         (",", [".50", "12.", "1e2"], [0.5, 12, 100]),
         (",", ["1,23,456.00", "1,234,567"], [123456, 1234567]),
+        (",", ["1.2万", "¥3千", "0.5萬元", "1亿"], [12_000, 3000, 5000, 100_000_000]),
+        (
+            ",",
+            ["5.-", "US$ 5.00", "HK$12.50", "5.00 CNY", "人民币5元", "12.50元整", "12.50 Dr"],
+            [5, 5, 12.5, 5, 5, 12.5, 12.5],
+        ),
+        (",", ['=""12.50""', "+3", "1.5E+03"], [12.5, 3, 1500]),
+        (";", ["5,-", "5,–", "12,50 €"], [5, 5, 12.5]),
     ],
 )
 def test_amounts_as_they_are_written(tmp_path, separator, written, read_as):
@@ -70,7 +78,9 @@ def test_amounts_as_they_are_written(tmp_path, separator, written, read_as):
     assert amounts(path) == read_as
 
 
-@pytest.mark.parametrize("written", ["-12.50", "(12.50)", "12.50-", "−12.50", "(¥12.50)", "-¥12.50", "12.50 CR"])
+@pytest.mark.parametrize(
+    "written", ["-12.50", "(12.50)", "12.50-", "−12.50", "(¥12.50)", "-¥12.50", "12.50 CR", "cr 12.50", "¥-12.50"]
+)
 def test_negatives_of_accountants_are_refunds(tmp_path, written):
     path = write(tmp_path / "a.csv", f'customer,date,amount\nC,2026-10-01,"{written}"\n')
     with duckdb.connect() as connection:
@@ -122,11 +132,55 @@ def test_options_settle_it(tmp_path):
         ("1790899200", 1),
         ("1790899200000", 1),
         ("2026/10/2 下午 6:00", 1.75),
+        ("2026年10月2日 下午6时00分", 1.75),
+        ("２０２６年１０月２日　１２：００", 1.5),
+        ("2026年10月2日 星期五 12:00", 1.5),
+        ("2026-10-02(周五) 12:00", 1.5),
+        ("2026-10-02 中午12:00", 1.5),
+        ("2026-10-02 中午11:00", 1 + 11 / 24),
+        ("2026-10-02 晚上6:00", 1.75),
+        ("2026-10-02 下午18:00", 1.75),
+        ("2026-10-02 凌晨12:00", 1),
+        ("2026-10-02 6:00 p.m.", 1.75),
+        ("02.10.2026 18:00 Uhr", 1.75),
+        ("2026-10-02 18.00", 1.75),
+        ("20261002 180000", 1.75),
+        ("202610021800", 1.75),
+        ("1790899200000000", 1),
+        ("Oct 2 2026 12:00", 1.5),
     ],
 )
 def test_dates_as_they_are_written(tmp_path, written, day):
     (event,) = read(write(tmp_path / "a.csv", f'customer,date,amount\nC,"{written}",5\n'))[0]
     assert event[1] == pytest.approx(day, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-10-02 12:00:00 CST", "2026-10-02 晚上12:00", "10月2日", "2026-10", "0000-00-00"]
+)
+def test_a_time_that_may_be_two_or_none_is_not_read(tmp_path, written):
+    """CST is China's and Chicago's."""
+    _, said, lost = read(write(tmp_path / "a.csv", f'customer,date,amount\nC,2026-10-01,5\nC,"{written}",5\n'))
+    assert lost == 1
+    assert "has no time that can be read" in said
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "days"),
+    [
+        ("日期,时间", ["2026/10/2,12:00", "2026年10月2日,下午6时00分", "2026/10/2,"], [1, 1.5, 1.75]),
+        ("date,time", ["2026-10-02 00:00:00,0.5", "2026-10-02 00:00:00,18:00:00"], [1.5, 1.75]),
+        ("Datum,Uhrzeit", ["25.10.2026,12:00 Uhr"], [24.5]),
+        ("date,time", ["10/25/2026,6:00 PM"], [24.75]),
+        ("交易日期,交易时间", ["2026-10-02,2026-10-02 12:00"], [1.5]),
+        ("order_date,time", ["2026-10-02 12:00,18:00"], [1.5]),
+    ],
+)
+def test_day_and_time_in_columns_of_their_own(tmp_path, header, values, days):
+    lines = [f"C{n},{value},5" for n, value in enumerate(values)]
+    events, _, lost = read(write(tmp_path / "a.csv", "\n".join((f"customer,{header},amount", *lines)) + "\n"))
+    assert sorted(day for _, day, _ in events) == days
+    assert lost == 0
 
 
 def test_a_date_of_another_form_among_others_is_no_loss(tmp_path):

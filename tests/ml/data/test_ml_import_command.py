@@ -1,0 +1,102 @@
+"""`perennial import`: what it prints, and with which status it ends."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from app.commands.main import app
+from app.foundation.errors import Refusal
+
+HEADER = "customer,date,order_id,total,channel,currency\n"
+GOOD = "C,2026-10-01,1,5,web,CNY\n"
+LOST = "C,soon,2,5,web,CNY\n"
+
+
+@pytest.fixture
+def run(sql, database_url, tmp_path, monkeypatch):
+    """Imports a text; returns (exit status, standard output, standard error)."""
+    monkeypatch.setenv("PERENNIAL_DATABASE_URL", database_url)
+    monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path))
+
+    def import_text(text, *options, name="a.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        ran = CliRunner().invoke(app, ["import", str(path), *options])
+        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+            raise ran.exception
+        return ran.exit_code, ran.stdout, ran.stderr
+
+    return import_text
+
+
+async def orders(sql):
+    return await sql.value("SELECT coalesce(sum(orders), 0) FROM customer_states")
+
+
+def test_what_is_counted_whole_ends_with_0(run):
+    status, _, said = run(HEADER + GOOD)
+    assert (status, "1 accepted, 0 duplicates, 0 rejected" in said) == (0, True)
+    assert said.index("Columns:") < said.index("1 accepted")
+
+
+def test_what_loses_a_line_ends_with_3_and_says_which(run):
+    status, _, said = run(HEADER + GOOD + LOST)
+    assert status == 3
+    assert "1 accepted" in said
+    assert "column 'date' has no time that can be read (row 2: 'soon')" in said
+
+
+def test_an_event_that_is_refused_ends_with_3_too(run):
+    status, _, said = run(HEADER + GOOD + "C,2099-10-01,2,5,web,CNY\n")
+    assert (status, "1 accepted, 0 duplicates, 1 rejected" in said) == (3, True)
+
+
+def test_the_same_file_again_ends_with_0(run):
+    run(HEADER + GOOD)
+    status, _, said = run(HEADER + GOOD, name="b.csv")
+    assert (status, "0 accepted, 1 duplicates" in said) == (0, True)
+
+
+def test_strict_counts_nothing_where_a_line_would_be_lost(run):
+    with pytest.raises(Refusal, match="nothing is imported, since 1 line would be left out"):
+        run(HEADER + GOOD + LOST, "--strict")
+    assert run(HEADER + GOOD, "--strict", name="good.csv")[0] == 0
+    assert "1 accepted" in run(HEADER + "D,2026-10-01,9,5,web,CNY\n", "--strict", name="more.csv")[2]
+
+
+def test_a_dry_run_shows_the_first_events_what_would_be_refused_and_why(run):
+    status, shown, said = run(HEADER + GOOD + LOST + "C,2099-10-01,2,5,web,CNY\n", "--dry-run")
+    (event,) = json.loads(shown)
+    assert (event["subject"], event["data"]["total"], event["data"]["channel"]) == ("C", 5, "web")
+    assert "'soon'" in said
+    assert "1 would be rejected: /time: The time is ahead of now" in said
+    assert "2099-10-01" in said
+    assert "Nothing was counted" in said
+    assert status == 3
+    assert "1 accepted" in run(HEADER + GOOD, name="b.csv")[2]
+
+
+def test_a_dry_run_of_what_is_whole_ends_with_0(run):
+    assert run(HEADER + GOOD, "--dry-run")[0] == 0
+
+
+def test_the_options_of_words_rates_and_columns(run):
+    text = "who,day,no,sum,where,money,state\nC,2026-10-01,1,5,kiosk,EUR,limbo\nC,2026-10-01,2,5,kiosk,CNY,paid\n"
+    columns = {
+        "--customer-id": "who",
+        "--timestamp": "day",
+        "--order-id": "no",
+        "--amount": "sum",
+        "--channel": "where",
+        "--currency": "money",
+        "--status": "state",
+    }
+    options = [word for pair in columns.items() for word in pair]
+    options += ["--channel-word", "kiosk=store", "--status-word", "limbo=sale", "--rate", "EUR=8"]
+    status, shown, _ = run(text, *options, "--dry-run")
+    assert [(event["data"]["total"], event["data"]["channel"]) for event in json.loads(shown)] == [
+        (40, "store"),
+        (5, "store"),
+    ]
+    assert status == 0
