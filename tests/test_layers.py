@@ -45,7 +45,7 @@ DEFERRED = {
     "app/foundation/tracing.py": ("opentelemetry",),
     "app/http/encodings.py": ("backports", "compression"),
     "ml/data/engines.py": ("pyspark",),
-    "ml/data/reading.py": ("python_calamine",),
+    "ml/data/workbooks.py": ("python_calamine",),
 }
 """What may be imported inside a function: what a server is to do without, or may lack; or by the version of Python."""
 

@@ -61,6 +61,7 @@ def import_command(
     rate: Annotated[list[str], typer.Option(help="CODE=RATE, as EUR=7.85: a unit in PERENNIAL_CURRENCY")] = [],  # noqa: B006
     rates: Annotated[Path | None, typer.Option(help="CSV of date,currency,rate")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a text, where it is told wrongly: GB18030, UTF-16 …")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of a workbook, where another is read")] = None,
     decimal_sign: Annotated[str | None, typer.Option(help="'.' or ','")] = None,
     date_order: Annotated[str | None, typer.Option(help="Of dates like 9/3/2026: dmy, mdy or ymd")] = None,
     order_numbers: Annotated[
@@ -102,7 +103,7 @@ def import_command(
         timezone,
         shift_to_now,
         columns,
-        Reading(encoding, decimal_sign, date_order, order_numbers, words=own, rates=given),
+        Reading(encoding, decimal_sign, date_order, order_numbers, sheet=sheet, words=own, rates=given),
         strict,
     )
     if dry_run:

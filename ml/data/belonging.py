@@ -7,6 +7,15 @@ import duckdb
 _OF_ORDERS: Final = ("order_id", "customer_id", "timestamp", "status", "currency", "channel", "cancelled_at")
 
 
+def strip_marks(connection: duckdb.DuckDBPyConnection, types: dict[str, str]) -> None:
+    """Takes marks of an encoding out of ids in `raw`: they stand where files were put together."""
+    for name in ("customer_id", "order_id"):
+        if types.get(name) == "VARCHAR":
+            query = f"SELECT coalesce(bool_or(contains({name}, chr(65279))), false) FROM raw"
+            if connection.execute(query).fetchall()[0][0]:
+                connection.execute(f"UPDATE raw SET {name} = replace({name}, chr(65279), '')")
+
+
 def fill_line_rows(connection: duckdb.DuckDBPyConnection, types: dict[str, str]) -> None:
     """Gives line rows of `raw` what the row says that they belong to.
 

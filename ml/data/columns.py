@@ -131,7 +131,9 @@ def guess_columns(names: list[str], *, by_number: bool = False, **chosen: str | 
         guesses["order_id"] = (*export.ids, *guesses["order_id"])
     found = {meaning: _guess(guesses[meaning], names, plain, chosen.get(meaning)) for meaning in _GUESSES}
     if missing := _missing(found):
-        raise UnusableTransactions(f"no column for {'; '.join(missing)}; the file has {', '.join(names)}")
+        raise UnusableTransactions(
+            f"no column for {'; '.join(missing)}; the file has {', '.join(names)}{_hint(names, missing)}"
+        )
     if export or chosen.get("timestamp") or not (found["day"] and found["clock"]):
         found |= {"day": None, "clock": None}
     return Columns(**found, export=export)  # type: ignore[arg-type]
@@ -141,6 +143,14 @@ def _guess(guesses: Sequence[str], names: list[str], plain: dict[str, str], want
     if wanted is not None and wanted not in names:
         raise UnusableTransactions(f"there is no column {wanted!r}; the file has {', '.join(names)}")
     return wanted or next((plain[guess] for guess in guesses if guess in plain), None)
+
+
+def _hint(names: list[str], missing: list[str]) -> str:
+    """What to do about columns that are missing."""
+    if any(re.search(r"\d{4}[-/.]\d|^[\d.,-]+$", name) for name in names):
+        return ". Its first line is data: put the names of the columns above it"
+    options = ", ".join(f"--{each.replace('_', '-')}" for each in missing if " " not in each) or "--amount"
+    return f". Name it with {options}"
 
 
 def _missing(found: dict[str, str | None]) -> list[str]:

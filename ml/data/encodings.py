@@ -2,17 +2,18 @@
 
 import codecs
 import csv
-import gzip
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Final
+from typing import Final
 
 from charset_normalizer import from_bytes
 
 from ml.data.columns import UnusableTransactions, known_names
+from ml.data.unreadable import open_bytes, read_start, refuse_foreign
 
 _PART: Final = 1 << 20
 _SAMPLE: Final = 1 << 18
@@ -25,40 +26,67 @@ _MARKS: Final = (
 )
 _UNMARKED: Final = ("gb18030", "big5", "cp932", "cp949", "cp1252", "cp1251", "cp1250")
 """What spreadsheets save without a mark, the likeliest first."""
+_CONTROLS: Final = tuple(bytes([code]) for code in range(32) if code not in (0, 9, 10, 12, 13, 26, 27))
+_ZERO_SHARE: Final = 0.1
+_CONTROL_SHARE: Final = 0.02
+"""Of a text in a legacy encoding; of random bytes a tenth are control characters."""
+_ALONE: Final = re.compile(rb"\r(?!\n|$)")
 _UTF_8: Final = ("utf-8", "utf-8-sig")
 
 
 @contextmanager
-def as_utf8(path: Path, encoding: str | None = None) -> Iterator[tuple[Path, str]]:
-    """(A file with the same text in UTF-8, the encoding it was in): the file itself, if it is UTF-8.
+def as_utf8(path: Path, encoding: str | None = None) -> Iterator[tuple[Path, list[str]]]:
+    """(A file with the same text in UTF-8, what was done to it): the file itself, if it is UTF-8 in good order.
 
-    Raises UnusableTransactions for one whose encoding cannot be told, or is not `encoding`.
+    Raises UnusableTransactions for what is no text, one whose encoding cannot be told, or is not `encoding`.
     """
-    try:
-        found = _checked(path, encoding) if encoding else tell_encoding(path)
-        if found in _UTF_8:
-            yield path, found
-            return
-        with TemporaryDirectory(prefix="perennial-") as directory:
-            copy = Path(directory, path.name.removesuffix(".gz"))
-            _transcode(path, found, copy)
-            yield copy, found
-    except OSError as error:
-        raise UnusableTransactions(f"{path.name} cannot be read: {error.strerror or error}") from error
+    start = read_start(path, _SAMPLE)
+    refuse_foreign(path, start)
+    found = _checked(path, encoding) if encoding else tell_encoding(path, start)
+    notes = [] if found == "utf-8" else [f"Read as {found.upper()}."]
+    if found in _UTF_8 and not (mending := _mend(start)):
+        yield path, notes
+        return
+    mending = _mend(start) if found in _UTF_8 else []
+    with TemporaryDirectory(prefix="perennial-") as directory:
+        copy = Path(directory, path.name.removesuffix(".gz"))
+        _transcode(path, found, copy, is_mended=bool(mending))
+        yield copy, [*notes, *mending]
 
 
-def tell_encoding(path: Path) -> str:
+def _mend(start: bytes) -> list[str]:
+    """What has to be mended of a text before it can be split into lines, in sentences."""
+    found = []
+    if b"\0" in start:
+        line = start[: start.index(b"\0")].count(b"\n") + 1
+        found.append(f"Zero bytes (the first in line {line:,}) are left out.")
+    if b"\n" in start and _ALONE.search(start):
+        found.append("Line ends are mixed, and are read as they are meant.")
+    return found
+
+
+def tell_encoding(path: Path, start: bytes) -> str:
     """By its mark, by being valid UTF-8, by the names of columns that it makes, else by its letters."""
-    with _open(path) as file:
-        start = file.read(_SAMPLE)
     marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
     if marked and _decodes(path, marked):
         return marked
-    if b"\0" in start[:200]:
-        return "utf-16-le" if start[1:200:2].count(0) >= start[0:200:2].count(0) else "utf-16-be"
+    zeros = start.count(b"\0")
+    if zeros > _ZERO_SHARE * len(start):
+        wide = "utf-16-le" if start[1::2].count(0) >= start[0::2].count(0) else "utf-16-be"
+        if not _decodes(path, wide):
+            raise _no_text(path)
+        return wide
     if _decodes(path, "utf-8"):
+        if sum(start.count(byte) for byte in _CONTROLS) > _ZERO_SHARE * len(start):
+            raise _no_text(path)
         return "utf-8"
+    if sum(start.count(byte) for byte in _CONTROLS) + zeros > _CONTROL_SHARE * len(start):
+        raise _no_text(path)
     return _by_names(path, start) or _by_letters(path, start)
+
+
+def _no_text(path: Path) -> UnusableTransactions:
+    return UnusableTransactions(f"{path.name} is no text, but data of some program: export it as CSV or .xlsx")
 
 
 def _by_names(path: Path, start: bytes) -> str | None:
@@ -98,7 +126,7 @@ def _checked(path: Path, encoding: str) -> str:
 
 def _decodes(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
-    with _open(path) as file:
+    with open_bytes(path) as file:
         try:
             while part := file.read(_PART):
                 decoder.decode(part)
@@ -108,12 +136,9 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _transcode(path: Path, encoding: str, copy: Path) -> None:
-    with _open(path) as file, copy.open("w", encoding="utf-8", newline="") as written:
-        reader = io.TextIOWrapper(file, encoding=encoding, newline="")
+def _transcode(path: Path, encoding: str, copy: Path, *, is_mended: bool) -> None:
+    """Writes it as UTF-8; mended, without zero bytes and with one kind of line ends."""
+    with open_bytes(path) as file, copy.open("w", encoding="utf-8", newline="") as written:
+        reader = io.TextIOWrapper(file, encoding=encoding, newline=None if is_mended else "")
         while part := reader.read(_PART):
-            written.write(part)
-
-
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
+            written.write(part.replace("\0", "") if is_mended else part)

@@ -1,5 +1,7 @@
 """Lines of a file in our own names, and which of them do not count, and why: SQL for DuckDB."""
 
+from typing import Final
+
 from app.lifecycle.events import MAX_AMOUNT_MINOR, minor_digits
 from ml.data import leavings
 from ml.data.columns import Columns
@@ -8,6 +10,11 @@ from ml.data.moments import moment_sql
 from ml.data.numbers import number_sql
 from ml.data.reading import is_number, literal
 from ml.data.words import Words
+
+_SUMS: Final = (
+    *("total", "totals", "grand total", "sum", "subtotal", "summe", "gesamt", "total général"),
+    *("合计", "总计", "小计", "共计", "汇总"),
+)
 
 
 class Expressions:
@@ -74,6 +81,12 @@ def read_sql(columns: Columns, expressions: Expressions) -> str:
         FROM raw"""
 
 
+def _sums(column: str) -> str:
+    """Whether a line says that it is a sum: it has no time, and this word where others have an id."""
+    words = ", ".join(map(literal, _SUMS))
+    return f"coalesce(lower(rtrim({column}, ' :：')) IN ({words}), false)"
+
+
 def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
     """The same, and why a line is left out: NULL where it counts."""
     # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
@@ -81,7 +94,11 @@ def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
     digits = minor_digits(currency)
     return f"""
         SELECT *, order_id AS number, CAST(NULL AS VARCHAR) AS store, false AS is_coupon,
-                  CASE WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
+                  CASE WHEN moment IS NULL AND coalesce(customer_id, order_id, item_id) IS NULL AND amount IS NULL
+                       THEN {literal(leavings.EMPTY)}
+                       WHEN moment IS NULL AND ({_sums("customer_id")} OR {_sums("order_id")})
+                       THEN {literal(leavings.TOTALS)}
+                       WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
                        WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
                        WHEN is_cancelled THEN {literal(leavings.CANCELLED)}
                        WHEN {no_sale_sql("status", words)} AND coalesce(refunded, 0) = 0

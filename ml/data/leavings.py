@@ -20,9 +20,11 @@ NO_AMOUNT: Final = "has no amount that can be read"
 TOO_MUCH: Final = "is beyond 10¹² minor units"
 GIVEN_AWAY: Final = "costs nothing, a give-away"
 NO_SALE: Final = "says that it is no sale"
+EMPTY: Final = "is empty"
+TOTALS: Final = "adds up other lines"
 CANCELLED: Final = "says that it was cancelled"
 FOREIGN: Final = "names another currency than PERENNIAL_CURRENCY, and --rate gives none"
-_NOT_LOST: Final = (GIVEN_AWAY, NO_SALE, CANCELLED)
+_NOT_LOST: Final = (GIVEN_AWAY, NO_SALE, CANCELLED, EMPTY, TOTALS)
 UNREAD: Final = "is no number that can be read: the line counts without it"
 
 
@@ -76,9 +78,9 @@ def _sentence(gone: bool, name: str | None, reason: str, count: int, samples: li
 
 
 def _plural(reason: str) -> str:
-    return {"costs": "cost", "is": "are", "has": "have"}.get(reason.split(" ")[0], reason.split(" ")[0]) + (
-        reason[reason.find(" ") :]
-    )
+    return {"costs": "cost", "adds": "add", "is": "are", "has": "have"}.get(
+        reason.split(" ")[0], reason.split(" ")[0]
+    ) + (reason[reason.find(" ") :])
 
 
 def _shown(value: object) -> str:

@@ -3,22 +3,26 @@
 import csv
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import duckdb
 
-from ml.data.columns import UnusableTransactions
+from ml.data.columns import UnusableTransactions, known_names
 from ml.data.encodings import as_utf8
+from ml.data.unreadable import MOST_BYTES, explain_json, explain_text, explain_workbook, is_text, read_start
+from ml.data.workbooks import write_sheet
 
 _TEXTS: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 _WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _SEPARATORS: Final = ",;\t|"
+_HEADER_WITHIN: Final = 30
+_LONGEST_HEADER: Final = 100_000
+_MAGIC_BYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Source:
     sql: str
     notes: tuple[str, ...] = ()
     separator: str | None = None
+    explain: Callable[[Exception], str] = str
+    """Why it cannot be read, in a sentence."""
 
 
 def literal(text: str) -> str:
@@ -41,76 +47,80 @@ def quoted(name: str) -> str:
 
 
 @contextmanager
-def open_source(path: Path, encoding: str | None = None) -> Iterator[Source]:
-    """The file, by its ending, for as long as it is read.
+def open_source(path: Path, encoding: str | None = None, sheet: str | None = None) -> Iterator[Source]:
+    """The file, by its ending, for as long as it is read; a workbook that is a text, as a text.
 
-    Raises UnusableTransactions for an ending that is none of these, or an encoding that cannot be told.
+    Raises UnusableTransactions for an ending that is none of these, an encoding that cannot be told, what is no text.
     """
     name = path.name.lower()
     if name.endswith((".parquet", ".pq")):
-        yield Source(f"read_parquet({literal(str(path))})")
-    elif name.endswith((".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")):
-        yield Source(f"read_ndjson({literal(str(path))})")
+        sentence = f"{path.name} is no Parquet that can be read: export it again"
+        yield Source(f"read_parquet({literal(str(path))})", explain=lambda _: sentence)
+    elif name.endswith((".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz", ".json")):
+        read_start(path, _MAGIC_BYTES)
+        read = "read_json" if name.endswith(".json") else "read_ndjson"
+        yield Source(f"{read}({literal(str(path))})", explain=lambda _: explain_json(path))
     elif name.endswith(_WORKBOOKS):
+        start = read_start(path, _MAGIC_BYTES)
+        if is_text(start):
+            note = f"{path.name} is no workbook, but a text, and is read as one."
+            with _open_text(path, encoding, (note,)) as source:
+                yield source
+            return
         with TemporaryDirectory(prefix="perennial-") as directory:
             copy = Path(directory, "sheet.csv")
-            note = _write_sheet(path, copy)
-            yield Source(_csv_sql(copy, ",", 0), (note,), None)
+            note = write_sheet(path, copy, sheet, explain_workbook(path, start))
+            yield Source(_csv_sql(copy, ",", 0), (note,), None, lambda _: explain_text(copy, path.name, ","))
     elif name.endswith(_TEXTS):
-        with as_utf8(path, encoding) as (text, found):
-            separator, skipped = _tell_separator(text)
-            notes = () if found == "utf-8" else (f"Read as {found.upper()}.",)
-            yield Source(_csv_sql(text, separator, skipped), notes, separator)
+        with _open_text(path, encoding) as source:
+            yield source
     else:
-        endings = ".parquet, .csv, .tsv, .txt, .xlsx, .xls, .ods, .ndjson, .jsonl"
+        endings = ".csv, .tsv, .txt, .xlsx, .xls, .ods, .parquet, .json, .ndjson, .jsonl"
         raise UnusableTransactions(f"{path.name}: the ending is none of {endings}")
+
+
+@contextmanager
+def _open_text(path: Path, encoding: str | None, notes: tuple[str, ...] = ()) -> Iterator[Source]:
+    with as_utf8(path, encoding) as (text, mended):
+        separator, skipped, passed = _tell_header(text)
+        said = (*notes, *mended, *passed)
+        yield Source(
+            _csv_sql(text, separator, skipped), said, separator, lambda _: explain_text(text, path.name, separator)
+        )
 
 
 def _csv_sql(path: Path, separator: str, skipped: int) -> str:
     """All columns as texts: an id keeps its leading zeros. Lines that cannot be split are kept aside, not lost."""
     return (
         f"read_csv({literal(str(path))}, all_varchar=true, header=true, delim={literal(separator)}, quote='\"', "
-        f"escape='\"', skip={skipped}, store_rejects=true, max_line_size=10000000)"
+        f"escape='\"', skip={skipped}, store_rejects=true, max_line_size={MOST_BYTES})"
     )
 
 
-def _tell_separator(path: Path) -> tuple[str, int]:
-    """The sign between columns, by the header or by the line `sep=;` before it, and how many lines are before it."""
+def _tell_header(path: Path) -> tuple[str, int, tuple[str, ...]]:
+    """The sign between columns, by the header or by the line `sep=;` before it; lines before the header; sentences.
+
+    The header is the first line, unless one of those below it has more names of columns that are known.
+    """
     opener: Any = gzip.open if path.name.lower().endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8-sig", errors="replace") as file:
-        first = file.readline(1 << 20)
-    if stated := re.fullmatch(r'"?sep=(.)"?', first.strip("\r\n")):
-        return stated[1], 1
-    outside = re.sub(r'"[^"]*"', "", first)
-    return max(_SEPARATORS, key=outside.count), 0
+        lines = [line for _ in range(_HEADER_WITHIN) if (line := file.readline(1 << 20))]
+    if lines and (stated := re.fullmatch(r'"?sep=(.)"?', lines[0].strip("\r\n"))):
+        return stated[1], 1, ()
+    known = [known_names(_cells(line)) for line in lines]
+    at = known.index(max(known)) if known and max(known) > 1 and known[0] < 2 else 0
+    passed = (f"The first {at} lines are passed over: the header is line {at + 1}.",) if at else ()
+    return _separator(lines[at] if lines else ""), at, passed
 
 
-def _write_sheet(path: Path, copy: Path) -> str:
-    """Writes the first sheet that has rows as CSV. Returns a sentence that names it."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        workbook = CalamineWorkbook.from_path(str(path))
-        sheets = {name: workbook.get_sheet_by_name(name).to_python() for name in workbook.sheet_names}
-    except (CalamineError, OSError) as error:
-        raise UnusableTransactions(f"{path.name} is no workbook that can be read: save it as .xlsx or .csv") from error
-    filled = [name for name, rows in sheets.items() if any(any(cell != "" for cell in row) for row in rows)]
-    if not filled:
-        raise UnusableTransactions(f"{path.name} has no lines.")
-    rows = [row for row in sheets[filled[0]] if sum(cell != "" for cell in row) > 1]
-    with copy.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([_cell(cell) for cell in row] for row in rows)
-    others = f"; {len(filled) - 1} more sheets are not read" if len(filled) > 1 else ""
-    return f"Read from sheet {filled[0]!r}{others}."
+def _separator(line: str) -> str:
+    return max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", line).count)
 
 
-def _cell(value: Any) -> str:
-    """A cell as text: a whole number without its `.0`, a time as ISO 8601."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    if isinstance(value, datetime):
-        return value.isoformat(" ")
-    return value.isoformat() if isinstance(value, date) else str(value)
+def _cells(line: str) -> list[str]:
+    if len(line) > _LONGEST_HEADER:
+        return []
+    return next(csv.reader([line.strip("\r\n")], delimiter=_separator(line)), [])
 
 
 def load_raw(connection: duckdb.DuckDBPyConnection, source: Source, found: dict[str, str]) -> dict[str, str]:

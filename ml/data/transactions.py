@@ -9,7 +9,7 @@ import duckdb
 
 from app.lifecycle.events import minor_digits
 from ml.data import leavings
-from ml.data.belonging import fill_line_rows
+from ml.data.belonging import fill_line_rows, strip_marks
 from ml.data.channels import settle_channels
 from ml.data.clocks import settle_clock
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
@@ -47,6 +47,7 @@ class Reading:
     order_numbers: str | None = None
     by_number: bool = False
     """Whether the service knows orders of the source by their number alone."""
+    sheet: str | None = None
     words: OwnWords = field(default_factory=OwnWords)
     rates: Rates = field(default_factory=Rates)
 
@@ -77,21 +78,15 @@ def scan(path: Path) -> str:
 def file_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     """The column names of a file. Raises UnusableTransactions for one that cannot be read."""
     with open_source(path) as source:
-        return _names(connection, path, source)
+        return _names(connection, source)
 
 
-def _names(connection: duckdb.DuckDBPyConnection, path: Path, source: Source) -> list[str]:
+def _names(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {source.sql}").fetchall()
     except duckdb.Error as error:
-        if path.exists() and not path.stat().st_size:
-            return []
-        raise _unreadable(path, error) from error
+        raise UnusableTransactions(source.explain(error)) from error
     return [row[0] for row in described]
-
-
-def _unreadable(path: Path, error: Exception) -> UnusableTransactions:
-    return UnusableTransactions(f"{path.name} cannot be read: {str(error).partition(chr(10))[0]}")
 
 
 def _left_out_sql(columns: Columns) -> str:
@@ -147,28 +142,28 @@ def load_orders(
     Raises UnusableTransactions.
     """
     reading.check()
-    with open_source(path, reading.encoding) as opened:
+    with open_source(path, reading.encoding, reading.sheet) as opened:
         chosen["currency"] = chosen.pop("currency_column", None)
-        columns = guess_columns(_names(connection, path, opened), by_number=reading.by_number, **chosen)
-        for sentence in (*opened.notes, *_recognised(columns)):
+        names = _names(connection, opened)
+        columns = guess_columns(names, by_number=reading.by_number, **chosen)
+        for sentence in (*opened.notes, *_recognised(columns), *_doubled(columns, names)):
             say(sentence)
+        _set_zone(connection, timezone)
         try:
-            connection.execute(f"SET TimeZone = {literal(timezone)}")
             types = load_raw(connection, opened, columns.found())
             columns, types = settle_clock(connection, columns, types, say)
             say(_taken(columns))
+            strip_marks(connection, types)
             fill_line_rows(connection, types)
             create_left_out(connection)
         except duckdb.Error as error:
-            raise _unreadable(path, error) from error
+            raise UnusableTransactions(opened.explain(error)) from error
     try:
         _load(connection, columns, types, opened.separator, source, currency, reading, say)
         counts = "SELECT (SELECT count(*) FROM raw), (SELECT count(*) FROM lines)"
         ((total, kept),) = connection.execute(counts).fetchall()
     except UnusableTransactions as error:
         raise UnusableTransactions(f"{path.name}: {error}") from error
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from error
     if not kept:
         raise UnusableTransactions(_why_nothing(connection, path, columns, total))
     for sentence in describe_left_out(connection):
@@ -243,6 +238,25 @@ def _tell_meanings(
         expressions.has_statuses = tell_statuses(connection, columns.status, words)
         if not expressions.has_statuses:
             say(f"Column {columns.status!r} is not looked at: no word of it is known for an order's status.")
+
+
+def _set_zone(connection: duckdb.DuckDBPyConnection, timezone: str) -> None:
+    try:
+        connection.execute(f"SET TimeZone = {literal(timezone)}")
+    except duckdb.Error as error:
+        raise UnusableTransactions(
+            f"there is no time zone {timezone!r}: Asia/Shanghai, Europe/Berlin are some"
+        ) from error
+
+
+def _doubled(columns: Columns, names: list[str]) -> list[str]:
+    """Columns that mean something, and stand several times: a reader tells the others apart by a number."""
+    known = {name.casefold() for name in names}
+    return [
+        f"Column {name!r} stands several times: the first is taken, {name + '_1'!r} is the second."
+        for name in columns.found().values()
+        if f"{name}_1".casefold() in known
+    ]
 
 
 def _recognised(columns: Columns) -> tuple[str, ...]:

@@ -197,8 +197,8 @@ def test_missing_columns_are_named(names, chosen, sentence):
     [
         ("a.docx", "x", "the ending is none of"),
         ("a.xlsx", "x", "a.xlsx is no workbook that can be read: save it as"),
-        ("a.parquet", "PAR1 this is not parquet", "a.parquet cannot be read"),
-        ("a.csv", "", "no column for"),
+        ("a.parquet", "PAR1 this is not parquet", "a.parquet is no Parquet that can be read"),
+        ("a.csv", "", "a.csv is empty"),
         ("a.csv", "customer_id,date,amount\n", "a.csv has no lines"),
         ("a.csv", "customer_id,date,amount\nC,soon,5\nC,later,6\n", "column 'date' has no time like"),
         ("a.csv", "customer_id,date,amount\n,2026-01-01,5\n,2026-01-02,6\n", "names no customer"),

@@ -1,0 +1,63 @@
+"""Workbooks (.xlsx, .xls, .ods) → one sheet as CSV."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from ml.data.columns import UnusableTransactions, known_names
+
+_HEADER_WITHIN = 30
+
+
+def write_sheet(path: Path, copy: Path, wanted: str | None, refusal: str) -> str:
+    """Writes the sheet that has the most names of columns that are known, the first of these, as CSV; or `wanted`.
+
+    Returns a sentence that names it. Raises UnusableTransactions, with `refusal` where it is no workbook.
+    """
+    sheets = _read_sheets(path, refusal)
+    filled = {name: rows for name, rows in sheets.items() if rows}
+    if wanted is not None and wanted not in sheets:
+        raise UnusableTransactions(f"{path.name} has no sheet {wanted!r}; it has {', '.join(map(repr, sheets))}")
+    if not filled or (wanted is not None and wanted not in filled):
+        raise UnusableTransactions(f"{path.name} has no lines.")
+    name = wanted or max(filled, key=lambda each: _count_known(filled[each]))
+    rows = filled[name]
+    header = _find_header(rows)
+    with copy.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([_cell(cell) for cell in row] for row in rows[header:])
+    others = [repr(each) for each in filled if each != name]
+    more = f"; not read: {', '.join(others)} (--sheet names another)" if others else ""
+    return f"Read from sheet {name!r}{more}."
+
+
+def _read_sheets(path: Path, refusal: str) -> Mapping[str, list[list[Any]]]:
+    """Name → rows that have more than one cell."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        workbook = CalamineWorkbook.from_path(str(path))
+        sheets = {name: workbook.get_sheet_by_name(name).to_python() for name in workbook.sheet_names}
+    except (CalamineError, OSError) as error:
+        raise UnusableTransactions(refusal) from error
+    return {name: [row for row in rows if sum(cell != "" for cell in row) > 1] for name, rows in sheets.items()}
+
+
+def _count_known(rows: Sequence[Sequence[Any]]) -> int:
+    return max(known_names([_cell(cell) for cell in row]) for row in rows[:_HEADER_WITHIN])
+
+
+def _find_header(rows: Sequence[Sequence[Any]]) -> int:
+    """The first row, unless it has no names that are known and one below it has."""
+    known = [known_names([_cell(cell) for cell in row]) for row in rows[:_HEADER_WITHIN]]
+    return known.index(max(known)) if max(known) > 1 and known[0] < 2 else 0
+
+
+def _cell(value: Any) -> str:
+    """A cell as text: a whole number without its `.0`, a time as ISO 8601."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    return value.isoformat() if isinstance(value, date) else str(value)
