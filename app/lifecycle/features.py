@@ -135,6 +135,7 @@ _DECLARED: Final = (
     Feature("visit_recency_days", "Days since the last visit", "days", "days_since_last_visit"),
     Feature("visits", "Visits", "events", "visits"),
     Feature("complaint_recency_days", "Days since the last complaint", "days", "days_since_last_complaint"),
+    Feature("complaints", "Complaints", "events", "complaints"),
     Feature("open_cases", "Open service cases", "cases", "cases", "cases_resolved"),
     Feature("season_same", "Buys at this time of the year", "ratio", "phase_cos", per="orders"),
     Feature("season_ahead", "Buys at the coming time of the year", "ratio", "phase_sin", per="orders"),

@@ -139,6 +139,7 @@ def _write_silence(recency: float, rhythm: float, money: Money, is_chinese: bool
 _orders = _write_count("order", "orders")
 _visits = _write_count("visit", "visits")
 _pieces = _write_count("piece", "pieces")
+_complaints = _write_count("complaint", "complaints")
 
 _SPOKEN: Final[dict[str, Phrase]] = {
     "recency_days": Phrase("%s since the last order", "距上次下单 %s", _write_days, "No order yet", "尚未下单"),
@@ -208,6 +209,7 @@ _SPOKEN: Final[dict[str, Phrase]] = {
     "complaint_recency_days": Phrase(
         "%s since the last complaint", "距上次投诉 %s", _write_days, "No complaint so far", "从未投诉"
     ),
+    "complaints": Phrase("%s so far", "迄今投诉 %s 次", _complaints),
     "open_cases": Phrase("%s", "%s", _write_open),
     "season_same": Phrase(
         "%s",

@@ -7,6 +7,7 @@ a classic model fitted anew. The link is the parameter: a probability is learnt 
 log-odds, a count or an amount in the logarithm of its mean.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -36,16 +37,27 @@ _TREES = {
 Trees: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
 
 _SILENCE = ("lapse_chance", "recency_days", "recency_share", "silence_ratio", "rhythm_days", "last_gap_days")
-_BUSINESS = ("orders", "pace_orders", "orders_per_day", "net_spend", "orders_decayed", "spend_decayed", "items_decayed")
-SILENCE = np.array(
-    [
-        1 if name in _SILENCE else -1 if name in _BUSINESS or name.rpartition("_")[0] in _BUSINESS else 0
-        for name in FEATURE_NAMES
-    ]
-)
-"""1: a feature that grows with silence, −1: with business, 0: neither. More silence never lowers the
-risk of churn and more purchases never raise it, and the other way round for orders and spend: costs no
-accuracy, and keeps reasons that no retailer would believe out."""
+_TIME = ("tenure_days", "known_days", "visit_recency_days", "refund_recency_days")
+"""These grow with silence too: whoever says nothing is known for longer. That a relation is old, its orders tell."""
+_GRIEVANCES = ("complaints", "open_cases")
+_BUSINESS = ("orders", "pace_orders", "orders_per_day", "net_spend")
+_FADING = re.compile(r"_decayed_\d+d$|_\d+d_per_\d+d$")
+"""What fades while nothing happens: decayed sums, and rates of late against the long run."""
+UNHEARD = frozenset({FEATURE_NAMES.index("complaint_recency_days")})
+"""Features without a say. That a complaint is recent and that time passes pull this one to either side: that there was
+one is told by `complaints`."""
+
+
+def _direction(name: str) -> int:
+    if name in _SILENCE + _TIME + _GRIEVANCES:
+        return 1
+    return -1 if name in _BUSINESS or _FADING.search(name) else 0
+
+
+SILENCE = np.array([_direction(name) for name in FEATURE_NAMES])
+"""1: a feature that grows with silence or grievance, −1: with business, 0: neither. More silence never lowers the
+risk of churn, a complaint neither, and more purchases never raise it, and the other way round for orders and spend:
+costs no accuracy, and keeps reasons that no retailer would believe out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ def fit_additive(
     amounts, link = np.asarray(outcome, np.float64), recipe.link
     unit, count = 1.0 if link is Link.LOG_ODDS else float(amounts.mean()), int(periods.max()) + 1
     spread = {*recipe.line_on, *recipe.spread_on}
-    edges = tuple(line_edges(column, link) if j in spread else bin_edges(column) for j, column in enumerate(features.T))
+    edges = heard_edges(features, lambda j, column: line_edges(column, link) if j in spread else bin_edges(column))
     rows = _Rows(bin_codes(features, edges), periods, customers, amounts / unit)
     drawn = tuple(feature for feature in recipe.line_on if len(edges[feature]))
     at = [position(feature, edges) for feature in drawn]
@@ -138,6 +150,11 @@ def fit_additive(
     trees = _fit_trees(rows, line, at, edges, recipe, seed)
     score = pooled_score(link, trees, line, edges, count, unit)
     return AdditiveModel(link, trees, line, edges, count, read_tables(score, rows.codes, edges), unit)
+
+
+def heard_edges(features: Floats, edges_of: Callable[[int, Floats], Floats]) -> tuple[Floats, ...]:
+    """Of (n, features), the bin edges of each column; none of those UNHEARD."""
+    return tuple(np.empty(0) if j in UNHEARD else edges_of(j, column) for j, column in enumerate(features.T))
 
 
 def _fit_trees(

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from app.lifecycle.features import Floats
 from app.lifecycle.targets import Link
-from ml.learning.additive import AdditiveModel, Recipe, pooled_score, read_tables
+from ml.learning.additive import AdditiveModel, Recipe, heard_edges, pooled_score, read_tables
 from ml.learning.bins import bin_codes, bin_edges, has_say
 from ml.learning.line import Companion
 
@@ -33,7 +33,7 @@ def distil(
     `features` is (n, len(FEATURES)), `directions` (len(FEATURES),): which way each may move the score.
     There is no noise to learn by heart, so the trees go deep.
     """
-    edges = tuple(bin_edges(column) for column in features.T)
+    edges = heard_edges(features, lambda _, column: bin_edges(column))
     codes = bin_codes(features, edges)
     student = _fit_student(codes, scores, weights, directions[has_say(edges)])
     with threadpool_limits(1):

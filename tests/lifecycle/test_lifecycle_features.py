@@ -143,7 +143,7 @@ def test_what_cannot_be_known_is_nan_and_nothing_else_is(events, unknown, known)
 def test_of_nobody_only_the_counts_are_known():
     row = feature_row([], AS_OF_DAY)
     known = {name: value for name, value in row.items() if not isnan(value)}
-    assert known == {"orders": 0, "visits": 0, "net_spend": 0, "open_cases": 0}
+    assert known == {"orders": 0, "visits": 0, "net_spend": 0, "complaints": 0, "open_cases": 0}
 
 
 def test_an_event_after_as_of_counts_as_age_zero():

@@ -53,6 +53,7 @@ BY_HAND = [
     ("visit_recency_days", 3.0, {}, "3 days since the last visit"),
     ("visits", 2.0, {}, "2 visits so far"),
     ("complaint_recency_days", 5.0, {}, "5 days since the last complaint"),
+    ("complaints", 1.0, {}, "1 complaint so far"),
     ("open_cases", 1.0, {}, "1 service case open"),
     ("open_cases", 2.0, {}, "2 service cases open"),
     ("open_cases", -1.0, {}, "No service cases open"),

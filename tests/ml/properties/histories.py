@@ -26,9 +26,11 @@ class Served(NamedTuple):
         return self.at_us / DAY_US
 
     def look(self, histories, later_days=0.0):
-        """Days of orders of each → features, as of so many days after the model was learnt."""
-        states = np.array([state_of_orders(days) for days in histories])
-        return features(states, self.at_us + later_days * DAY_US)
+        """Days of orders of each → features, so many days after the model was learnt."""
+        return self.look_at([state_of_orders(days) for days in histories], later_days)
+
+    def look_at(self, states, later_days=0.0):
+        return features(np.array(states), self.at_us + later_days * DAY_US)
 
     def forecast(self, histories, later_days=0.0):
         return self.foretell(self.look(histories, later_days))
