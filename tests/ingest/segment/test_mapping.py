@@ -1,52 +1,12 @@
 """Messages of the Segment specification, and the events that are made of them."""
 
-import copy
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from app.ingest.admission import Rules, admit_or_reject, is_same_content
+from app.ingest.admission import is_same_content
 from app.ingest.segment.mapping import Ignored, map_message
-from app.ingest.segment.properties import is_personal, keep_said, write_dotted
+from app.ingest.segment.properties import write_dotted
 from app.lifecycle.events import Event
-
-PRODUCTS = [
-    {"product_id": "507f", "sku": "45790-32", "name": "Monopoly", "price": 19, "quantity": 1, "category": "Games"},
-    {"product_id": "505b", "sku": "46493-32", "name": "Uno", "price": 3, "quantity": 2, "category": "Games"},
-]
-ORDER = {
-    "order_id": "5031",
-    "total": 27.5,
-    "subtotal": 22.5,
-    "revenue": 25.0,
-    "shipping": 3,
-    "tax": 2,
-    "discount": 2.5,
-    "coupon": "hasbros",
-    "currency": "CNY",
-    "products": PRODUCTS,
-}
-ENVELOPE = {"messageId": "m-1", "userId": "C-1", "originalTimestamp": "2026-01-02T03:04:05.678Z"}
-NAMED = [{"kind": "user_id", "value": "C-1"}]
-
-
-def track(event, properties=None, **members):
-    return {"type": "track", "event": event, "properties": properties or {}, **ENVELOPE, **members}
-
-
-def event_of(message, source):
-    made = map_message(message, source)
-    assert not isinstance(made, Ignored)
-    return made
-
-
-def data_of(message):
-    return event_of(message, "/segment")["data"]
-
-
-def admit(mapped):
-    return admit_or_reject(mapped, Rules("CNY", 2, b"k"), 2_000_000_000_000_000)
+from tests.ingest.segment.messages import ENVELOPE, NAMED, ORDER, PRODUCTS, admit, data_of, event_of, track
 
 
 def test_an_order_as_the_specification_shows_it():
@@ -208,61 +168,6 @@ def test_names_as_types(name, type_):
     assert write_dotted(name) == type_
 
 
-def test_identify():
-    message = {
-        "type": "identify",
-        **ENVELOPE,
-        "anonymousId": "a-1",
-        "traits": {
-            "email": "li@example.com",
-            "phone": 13800138000,
-            "birthday": "1990-05-01T00:00:00.000Z",
-            "name": "Li Wei",
-            "address": {"city": "Shanghai"},
-            "plan": "gold",
-        },
-    }
-    mapped = event_of(message, "/segment")
-    assert mapped["type"] == "customer.identified"
-    assert mapped["data"] == {
-        "identifiers": [
-            *NAMED,
-            {"kind": "anonymous_id", "value": "a-1"},
-            {"kind": "email", "value": "li@example.com"},
-            {"kind": "phone", "value": "13800138000"},
-        ],
-        "birthday": "1990-05-01",
-    }
-
-
-def test_identify_as_rudderstack_sends_it():
-    context = {"traits": {"email": "old@example.com", "phone": "+8613800138000"}}
-    message = {"type": "identify", **ENVELOPE, "context": context, "traits": {"email": "li@example.com"}}
-    assert [item["value"] for item in data_of(message)["identifiers"]] == ["C-1", "li@example.com", "+8613800138000"]
-
-
-@pytest.mark.parametrize("birthday", ["5/1/90", "1990", 641520000, "1990-05-012", None])
-def test_a_birthday_of_another_form_is_not_guessed(birthday):
-    assert "birthday" not in data_of({"type": "identify", **ENVELOPE, "traits": {"birthday": birthday}})
-
-
-def test_an_alias_joins_whoever_went_by_the_previous_id():
-    mapped = event_of({"type": "alias", **ENVELOPE, "previousId": "a-9"}, "/segment")
-    assert (mapped["type"], mapped["subject"]) == ("customer.identified", "C-1")
-    assert mapped["data"]["identifiers"] == [
-        *NAMED,
-        {"kind": "anonymous_id", "value": "a-9"},
-        {"kind": "user_id", "value": "a-9"},
-    ]
-
-
-def test_an_anonymous_visitor_is_no_subject():
-    message = track("Product Viewed", {"product_id": "1"}, userId=None, anonymousId="a-1")
-    mapped = event_of(message, "/segment")
-    assert "subject" not in mapped
-    assert mapped["data"]["identifiers"] == [{"kind": "anonymous_id", "value": "a-1"}]
-
-
 def test_pages_that_name_their_product():
     page = {"type": "page", "name": "Product", "properties": {"product_id": 5, "url": "https://x/p"}, **ENVELOPE}
     mapped = event_of(page, "/segment")
@@ -326,81 +231,6 @@ def test_another_attempt_to_send_is_the_same_event():
         "_metadata": {"failedInitializations": ["x"]},
     }
     assert map_message(first, "/segment") == map_message(second, "/segment")
-
-
-def test_nothing_personal_is_kept_of_properties():
-    properties = {
-        "email": "a@b.cn",
-        "customerEmail": "a@b.cn",
-        "shipping_address": {"street": "x"},
-        "firstName": "Li",
-        "date_of_birth": "1990-01-01",
-        "identifiers": [{"kind": "phone", "value": "1"}],
-        "buyer": {"phone_number": "1", "tier": "gold"},
-        "products": [{"product_id": "1", "recipient": "Wang"}],
-        "coupon": "",
-        "step": None,
-        "name": "Monopoly",
-    }
-    assert data_of(track("Gift Wrapped", properties)) == {
-        "buyer": {"tier": "gold"},
-        "products": [{"product_id": "1"}],
-        "name": "Monopoly",
-        "identifiers": NAMED,
-    }
-
-
-@pytest.mark.parametrize("name", ["name", "product_name", "shipping", "ship_to_store", "tip", "zip", "mobility"])
-def test_what_is_not_personal(name):
-    assert not is_personal(name)
-
-
-@pytest.mark.parametrize("message", [None, 5, "track", [], {}, {"type": 5}, {"type": ["track"]}, {"type": "track"}])
-def test_what_says_nothing_is_refused(message):
-    assert admit(map_message(message, "/segment")).problem.slug == "malformed"
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=12), children, max_size=4),
-    max_leaves=12,
-)
-MEMBERS = st.sampled_from(
-    ["order_id", "total", "discount", "currency", "products", "rating", "query", "product_id", "channel"]
-)
-MESSAGES = st.fixed_dictionaries(
-    {"type": st.sampled_from(["track", "identify", "alias", "page", "screen", "group"]) | JSON},
-    optional={
-        "event": st.sampled_from(["Order Completed", "Order Refunded", "Product Viewed", "Product Reviewed"]) | JSON,
-        "properties": st.dictionaries(MEMBERS, JSON, max_size=6) | JSON,
-        "traits": JSON,
-        "context": JSON,
-        "userId": JSON,
-        "anonymousId": JSON,
-        "previousId": JSON,
-        "messageId": JSON,
-        "channel": JSON,
-        "originalTimestamp": st.just("2026-01-02T03:04:05Z") | JSON,
-    },
-)
-
-
-@given(MESSAGES)
-def test_any_message_is_mapped_and_left_as_it_was(message):
-    before = copy.deepcopy(message)
-    mapped = map_message(message, "/segment")
-    assert message == before
-    if not isinstance(mapped, Ignored):
-        admit(mapped)
-
-
-@given(JSON)
-def test_keeping_what_is_said_once_is_enough(value):
-    assert keep_said(keep_said(value)) == keep_said(value)
 
 
 def refund_of(products):
