@@ -7,7 +7,7 @@ what is not the shop's, is answered otherwise.
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -45,6 +45,7 @@ _PREFIX_PARAMETER: Final[dict[str, Any]] = {
     "description": "Put before the shop's ids of customers, where other systems give the same ids to others.",
     "schema": {"type": "string", "maxLength": 64, "pattern": f"^{_PREFIX.pattern}$"},
 }
+Delivered = Callable[[HotRequest], Awaitable[bytes]]
 _PAYLOAD: Final[dict[str, Any]] = {"type": "object", "description": "The payload, as the shop sends it."}
 
 
@@ -67,59 +68,64 @@ def _signed(header: str) -> Any:
     return Security(APIKeyHeader(name=header, scheme_name=header, description=says, auto_error=False))
 
 
-@router.post(
+def _webhook(path: str, signature: str, summary: str, **headers: str) -> Callable[[Delivered], Delivered]:
+    """A route of signed deliveries; `headers` beside the signature, and what each says."""
+    return router.post(
+        path,
+        dependencies=[_signed(signature)],
+        response_model=SegmentReceiptOut,
+        summary=summary,
+        openapi_extra={
+            "parameters": [
+                *(_header(name.replace("_", "-"), says) for name, says in headers.items()),
+                _PREFIX_PARAMETER,
+            ],
+            **json_body(_PAYLOAD),
+        },
+    )
+
+
+@_webhook(
     "/shopify",
-    dependencies=[_signed("X-Shopify-Hmac-Sha256")],
-    response_model=SegmentReceiptOut,
-    summary="Count what a webhook of Shopify delivers",
-    openapi_extra={
-        "parameters": [
-            _header("X-Shopify-Topic", "`orders/create`, say."),
-            _header("X-Shopify-Shop-Domain", "The events' source is `/shopify/<domain>`."),
-            _PREFIX_PARAMETER,
-        ],
-        **json_body(_PAYLOAD),
-    },
+    "X-Shopify-Hmac-Sha256",
+    "Count what a webhook of Shopify delivers",
+    X_Shopify_Topic="`orders/create`, say.",
+    X_Shopify_Shop_Domain="The events' source is `/shopify/<domain>`.",
 )
 async def post_shopify(request: HotRequest) -> bytes:
     """Answers 200 with what became of each event that the delivery makes: the order, its refunds, its cancellation."""
-    resources, body = request.resources, await read_bytes(request)
-    secrets = read_secrets(resources.settings.shopify_secrets)
-    check_signature(request.fields.get(b"x-shopify-hmac-sha256"), body, secrets, "PERENNIAL_SHOPIFY_SECRETS")
-    payload, topic = read_json(body), _field(request, b"x-shopify-topic").lower()
+    secrets = request.resources.settings.shopify_secrets
+    signature, body = request.fields.get(b"x-shopify-hmac-sha256"), await read_bytes(request)
+    check_signature(signature, body, read_secrets(secrets), "PERENNIAL_SHOPIFY_SECRETS")
+    payload = read_json(body)
+    topic = _field(request, b"x-shopify-topic").lower()
     door = _door(request, "/shopify", _field(request, b"x-shopify-shop-domain"))
     if topic in shopify.PRIVACY_TOPICS:
         log.warning("privacy.requested", topic=topic)
     is_test = _field(request, b"x-shopify-test").lower() == "true"
     mapped: list[Mapped] = [TEST] if is_test else shopify.map_delivery(topic, payload, door)
-    return await _count("shopify", mapped, resources)
+    return await _count("shopify", mapped, request.resources)
 
 
-@router.post(
+@_webhook(
     "/woocommerce",
-    dependencies=[_signed("X-WC-Webhook-Signature")],
-    response_model=SegmentReceiptOut,
-    summary="Count what a webhook of WooCommerce delivers",
-    openapi_extra={
-        "parameters": [
-            _header("X-WC-Webhook-Topic", "`order.updated`, say."),
-            _header("X-WC-Webhook-Source", "The address of the shop: the events' source is `/woocommerce/<address>`."),
-            _PREFIX_PARAMETER,
-        ],
-        **json_body(_PAYLOAD),
-    },
+    "X-WC-Webhook-Signature",
+    "Count what a webhook of WooCommerce delivers",
+    X_WC_Webhook_Topic="`order.updated`, say.",
+    X_WC_Webhook_Source="The address of the shop: the events' source is `/woocommerce/<address>`.",
 )
 async def post_woocommerce(request: HotRequest) -> bytes:
     """Answers as `POST /v1/shopify`. The ping, which comes unsigned when a webhook is made, is answered too."""
-    resources, body = request.resources, await read_bytes(request)
+    signature, body = request.fields.get(b"x-wc-webhook-signature"), await read_bytes(request)
     if _PING.fullmatch(body):
-        return await _count("woocommerce", [], resources)
-    secrets = read_secrets(resources.settings.woocommerce_secrets)
-    check_signature(request.fields.get(b"x-wc-webhook-signature"), body, secrets, "PERENNIAL_WOOCOMMERCE_SECRETS")
-    payload, topic = read_json(body), _field(request, b"x-wc-webhook-topic").lower()
+        return await _count("woocommerce", [], request.resources)
+    secrets = request.resources.settings.woocommerce_secrets
+    check_signature(signature, body, read_secrets(secrets), "PERENNIAL_WOOCOMMERCE_SECRETS")
+    payload = read_json(body)
+    topic = _field(request, b"x-wc-webhook-topic").lower()
     address = _field(request, b"x-wc-webhook-source").partition("://")[2].rstrip("/")
     door = _door(request, "/woocommerce", address)
-    return await _count("woocommerce", woocommerce.map_delivery(topic, payload, door), resources)
+    return await _count("woocommerce", woocommerce.map_delivery(topic, payload, door), request.resources)
 
 
 def _field(request: HotRequest, name: bytes) -> str:
