@@ -10,6 +10,8 @@ import pytest
 from rudderstack import analytics as rudder
 from segment import analytics as segment
 
+from tests.senders.relays import relaying
+
 NODE = Path(__file__).parent / "node"
 WRONG_KEY = "perennial_nobody-has-this-key"
 
@@ -54,6 +56,16 @@ async def test_what_cannot_be_counted_now_is_sent_again_and_counts_once(door, li
 
 
 @LIBRARIES
+@pytest.mark.parametrize("status", [429, 500])
+async def test_what_says_busy_or_broken_on_the_way_is_asked_again(door, library, options, status):
+    with relaying(door.base, status) as (base, answered):
+        assert await asyncio.to_thread(send_by, library, base, door.key, "A-1", **options) == []
+    assert await door.orders() == {"C-1": 1}
+    assert answered.keys() == {status, 200}
+    assert answered[status] == 1
+
+
+@LIBRARIES
 async def test_what_is_refused_is_given_up_at_once(door, library, options):
     """An answer that the library could not read would be tried ten times, each later than the one before."""
     (error,) = await asyncio.to_thread(send_by, library, door.base, WRONG_KEY, "A-1", **options)
@@ -86,8 +98,8 @@ def node_library(tmp_path_factory):
 
 @pytest.fixture
 def send_by_node(door, node_library):
-    def send(key, order_id="A-1", retries=10):
-        arguments = [f"{door.base}/v1/segment", key, order_id, str(retries)]
+    def send(key, order_id="A-1", retries=10, base=door.base):
+        arguments = [f"{base}/v1/segment", key, order_id, str(retries)]
         made = subprocess.run(
             ["node", "send.cjs", *arguments], cwd=node_library, capture_output=True, text=True, timeout=80, check=True
         )
@@ -106,6 +118,15 @@ async def test_node_sends_again_what_cannot_be_counted_now(door, send_by_node):
     assert told["errors"] == []
     assert 503 in told["statuses"]
     assert told["statuses"].count(200) == 2
+    assert await door.orders() == {"C-node": 1}
+
+
+@pytest.mark.parametrize("status", [429, 500])
+async def test_node_asks_again_what_is_busy_or_broken(door, send_by_node, status):
+    with relaying(door.base, status) as (base, answered):
+        told = await asyncio.to_thread(send_by_node, door.key, base=base)
+    assert told["errors"] == []
+    assert answered == {status: 1, 200: 2}
     assert await door.orders() == {"C-node": 1}
 
 
