@@ -107,3 +107,23 @@ def _evaluate(
 
 for each in TARGETS:
     _offer(each)
+
+
+@commands.command()
+def baskets(
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Baskets, or transactions with items")],
+    targets: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Next baskets: their customers are the test")
+    ] = None,
+    cutoff: Cutoff = None,
+    horizon: Annotated[int, typer.Option(min=1, max=365, help="Days in which the next basket counts")] = 30,
+    as_json: AsJson = False,
+    timezone: Timezone = "UTC",
+) -> None:
+    """What customers buy next, item by item, beside rules and published methods."""
+    from ml.evaluation.baskets import evaluate_baskets
+    from ml.evaluation.figures import render_baskets
+
+    day = None if cutoff is None else cutoff.date()
+    result = evaluate_baskets(data, targets, cutoff=day, horizon_days=horizon, timezone=timezone, say=say)
+    print(json.dumps(result, indent=2) if as_json else render_baskets(result), flush=True)

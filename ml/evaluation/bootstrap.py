@@ -163,7 +163,7 @@ def _draw(
         (model, name) for model, numbers in metrics.items() for name, value in numbers.items() if value is not None
     ]
     parts: dict[tuple[str, str], list[Floats]] = {key: [] for key in wanted}
-    for weights in _weights(len(actual), draws):
+    for weights in draw_weights(len(actual), draws):
         resampled = {model: Resampled(actual, predicted, weights) for model, predicted in predictions.items()}
         with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold customers of one kind only
             for model, name in wanted:
@@ -171,7 +171,7 @@ def _draw(
     return {key: np.concatenate(found) for key, found in parts.items()}
 
 
-def _weights(customers: int, draws: int) -> Iterator[Floats]:
+def draw_weights(customers: int, draws: int) -> Iterator[Floats]:
     """(few, customers) at a time: how often each was drawn."""
     generator, at_once = np.random.default_rng(SEED), max(1, _CELLS_AT_ONCE // customers)
     for first in range(0, draws, at_once):
@@ -182,11 +182,11 @@ def _weights(customers: int, draws: int) -> Iterator[Floats]:
 
 
 def _interval(name: str, value: float | None, drawn: Floats | None) -> list[float] | None:
-    found = None if value is None or drawn is None else _around(value, drawn)
+    found = None if value is None or drawn is None else around(value, drawn)
     return [max(found[0], 0.0), found[1]] if found is not None and name == "ece" else found
 
 
-def _around(value: float, drawn: Floats) -> list[float] | None:
+def around(value: float, drawn: Floats) -> list[float] | None:
     known = drawn[np.isfinite(drawn)]
     if not len(known):
         return None
@@ -216,4 +216,4 @@ def _lead(
     difference = advantage(name, value, known[best])
     pairs = zip(drawn[ours, name], drawn[best, name], strict=True)
     leads = np.array([advantage(name, mine, theirs) for mine, theirs in pairs])
-    return {"comparator": best, "lead": difference, "interval": _around(difference, leads)}
+    return {"comparator": best, "lead": difference, "interval": around(difference, leads)}

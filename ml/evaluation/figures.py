@@ -25,6 +25,14 @@ def render_figures(result: Mapping[str, Any]) -> str:
     return captured.get()
 
 
+def render_baskets(result: Mapping[str, Any]) -> str:
+    """How well next baskets were foretold, by model."""
+    console = Console(width=_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(_metrics_table(result, f"{result['n']:,} customers: {result['method']}"))
+    return captured.get()
+
+
 def _title(result: Mapping[str, Any]) -> str:
     days = result["horizon_days"]
     if result["target"] == CHURN.name:
@@ -36,7 +44,11 @@ def _title(result: Mapping[str, Any]) -> str:
 
 
 def _models_table(result: Mapping[str, Any]) -> Table:
-    table = Table("model", title=_title(result))
+    return _metrics_table(result, _title(result))
+
+
+def _metrics_table(result: Mapping[str, Any], title: str) -> Table:
+    table = Table("model", title=title)
     names = list(next(iter(result["models"].values())))
     for name in names:
         table.add_column(name, justify="right")

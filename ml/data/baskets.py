@@ -1,0 +1,210 @@
+"""Files of baskets: who bought which items together, in which order, and what came next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.events import DAY_US
+from ml.data.columns import UnusableTransactions, compact
+from ml.data.reading import open_source, quoted
+from ml.data.transactions import AS_TOLD, load_orders
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Say = Callable[[str], None]
+
+_NUMBERED: Final = ("customer_id", "basket_index", "item_id")
+_PART: Final = "part"
+_PARTS: Final = ("history", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Baskets:
+    """What was bought, an item of a basket once: (lines,) each, by customer, basket and item.
+
+    `customers` and `items` are places in `customer_ids` and `item_ids`; `baskets` count from 0 for each customer,
+    without gaps. `days` since 1970 UTC, of the basket; NaN where the file has no times.
+    """
+
+    customer_ids: NDArray[np.str_]
+    item_ids: NDArray[np.str_]
+    customers: Ints
+    baskets: Ints
+    items: Ints
+    days: Floats
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether baskets have times."""
+        return bool(len(self.days)) and not bool(np.isnan(self.days[0]))
+
+    def keep(self, wanted: NDArray[np.bool_]) -> "Baskets":
+        """Of the lines those that are wanted, whole baskets; baskets are numbered anew."""
+        customers, items, days = self.customers[wanted], self.items[wanted], self.days[wanted]
+        numbers = _number_baskets(customers, self.baskets[wanted])
+        return Baskets(self.customer_ids, self.item_ids, customers, numbers, items, days)
+
+    def last_baskets(self) -> Ints:
+        """(customers,): the number of the last basket; −1: none."""
+        last = np.full(len(self.customer_ids), -1)
+        np.maximum.at(last, self.customers, self.baskets)
+        return last
+
+
+class Targets(NamedTuple):
+    """What customers bought next: `customers` (k,) ascending, of each the items between `starts` (k + 1,)."""
+
+    customers: Ints
+    starts: Ints
+    items: Ints
+
+    @classmethod
+    def of(cls, customers: Ints, items: Ints) -> "Targets":
+        """Of (customer, item) pairs, each once, by customer."""
+        owners, starts = np.unique(customers, return_index=True)
+        return cls(owners, np.append(starts, len(items)), items)
+
+    def of_customers(self, wanted: NDArray[np.bool_]) -> "Targets":
+        """Those of some: `wanted` is (k,)."""
+        sizes = np.diff(self.starts)
+        of_item = np.repeat(wanted, sizes)
+        return Targets.of(np.repeat(self.customers, sizes)[of_item], self.items[of_item])
+
+
+class Split(NamedTuple):
+    """A history, and what came after it."""
+
+    history: Baskets
+    targets: Targets
+
+
+def _number_baskets(customers: Ints, baskets: Ints) -> Ints:
+    """Baskets of each customer from 0 on, without gaps; both are sorted."""
+    if not len(customers):
+        return baskets
+    is_other = np.append(True, np.diff(customers) != 0)
+    is_new = is_other | np.append(True, np.diff(baskets) != 0)
+    count = np.cumsum(is_new)
+    return np.asarray(count - np.maximum.accumulate(np.where(is_other, count, 0)))
+
+
+def next_after(baskets: Baskets, day: float, until: float) -> Split:
+    """What was bought before `day`, and the first basket of each known customer in `[day, until)`."""
+    before = baskets.days < day
+    known = np.zeros(len(baskets.customer_ids), bool)
+    known[baskets.customers[before]] = True
+    after = ~before & (baskets.days < until) & known[baskets.customers]
+    first = np.full(len(baskets.customer_ids), np.iinfo(np.int64).max)
+    np.minimum.at(first, baskets.customers[after], baskets.baskets[after])
+    is_target = after & (baskets.baskets == first[baskets.customers])
+    return Split(baskets.keep(before), Targets.of(baskets.customers[is_target], baskets.items[is_target]))
+
+
+def last_left_out(baskets: Baskets) -> Split:
+    """All but the last basket of whoever has several, and that one: what may be learned from where there is no time."""
+    last = baskets.last_baskets()
+    is_target = (baskets.baskets == last[baskets.customers]) & (last[baskets.customers] > 0)
+    return Split(baskets.keep(~is_target), Targets.of(baskets.customers[is_target], baskets.items[is_target]))
+
+
+def read_baskets(path: Path, targets: Path | None, timezone: str, say: Say) -> tuple[Baskets, Targets, Targets]:
+    """(history, targets in the file itself, those of the file `targets`).
+
+    A file with the columns customer_id, basket_index, item_id, and perhaps part (`history`, `target`), is read as it
+    is; any other as transactions are, orders less what was brought back, and has no targets but those after a cut-off.
+    Raises UnusableTransactions.
+    """
+    with duckdb.connect() as connection:
+        if not _read_numbered(connection, path, "bought"):
+            if targets is not None:
+                raise UnusableTransactions(f"{path.name}: targets need the columns {', '.join(_NUMBERED)}")
+            load_orders(connection, path, source="baskets", timezone=timezone, reading=AS_TOLD, say=say)
+            connection.execute(_BOUGHT_SQL)
+        if targets is None:
+            connection.execute("CREATE TABLE wanted AS SELECT * FROM bought WHERE false")
+        elif not _read_numbered(connection, targets, "wanted"):
+            raise UnusableTransactions(f"{targets.name} lacks one of the columns {', '.join(_NUMBERED)}")
+        return _collect(connection)
+
+
+_BOUGHT_SQL: Final = """
+CREATE TABLE bought AS
+WITH kept AS (
+    SELECT customer_id, order_id, item_id FROM lines WHERE item_id IS NOT NULL GROUP BY ALL
+    HAVING sum(CASE WHEN is_return THEN -coalesce(quantity, 1) ELSE coalesce(quantity, 1) END) > 0)
+SELECT customer_id, e.occurred_us AS basket, item_id, 'history' AS part, e.occurred_us
+FROM events e JOIN kept USING (customer_id, order_id)
+WHERE e.type = 'order.completed'
+"""
+"""Orders of one moment are one basket."""
+
+
+def _read_numbered(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> bool:
+    """Makes a table of a file of numbered baskets; whether it is one."""
+    with open_source(path) as source:
+        try:
+            described = connection.execute(f"DESCRIBE SELECT * FROM {source.sql}").fetchall()
+            names = {compact(name): name for name, *_ in described}
+            columns = {wanted: names.get(compact(wanted)) for wanted in (*_NUMBERED, _PART)}
+            if any(columns[wanted] is None for wanted in _NUMBERED):
+                return False
+            customer, basket, item = (f"CAST({quoted(columns[name] or '')} AS VARCHAR)" for name in _NUMBERED)
+            part = f"CAST({quoted(columns[_PART])} AS VARCHAR)" if columns[_PART] else "'history'"
+            connection.execute(
+                f"CREATE TABLE {table} AS SELECT {customer} AS customer_id, TRY_CAST({basket} AS BIGINT) AS basket,"
+                f" {item} AS item_id, {part} AS part, CAST(NULL AS BIGINT) AS occurred_us FROM {source.sql}"
+            )
+        except duckdb.Error as error:
+            raise UnusableTransactions(f"{path.name} cannot be read: {str(error).partition(chr(10))[0]}") from error
+    odd = f"customer_id IS NULL OR item_id IS NULL OR basket IS NULL OR part NOT IN {_PARTS}"
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {table} WHERE {odd}").fetchall()
+    if count:
+        raise UnusableTransactions(
+            f"{path.name}: {count:,} lines lack a customer, an item or a whole number as basket_index, "
+            f"or their part is neither {' nor '.join(_PARTS)}"
+        )
+    return True
+
+
+def _collect(connection: duckdb.DuckDBPyConnection) -> tuple[Baskets, Targets, Targets]:
+    """Codes for ids: customers and items of both tables."""
+    lines = {
+        table: connection.execute(
+            f"SELECT DISTINCT customer_id, basket, item_id, part = 'target' AS is_target, occurred_us FROM {table}"
+            " ORDER BY customer_id, basket, item_id"
+        ).fetchnumpy()
+        for table in ("bought", "wanted")
+    }
+    customer_ids, customers = _encode([lines[table]["customer_id"] for table in lines])
+    item_ids, items = _encode([lines[table]["item_id"] for table in lines])
+    is_target = np.asarray(lines["bought"]["is_target"], bool)
+    kept = ~is_target
+    if not kept.any():
+        raise UnusableTransactions("The file has no history.")
+    days = np.ma.filled(np.ma.asarray(lines["bought"]["occurred_us"], np.float64), np.nan) / DAY_US
+    baskets = np.asarray(np.ma.getdata(lines["bought"]["basket"]), np.int64)
+    order = np.lexsort((items[0][kept], baskets[kept], customers[0][kept]))
+    whole = [part[kept][order] for part in (customers[0], baskets, items[0], days)]
+    history = Baskets(customer_ids, item_ids, whole[0], _number_baskets(whole[0], whole[1]), whole[2], whole[3])
+    return (
+        history,
+        _targets(customers[0][is_target], items[0][is_target]),
+        _targets(customers[1], items[1]),
+    )
+
+
+def _targets(customers: Ints, items: Ints) -> Targets:
+    pairs = np.unique(np.column_stack([customers, items]), axis=0).reshape(-1, 2)
+    return Targets.of(pairs[:, 0], pairs[:, 1])
+
+
+def _encode(columns: list[Any]) -> tuple[NDArray[np.str_], list[Ints]]:
+    """The texts that there are, sorted, and of each column the places of its own."""
+    parts = [np.ma.getdata(column).astype(str) for column in columns]
+    texts, places = np.unique(np.concatenate(parts), return_inverse=True)
+    return texts, np.split(places.astype(np.int64), np.cumsum([len(part) for part in parts])[:-1])
