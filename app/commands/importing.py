@@ -67,6 +67,9 @@ def import_command(
     order_numbers: Annotated[
         str | None, typer.Option(help="once: a number is one order; daily: they begin anew each day")
     ] = None,
+    amount_is: Annotated[
+        str | None, typer.Option(help="order: it stands on each line of its order; line: its own")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Import nothing where lines would be lost")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first events, and count nothing")] = False,
 ) -> None:
@@ -103,7 +106,9 @@ def import_command(
         timezone,
         shift_to_now,
         columns,
-        Reading(encoding, decimal_sign, date_order, order_numbers, sheet=sheet, words=own, rates=given),
+        Reading(
+            encoding, decimal_sign, date_order, order_numbers, amount_is=amount_is, sheet=sheet, words=own, rates=given
+        ),
         strict,
     )
     if dry_run:

@@ -1,27 +1,13 @@
-"""What the values of a column say of its meaning: words for returns and statuses, refunds, totals of orders."""
+"""What the values of a column say of its meaning: words for returns and statuses, amounts of refunds, coupons."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 import duckdb
 
-from ml.data.columns import Columns, UnusableTransactions, compact
-from ml.data.leavings import NO_AMOUNT
+from ml.data.columns import UnusableTransactions, compact
 from ml.data.reading import literal
 from ml.data.words import Words, option_value, word_sql
-
-_TOTAL_ONCE: Final = """
-    CREATE OR REPLACE TEMP TABLE judged AS
-    SELECT * EXCLUDE (place, known, first_reason) REPLACE (CASE WHEN place > 1 THEN 0 ELSE amount END AS amount,
-                      CASE WHEN place > 1 THEN NULL ELSE refunded END AS refunded,
-                      CASE WHEN place > 1 AND (reason IS NULL OR (reason = '{no_amount}' AND known IS NOT NULL))
-                           THEN first_reason ELSE reason END AS reason)
-    FROM (SELECT *, row_number() OVER of_order AS place, max(amount) OVER whole AS known,
-                 first_value(reason) OVER of_order AS first_reason
-          FROM judged
-          WINDOW of_order AS (PARTITION BY customer_id, coalesce(order_id, row::VARCHAR) ORDER BY row),
-                 whole AS (PARTITION BY customer_id, coalesce(order_id, row::VARCHAR)))"""
-"""An order's total counts on its first line alone; where that is no sale, the others are none."""
 
 _COUPONS: Final = """
     UPDATE judged SET is_coupon = true
@@ -102,41 +88,9 @@ def foreign_sql(column: str, currency: str) -> str:
     return f"coalesce(upper(trim({column})) NOT IN ('', {_list(own_currency(currency))}), false)"
 
 
-def settle_orders(connection: duckdb.DuckDBPyConnection, columns: Columns, say: Callable[[str], None]) -> None:
-    """Changes `judged` where amounts are their orders' totals, and marks coupons. Raises UnusableTransactions."""
-    priced = columns.quantity and columns.unit_price and columns.order_id
-    if (
-        columns.amount
-        and columns.order_id
-        and (columns.has_totals or (priced and is_order_total(connection, columns.amount)))
-    ):
-        say(f"Column {columns.amount!r} is the total of the order: it counts once an order.")
-        connection.execute(_TOTAL_ONCE.format(no_amount=NO_AMOUNT))
+def mark_coupons(connection: duckdb.DuckDBPyConnection) -> None:
+    """Marks the lines of `judged` that take off what their receipt asks for."""
     connection.execute(_COUPONS)
-
-
-def is_order_total(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether the amounts of `judged` are their orders' totals: on every line of an order, or on its first alone.
-
-    It is where the lines (quantity × price) add up to it. Raises UnusableTransactions where some orders say so, and
-    others that it is the line's.
-    """
-    row = connection.execute(
-        """SELECT count(*) FILTER (WHERE same AND abs(priced - total) <= slack AND abs(priced - added) > slack),
-               count(*) FILTER (WHERE NOT same AND abs(priced - added) <= slack AND told = lines),
-               count(*) FILTER (WHERE told = 1)
-        FROM (SELECT min(amount) = max(amount) AS same, max(amount) AS total, sum(amount) AS added,
-                     sum(quantity * unit_price) AS priced, count(*) AS lines, count(amount) AS told,
-                     0.01 * count(*) AS slack
-              FROM judged WHERE order_id IS NOT NULL GROUP BY customer_id, order_id HAVING count(*) > 1)"""
-    ).fetchone()
-    repeated, of_lines, first = row or (0, 0, 0)
-    if repeated and of_lines:
-        raise UnusableTransactions(
-            f"column {name!r} is the order's total in {repeated:,} orders and the line's in {of_lines:,}: "
-            "name the column of the lines' amounts with --amount"
-        )
-    return bool(repeated or (first and not of_lines))
 
 
 def _list(words: Iterable[str]) -> str:

@@ -18,8 +18,8 @@ from ml.data.leavings import count_left_out, create_left_out, describe_left_out
 from ml.data.meanings import (
     check_return_words,
     holds_amounts,
+    mark_coupons,
     own_currency,
-    settle_orders,
     tell_statuses,
 )
 from ml.data.moments import DATE_ORDERS, has_words, tell_date_order
@@ -28,6 +28,7 @@ from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
 from ml.data.rates import Rates, converted_sql, count_converted, load_rates
 from ml.data.reading import Source, literal, load_raw, open_source
+from ml.data.totals import AMOUNT_IS, settle_totals
 from ml.data.words import OwnWords, Words
 
 __all__ = ["Columns", "Reading", "UnusableTransactions", "file_columns", "guess_columns", "load_orders", "scan"]
@@ -47,6 +48,7 @@ class Reading:
     order_numbers: str | None = None
     by_number: bool = False
     """Whether the service knows orders of the source by their number alone."""
+    amount_is: str | None = None
     sheet: str | None = None
     words: OwnWords = field(default_factory=OwnWords)
     rates: Rates = field(default_factory=Rates)
@@ -57,6 +59,7 @@ class Reading:
             ("--decimal-sign", self.decimal_sign, _DECIMAL_SIGNS),
             ("--date-order", self.date_order, DATE_ORDERS),
             ("--order-numbers", self.order_numbers, ORDER_NUMBERS),
+            ("--amount-is", self.amount_is, AMOUNT_IS),
         ):
             if value is not None and value not in allowed:
                 raise UnusableTransactions(f"{option} is {' or '.join(allowed)}, not {value!r}")
@@ -209,7 +212,8 @@ def _load(
         say(f"{converted:,} lines are converted to {currency} at the rates given.")
     by_number = source if reading.by_number else None
     settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
-    settle_orders(connection, columns, say)
+    settle_totals(connection, columns, reading.amount_is, say)
+    mark_coupons(connection)
     if columns.channel:
         settle_channels(connection, columns.channel, words, say)
     connection.execute(f"INSERT INTO left_out {_left_out_sql(columns)}")
