@@ -152,7 +152,7 @@ def _open_reader(
         source=options.source,
         currency=settings.currency,
         timezone=options.timezone,
-        reading=replace(options.reading, by_number=rules.orders.knows_by_number(options.source)),
+        reading=replace(options.reading, keeps_nobody=True, by_number=rules.orders.knows_by_number(options.source)),
         say=say,
         **options.columns,
     )

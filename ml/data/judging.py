@@ -98,7 +98,6 @@ def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
                        THEN {literal(leavings.EMPTY)}
                        WHEN moment IS NULL AND ({_sums("customer_id")} OR {_sums("order_id")})
                        THEN {literal(leavings.TOTALS)}
-                       WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
                        WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
                        WHEN is_cancelled THEN {literal(leavings.CANCELLED)}
                        WHEN {no_sale_sql("status", words)} AND coalesce(refunded, 0) = 0
@@ -107,5 +106,37 @@ def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
                        WHEN amount IS NULL OR isnan(amount) THEN {literal(leavings.NO_AMOUNT)}
                        WHEN {free} THEN {literal(leavings.GIVEN_AWAY)}
                        WHEN abs(amount) * 1e{digits} > {MAX_AMOUNT_MINOR} THEN {literal(leavings.TOO_MUCH)}
+                       WHEN customer_id IS NULL THEN {literal(leavings.NO_CUSTOMER)}
                   END AS reason
         FROM ({read})"""
+
+
+def left_out_sql(columns: Columns) -> str:
+    """Of lines that do not count: the reason, and the column that is at fault with what it says."""
+    amount = columns.amount or columns.unit_price
+    shown = "amount" if columns.amount else "unit_price"
+    blamed = (
+        (leavings.NO_CUSTOMER, columns.customer_id, "customer_id"),
+        (leavings.NO_TIME, columns.timestamp, "timestamp"),
+        (leavings.CANCELLED, columns.cancelled_at, "cancelled_at"),
+        (leavings.NO_SALE, columns.status, "status"),
+        (leavings.FOREIGN, columns.currency, "currency"),
+        (leavings.NO_AMOUNT, amount, shown),
+        (leavings.TOO_MUCH, amount, shown),
+    )
+    name = "".join(f" WHEN {literal(reason)} THEN {literal(name or '')}" for reason, name, _ in blamed)
+    value = "".join(
+        f" WHEN {literal(reason)} THEN CAST(raw.{meaning} AS VARCHAR)" for reason, name, meaning in blamed if name
+    )
+    return f"""
+        SELECT row, reason, CASE reason{name} END, CASE reason{value} END, {leavings.is_lost("reason")}, true
+        FROM judged JOIN raw ON raw.rowid + 1 = row WHERE reason IS NOT NULL"""
+
+
+def changed_sql(columns: Columns, meaning: str) -> str:
+    """Lines that count without a detail of theirs that is no number."""
+    return f"""
+        SELECT row, {literal(leavings.UNREAD)}, {literal(columns.found()[meaning])}, CAST(raw.{meaning} AS VARCHAR),
+               false, false
+        FROM judged JOIN raw ON raw.rowid + 1 = row
+        WHERE reason IS NULL AND judged.{meaning} IS NULL AND trim(CAST(raw.{meaning} AS VARCHAR)) <> ''"""

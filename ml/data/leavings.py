@@ -25,6 +25,7 @@ TOTALS: Final = "adds up other lines"
 CANCELLED: Final = "says that it was cancelled"
 FOREIGN: Final = "names another currency than PERENNIAL_CURRENCY, and --rate gives none"
 _NOT_LOST: Final = (GIVEN_AWAY, NO_SALE, CANCELLED, EMPTY, TOTALS)
+NOBODY: Final = "names no customer: the purchase is kept as nobody's"
 UNREAD: Final = "is no number that can be read: the line counts without it"
 
 

@@ -65,7 +65,7 @@ def read_cancelled(connection: duckdb.DuckDBPyConnection, source: str, shift_us:
                 "id": id_ if len(id_) <= _LONGEST_ID and id_.isascii() else f"sha256:{_sha256(id_)}",
                 "source": source,
                 "type": ORDER_CANCELLED,
-                "subject": customer_id,
+                **({"subject": customer_id} if customer_id else {}),
                 "time": iso(occurred_us + shift_us),
                 "data": {"order_id": reference},
             }
@@ -104,7 +104,7 @@ def _order_event(row: tuple[Any, ...], shift_us: int, settings: Settings) -> dic
         "id": id_,
         "source": source,
         "type": type_,
-        "subject": customer_id,
+        **({"subject": customer_id} if customer_id else {}),
         "time": iso(occurred_us + shift_us),
         "data": data,
     }

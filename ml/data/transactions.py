@@ -13,7 +13,7 @@ from ml.data.belonging import fill_line_rows, strip_marks
 from ml.data.channels import settle_channels
 from ml.data.clocks import settle_clock
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
-from ml.data.judging import Expressions, judged_sql, read_sql
+from ml.data.judging import Expressions, changed_sql, judged_sql, left_out_sql, read_sql
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
 from ml.data.meanings import (
     check_return_words,
@@ -50,6 +50,8 @@ class Reading:
     """Whether the service knows orders of the source by their number alone."""
     amount_is: str | None = None
     sheet: str | None = None
+    keeps_nobody: bool = False
+    """Whether purchases that name no customer count, as nobody's."""
     words: OwnWords = field(default_factory=OwnWords)
     rates: Rates = field(default_factory=Rates)
 
@@ -90,37 +92,6 @@ def _names(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     except duckdb.Error as error:
         raise UnusableTransactions(source.explain(error)) from error
     return [row[0] for row in described]
-
-
-def _left_out_sql(columns: Columns) -> str:
-    """Of lines that do not count: the reason, and the column that is at fault with what it says."""
-    amount = columns.amount or columns.unit_price
-    shown = "amount" if columns.amount else "unit_price"
-    blamed = (
-        (leavings.NO_CUSTOMER, columns.customer_id, "customer_id"),
-        (leavings.NO_TIME, columns.timestamp, "timestamp"),
-        (leavings.CANCELLED, columns.cancelled_at, "cancelled_at"),
-        (leavings.NO_SALE, columns.status, "status"),
-        (leavings.FOREIGN, columns.currency, "currency"),
-        (leavings.NO_AMOUNT, amount, shown),
-        (leavings.TOO_MUCH, amount, shown),
-    )
-    name = "".join(f" WHEN {literal(reason)} THEN {literal(name or '')}" for reason, name, _ in blamed)
-    value = "".join(
-        f" WHEN {literal(reason)} THEN CAST(raw.{meaning} AS VARCHAR)" for reason, name, meaning in blamed if name
-    )
-    return f"""
-        SELECT row, reason, CASE reason{name} END, CASE reason{value} END, {leavings.is_lost("reason")}, true
-        FROM judged JOIN raw ON raw.rowid + 1 = row WHERE reason IS NOT NULL"""
-
-
-def _changed_sql(columns: Columns, meaning: str) -> str:
-    """Lines that count without a detail of theirs that is no number."""
-    return f"""
-        SELECT row, {literal(leavings.UNREAD)}, {literal(columns.found()[meaning])}, CAST(raw.{meaning} AS VARCHAR),
-               false, false
-        FROM judged JOIN raw ON raw.rowid + 1 = row
-        WHERE reason IS NULL AND judged.{meaning} IS NULL AND trim(CAST(raw.{meaning} AS VARCHAR)) <> ''"""
 
 
 def load_orders(
@@ -210,17 +181,34 @@ def _load(
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
     if has_rates and (converted := count_converted(connection)):
         say(f"{converted:,} lines are converted to {currency} at the rates given.")
+    if reading.keeps_nobody:
+        _keep_nobody(connection, columns)
     by_number = source if reading.by_number else None
     settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
     settle_totals(connection, columns, reading.amount_is, say)
     mark_coupons(connection)
     if columns.channel:
         settle_channels(connection, columns.channel, words, say)
-    connection.execute(f"INSERT INTO left_out {_left_out_sql(columns)}")
+    connection.execute(f"INSERT INTO left_out {left_out_sql(columns)}")
     for meaning in numbers:
         if meaning != "amount":
-            connection.execute(f"INSERT INTO left_out {_changed_sql(columns, meaning)}")
+            connection.execute(f"INSERT INTO left_out {changed_sql(columns, meaning)}")
     make_orders(connection, source, minor_digits(currency), words, by_number=reading.by_number)
+
+
+def _keep_nobody(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Lets lines of `judged` count that name no customer, as those of `''`, where other lines name some."""
+    nobody = f"reason = {literal(leavings.NO_CUSTOMER)}"
+    query = f"SELECT count(customer_id), count(*) FILTER (WHERE {nobody}) FROM judged"
+    ((known, unknown),) = connection.execute(query).fetchall()
+    if not known or not unknown:
+        return
+    connection.execute(
+        f"""INSERT INTO left_out
+        SELECT row, {literal(leavings.NOBODY)}, {literal(columns.customer_id)}, NULL, false, false
+        FROM judged WHERE {nobody}"""
+    )
+    connection.execute(f"UPDATE judged SET customer_id = '', reason = NULL WHERE {nobody}")
 
 
 def _tell_meanings(

@@ -1,5 +1,6 @@
 """`perennial import`: what it prints, and with which status it ends."""
 
+import asyncio
 import json
 
 import pytest
@@ -45,6 +46,23 @@ def test_what_loses_a_line_ends_with_3_and_says_which(run):
     assert status == 3
     assert "1 accepted" in said
     assert "column 'date' has no time that can be read (row 2: 'soon')" in said
+
+
+@pytest.mark.parametrize("nobody", ["", "guest", "NULL", "  "])
+async def test_a_purchase_of_nobody_is_kept_as_such_and_no_loss(run, sql, nobody):
+    lines = f"{nobody},2026-10-02,2,7,web,CNY\n{nobody},2026-10-03,3,8,web,CNY\n"
+    status, _, said = await asyncio.to_thread(run, HEADER + GOOD + lines)
+    assert (status, "3 accepted" in said) == (0, True)
+    kept = await sql.row(
+        "SELECT sum(amount_minor) AS spent, count(DISTINCT customer_id) AS baskets FROM events WHERE customer_id <> 'C'"
+    )
+    assert dict(kept) == {"spent": 1500, "baskets": 2}, "nobody is never the same"
+    assert await sql.value("SELECT count(*) FROM customer_states WHERE customer_id IN ('', 'guest', 'NULL')") == 0
+
+
+def test_a_file_whose_customers_are_all_missing_is_refused(run):
+    with pytest.raises(Refusal, match="names no customer"):
+        run(HEADER + ",2026-10-02,2,7,web,CNY\n")
 
 
 def test_an_event_that_is_refused_ends_with_3_too(run):
