@@ -13,6 +13,7 @@ from app.lifecycle.measures import DECAYED, HALF_LIVES_DAYS
 
 CHINESE: Final = "zh"
 MONTH_DAYS: Final = 30
+MOST_MONTHLY: Final = 100
 _SEASONAL: Final = 0.2
 """Mean cosine or sine of the calendar phase from which orders lean to a part of the year."""
 
@@ -107,6 +108,9 @@ def _write_money(value: float, money: Money, is_chinese: bool) -> str:
 
 
 def _write_monthly(value: float, money: Money, is_chinese: bool) -> str:
+    """Who first ordered a second ago has millions a month at that pace, which says nothing."""
+    if value * MONTH_DAYS > MOST_MONTHLY:
+        return f"{MOST_MONTHLY} 以上" if is_chinese else f"over {MOST_MONTHLY}"
     return _write_number(value * MONTH_DAYS, money, is_chinese)
 
 

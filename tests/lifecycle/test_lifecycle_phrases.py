@@ -45,6 +45,7 @@ BY_HAND = [
     ("pace_orders", 0.01, {}, "At this pace, under 0.1 orders to expect in 90 days"),
     ("recency_share", 0.004, {}, "Silent for under 1% of the time since the first order"),
     ("orders_per_day", 0.1, {}, "Orders in 30 days, on average since the first one: 3"),
+    ("orders_per_day", 87_669.5, {}, "Orders in 30 days, on average since the first one: over 100"),
     ("last_gap_days", 17.5, {}, "17 days between the last two orders"),
     ("store_share", 1.0, {}, "100% of orders in the store"),
     ("discount_share", 0.125, {}, "Discounts come to 12% of spend"),
