@@ -1,17 +1,15 @@
 """`POST /v1/woocommerce`: its payloads as events, signed, exactly once, in any order."""
 
-import copy
 import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ingest.admission import Rules, admit_or_reject
 from app.ingest.segment.mapping import Ignored
 from app.ingest.shops.deliveries import Door
-from app.ingest.shops.known import VERSION
 from app.ingest.shops.woocommerce import _TOPICS, map_delivery
+from tests.ingest.shops.mapped import JSON, admit, check_left_as_it_was, spoilt, without_version
 from tests.ingest.shops.payloads import encode, sign
 from tests.ingest.shops.woo_payloads import BILLING, CUSTOMER, REFUNDED, WAITING, line, order
 
@@ -24,18 +22,12 @@ IDENTIFIERS = [
 
 
 def several(topic, payload):
-    """Without the version, which an order has on its way."""
-    made = map_delivery(topic, payload, DOOR)
-    return [each if isinstance(each, Ignored) else {n: m for n, m in each.items() if n != VERSION} for each in made]
+    return without_version(map_delivery(topic, payload, DOOR))
 
 
 def one(topic, payload):
     (made,) = several(topic, payload)
     return made
-
-
-def admit(mapped):
-    return admit_or_reject(mapped, Rules("CNY", 2, b"k"), 2_000_000_000_000_000)
 
 
 def test_an_order_with_tax_shipping_and_discount():
@@ -123,16 +115,7 @@ def test_what_means_nothing_here(topic, reason):
     assert one(topic, {"id": 1}) == Ignored(reason)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-SPOILT = st.builds(
-    lambda payload, members: {**copy.deepcopy(payload), **members},
-    st.sampled_from([REFUNDED, CUSTOMER, {}]),
-    st.dictionaries(st.sampled_from([*REFUNDED, *CUSTOMER]), JSON, max_size=4),
-)
+SPOILT = spoilt([REFUNDED, CUSTOMER, {}])
 SPOILT_LINES = st.builds(
     lambda members: order(line_items=[line(**members)]), st.dictionaries(st.sampled_from([*line()]), JSON)
 )
@@ -140,11 +123,7 @@ SPOILT_LINES = st.builds(
 
 @given(st.sampled_from(sorted(_TOPICS)), SPOILT | SPOILT_LINES | JSON)
 def test_any_payload_is_mapped_and_left_as_it_was(topic, payload):
-    before = copy.deepcopy(payload)
-    for made in map_delivery(topic, payload, DOOR):
-        if not isinstance(made, Ignored):
-            admit(made)
-    assert repr(payload) == repr(before)
+    check_left_as_it_was(map_delivery, topic, payload, DOOR)
 
 
 @pytest.fixture(scope="module")
