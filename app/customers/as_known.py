@@ -14,7 +14,7 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.linking import LinkingEvent, edges_of, read_component
-from app.customers.linking_queries import LINKING_EVENTS_KNOWN
+from app.customers.relinking_queries import LINKING_EVENTS_KNOWN
 from app.database.engine import Statement, compile_statement, fetch
 from app.lifecycle.event_types import read_facts
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_VOIDED

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
     ColumnElement,
     FromClause,
     Integer,
@@ -36,12 +35,10 @@ from app.database.engine import Statement, compile_statement, unnested
 from app.database.states import latest_vector, numeric_vector, united
 from app.database.tables import (
     customer_states,
-    events,
     links,
     offers,
     persons,
 )
-from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
 from app.lifecycle.measures import MEASURES
 from app.lifecycle.persons import MOST_HOLDERS
 from app.lifecycle.states import CUSTOMER
@@ -79,12 +76,12 @@ def write_links(table: Table) -> LinkStatements:
     values = {name: incoming.c[name] for name in names if name not in _PAIR}
     return LinkStatements(
         compile_statement(claim),
-        compile_statement(select(table).join_from(pairs, table, _same_pair(table, pairs))),
-        compile_statement(update(table).values(values).where(_same_pair(table, incoming))),
+        compile_statement(select(table).join_from(pairs, table, is_same_pair(table, pairs))),
+        compile_statement(update(table).values(values).where(is_same_pair(table, incoming))),
     )
 
 
-def _same_pair(table: FromClause, other: FromClause) -> ColumnElement[bool]:
+def is_same_pair(table: FromClause, other: FromClause) -> ColumnElement[bool]:
     return and_(*(table.c[name] == other.c[name] for name in _PAIR))
 
 
@@ -162,60 +159,6 @@ def _write_persons() -> Statement:
 
 
 WRITE_PERSONS = _write_persons()
-
-ALL_NODES = compile_statement(union(select(links.c.low_id), select(links.c.high_id), select(persons.c.customer_id)))
-
-
-def _linking_events(*only: ColumnElement[bool]) -> Statement:
-    """The events, `only` such, that may link: by their type, or for they name identifiers. `data` as text.
-
-    JSON is stored as it was written by us, so that the name of a member has one spelling.
-    """
-    data = cast(events.c.data, Text)
-    says = or_(
-        events.c.type.in_([literal_column(f"'{name}'") for name in (CUSTOMER_MERGED, CUSTOMER_UNMERGED)]),
-        data.like(literal_column("""'%"identifiers"%'""")),
-    )
-    kept = (events.c.customer_id, events.c.source, events.c.id, events.c.type, events.c.occurred_us)
-    return compile_statement(select(*kept, data.label("data")).where(says, *only))
-
-
-LINKING_EVENTS = _linking_events()
-LINKING_EVENTS_KNOWN = _linking_events(
-    events.c.customer_id == func.any(_NODES), events.c.received_us <= bindparam("known_us", type_=BigInteger)
-)
-"""Those of these ids that had been received."""
-
-MAKE_RECOMPUTED = "CREATE TEMPORARY TABLE recomputed_links (LIKE links INCLUDING INDEXES) ON COMMIT DROP"
-HOLD_LINKS = "LOCK TABLE links IN SHARE ROW EXCLUSIVE MODE"
-"""Until the transaction ends, nobody else writes links."""
-
-_recomputed = links.to_metadata(type(links.metadata)(), name="recomputed_links")
-RECOMPUTED = write_links(_recomputed)
-_differ = or_(*(item.is_distinct_from(_recomputed.c[item.name]) for item in links.c))
-
-
-def _compare_links() -> Statement:
-    """Where links and recomputed links differ; the columns of each, all NULL where there is none."""
-    columns = [item.label(f"{side.name}_{item.name}") for side in (links, _recomputed) for item in side.c]
-    both = select(*columns).join_from(links, _recomputed, _same_pair(links, _recomputed), full=True)
-    return compile_statement(both.where(_differ))
-
-
-COMPARE_LINKS = _compare_links()
-
-
-def _replace_links() -> tuple[Statement, Statement]:
-    agreeing: Select[Any] = select(literal_column("1")).where(_same_pair(links, _recomputed), ~_differ)
-    missing: Select[Any] = select(literal_column("1")).where(_same_pair(links, _recomputed))
-    insert = pg_insert(links).from_select(
-        [item.name for item in links.c], select(_recomputed).where(~exists(missing.correlate(_recomputed)))
-    )
-    return compile_statement(delete(links).where(~exists(agreeing.correlate(links)))), compile_statement(insert)
-
-
-REMOVE_WRONG_LINKS, ADD_MISSING_LINKS = _replace_links()
-"""Run in this order they make `links` what was recomputed."""
 
 
 def members(asked: FromClause) -> Select[Any]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.customers import linking_queries
+from app.customers import relinking_queries
 from app.customers import verification_queries as queries
 from app.customers.linking import (
     LinkingEvent,
@@ -18,6 +18,7 @@ from app.customers.linking import (
     merge_links,
     regroup,
 )
+from app.customers.linking_queries import LOCK_PERSONS
 from app.database.engine import (
     CONNECTION_LOST,
     Driver,
@@ -157,8 +158,8 @@ async def _verify_identity(engine: AsyncEngine) -> list[Difference]:
     """All of it as it was at one moment."""
     async with _opened(engine, "repeatable_read") as driver:
         await _recompute_links(driver)
-        found = [_link_difference(row) for row in await driver.fetch(linking_queries.COMPARE_LINKS)]
-        async for nodes in _batches(driver, linking_queries.ALL_NODES):
+        found = [_link_difference(row) for row in await driver.fetch(relinking_queries.COMPARE_LINKS)]
+        async for nodes in _batches(driver, relinking_queries.ALL_NODES):
             kept, expected = await compare_persons(driver, [row[0] for row in nodes])
             found += [
                 Difference(node, "person", kept.get(node), expected.get(node))
@@ -179,21 +180,21 @@ def _link_difference(row: Any) -> Difference:
 
 async def _rebuild_identity(engine: AsyncEngine) -> None:
     async with _opened(engine, "read_committed") as driver:
-        await (await driver.connection()).execute(linking_queries.HOLD_LINKS)
-        await driver.fetch(linking_queries.LOCK_PERSONS)
+        await (await driver.connection()).execute(relinking_queries.HOLD_LINKS)
+        await driver.fetch(LOCK_PERSONS)
         await _recompute_links(driver)
-        await driver.fetch(linking_queries.REMOVE_WRONG_LINKS)
-        await driver.fetch(linking_queries.ADD_MISSING_LINKS)
-        async for nodes in _batches(driver, linking_queries.ALL_NODES):
+        await driver.fetch(relinking_queries.REMOVE_WRONG_LINKS)
+        await driver.fetch(relinking_queries.ADD_MISSING_LINKS)
+        async for nodes in _batches(driver, relinking_queries.ALL_NODES):
             await regroup(driver, [row[0] for row in nodes])
 
 
 async def _recompute_links(driver: Driver) -> None:
     """Fills a table that lasts as long as the transaction with what the events say of pairs of ids."""
-    await (await driver.connection()).execute(linking_queries.MAKE_RECOMPUTED)
-    async for events in _batches(driver, linking_queries.LINKING_EVENTS):
+    await (await driver.connection()).execute(relinking_queries.MAKE_RECOMPUTED)
+    async for events in _batches(driver, relinking_queries.LINKING_EVENTS):
         edges = [edge for row in events for edge in edges_of(LinkingEvent(*row.values()))]
-        await merge_links(driver, edges, linking_queries.RECOMPUTED)
+        await merge_links(driver, edges, relinking_queries.RECOMPUTED)
 
 
 async def _batches(driver: Driver, statement: Statement) -> AsyncIterator[list[Any]]:
