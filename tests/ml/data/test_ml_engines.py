@@ -1,7 +1,9 @@
 """Both engines make the same states of the same events, from one expression."""
 
 import gc
+import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from app.lifecycle.measures import NUMERIC
 from app.lifecycle.states import STATES
 from ml.data.engines import UnusableEngine, missing_for_spark, open_engine
 from ml.data.states import labelled_states, states
+from ml.training.training import Training, train
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning"),  # Ibis calls it
@@ -20,6 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # Py4J leaves them to the collector
 ]
 DAY = e.DAY_US
+MADE_AT = datetime(2026, 6, 2, 10, 15, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,35 @@ def test_training_rows_are_the_same_on_both(history, spark):
     for name in ("cutoffs_us", "purchase_days", "orders_ahead", "spend_ahead_minor"):
         assert getattr(ours, name).tolist() == getattr(theirs, name).tolist()
         assert getattr(ours, name).dtype == getattr(theirs, name).dtype
+
+
+def flat(members, path=()):
+    """(path, value) of whatever is told, however deep."""
+    for name, value in members.items():
+        if isinstance(value, dict):
+            yield from flat(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def test_the_model_is_the_same_on_both(shop, spark, tmp_path):
+    """Every number of its tables to 1e-9, though states of floats differ in their last bits."""
+    tables, manifests = [], []
+    for name, events in (("duckdb", shop), ("spark", spark.take(shop))):
+        directory = train(Training(events, "the demo shop", True, 60), tmp_path / name, MADE_AT, lambda _: None)
+        with np.load(directory / "tables.npz", allow_pickle=False) as arrays:
+            tables.append(dict(arrays))
+        manifests.append(json.loads((directory / "manifest.json").read_text()))
+    ours, theirs = tables
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        assert array.shape == theirs[name].shape, name
+        assert array == pytest.approx(theirs[name], rel=1e-9, abs=1e-12, nan_ok=True), name
+    ours, theirs = (dict(flat(manifest["metrics"])) for manifest in manifests)
+    assert ours.keys() == theirs.keys()
+    for path, value in ours.items():
+        expected = theirs[path]
+        assert value == (pytest.approx(expected, rel=1e-9) if isinstance(expected, float) else expected), path
 
 
 def test_what_is_missing_is_said(monkeypatch):
