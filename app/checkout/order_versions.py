@@ -136,13 +136,14 @@ def _change(event: Event, before: Mapping[str, Any], versions: Versions) -> Even
     versions.changed += 1
     content = orjson.loads(event.data)
     content.pop(ID_BY_SENDER, None)
+    written = orjson.dumps(content)
     at_us = versions.began_us
     return event._replace(
         id=f"{event.id}/{at_us}",
         type=ORDER_UPDATED,
         occurred_us=at_us,
-        digest=digest_content(ORDER_UPDATED, event.customer_id, at_us, content),
-        data=orjson.dumps(content).decode(),
+        digest=digest_content(ORDER_UPDATED, event.customer_id, at_us, written),
+        data=written.decode(),
     )
 
 
