@@ -25,7 +25,7 @@ def fill_line_rows(connection: duckdb.DuckDBPyConnection, types: dict[str, str])
     if types.get("order_id") != "VARCHAR" or types.get("timestamp") != "VARCHAR":
         return
     told = [name for name in ("timestamp", "customer_id", "status", "currency") if types.get(name) == "VARCHAR"]
-    lacks = " OR ".join(f"coalesce(trim({name}), '') = ''" for name in told)
+    lacks = " OR ".join(f"{name} IS NULL OR {name} IN ('', ' ')" for name in told)
     if connection.execute(f"SELECT EXISTS (SELECT 1 FROM raw WHERE {lacks})").fetchall()[0][0]:
         _fill(connection, types, f"({lacks})")
 

@@ -93,12 +93,12 @@ def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
     free = "false" if columns.amount else "amount = 0"
     digits = minor_digits(currency)
     return f"""
-        SELECT *, order_id AS number, CAST(NULL AS VARCHAR) AS store, false AS is_coupon,
-                  CASE WHEN moment IS NULL AND coalesce(customer_id, order_id, item_id) IS NULL AND amount IS NULL
-                       THEN {literal(leavings.EMPTY)}
-                       WHEN moment IS NULL AND ({_sums("customer_id")} OR {_sums("order_id")})
-                       THEN {literal(leavings.TOTALS)}
-                       WHEN moment IS NULL OR NOT isfinite(moment) THEN {literal(leavings.NO_TIME)}
+        SELECT *, CAST(NULL AS VARCHAR) AS store, false AS is_coupon,
+                  CASE WHEN moment IS NULL OR NOT isfinite(moment)
+                       THEN CASE WHEN coalesce(customer_id, order_id, item_id) IS NULL AND amount IS NULL
+                                 THEN {literal(leavings.EMPTY)}
+                                 WHEN {_sums("customer_id")} OR {_sums("order_id")} THEN {literal(leavings.TOTALS)}
+                                 ELSE {literal(leavings.NO_TIME)} END
                        WHEN is_cancelled THEN {literal(leavings.CANCELLED)}
                        WHEN {no_sale_sql("status", words)} AND coalesce(refunded, 0) = 0
                        THEN {literal(leavings.NO_SALE)}

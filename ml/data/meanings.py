@@ -21,7 +21,8 @@ something did."""
 
 
 def _words(connection: duckdb.DuckDBPyConnection, meaning: str) -> set[str]:
-    rows = connection.execute(f"SELECT DISTINCT {word_sql(meaning)} FROM raw WHERE trim({meaning}) <> ''").fetchall()
+    said = f"SELECT DISTINCT {meaning} FROM raw"
+    rows = connection.execute(f"SELECT {word_sql(meaning)} FROM ({said}) WHERE trim({meaning}) <> ''").fetchall()
     return {row[0] for row in rows}
 
 

@@ -65,7 +65,8 @@ _DOUBTFUL_ZONE: Final = r":\d\d(\.\d+)?\s*(CST|IST|BST|EST|EDT|CDT|MST|MDT|PST|P
 
 def has_words(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether times of `raw` are written with other than digits and their signs: to look for words takes its time."""
-    query = f"SELECT coalesce(bool_or(regexp_matches(timestamp, '{_WORDED}')), false) FROM raw"
+    said = "SELECT DISTINCT timestamp FROM raw"
+    query = f"SELECT coalesce(bool_or(regexp_matches(timestamp, '{_WORDED}')), false) FROM ({said})"
     return bool(connection.execute(query).fetchall()[0][0])
 
 

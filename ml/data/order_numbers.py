@@ -42,15 +42,15 @@ def settle_numbers(
     *,
     by_number: str | None,
     say: Callable[[str], None],
-) -> None:
+) -> bool:
     """Makes `order_id` in `judged` what lines of one order have in common: the number, or the number and the day.
 
     `wanted` is one of ORDER_NUMBERS, None: it is told by the numbers. `by_number`: the source whose orders the service
-    knows by their numbers alone; None: it is not such a source. Raises UnusableTransactions where its numbers begin
-    anew.
+    knows by their numbers alone; None: it is not such a source. Returns whether days are
+    parted: then `number` in `judged` is the number. Raises UnusableTransactions where its numbers begin anew.
     """
     if columns.order_id is None:
-        return
+        return False
     numbers = _count(connection)
     if by_number and (wanted == DAILY or (wanted is None and numbers.begin_anew)):
         raise UnusableTransactions(
@@ -59,14 +59,16 @@ def settle_numbers(
         )
     if wanted is None:
         say(_decided(numbers, columns.order_id) if numbers.of_several else f"Each {columns.order_id!r} is one order.")
-    if wanted == DAILY or (wanted is None and numbers.begin_anew):
+    is_parted = wanted == DAILY or (wanted is None and numbers.begin_anew)
+    if is_parted:
         _part_days(connection, columns, say)
+    return is_parted
 
 
 def _count(connection: duckdb.DuckDBPyConnection) -> _Numbers:
     row = connection.execute(
         """WITH numbers AS (
-            SELECT order_id, min(customer_id) <> max(customer_id)
+            SELECT order_id, min(hash(customer_id)) <> max(hash(customer_id))
                              OR CAST(min(moment) AS DATE) <> CAST(max(moment) AS DATE) AS is_several
             FROM judged WHERE reason IS NULL AND order_id IS NOT NULL AND NOT is_return AND amount >= 0
                               AND coalesce(quantity >= 0, true)
@@ -102,6 +104,8 @@ def _decided(numbers: _Numbers, name: str) -> str:
 
 def _part_days(connection: duckdb.DuckDBPyConnection, columns: Columns, say: Callable[[str], None]) -> None:
     """Puts the day behind the number, and the store where one number of a customer's is of several in a day."""
+    connection.execute("ALTER TABLE judged ADD COLUMN number VARCHAR")
+    connection.execute("UPDATE judged SET number = order_id WHERE order_id IS NOT NULL")
     connection.execute("UPDATE judged SET order_id = order_id || '/' || moment::DATE WHERE order_id IS NOT NULL")
     if columns.channel is None:
         return

@@ -21,20 +21,29 @@ _LONGEST: Final = 200
 
 
 def make_orders(
-    connection: duckdb.DuckDBPyConnection, source: str, digits: int, words: Words, *, by_number: bool
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    digits: int,
+    words: Words,
+    *,
+    by_number: bool,
+    is_parted: bool,
 ) -> None:
     """Makes the tables of `judged`, and `cancelled`: orders with a number that never were.
 
-    `digits`: of the currency's minor unit.
+    `digits`: of the currency's minor unit. `is_parted`: `order_id` has the day in it, and `number` is the number.
     """
-    connection.execute(f"CREATE OR REPLACE TABLE lines AS {_lines_sql(digits)}")
+    connection.execute(f"CREATE OR REPLACE TABLE lines AS {_lines_sql(digits, is_parted=is_parted)}")
     connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source, by_number=by_number)}")
-    connection.execute(f"CREATE OR REPLACE TABLE cancelled AS {_cancelled_sql(words, by_number=by_number)}")
+    connection.execute(
+        f"CREATE OR REPLACE TABLE cancelled AS {_cancelled_sql(words, by_number=by_number, is_parted=is_parted)}"
+    )
 
 
-def _lines_sql(digits: int) -> str:
+def _lines_sql(digits: int, *, is_parted: bool) -> str:
     """An order without a number is what a customer bought at one second."""
-    order = "coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id, number, store"
+    number = f"order_id IS NOT NULL AS is_numbered, {'number' if is_parted else 'CAST(NULL AS VARCHAR) AS number'}"
+    order = f"coalesce(order_id, strftime(moment, '%Y%m%dT%H%M%S')) AS order_id, {number}, store"
     return f"""
         SELECT customer_id, epoch_us(moment) AS occurred_us, {order},
                CASE WHEN NOT is_coupon THEN item_id END AS item_id, category, channel, abs(quantity) AS quantity,
@@ -76,11 +85,12 @@ _KNOWN: Final = f"CASE WHEN length{_WHOLE} <= {_LONGEST} THEN {_WHOLE} ELSE 'sha
 """What an order is known by. `order_id` may have its day already: then it does not get it again."""
 
 
-def _cancelled_sql(words: Words, *, by_number: bool) -> str:
+def _cancelled_sql(words: Words, *, by_number: bool, is_parted: bool) -> str:
     """Orders of which no line counts, and that a status says are none for good: an older export may have said else."""
     return f"""
         SELECT customer_id, {"order_id" if by_number else _KNOWN} AS reference, occurred_us
-        FROM (SELECT customer_id, order_id, min(number) AS number, CAST(min(moment) AS DATE) AS day,
+        FROM (SELECT customer_id, order_id, {"min(number)" if is_parted else "order_id"} AS number,
+                     CAST(min(moment) AS DATE) AS day,
                      min(epoch_us(moment)) AS occurred_us
               FROM judged WHERE order_id IS NOT NULL
                    AND (reason = {literal(CANCELLED)}
@@ -96,7 +106,7 @@ def _grouped_sql() -> str:
         SELECT *, CAST(to_timestamp(coalesce({of_sales}, occurred_us) / 1e6) AS DATE) AS day
         FROM (SELECT customer_id, order_id, is_return, min(occurred_us) AS occurred_us, min(channel) AS channel,
                      min(store) AS store,
-                     any_value(number) AS number,
+                     CASE WHEN bool_or(is_numbered) THEN coalesce(min(number), order_id) END AS number,
                      CAST(sum(amount_minor) AS BIGINT) AS amount_minor,
                      CAST(sum(discount_minor) AS BIGINT) AS discount_minor,
                      CAST(sum(CASE WHEN quantity = floor(quantity) THEN greatest(1, quantity) ELSE 1 END) AS BIGINT)

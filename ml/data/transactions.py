@@ -184,7 +184,7 @@ def _load(
     if reading.keeps_nobody:
         _keep_nobody(connection, columns)
     by_number = source if reading.by_number else None
-    settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
+    is_parted = settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
     settle_totals(connection, columns, reading.amount_is, say)
     mark_coupons(connection)
     if columns.channel:
@@ -193,7 +193,7 @@ def _load(
     for meaning in numbers:
         if meaning != "amount":
             connection.execute(f"INSERT INTO left_out {changed_sql(columns, meaning)}")
-    make_orders(connection, source, minor_digits(currency), words, by_number=reading.by_number)
+    make_orders(connection, source, minor_digits(currency), words, by_number=reading.by_number, is_parted=is_parted)
 
 
 def _keep_nobody(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
