@@ -18,12 +18,19 @@ from app.customers.queries import offered
 from app.database.engine import Statement, compile_statement, unnested
 from app.database.states import aggregated, latest_vector, numeric_vector
 from app.database.tables import customer_states, events
+from app.lifecycle import events as e
 from app.lifecycle.states import CUSTOMER
 from app.stages.queries import recorded_stage_key
 
 _LOCK_CLASS: Final = 7_061
 _BUCKETS: Final = 256
 """Locks of a transaction at most: a batch has a thousand orders."""
+_KEPT_AS: Final = {
+    "<orders>": (*e.SALES, e.ORDER_VOIDED),
+    "<refunds>": (e.ORDER_REFUNDED, e.REFUND_VOIDED),
+    "<points>": (*e.POINTS_TYPES, *(f"{type_} (void)" for type_ in e.POINTS_TYPES)),
+}
+"""The types that orders, refunds and points are kept under."""
 _CUSTOMERS: Final = bindparam("customer_ids", type_=ARRAY(SqlText))
 
 
@@ -41,7 +48,10 @@ CLAIM_ORDERS: Final = _claim_orders()
 
 
 def _of_orders(statement: str) -> Statement:
-    """One whose parameters are the arrays `source` and `reference`, and `customer_ids` where it names them."""
+    """One whose parameters are the arrays `source` and `reference`, and `customer_ids` where it names them; with the
+    types of _KEPT_AS for their names."""
+    for name, types in _KEPT_AS.items():
+        statement = statement.replace(name, ", ".join(f"'{type_}'" for type_ in types))
     names = ("source", "reference", *(("customer_ids",) if ":customer_ids" in statement else ()))
     return compile_statement(text(statement).bindparams(*(bindparam(name, type_=ARRAY(SqlText)) for name in names)))
 
@@ -57,20 +67,19 @@ WITH told AS (
   UNION
   SELECT events.customer_id FROM told
   JOIN events ON events.source = told.source AND events.reference = told.reference
-   AND events.type IN ('order.refunded', 'refund.voided')
+   AND events.type IN (<refunds>, <points>)
 )
 SELECT customer_id FROM customer_states WHERE customer_id IN (SELECT customer_id FROM concerned)
 ORDER BY customer_id FOR UPDATE
 """)
-"""Locks the states of these customers, and of those whose orders and refunds these are, in order."""
+"""Locks the states of these customers, and of those whose orders, refunds and points these are, in order."""
 
 FIND_CHANGED: Final = _of_orders("""
 SELECT told.source, told.reference
 FROM unnest(CAST(:source AS text[]), CAST(:reference AS text[])) AS told (source, reference)
 WHERE EXISTS (SELECT FROM events AS change
               WHERE change.source = told.source AND change.reference = told.reference
-                AND (change.type IN ('order.cancelled', 'order.updated')
-                     OR change.type IN ('order.refunded', 'refund.voided') AND change.kind IS NOT NULL))
+                AND change.type IN ('order.cancelled', 'order.updated', <refunds>))
 """)
 """Those of these orders that something was said of beside what they were at first."""
 
@@ -87,7 +96,7 @@ WITH orders AS MATERIALIZED (
          CASE WHEN version.id IS NULL THEN bought.lines ELSE version.lines END AS lines
   FROM unnest(CAST(:source AS text[]), CAST(:reference AS text[])) AS told (source, reference)
   LEFT JOIN events AS bought ON bought.source = told.source AND bought.id = 'order-' || told.reference
-   AND bought.type IN ('order.completed', 'order.voided')
+   AND bought.type IN (<orders>)
   LEFT JOIN LATERAL (
     SELECT change.* FROM events AS change
     WHERE change.source = told.source AND change.reference = told.reference AND change.type = 'order.updated'
@@ -107,12 +116,12 @@ WITH orders AS MATERIALIZED (
                 FROM unnest(refund.lines) AS line
               )) END AS named_minor
   FROM orders JOIN events AS refund ON refund.source = orders.source AND refund.reference = orders.reference
-   AND refund.type IN ('order.refunded', 'refund.voided')
+   AND refund.type IN (<refunds>)
 ), settled AS (
-  SELECT source, reference, id,
+  SELECT source, reference, id, is_whole,
          CASE WHEN is_whole IS NOT TRUE THEN coalesce(named_minor, 0)
               WHEN row_number() OVER (PARTITION BY source, reference, is_whole
-                                        ORDER BY occurred_us, id COLLATE "C") = 1
+                                      ORDER BY occurred_us, id COLLATE "C") = 1
               THEN greatest(0, coalesce(paid_minor, 0) - coalesce(given_minor, 0))
               ELSE 0 END AS amount_minor
   FROM (
@@ -120,28 +129,49 @@ WITH orders AS MATERIALIZED (
                    OVER (PARTITION BY source, reference) AS bigint) AS given_minor
     FROM refunds
   ) AS refunds
+), given AS (
+  SELECT source, reference, sum(amount_minor) AS amount_minor, bool_or(is_whole) AS is_whole
+  FROM settled GROUP BY source, reference
+), now AS MATERIALIZED (
+  SELECT orders.*,
+         CASE WHEN is_void THEN 'order.completed (void)'
+              WHEN given.is_whole OR orders.amount_minor > 0 AND given.amount_minor >= orders.amount_minor
+              THEN 'order.completed (given back)'
+              ELSE 'order.completed' END AS type,
+         CASE WHEN is_void THEN 'order.refunded (void)' ELSE 'order.refunded' END AS refund_type
+  FROM orders LEFT JOIN given USING (source, reference)
 ), changed_orders AS (
-  UPDATE events SET type = CASE WHEN is_void THEN 'order.voided' ELSE 'order.completed' END,
-    channel = orders.channel, amount_minor = orders.amount_minor, discount_minor = orders.discount_minor,
-    items = orders.items, lines = orders.lines
-  FROM orders
-  WHERE events.source = orders.source AND events.id = 'order-' || orders.reference
-    AND events.type IN ('order.completed', 'order.voided')
+  UPDATE events SET type = now.type, channel = now.channel, amount_minor = now.amount_minor,
+    discount_minor = now.discount_minor, items = now.items, lines = now.lines
+  FROM now
+  WHERE events.source = now.source AND events.id = 'order-' || now.reference AND events.type IN (<orders>)
+    AND (events.type, events.channel, events.amount_minor, events.discount_minor, events.items, events.lines)
+        IS DISTINCT FROM (now.type, now.channel, now.amount_minor, now.discount_minor, now.items, now.lines)
   RETURNING events.customer_id
 ), changed_refunds AS (
-  UPDATE events SET type = CASE WHEN is_void THEN 'refund.voided' ELSE 'order.refunded' END,
-    amount_minor = settled.amount_minor
-  FROM settled JOIN orders USING (source, reference)
+  UPDATE events SET type = now.refund_type, amount_minor = settled.amount_minor
+  FROM settled JOIN now USING (source, reference)
   WHERE events.source = settled.source AND events.id = settled.id
+    AND (events.type, events.amount_minor) IS DISTINCT FROM (now.refund_type, settled.amount_minor)
+  RETURNING events.customer_id
+), changed_points AS (
+  UPDATE events
+  SET type = split_part(events.type, ' ', 1) || CASE WHEN now.type = 'order.completed' THEN '' ELSE ' (void)' END
+  FROM now
+  WHERE events.source = now.source AND events.reference = now.reference AND events.type IN (<points>)
+    AND (events.type LIKE '% (void)') = (now.type = 'order.completed')
   RETURNING events.customer_id
 )
-SELECT customer_id FROM changed_orders UNION SELECT customer_id FROM changed_refunds
+SELECT customer_id FROM changed_orders
+UNION SELECT customer_id FROM changed_refunds
+UNION SELECT customer_id FROM changed_points
 """)
-"""Writes the facts of these orders and of their refunds as they are now; rows: whose they are.
+"""Writes the facts of these orders, of their refunds and points as they are now; rows: whose facts were others.
 
 A refund that names no amount is worth its lines, at the prices of the order where it tells none, and no more than the
 order. One of the whole order, or of all its pieces, takes what the others leave; of several the first by time and id.
-Where the order has not come it is worth nothing yet.
+Where the order has not come it is worth nothing yet. An order is given back once its refunds come to its amount, or
+one is of the whole. Points that name an order count as long as it does.
 """
 
 

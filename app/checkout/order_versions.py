@@ -17,7 +17,7 @@ from app.database.engine import Driver, compile_statement
 from app.ingest.admission import digest_content
 from app.ingest.intake import Submission
 from app.ingest.order_identity import ID_BY_SENDER, ORDER_NUMBER, name_order
-from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, Event
+from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, SALES, Event
 
 _EXPORTED: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 
@@ -82,7 +82,8 @@ _ELSEWHERE: Final = compile_statement(
 SELECT told.id FROM {told}
 WHERE EXISTS (
   SELECT FROM events
-  WHERE events.customer_id = told.customer_id AND events.source <> told.source AND events.type = told.type
+  WHERE events.customer_id = told.customer_id AND events.source <> told.source
+    AND events.type IN (told.type, told.type || ' (given back)')
     AND events.amount_minor = CAST(told.amount_minor AS bigint)
     AND (events.reference = told.reference
          OR events.reference = told.number
@@ -121,7 +122,7 @@ async def _settle_own(driver: Driver, events: tuple[Event, ...], versions: Versi
             settled.append(_change(event, before, versions))
         elif event.type != ORDER_CANCELLED:
             settled.append(event)
-        elif before is not None and before["type"] == ORDER_COMPLETED:
+        elif before is not None and before["type"] in SALES:
             versions.cancelled += 1
             settled.append(event)
     return settled
@@ -129,7 +130,7 @@ async def _settle_own(driver: Driver, events: tuple[Event, ...], versions: Versi
 
 def _change(event: Event, before: Mapping[str, Any], versions: Versions) -> Event | None:
     """The order as a version of what it was before; None where it is that already, or was changed since."""
-    if before["type"] != ORDER_COMPLETED or before["amount_minor"] == event.amount_minor:
+    if before["type"] not in SALES or before["amount_minor"] == event.amount_minor:
         return None
     if (before["changed_us"] or 0) >= versions.began_us:
         return None

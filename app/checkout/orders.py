@@ -3,7 +3,7 @@
 from app.checkout.batch import Batch
 from app.checkout.order_queries import CLAIM_ORDERS, FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS
 from app.customers.state import CustomerState
-from app.ingest.order_identity import CHANGES
+from app.lifecycle.events import ORDER_COMPLETED
 
 
 async def claim_orders(batch: Batch) -> None:
@@ -12,7 +12,7 @@ async def claim_orders(batch: Batch) -> None:
     if not orders["source"]:
         return
     await batch.driver.fetch(CLAIM_ORDERS, **orders)
-    if changed := [event for event in batch.events.values() if event.type in CHANGES]:
+    if changed := [event for event in batch.events.values() if event.type != ORDER_COMPLETED]:
         customer_ids = sorted({event.customer_id for event in batch.events.values()})
         await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, **batch.identity.orders_of(changed))
 
@@ -27,6 +27,8 @@ async def restate_orders(batch: Batch) -> None:
         return
     changed = {"source": [row["source"] for row in found], "reference": [row["reference"] for row in found]}
     rows = await batch.driver.fetch(RESTATE_ORDERS, **changed)
+    if not rows:
+        return
     customer_ids = sorted({row["customer_id"] for row in rows})
     await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, source=[], reference=[])
     for row in await batch.driver.fetch(RESTATE_CUSTOMERS, customer_ids=customer_ids):

@@ -17,7 +17,7 @@ from app.customers.linking import LinkingEvent, edges_of, read_component
 from app.customers.relinking_queries import LINKING_EVENTS_KNOWN
 from app.database.engine import Statement, compile_statement, fetch
 from app.lifecycle.event_types import read_facts
-from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_VOIDED
+from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_RETURNED, ORDER_VOIDED
 from app.lifecycle.persons import persons_of
 
 FACTS: Final = ("type", "channel", "amount_minor", "discount_minor", "items")
@@ -51,7 +51,8 @@ class Reader:
 
 def _changed_later() -> Statement:
     """Orders and refunds of `customer_ids` that are not as they were at `known_us`. Rows: source, id, data (of an order
-    that had not been updated by then), the other FACTS, is_void."""
+    that had not been updated by then), the other FACTS, is_void; of what had been given back is_whole, given_minor.
+    """
     return compile_statement(
         text("""
 SELECT bought.source, bought.id, CASE WHEN version.id IS NULL THEN CAST(bought.data AS text) END AS data,
@@ -59,7 +60,8 @@ SELECT bought.source, bought.id, CASE WHEN version.id IS NULL THEN CAST(bought.d
        version.amount_minor, version.discount_minor, version.items,
        EXISTS (SELECT FROM events AS said
                WHERE said.source = bought.source AND said.reference = bought.reference
-                 AND said.type = 'order.cancelled' AND said.received_us <= :known_us) AS is_void
+                 AND said.type = 'order.cancelled' AND said.received_us <= :known_us) AS is_void,
+       coalesce(given.is_whole, false) AS is_whole, given.amount_minor AS given_minor
 FROM events AS bought LEFT JOIN LATERAL (
   SELECT said.* FROM events AS said
   WHERE said.source = bought.source AND said.reference = bought.reference AND said.type = 'order.updated'
@@ -67,15 +69,24 @@ FROM events AS bought LEFT JOIN LATERAL (
   ORDER BY said.occurred_us DESC, said.id COLLATE "C" DESC
   LIMIT 1
 ) AS version ON true
-WHERE bought.customer_id = ANY (:customer_ids) AND bought.type IN ('order.completed', 'order.voided')
+LEFT JOIN LATERAL (
+  SELECT CAST(sum(said.amount_minor) AS bigint) AS amount_minor, bool_or(said.kind = 'whole') AS is_whole
+  FROM events AS said
+  WHERE said.source = bought.source AND said.reference = bought.reference
+    AND said.type IN ('order.refunded', 'order.refunded (void)') AND said.received_us <= :known_us
+) AS given ON true
+WHERE bought.customer_id = ANY (:customer_ids)
+  AND bought.type IN ('order.completed', 'order.completed (void)', 'order.completed (given back)')
   AND bought.id = 'order-' || bought.reference
   AND EXISTS (SELECT FROM events AS later
               WHERE later.source = bought.source AND later.reference = bought.reference
-                AND later.type IN ('order.cancelled', 'order.updated') AND later.received_us > :known_us)
+                AND later.type IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)')
+                AND later.received_us > :known_us)
 UNION ALL
-SELECT refund.source, refund.id, NULL, refund.channel, refund.amount_minor, refund.discount_minor, refund.items, NULL
+SELECT refund.source, refund.id, NULL, refund.channel, refund.amount_minor, refund.discount_minor, refund.items, NULL,
+       NULL, NULL
 FROM events AS refund
-WHERE refund.customer_id = ANY (:customer_ids) AND refund.type = 'refund.voided'
+WHERE refund.customer_id = ANY (:customer_ids) AND refund.type = 'order.refunded (void)'
   AND NOT EXISTS (SELECT FROM events AS said
                   WHERE said.source = refund.source AND said.reference = refund.reference
                     AND said.type = 'order.cancelled' AND said.received_us <= :known_us)
@@ -118,5 +129,13 @@ async def read_orders_then(reader: Reader, customer_ids: Sequence[str], known: K
 def _facts_then(row: Any, digits: int) -> Mapping[str, Any]:
     """FACTS of a row of _CHANGED_LATER: of the version told last by then, or else as the order was told first."""
     told = row if row["data"] is None else read_facts(ORDER_COMPLETED, orjson.loads(row["data"]), digits)
-    type_ = {None: ORDER_REFUNDED, False: ORDER_COMPLETED, True: ORDER_VOIDED}[row["is_void"]]
-    return {"type": type_, **{name: told[name] for name in FACTS[1:]}}
+    return {"type": _type_then(row, told["amount_minor"]), **{name: told[name] for name in FACTS[1:]}}
+
+
+def _type_then(row: Any, amount_minor: int) -> str:
+    if row["is_void"] is None:
+        return ORDER_REFUNDED
+    if row["is_void"]:
+        return ORDER_VOIDED
+    is_given_back = row["is_whole"] or 0 < amount_minor <= (row["given_minor"] or 0)
+    return ORDER_RETURNED if is_given_back else ORDER_COMPLETED

@@ -15,7 +15,7 @@ from app.foundation.errors import NotReady, UnknownCustomer
 from app.foundation.times import iso
 from app.http.paths import read_id
 from app.http.strict_json import is_plain_text
-from app.lifecycle.events import DAY_US, to_major
+from app.lifecycle.events import DAY_US, to_major, told_type
 
 
 async def read_states(driver: Driver, customer_ids: Sequence[str]) -> list[CustomerState | None]:
@@ -122,7 +122,7 @@ def render_event(row: Any) -> dict[str, Any]:
         "specversion": "1.0",
         "id": row.id,
         "source": row.source,
-        "type": row.type,
+        "type": told_type(row.type),
         "subject": row.customer_id,
         "time": iso(row.occurred_us),
         "data": row.data,

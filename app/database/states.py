@@ -71,7 +71,7 @@ def lifted(measure: Measure, events: FromClause) -> ColumnElement[Any]:
 
 def counts(measure: Measure, events: FromClause) -> ColumnElement[bool]:
     """Whether an event counts."""
-    types = [_inlined(type_) for type_ in measure.types]
+    types = [_inlined(type_) for type_ in measure.kept_types]
     conditions = [events.c.type.in_(types)] if types else []
     return and_(true(), *conditions, *(events.c[column] == _inlined(wanted) for column, wanted in measure.where))
 

@@ -37,7 +37,10 @@ metadata = MetaData(
     }
 )
 
-OF_ORDERS = "type IN ('order.cancelled', 'order.updated', 'order.refunded', 'refund.voided')"
+OF_ORDERS = (
+    "type IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)', 'points.earned',"
+    " 'points.redeemed', 'points.expired', 'points.earned (void)', 'points.redeemed (void)', 'points.expired (void)')"
+)
 """What is said of orders that came before, or are to come."""
 
 events = Table(

@@ -17,7 +17,7 @@ from app.foundation.settings import Settings
 from app.foundation.times import MAX_AHEAD_US, iso, to_us
 from app.http.strict_json import check_texts, clean_texts
 from app.ingest.clocks import CLAIMED_TIME, is_possible, right_time
-from app.ingest.order_identity import ID_BY_SENDER, OrderIdentity, digest_order, is_same_id, told_type
+from app.ingest.order_identity import ID_BY_SENDER, OrderIdentity, digest_order, is_same_id
 from app.ingest.reading import read_event
 from app.ingest.schemas import DATA_OF_TYPE, EventIn
 from app.lifecycle.event_types import read_facts
@@ -26,6 +26,7 @@ from app.lifecycle.events import (
     MAX_AMOUNT_MINOR,
     ORDER_TYPES,
     Event,
+    told_type,
 )
 from app.lifecycle.identifiers import (
     BASKET,

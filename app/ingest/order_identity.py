@@ -16,8 +16,7 @@ from app.lifecycle.events import (
     ORDER_COMPLETED,
     ORDER_REFUNDED,
     ORDER_UPDATED,
-    ORDER_VOIDED,
-    REFUND_VOIDED,
+    POINTS_TYPES,
     Event,
 )
 
@@ -30,8 +29,7 @@ FILES: Final = "/import"
 ALWAYS: Final = ("/segment/", "/shopify/", "/woocommerce/", f"{FILES}/")
 CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
 """What says something of an order that came, or is to come."""
-_OF_ORDERS: Final = frozenset((*CHANGES, ORDER_COMPLETED, ORDER_REFUNDED))
-_TOLD_AS: Final = {ORDER_VOIDED: ORDER_COMPLETED, REFUND_VOIDED: ORDER_REFUNDED}
+_OF_ORDERS: Final = frozenset((*CHANGES, ORDER_COMPLETED, ORDER_REFUNDED, *POINTS_TYPES))
 
 
 def name_order(order_id: str) -> str:
@@ -106,8 +104,3 @@ def is_same_id(one: str, other: str) -> bool:
 def _id_by_sender(data: str) -> str | None:
     found: str | None = orjson.loads(data).get(ID_BY_SENDER)
     return found
-
-
-def told_type(type_: str) -> str:
-    """The type that an event came with: those of a cancelled order are kept as void."""
-    return _TOLD_AS.get(type_, type_)

@@ -2,7 +2,8 @@
 
 A digest is of the feature's declaration, of the declarations of the measures that it reads, and of nothing else: a
 measure or a feature more changes none of them. What has its default value is left out, so that a member more of
-`Measure` or `Feature` changes none either.
+`Measure` or `Feature` changes none either. Nor does `given_back`: the money of an order that was given back always
+counted, and goes on counting where the order does not.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ def digest_feature(
     read = measures_of(feature, measures)
     definition = {
         "feature": {name: value for name, value in _declared(feature).items() if name != "label"},
-        "measures": {measure.name: _declared(measure) for measure in measures if measure.name in read},
+        "measures": {measure.name: _meaning(measure) for measure in measures if measure.name in read},
         "parameters": [parameters[column] for column in feature.columns if column in parameters],
     }
     text = json.dumps(definition, sort_keys=True, default=_plain)
@@ -53,6 +54,10 @@ def _declared(declaration: Any) -> dict[str, Any]:
     """The members of a dataclass that were given another value than their default."""
     values = ((field, getattr(declaration, field.name)) for field in fields(declaration))
     return {field.name: value for field, value in values if field.default is MISSING or value != field.default}
+
+
+def _meaning(measure: Measure) -> dict[str, Any]:
+    return {name: value for name, value in _declared(measure).items() if name != "given_back"}
 
 
 def _plain(value: Enum) -> Any:

@@ -10,9 +10,12 @@ ORDER_COMPLETED: Final = "order.completed"
 ORDER_REFUNDED: Final = "order.refunded"
 ORDER_UPDATED: Final = "order.updated"
 ORDER_CANCELLED: Final = "order.cancelled"
-ORDER_VOIDED: Final = "order.voided"
-REFUND_VOIDED: Final = "refund.voided"
-"""What an order and its refunds are counted as once the order is cancelled: not at all."""
+ORDER_VOIDED: Final = "order.completed (void)"
+REFUND_VOIDED: Final = "order.refunded (void)"
+"""What an order and its refunds are kept as once the order is cancelled: they count as nothing. No sender can say so,
+since the name of a type has no spaces."""
+ORDER_RETURNED: Final = "order.completed (given back)"
+"""What an order is kept as once all of it was given back: of it the money alone counts."""
 WHOLE: Final = "whole"
 BY_LINES: Final = "lines"
 """The kind of a refund that names no amount: its order's, or that of lines whose prices its order knows."""
@@ -40,6 +43,8 @@ ACTION_REDEEMED: Final = "action.redeemed"
 
 ORDER_TYPES: Final = (ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, ORDER_CANCELLED)
 """They need not say whose they are."""
+SALES: Final = (ORDER_COMPLETED, ORDER_RETURNED)
+"""What was paid for, given back or not."""
 VISIT_TYPES: Final = (STORE_VISITED, PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCTS_SEARCHED)
 POINTS_TYPES: Final = (POINTS_EARNED, POINTS_REDEEMED, POINTS_EXPIRED)
 """The types that measures count together. What each type is, is declared in `app.lifecycle.event_types`."""
@@ -95,6 +100,11 @@ class Event(NamedTuple):
     digest: bytes
     data: str
     lines: str | None = None
+
+
+def told_type(type_: str) -> str:
+    """The type that an event came with, of one that is kept as another: void, or given back."""
+    return type_.partition(" ")[0]
 
 
 def minor_digits(currency: str) -> int:

@@ -55,7 +55,10 @@ class Lift(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`lift` of the events with one of these `types` (none: all) and all of these columns `where`."""
+    """`lift` of the events with one of these `types` (none: all) and all of these columns `where`.
+
+    `given_back`: of orders that were given back too, which are no orders any more but were paid.
+    """
 
     name: str
     unit: str
@@ -65,10 +68,16 @@ class Measure:
     where: tuple[tuple[str, str], ...] = ()
     half_life_days: int = 0
     behind: str = ""
+    given_back: bool = False
+
+    @property
+    def kept_types(self) -> tuple[str, ...]:
+        """`types` as events are kept under them."""
+        return (*self.types, e.ORDER_RETURNED) if self.given_back else self.types
 
     def counts(self, event: e.Event) -> bool:
         """Whether the event contributes at all."""
-        return (not self.types or event.type in self.types) and all(
+        return (not self.types or event.type in self.kept_types) and all(
             getattr(event, column) == wanted for column, wanted in self.where
         )
 
@@ -123,8 +132,8 @@ SUMS: Final = (
     _count("events"),
     _count("orders", _ORDER),
     _count("orders_store", _ORDER, ("channel", "store")),
-    _sum("spend_minor", "minor", "amount_minor", _ORDER),
-    _sum("discount_minor", "minor", "discount_minor", _ORDER),
+    Measure("spend_minor", "minor", Merge.SUM, "amount_minor", _ORDER, given_back=True),
+    Measure("discount_minor", "minor", Merge.SUM, "discount_minor", _ORDER, given_back=True),
     _sum("items", "pieces", "items", _ORDER),
     _count("refunds", _REFUND),
     _sum("refunded_minor", "minor", "amount_minor", _REFUND),

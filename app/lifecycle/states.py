@@ -33,7 +33,7 @@ class StateSpec:
         names = {measure.name for measure in self.measures}
         assert next(iter(self.keys)) == "customer_id"
         assert REFERENCE in names or all(measure.merge is not Merge.DECAYED for measure in self.measures)
-        counted = [measure.types for measure in self.measures]
+        counted = [measure.kept_types for measure in self.measures]
         types = tuple(dict.fromkeys(type_ for types in counted for type_ in types)) if all(counted) else ()
         object.__setattr__(self, "types", types)
 

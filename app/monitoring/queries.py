@@ -35,7 +35,7 @@ from app.database.tables import (
     persons,
     predictions,
 )
-from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
+from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_RETURNED
 from app.lifecycle.targets import SUMMED
 from app.models.queries import Report
 from app.monitoring.reports import LatestReports
@@ -48,6 +48,7 @@ _DAY: Final = literal_column(str(DAY_US), BigInteger)
 _ZERO: Final = literal_column("0", BigInteger)
 _ORDER: Final = literal_column(f"'{ORDER_COMPLETED}'", Text)
 _REFUND: Final = literal_column(f"'{ORDER_REFUNDED}'", Text)
+_RETURNED: Final = literal_column(f"'{ORDER_RETURNED}'", Text)
 _NO_TEXTS: Final = literal_column("'{}'::text[]", ARRAY(Text))
 
 
@@ -180,13 +181,14 @@ def _resolve() -> Statement:
         .subquery("members")
     )
     is_order, is_refund = events.c.type == _ORDER, events.c.type == _REFUND
+    is_sale = or_(is_order, events.c.type == _RETURNED)
     late = and_(
         events.c.customer_id == members.c.member_id,
         events.c.occurred_us >= at_us,
         events.c.occurred_us < bindparam("until_us", type_=BigInteger),
-        or_(is_order, is_refund, *(counts(measure, events) for measure in SUMMED)),
+        or_(is_sale, is_refund, *(counts(measure, events) for measure in SUMMED)),
     )
-    net_minor = func.sum(case((is_order, events.c.amount_minor), (is_refund, -events.c.amount_minor)))
+    net_minor = func.sum(case((is_sale, events.c.amount_minor), (is_refund, -events.c.amount_minor)))
     came = (
         select(
             members.c.customer_id,

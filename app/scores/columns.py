@@ -33,7 +33,8 @@ class ScoreColumns(NamedTuple):
     """Customers at one time, (n,) each but for the feature rows, (n, len(FEATURES)).
 
     Expected within the horizon of the model or of the rules: churn risk, orders, spend in minor units. At stake:
-    major units. Of who never bought all of these are NaN, and the rhythm means nothing.
+    major units. Of who never bought all of these are NaN, and the rhythm means nothing; of who gave back whatever they
+    bought the spend is 0.
     """
 
     rows: Floats
@@ -65,6 +66,7 @@ def score_columns(states: Floats, as_of_us: float, scoring: Scoring) -> ScoreCol
             expected = Forecasts(*presume(rhythms, *bought, scoring, MANY))
             at_stake = value_at_stake(rhythms, *bought, scoring, MANY)
     known = [np.where(has_bought, column, np.nan) for column in (*expected, at_stake)]
+    known[2] = np.where(~has_bought & (states[:, _SPEND] > 0), 0.0, known[2])  # everything was given back
     judgements = judge_stages(rows, rhythms, known[0], scoring.policy)
     return ScoreColumns(rows, has_bought, rhythms, judgements, Forecasts(*known[:3]), known[3])
 

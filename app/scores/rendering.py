@@ -32,7 +32,7 @@ def render_score(score: Score, scoring: Scoring, language: str) -> dict[str, Any
         "expected_orders": None if score.expected_orders is None else round(score.expected_orders, 4),
         "expected_spend": None if spend_minor is None else to_major(spend_minor, scoring.digits),
         **(_expect_others(score, scoring.digits) if OTHERS else {}),
-        "value_tier": None if model is None or spend_minor is None or bounds is None else bounds.tier(spend_minor),
+        "value_tier": None if spend_minor is None or bounds is None else bounds.tier(spend_minor),
         "expected_next_order_at": None if coming is None else _after(score, coming.days),
         "expected_next_order_interval": None
         if coming is None

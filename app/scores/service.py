@@ -31,7 +31,7 @@ class Score(NamedTuple):
     `churn_terms`, `spend_terms` and `orders_terms` are terms of the links of churn, spend and orders, one a feature,
     and `bases` what the links of all targets come to without; none by rules, which say nothing of the OTHERS among the
     targets either.
-    Nothing is expected of someone who never bought.
+    Nothing is expected of someone who never bought; of who gave back whatever they bought, to spend nothing.
     """
 
     state: CustomerState
@@ -69,8 +69,7 @@ def score_one(state: CustomerState, as_of_us: int, scoring: Scoring) -> Score:
     row = features_of_one(numbers, as_of_us)
     orders = numbers[_ORDERS]
     if not orders:
-        judgement = judge_stage(row, None, None, policy)
-        return Score(state, as_of_us, row, None, judgement, None, None, None, (), (), (), RULES)
+        return _score_without_orders(state, as_of_us, row, judge_stage(row, None, None, policy))
     rhythm = measure_rhythm(row, policy, scoring.usual_gap_days)
     if model is None:
         forecast, method = Forecast(*presume(rhythm, orders, _net_minor(numbers), scoring), (), ()), RULES
@@ -110,7 +109,7 @@ def _score_many(states: Sequence[CustomerState], as_of_us: int, scoring: Scoring
             bases,
         )
         if bought
-        else Score(state, as_of_us, row, None, judgement, None, None, None, (), (), (), RULES)
+        else _score_without_orders(state, as_of_us, row, judgement)
         for state, row, bought, rhythm, judgement, (risk, coming, minor), churn, spend, orders, more in zip(
             states,
             rows,
@@ -123,6 +122,12 @@ def _score_many(states: Sequence[CustomerState], as_of_us: int, scoring: Scoring
             strict=True,
         )
     ]
+
+
+def _score_without_orders(state: CustomerState, as_of_us: int, row: list[float], judgement: Judgement) -> Score:
+    """Of who never bought; who bought and gave everything back is expected to spend nothing."""
+    expected_minor = 0.0 if (state.numbers[_SPEND] or 0) > 0 else None
+    return Score(state, as_of_us, row, None, judgement, None, None, expected_minor, (), (), (), RULES)
 
 
 def _expect_others(rows: Floats, as_of_us: int, model: Model | None) -> Sequence[Sequence[float | None]]:

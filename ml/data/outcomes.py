@@ -8,11 +8,11 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
+from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED, SALES
 from app.lifecycle.measures import Lift, Measure
 from ml.data.intervals import INTERVAL, before_next
 
-_TRADE: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
+_TRADE: Final = (*SALES, ORDER_REFUNDED)
 
 
 def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> ir.Table:
@@ -25,7 +25,7 @@ def outcomes(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: int) -> 
     is_order = trade.type == ORDER_COMPLETED
     intervals = trade.group_by(INTERVAL).aggregate(
         orders_ahead=trade.occurred_us.nunique(where=is_order),  # a moment lies in one interval
-        spend_ahead_minor=is_order.ifelse(trade.amount_minor, -trade.amount_minor).sum(),
+        spend_ahead_minor=trade.type.isin(SALES).ifelse(trade.amount_minor, -trade.amount_minor).sum(),
     )
     return _add_up_ahead(intervals, cutoffs_us, horizon_days)
 
@@ -46,7 +46,7 @@ def summed(measure: Measure) -> str:
 def _count_plainly(measure: Measure, events: ir.Table) -> ir.Value:
     """What each event adds to a summed measure; NULL where it does not count."""
     value = events[measure.lift.name if isinstance(measure.lift, Lift) else measure.lift]
-    conditions = [events.type.isin(measure.types)] if measure.types else []
+    conditions = [events.type.isin(measure.kept_types)] if measure.types else []
     conditions += [events[column] == wanted for column, wanted in measure.where]
     return reduce(and_, conditions).ifelse(value, None) if conditions else value
 

@@ -65,7 +65,7 @@ def _of_merge(spec: StateSpec, merge: Merge) -> list[Measure]:
 
 def _type_columns(spec: StateSpec) -> dict[tuple[str, ...], str]:
     """Each set of types that a measure counts → the name of its column."""
-    sets = dict.fromkeys(measure.types for measure in spec.measures if measure.types)
+    sets = dict.fromkeys(measure.kept_types for measure in spec.measures if measure.types)
     return {types: f"counts_{number}" for number, types in enumerate(sets)}
 
 
@@ -108,7 +108,7 @@ def _lift(spec: StateSpec, measure: Measure, events: ir.Table) -> ir.Value:
         value = events.latest_text
     elif measure.merge is Merge.DECAYED:
         value = value * events[_left(measure.half_life_days)]
-    conditions = [events[_type_columns(spec)[measure.types]]] if measure.types else []
+    conditions = [events[_type_columns(spec)[measure.kept_types]]] if measure.types else []
     conditions += [events[column] == wanted for column, wanted in measure.where]
     return reduce(and_, conditions).ifelse(value, None) if conditions else value
 

@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED
+from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED, SALES
 from app.lifecycle.features import FEATURE_NAMES, Floats
 from app.lifecycle.targets import CHURN, ORDERS, SPEND, target_of
 from ml.data.cutoffs import span_of
@@ -122,7 +122,7 @@ def recent_purchases(events: ir.Table, rows: LabelledStates) -> Recent:
     since_us = int(cutoff_us - window_days * DAY_US)
     late = events.filter((events.occurred_us >= since_us) & (events.occurred_us < cutoff_us))
     is_order, is_refund = late.type == ORDER_COMPLETED, late.type == ORDER_REFUNDED
-    paid, refunded = late.amount_minor.sum(where=is_order), late.amount_minor.sum(where=is_refund)
+    paid, refunded = late.amount_minor.sum(where=late.type.isin(SALES)), late.amount_minor.sum(where=is_refund)
     grouped = late.group_by("customer_id").aggregate(
         orders=late.occurred_us.nunique(where=is_order), spend_minor=paid.fill_null(0) - refunded.fill_null(0)
     )

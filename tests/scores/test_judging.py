@@ -23,11 +23,12 @@ from app.stages.service import StageContext, expect_loss
 
 NOW_US = 20_000 * DAY_US
 TYPES = ("order.completed", "order.completed", "order.refunded", "store.visited", "case.opened")
+GAVE_ALL_BACK = ("order.completed (given back)", "order.refunded")
 
 
 def history(chance, customer_id):
     """Up to thirty events at a pace of the customer's own, some with refunds and complaints, some without orders."""
-    types = TYPES if chance.random() < 0.9 else ("store.visited",)
+    types = TYPES if chance.random() < 0.9 else chance.choice((("store.visited",), GAVE_ALL_BACK))
     pace = chance.choice((1, 7, 40, 300)) * DAY_US
     at = NOW_US - chance.randint(0, chance.choice((1, 20, 600))) * DAY_US
     for number in range(chance.randint(1, 30)):
@@ -82,6 +83,11 @@ def test_columns_say_of_everybody_what_scores_say(states, context):
     at_stake = [value_of(score, context.scoring) for score in scores]
     assert [None if value != value else value for value in columns.at_stake.tolist()] == at_stake
     assert columns.has_bought.tolist() == [value is not None for value in at_stake]
+    spend = [None if minor != minor else minor for minor in columns.expected.spend_minor.tolist()]
+    assert spend == [score.expected_spend_minor for score in scores]
+    assert 0.0 in [
+        minor for minor, bought in zip(spend, columns.has_bought, strict=True) if not bought
+    ]  # gave all back
     assert columns.rows.shape == (len(states), len(FEATURES))
     np.testing.assert_array_equal([score.row for score in scores], columns.rows)
 

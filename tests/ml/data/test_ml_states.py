@@ -45,11 +45,12 @@ MOMENTS = st.one_of(
 @st.composite
 def histories(draw):
     """Events of three customers of every type the measures know, one they do not, and texts of any script."""
-    types = st.sampled_from([*sorted(EVENT_TYPES), e.ORDER_COMPLETED, e.ORDER_REFUNDED, "shop.renamed"])
+    kept = (e.ORDER_COMPLETED, e.ORDER_REFUNDED, e.ORDER_RETURNED, e.ORDER_VOIDED, e.REFUND_VOIDED, "shop.renamed")
+    types = st.sampled_from([*sorted(EVENT_TYPES), *kept])
     events = []
     for number in range(draw(st.integers(1, 40))):
         type_ = draw(types)
-        is_order = type_ in (e.ORDER_COMPLETED, e.ORDER_REFUNDED)
+        is_order = e.told_type(type_) in (e.ORDER_COMPLETED, e.ORDER_REFUNDED)
         events.append(
             e.Event(
                 customer_id=draw(st.sampled_from(["C-1", "C-2", "顾客三"])),
@@ -180,6 +181,21 @@ def test_labels_are_half_open_and_count_orders_and_their_net_worth(table_of, ord
         "not yet known": (1, 1000),
         "prospect": (1, 1000),
     }
+
+
+def test_an_order_given_back_is_no_purchase_ahead_and_its_money_is_evened_out(table_of, order_of):
+    cut = START_US
+    table = table_of(
+        [
+            order_of("C", cut - DAY),
+            order_of("C", cut + DAY, type=e.ORDER_RETURNED, amount_minor=400),
+            order_of("C", cut + 2 * DAY, type=e.ORDER_REFUNDED, amount_minor=400),
+            order_of("gave all back", cut - DAY, type=e.ORDER_RETURNED),
+        ]
+    )
+    rows = labelled_states(table, [cut], 90)
+    assert rows.customer_ids.tolist() == ["C"]
+    assert (rows.orders_ahead.tolist(), rows.spend_ahead_minor.tolist(), rows.churned.tolist()) == ([0], [0], [True])
 
 
 def test_a_summed_measure_is_added_up_over_the_horizon(table_of, order_of):
