@@ -50,7 +50,7 @@ def _write(connection: duckdb.DuckDBPyConnection, changed: dict[str, str], *, ke
 
 
 def _tell(name: str, unknown: list[tuple[str, int]], *, has_names: bool) -> str:
-    shown = ", ".join(f"{word!r} ({lines:,} lines)" for word, lines in unknown[:_SAMPLES])
+    shown = ", ".join(f"{word!r} ({lines:,} line{'s' * (lines > 1)})" for word, lines in unknown[:_SAMPLES])
     more = ", …" if len(unknown) > _SAMPLES else ""
     if has_names:
         return f"Column {name!r} names stores, whose channel is 'store': {shown}{more}; --channel-word says otherwise."

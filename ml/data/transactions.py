@@ -180,7 +180,7 @@ def _load(
     judged = judged_sql(columns, lines, currency, words)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
     if has_rates and (converted := count_converted(connection)):
-        say(f"{converted:,} lines are converted to {currency} at the rates given.")
+        say(f"{converted:,} line{' is' if converted == 1 else 's are'} converted to {currency} at the rates given.")
     if reading.keeps_nobody:
         _keep_nobody(connection, columns)
     by_number = source if reading.by_number else None

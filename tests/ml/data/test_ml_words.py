@@ -41,7 +41,7 @@ def test_words_of_channels_are_mapped_in_any_case(tmp_path):
 def test_a_word_that_is_not_known_is_kept_told_and_settled_by_the_option(tmp_path):
     rows, said, _ = read(tmp_path, "channel", "kiosk", "web")
     assert [data["channel"] for *_, data in rows] == ["kiosk", "web"]
-    assert "'kiosk' (1 lines); --channel-word kiosk=store" in said
+    assert "'kiosk' (1 line); --channel-word kiosk=store" in said
     own = OwnWords(channels=("Kiosk=store", "web=app"))
     assert channels(tmp_path, "kiosk", "WEB", words=own) == ["store", "app"]
 
@@ -100,7 +100,7 @@ def test_no_word_has_two_meanings():
 def test_other_currencies_are_converted_at_the_rate_given_and_told(tmp_path):
     rows, said, lost = read(tmp_path, "currency", "EUR", "CNY", "jpy", "", rates=Rates(("EUR=7.85",)))
     assert [total for _, total, _ in rows] == [78.5, 10, 10]
-    assert "1 lines are converted to CNY" in said
+    assert "1 line is converted to CNY" in said
     assert lost == 1, "no rate of the yen"
 
 
