@@ -23,7 +23,7 @@ from ml.data.meanings import (
     tell_statuses,
 )
 from ml.data.moments import DATE_ORDERS, has_words, tell_date_order
-from ml.data.numbers import plain_columns, tell_decimal_sign
+from ml.data.numbers import plain_columns, tell_decimal_sign, tell_other_currency
 from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
 from ml.data.rates import Rates, converted_sql, count_converted, load_rates
@@ -156,22 +156,10 @@ def _load(
     reading: Reading,
     say: Say,
 ) -> None:
-    texts: dict[str, str] = {meaning: name for meaning, name in columns.found().items() if types[meaning] == "VARCHAR"}
-    numbers: dict[str, str] = {meaning: texts[meaning] for meaning in _NUMBERS if meaning in texts}
-    decimal, told = reading.decimal_sign, list[str]()
-    if decimal is None:
-        decimal, signs = tell_decimal_sign(connection, numbers, separator)
-        told += signs
-    order = None
-    if "timestamp" in texts:
-        order, dated = tell_date_order(connection, columns.timestamp, reading.date_order)
-        told += dated
-    for sentence in told:
-        say(sentence)
-    plain = plain_columns(connection, numbers) if decimal == "." else set[str]()
     words = reading.words.beside(columns.export.waiting if columns.export else frozenset())
-    expressions = Expressions(types, plain, decimal, order, words)
-    expressions.has_words = "timestamp" in texts and has_words(connection)
+    texts = {meaning: name for meaning, name in columns.found().items() if types[meaning] == "VARCHAR"}
+    numbers = {meaning: texts[meaning] for meaning in _NUMBERS if meaning in texts}
+    expressions = _tell_forms(connection, types, texts, numbers, separator, currency, reading, words, say)
     _tell_meanings(connection, columns, types, expressions, words, say)
     lines = read_sql(columns, expressions)
     has_rates = load_rates(connection, reading.rates) and columns.currency is not None
@@ -194,6 +182,33 @@ def _load(
         if meaning != "amount":
             connection.execute(f"INSERT INTO left_out {changed_sql(columns, meaning)}")
     make_orders(connection, source, minor_digits(currency), words, by_number=reading.by_number, is_parted=is_parted)
+
+
+def _tell_forms(
+    connection: duckdb.DuckDBPyConnection,
+    types: dict[str, str],
+    texts: dict[str, str],
+    numbers: dict[str, str],
+    separator: str | None,
+    currency: str,
+    reading: Reading,
+    words: Words,
+    say: Say,
+) -> Expressions:
+    """Finds out by their values how numbers and times are written. `texts` and `numbers`: meanings to names."""
+    decimal, told, order = reading.decimal_sign, list[str](), None
+    if decimal is None:
+        decimal, signs = tell_decimal_sign(connection, numbers, separator)
+        told += signs
+    if "timestamp" in texts:
+        order, dated = tell_date_order(connection, texts["timestamp"], reading.date_order)
+        told += dated
+    plain = plain_columns(connection, numbers) if decimal == "." else set[str]()
+    for sentence in (*told, *tell_other_currency(connection, numbers, plain, currency)):
+        say(sentence)
+    expressions = Expressions(types, plain, decimal, order, words)
+    expressions.has_words = "timestamp" in texts and has_words(connection)
+    return expressions
 
 
 def _keep_nobody(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:

@@ -104,6 +104,16 @@ def test_other_currencies_are_converted_at_the_rate_given_and_told(tmp_path):
     assert lost == 1, "no rate of the yen"
 
 
+@pytest.mark.parametrize(("written", "is_told"), [("€5", True), ("USD 5", True), ("5 元", False), ("5", False)])
+def test_the_sign_of_another_currency_is_told(tmp_path, written, is_told):
+    path = tmp_path / "a.csv"
+    path.write_text(f"customer,date,amount\nC,2026-10-01,{written}\n", encoding="utf-8")
+    said: list[str] = []
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t", say=said.append)
+    assert any("is counted as CNY" in sentence and written in sentence for sentence in said) == is_told
+
+
 def test_rates_of_days_hold_until_the_next(tmp_path):
     rates = tmp_path / "rates.csv"
     rates.write_text("date,currency,rate\n2026-10-02,EUR,8\n2026-10-04,EUR,9\n")
