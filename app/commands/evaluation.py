@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from app.commands.calendar import CalendarOption, name_calendar
 from app.commands.progress import say
 from app.foundation.errors import Refusal
-from app.foundation.settings import Settings
+from app.foundation.settings import Calendar, Settings
 from app.lifecycle.targets import TARGETS, Target
 
 commands = typer.Typer(
@@ -59,9 +60,12 @@ def _offer(target: Target) -> None:
         as_json: AsJson = False,
         timezone: Timezone = "UTC",
         states_by: StatesBy = "duckdb",
+        calendar: CalendarOption = None,
     ) -> None:
         day = None if cutoff is None else cutoff.date()
-        _evaluate(target.name, data, day, horizon, cutoffs is Cutoffs.MONTHLY, html, as_json, timezone, states_by)
+        _evaluate(
+            target.name, data, day, horizon, cutoffs is Cutoffs.MONTHLY, html, as_json, timezone, states_by, calendar
+        )
 
 
 def _evaluate(
@@ -74,13 +78,14 @@ def _evaluate(
     as_json: bool,
     timezone: str,
     states_by: str,
+    calendar: Calendar | None,
 ) -> None:
     from ml.data.engines import open_engine
     from ml.evaluation.evaluating import evaluate
     from ml.evaluation.figures import render_figures
     from ml.report.page import render_report
 
-    settings = Settings.from_environment()
+    settings = name_calendar(Settings.from_environment(), calendar)
     if html is not None and not html.resolve().parent.is_dir():
         raise Refusal(f"There is no directory for the report: {html}.")
     with open_engine(states_by, settings.spark_master, settings.spark_directory) as engine:
@@ -95,6 +100,7 @@ def _evaluate(
             timezone=timezone,
             policy=settings.stages,
             take=engine.take,
+            calendar=settings.calendar,
         )
     print(json.dumps(evaluation.result, indent=2) if as_json else render_figures(evaluation.result), flush=True)
     if html is not None:

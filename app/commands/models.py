@@ -12,6 +12,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.access import database, engine_of
+from app.commands.calendar import CalendarOption, name_calendar
 from app.commands.progress import say
 from app.database.engine import transaction
 from app.foundation.settings import Settings
@@ -39,11 +40,13 @@ def train(
     simulated: Annotated[bool, typer.Option("--simulated", help="Train on the demo shop's events")] = False,
     timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",
     states_by: Annotated[str, typer.Option("--engine", help="What makes states of events: duckdb or spark")] = "duckdb",
+    calendar: CalendarOption = None,
 ) -> None:
     """Make a model from the database's events or from a file, and register it."""
     from ml.training.commands import train_from_database, train_from_file
 
     async def work(url: str, settings: Settings) -> str:
+        settings = name_calendar(settings, calendar)
         async with engine_of(url) as engine:
             if data is not None:
                 return await train_from_file(engine, data, settings, timezone, states_by)

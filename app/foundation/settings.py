@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,15 @@ PREFIX = "PERENNIAL_"
 TEST_PREFIX = "PERENNIAL_TEST_"
 FORMER_NAMES = {"watch_hours": "monitoring_hours"}
 """Names that were given up for others, and are still taken for them."""
+
+
+class Calendar(StrEnum):
+    """Countries whose trade through the year is known to `ml.learning.trade`."""
+
+    GB = "GB"
+    US = "US"
+    DE = "DE"
+    CN = "CN"
 
 
 class Settings(BaseSettings):
@@ -74,6 +84,8 @@ class Settings(BaseSettings):
     """A model trained longer ago makes /health warn."""
     retrain: Annotated[int, Field(ge=0, le=3650)] = 0
     """Days between retrainings from the database's real events; 0: never."""
+    calendar: Calendar | None = None
+    """Country whose trade is the prior of the season, for a shop in its first year; none: the shop's own alone."""
     spark_master: str = "local[*]"
     """Where '--engine spark' computes: this machine, or a cluster's master."""
     spark_directory: Path | None = None

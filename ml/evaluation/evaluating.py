@@ -41,6 +41,7 @@ class History:
     minor_per_unit: float
     policy: StagePolicy
     say: Say
+    calendar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def evaluate(
     timezone: str = "UTC",
     policy: StagePolicy | None = None,
     take: Callable[[ir.Table], ir.Table] = lambda events: events,
+    calendar: str | None = None,
     **columns: str | None,
 ) -> Evaluation:
     """Judges a target over all who bought before the cut-off, by what they did in `[cut-off, cut-off + horizon)`.
@@ -106,11 +108,13 @@ def evaluate(
     "levels" only asks how far our level was off in those months. `result` holds `n`, `base_rate` (churn)
     or `mean_actual`, and for each of `models` the metrics of `ml.evaluation.metrics.MEASURERS`, null where a
     model's score is no probability; money is in major units. `take` hands the events to the engine that makes
-    states of them.
+    states of them, `calendar` names the country whose trade is the prior of the season.
     Raises Untrainable, UnusableTransactions, Leak.
     """
     events = read_history(path, source="evaluation", currency=currency, timezone=timezone, say=progress, **columns)
-    history = History(take(events), horizon_days, 10.0 ** minor_digits(currency), policy or StagePolicy(), progress)
+    history = History(
+        take(events), horizon_days, 10.0 ** minor_digits(currency), policy or StagePolicy(), progress, calendar
+    )
     span = span_of(history.events)
     cutoff_us = _last_known(span, horizon_days) if cutoff is None else to_us(datetime.combine(cutoff, time(), UTC))
     _refuse_unknown_outcome(span, cutoff_us, horizon_days)
@@ -136,7 +140,7 @@ def judge_at(history: History, target: str, cutoff_us: int, compared: bool = Tru
     history.say(f"{to_time(cutoff_us):%Y-%m-%d}: learning from what was known then …")
     refuse_leaks(history.events, cutoff_us)
     before = history.events.filter(history.events.occurred_us < cutoff_us)
-    learned = learn(before, cutoff_us, history.horizon_days, history.say)
+    learned = learn(before, cutoff_us, history.horizon_days, history.say, history.calendar)
     if target not in learned.targets.models:
         raise Untrainable(f"Nothing came of {target} after the past cut-offs. {FALL_BACK}")
     test = outcomes_at(history.events, learned, cutoff_us, history.horizon_days)

@@ -57,9 +57,10 @@ class Learned:
     note: str
 
 
-def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say) -> Learned:
+def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say, calendar: str | None = None) -> Learned:
     """The best model that the events before `at_us` allow, for use from then on.
 
+    `calendar` names the country whose trade is the prior of the season; trees alone have a season.
     Raises Untrainable where no model can be fitted; its sentence says what is missing and what serves
     until then.
     """
@@ -80,7 +81,7 @@ def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say) -> Learned:
     except Untrainable as error:
         return _learn_within(known, span, at_us, horizon_days, str(error).removesuffix(f". {FALL_BACK}"), say)
     say(f"Fitting on {len(past.churned):,} customers at past cut-offs …")
-    targets = fit_targets(past, present, horizon_days)
+    targets = fit_targets(past, present, horizon_days, calendar)
     note = f"Additive trees, learnt at {monthly} whose {horizon_days} days are over."
     return Learned(targets, "additive_trees", tuple(cutoffs), horizon_days, len(past.churned), past, present, note)
 

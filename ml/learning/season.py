@@ -5,10 +5,12 @@ many come back moves with the season, and a year has only one Christmas. So the 
 The classic models, fitted to nothing but the histories, say how many of the customers known now
 would not buy in a horizon like any other, and how much the others would; their error at each earlier
 cut-off, in the link, is the season and the drift. A Gaussian process over the calendar carries that
-error to the cut-off in question, and on through the year that follows.
+error to the cut-off in question, and on through the year that follows. A shop that has not seen a season may name its
+country: then how trade goes there is one more way in which errors go together, of an extent to be learnt, and the
+less is asked of it the more of the shop's own years are known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +31,15 @@ SEASON_REACH = 0.5
 DRIFT_SD = 0.3
 DRIFT_DAYS = 365.0
 NOISE_SD = 0.1
+TRADE_MEAN, TRADE_SD = 1 / 3, 6.0
+"""How much of a country's change of trade, at each lead, a shop's is taken to be before it says so, and how sure: those
+who live on Christmas swing ten times as much as all retail."""
 YEAR_DAYS = 365.2425
 _WIDEST = 30.0
+
+
+Trade = Callable[[ArrayLike], Floats]
+"""Days since 1970 (k,) → what trade in the country does to the link then, (leads, k): `ml.learning.trade`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +74,48 @@ def sum_error(cutoff_us: int, expected: Floats, amounts: ArrayLike) -> Calibrati
     return CalibrationError(cutoff_us, float(np.log(ratio)), variance)
 
 
-def forecast_shifts(errors: Sequence[CalibrationError], days: ArrayLike) -> Floats:
+def forecast_shifts(errors: Sequence[CalibrationError], days: ArrayLike, trade: Trade | None = None) -> Floats:
     """The expected error at other times, days since 1970 (k,): the posterior mean of the Gaussian
-    process; 0 without errors.
+    process; without errors what `trade` says before any, or 0.
     """
     at = np.asarray(days, np.float64)
+    prior = _Prior(trade)
     if not errors:
-        return np.zeros(at.shape)
-    known, spread = _observed(errors)
-    weights = np.linalg.solve(spread, [error.shift for error in errors])
-    return np.asarray(_covariance(at, known) @ weights)
+        return prior.mean(at)
+    known, spread = _observed(errors, prior)
+    weights = np.linalg.solve(spread, [error.shift for error in errors] - prior.mean(known))
+    return np.asarray(prior.mean(at) + prior.covariance(at, known) @ weights)
 
 
-def forecast_deviations(errors: Sequence[CalibrationError], days: ArrayLike) -> Floats:
+def forecast_deviations(errors: Sequence[CalibrationError], days: ArrayLike, trade: Trade | None = None) -> Floats:
     """The standard deviations (k,) of those forecasts: least where the season has been seen before."""
     at = np.asarray(days, np.float64)
-    variance = np.full(at.shape, LEVEL_SD**2 + SEASON_SD**2 + DRIFT_SD**2)
+    prior = _Prior(trade)
+    variance = np.diag(prior.covariance(at, at))
     if errors:
-        known, spread = _observed(errors)
-        across = _covariance(at, known)
+        known, spread = _observed(errors, prior)
+        across = prior.covariance(at, known)
         variance = variance - np.einsum("kn,nk->k", across, np.linalg.solve(spread, across.T))
-    return np.asarray(np.sqrt(variance))
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
-def _observed(errors: Sequence[CalibrationError]) -> tuple[Floats, Floats]:
+def _observed(errors: Sequence[CalibrationError], prior: "_Prior") -> tuple[Floats, Floats]:
     """The days of the errors (n,), and their covariance as observed (n, n)."""
     days = np.array([error.cutoff_us for error in errors]) / DAY_US
-    return days, _covariance(days, days) + np.diag([error.variance + NOISE_SD**2 for error in errors])
+    return days, prior.covariance(days, days) + np.diag([error.variance + NOISE_SD**2 for error in errors])
 
 
-def _covariance(a_days: Floats, b_days: Floats) -> Floats:
-    apart = np.abs(a_days[:, None] - b_days)
-    season = SEASON_SD**2 * np.exp(-2 * (np.sin(np.pi * apart / YEAR_DAYS) / SEASON_REACH) ** 2)
-    return LEVEL_SD**2 + season + DRIFT_SD**2 * np.exp(-apart / DRIFT_DAYS)
+@dataclass(frozen=True, slots=True)
+class _Prior:
+    """What is expected of errors before any is known: 0, or a part of each of the `trade`'s changes."""
+
+    trade: Trade | None
+
+    def mean(self, days: Floats) -> Floats:
+        return np.zeros(days.shape) if self.trade is None else np.asarray(TRADE_MEAN * self.trade(days).sum(axis=0))
+
+    def covariance(self, a_days: Floats, b_days: Floats) -> Floats:
+        apart = np.abs(a_days[:, None] - b_days)
+        season = SEASON_SD**2 * np.exp(-2 * (np.sin(np.pi * apart / YEAR_DAYS) / SEASON_REACH) ** 2)
+        own = LEVEL_SD**2 + season + DRIFT_SD**2 * np.exp(-apart / DRIFT_DAYS)
+        return own if self.trade is None else own + TRADE_SD**2 * self.trade(a_days).T @ self.trade(b_days)

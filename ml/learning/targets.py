@@ -25,12 +25,14 @@ from ml.learning.churn import summarise
 from ml.learning.distilling import teach
 from ml.learning.season import (
     CalibrationError,
+    Trade,
     forecast_deviations,
     forecast_shifts,
     share_error,
     shift_to_share,
     sum_error,
 )
+from ml.learning.trade import changes_of_trade
 
 
 def _at(*names: str) -> tuple[int, ...]:
@@ -105,8 +107,12 @@ class Targets:
         return self.models[target.name].expect(features, self.level(target.name, as_of_us))
 
 
-def fit_targets(past: LabelledStates, present: LabelledStates, horizon_days: int) -> Targets:
+def fit_targets(
+    past: LabelledStates, present: LabelledStates, horizon_days: int, calendar: str | None = None
+) -> Targets:
     """Learns from `past` cut-offs whose labels are complete, for use from the one cut-off of `present` on.
+
+    `calendar` is the country whose trade is the prior of the season, one of `ml.learning.trade.COUNTRIES`.
 
     Of `present` only the histories are read, never what follows. Raises Untrainable where nobody has
     bought twice, or spent anything.
@@ -117,6 +123,7 @@ def fit_targets(past: LabelledStates, present: LabelledStates, horizon_days: int
     errors = _errors_then(past, horizon_days)
     expected = _expect_from_histories(present, horizon_days)
     classic = _say(present, expected)
+    trades = {target.name: _trade_of(target, calendar, horizon_days) for target in TARGETS}
     models, levels = {}, {}
     for target in TARGETS:
         name, outcome = target.name, outcome_of(target, past)
@@ -126,11 +133,19 @@ def fit_targets(past: LabelledStates, present: LabelledStates, horizon_days: int
             raise Untrainable(f"Nobody spent anything after the past cut-offs. {FALL_BACK}")
         model = fit_additive(vectors, outcome, RECIPES[name], past.customer_ids, past.cutoffs_us)
         model = teach(model, classic[name], now_vectors, RECIPES[name], vectors)
-        shifts = forecast_shifts(errors[name], days)
+        shifts = forecast_shifts(errors[name], days, trades[name])
         models[name] = _lift(model, now_vectors, expected[name], float(shifts[0]))
         levels[name] = shifts - shifts[0]
-    deviations = {name: forecast_deviations(errors[name], days) for name in TARGET_NAMES}
+    deviations = {name: forecast_deviations(errors[name], days, trades[name]) for name in TARGET_NAMES}
     return Targets(models, days, levels, horizon_days, deviations)
+
+
+def _trade_of(target: Target, calendar: str | None, horizon_days: int) -> Trade | None:
+    """What more trade does to the link of a target: who buys the more does not leave."""
+    if calendar is None:
+        return None
+    sign = -1.0 if target is CHURN else 1.0
+    return lambda days: sign * changes_of_trade(calendar, days, horizon_days)
 
 
 def _lift(model: AdditiveModel, vectors: Floats, expected: Floats, shift: float) -> AdditiveModel:

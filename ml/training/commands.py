@@ -69,7 +69,7 @@ async def _train(
     made_at = datetime.now(UTC)
     with open_engine(states_by, settings.spark_master, settings.spark_directory) as states:
         horizon_days = settings.churn_horizon_days
-        training = Training(states.take(events), source, simulated, horizon_days, settings.digits)
+        training = Training(states.take(events), source, simulated, horizon_days, settings.digits, settings.calendar)
         directory = train(training, settings.models_directory, made_at, say)
     seconds = (datetime.now(UTC) - made_at).total_seconds()
     async with transaction(engine) as connection:

@@ -13,6 +13,7 @@ So no seat is taken unjudged, be it empty, the demo shop's, or held by a model t
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 import ibis
@@ -111,7 +112,7 @@ async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
     events = duck.table("events")
     for sentence in find_oddities(events, settings.currency):
         say(sentence)
-    training = Training(events, "database", False, settings.churn_horizon_days, settings.digits)
+    training = Training(events, "database", False, settings.churn_horizon_days, settings.digits, settings.calendar)
     try:
         directory = train(training, settings.models_directory, datetime.now(UTC), say)
     except Untrainable as error:
@@ -124,7 +125,7 @@ async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
         challenger = await load_stored(connection, registered.version)
         holder = await _find_holder(connection, settings, challenger.horizon_days)
     say(f"Comparing with {'the rules' if isinstance(holder, Scoring) else holder.version} …")
-    verdict = judge(events, holder, challenger)
+    verdict = judge(events, holder, challenger, partial(learn_twin_of, calendar=settings.calendar))
     return await settle(engine, None if held is None else held.version, challenger.version, verdict)
 
 
@@ -157,9 +158,9 @@ async def settle(engine: AsyncEngine, champion: str | None, challenger: str, ver
         return f"{verdict.sentence} {challenger} stays a challenger; {way_out}."
 
 
-def learn_twin_of(events: ir.Table, cutoff_us: int, horizon_days: int) -> Foretell:
+def learn_twin_of(events: ir.Table, cutoff_us: int, horizon_days: int, calendar: str | None = None) -> Foretell:
     """What the way that models are made learns from the events before a cut-off. Raises Untrainable."""
-    targets = learn(events, cutoff_us, horizon_days, say).targets
+    targets = learn(events, cutoff_us, horizon_days, say, calendar).targets
     known = [target for target in TARGETS if target.name in targets.models]
     return lambda rows, as_of_us: {target.name: targets.expect(target, rows, as_of_us) for target in known}
 

@@ -31,13 +31,15 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Training:
     """What a model is made from. `source` names the data; `simulated`: they are the demo shop's; `digits`
-    are those of the currency's minor unit, for what is told of money."""
+    are those of the currency's minor unit, for what is told of money; `calendar` is the country whose trade is the
+    prior of the season."""
 
     events: ir.Table
     source: str
     simulated: bool
     horizon_days: int
     digits: int = 2
+    calendar: str | None = None
 
 
 def train(training: Training, models_directory: Path, made_at: datetime, say: Say) -> Path:
@@ -47,7 +49,7 @@ def train(training: Training, models_directory: Path, made_at: datetime, say: Sa
     Raises Untrainable where the history is too short or too thin.
     """
     span = span_of(training.events)
-    learned = learn(training.events, span.until_us, training.horizon_days, say)
+    learned = learn(training.events, span.until_us, training.horizon_days, say, training.calendar)
     refuse_leaks(training.events, learned.cutoffs_us[-1] if learned.cutoffs_us else span.until_us)
     now = learned.present.features()
     expected = learned.targets.predict(now, span.until_us)
@@ -70,6 +72,7 @@ def train(training: Training, models_directory: Path, made_at: datetime, say: Sa
             **_describe_sureness(learned.targets),
         },
         **({"unknown_targets": unknown} if unknown else {}),
+        **({"calendar": training.calendar} if training.calendar else {}),
         "data": {"source": training.source, "simulated": training.simulated},
         "metrics": _measure_before(training, span.until_us - training.horizon_days * DAY_US, say),
     }
@@ -130,7 +133,7 @@ def _measure_before(training: Training, cutoff_us: int, say: Say) -> dict[str, A
     say(f"Measuring at {to_time(cutoff_us):%Y-%m-%d} …")
     events, horizon_days, minor_per_unit = training.events, training.horizon_days, 10.0**training.digits
     try:
-        learned = learn(events, cutoff_us, horizon_days, say)
+        learned = learn(events, cutoff_us, horizon_days, say, training.calendar)
     except Untrainable:
         return {}
     test = outcomes_at(events, learned, cutoff_us, horizon_days)

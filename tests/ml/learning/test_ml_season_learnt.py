@@ -61,5 +61,5 @@ def test_a_season_that_was_seen_is_expected_again(table_of, one_bag, monkeypatch
         return learned.targets.predict(came.features(), CUTOFF_US).churn.mean()
 
     assert abs(expected() - actual) < 0.3 * (usual - actual)
-    monkeypatch.setattr(ml.learning.targets, "forecast_shifts", lambda errors, days: np.zeros(len(days)))
+    monkeypatch.setattr(ml.learning.targets, "forecast_shifts", lambda errors, days, _trade=None: np.zeros(len(days)))
     assert abs(expected() - actual) > 0.3 * (usual - actual)
