@@ -3,6 +3,8 @@
 Revises: 0007
 """
 
+import hashlib
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -22,7 +24,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text(_OF_ORDERS),
     )
-    op.execute(
+    named = sa.text(
         """
         UPDATE events SET id = 'order-' || events.reference,
                           data = (events.data::jsonb || jsonb_build_object('id_by_sender', events.id))::json
@@ -32,8 +34,20 @@ def upgrade() -> None:
         WHERE events.source = first.source AND events.id = first.id
           AND NOT EXISTS (SELECT FROM events AS other
                           WHERE other.source = events.source AND other.id = 'order-' || events.reference)
+        RETURNING events.customer_id, events.source, events.id, events.amount_minor
         """
     )
+    connection = op.get_bind()
+    rows = connection.execute(named).mappings().all()
+    orders = [{**row, "digest": _digest(row["id"], row["amount_minor"])} for row in rows]
+    if orders:
+        is_it = "customer_id = :customer_id AND source = :source AND id = :id"
+        connection.execute(sa.text(f"UPDATE events SET digest = :digest WHERE {is_it}"), orders)  # noqa: S608
+
+
+def _digest(id_: str, amount_minor: int) -> bytes:
+    """What tells that an order was told before: whoever tells it again under another id is a duplicate."""
+    return hashlib.blake2b(f"{id_}\x1f{amount_minor}".encode(), digest_size=16).digest()
 
 
 def downgrade() -> None:

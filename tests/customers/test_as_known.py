@@ -114,6 +114,14 @@ async def test_a_refund_of_an_order_that_was_cancelled_later(tell, known):
     assert [await known(day) for day in (2, 3, 5, 6)] == [(1, 1000), (1, 600), (1, 600), (0, 0)]
 
 
+async def test_an_order_counts_until_it_was_known_to_be_given_back(tell, known):
+    await tell(1, "order.completed", "C-1", order_id="1", total=10)
+    await tell(3, "order.refunded", "C-1", order_id="1", total=4)
+    await tell(5, "order.refunded", "C-1", order_id="1", total=6)
+    await tell(7, "order.updated", "C-1", order_id="1", total=12)
+    assert [await known(day) for day in (2, 3, 5, 7)] == [(1, 1000), (1, 600), (0, 0), (1, 200)]
+
+
 async def test_over_http_the_score_is_told_as_it_was(two, tell, client):
     await tell(9, "customer.merged", "C-1", at=3, merged="C-2")
 
