@@ -158,7 +158,7 @@ def _load(
 ) -> None:
     words = reading.words.beside(columns.export.waiting if columns.export else frozenset())
     texts = {meaning: name for meaning, name in columns.found().items() if types[meaning] == "VARCHAR"}
-    numbers = {meaning: texts[meaning] for meaning in _NUMBERS if meaning in texts}
+    numbers: dict[str, str] = {meaning: texts[meaning] for meaning in _NUMBERS if meaning in texts}
     expressions = _tell_forms(connection, types, texts, numbers, separator, currency, reading, words, say)
     _tell_meanings(connection, columns, types, expressions, words, say)
     lines = read_sql(columns, expressions)
