@@ -211,11 +211,9 @@ def _widen(columns: Floats, by: int) -> Floats:
 
 def strongest(terms: Sequence[float], most: int) -> list[int]:
     """Indices of the `most` terms of greatest size, strongest first; terms of zero are no reasons."""
-    sizes = [*map(abs, terms)]
-    least = sorted(sizes)[-most:][0]
-    among = [at for at, size in enumerate(sizes) if size >= least and size]  # to sort few costs less than all
-    among.sort(key=sizes.__getitem__, reverse=True)
-    return among[:most]
+    sizes = list(map(abs, terms))
+    order = sorted(range(len(terms)), key=sizes.__getitem__, reverse=True)
+    return [j for j in order[:most] if terms[j]]
 
 
 def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], levels: Mapping[str, Floats]) -> Scorecard:
