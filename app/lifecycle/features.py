@@ -120,6 +120,7 @@ _DECLARED: Final = (
     Feature("orders", "Orders", "orders", "orders"),
     Feature("net_spend", "Spend less refunds", "minor", "spend_minor", "refunded_minor"),
     Feature("average_order", "Average order less refunds", "minor", "spend_minor", "refunded_minor", per="orders"),
+    Feature("gross_order", "Average order", "minor", "spend_minor", per="orders"),
     Feature("items_per_order", "Pieces per order", "pieces", "items", per="orders"),
     Feature("rhythm_days", "Usual days between orders", "days", _FIRST, _LAST, "orders", "one"),
     Feature("silence_ratio", "Silence in usual gaps", "ratio", "silence", "zero", _FIRST, _LAST),

@@ -154,6 +154,7 @@ _SPOKEN: Final[dict[str, Phrase]] = {
     "average_order": Phrase(
         "%s an order on average, less refunds", "平均每单 %s（已扣除退款）", _write_money, "No order yet", "尚未下单"
     ),
+    "gross_order": Phrase("%s an order on average", "平均每单 %s", _write_money, "No order yet", "尚未下单"),
     "items_per_order": Phrase("%s an order on average", "平均每单 %s 件", _pieces, "No order yet", "尚未下单"),
     "rhythm_days": Phrase(
         "Usually orders %s", "通常%s下单一次", _write_pace, "One order so far: no rhythm yet", "仅下过一次单，尚无规律"

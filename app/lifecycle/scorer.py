@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
 from operator import add
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from app.lifecycle.bins import (
 )
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
+from app.lifecycle.own_money import GROSS_ORDER, REFUND_SHARE, OwnMoney
 from app.lifecycle.targets import CHURN, ORDERS, OTHERS, SPEND, TARGET_NAMES, TARGETS, Target
 
 _CHURN, _ORDERS, _SPEND = (TARGETS.index(target) for target in (CHURN, ORDERS, SPEND))
@@ -29,8 +30,8 @@ _OTHERS: Final = tuple((TARGETS.index(target), target.link.invert_one) for targe
 _OTHER_NAMES: Final = frozenset(target.name for target in OTHERS)
 _BLOCK: Final = 8192
 """Rows that are looked up at once: what they need stays in the processor's cache."""
-_STEEPEST: Final = 650.0
-"""The greatest link there may be: e to it is still a number."""
+
+_SPEND_ALONE: Final = np.array([float(target is SPEND) for target in TARGETS])
 
 Links = tuple[float, ...]
 """One number a target, in the order of TARGETS."""
@@ -99,7 +100,8 @@ class Scorecard:
     link(x, t) = intercepts + level(t) + Σ_j steps[j][bin of x_j], (T,) for T targets. `steps[j]` is (k_j + 2, T),
     its rows as in StepTables. The level is linear between `level_days` (K ≥ 1, days since 1970 UTC, ascending),
     where it is `levels` (K, T), and holds its ends. The intercept of one of OTHERS that it does not know is NaN, and so
-    is all that it says of that; those that it is made without are the last ones.
+    is all that it says of that; those that it is made without are the last ones. The link of spend has the terms of
+    `own` as well, if there is one; then the features are FEATURES.
     """
 
     edges: tuple[Floats, ...]
@@ -107,6 +109,7 @@ class Scorecard:
     steps: tuple[Floats, ...]
     level_days: NDArray[np.int64]
     levels: Floats
+    own: OwnMoney | None = None
     _lists: tuple[list[list[float]], list[list[Links]], list[Links]] = field(init=False, repr=False, compare=False)
     _days: tuple[list[int], list[Links]] = field(init=False, repr=False, compare=False)
     _guides: list[Guide | None] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -143,7 +146,10 @@ class Scorecard:
             steps[bisect_right(edges, value)] if value == value else unknown  # NaN is unlike itself
             for value, edges, steps, unknown in zip(row, *self._lists, strict=True)
         ]
-        terms, offsets = list(zip(*found, strict=True)), self.bases(as_of_us)
+        terms: list[Sequence[float]] = list(zip(*found, strict=True))
+        offsets = self.bases(as_of_us)
+        if self.own is not None:
+            terms[_SPEND] = _add_own(terms[_SPEND], self.own.of_one(row))
         return Forecast(
             _RISK_OF(offsets[_CHURN] + sum(terms[_CHURN])),
             _ORDERS_OF(offsets[_ORDERS] + sum(terms[_ORDERS])),
@@ -167,7 +173,14 @@ class Scorecard:
         bins[np.isnan(columns)] = 0
         bins += np.cumsum([0, *map(len, self.steps[:-1])])[:, None]  # where the steps of a feature begin among all
         steps = np.concatenate(self.steps)
-        return steps[:, _CHURN].take(bins).T, steps[:, _SPEND].take(bins).T, steps[:, _ORDERS].take(bins).T
+        spend = steps[:, _SPEND].take(bins).T
+        for feature, terms in self._own_terms(rows).items():
+            spend[:, feature] += terms
+        return steps[:, _CHURN].take(bins).T, spend, steps[:, _ORDERS].take(bins).T
+
+    def _own_terms(self, rows: Floats) -> dict[int, Floats]:
+        """By feature, (n,): what own money adds to the link of spend."""
+        return {} if self.own is None else dict(zip((GROSS_ORDER, REFUND_SHARE), self.own.of_each(rows), strict=True))
 
     def links(self, rows: Floats, as_of_us: float) -> Floats:
         """(n, features) → (n, T). Added up one feature after the other, as for a single customer."""
@@ -175,8 +188,10 @@ class Scorecard:
         for start in range(0, len(rows), _BLOCK):
             block = np.ascontiguousarray(rows[start : start + _BLOCK].T)
             total = np.zeros((block.shape[1], len(TARGETS)))
-            for steps, bins in zip(self.steps, self._bins_of_block(block), strict=True):
-                total += steps[0] if bins is None else steps.take(bins, axis=0)
+            own = self._own_terms(rows[start : start + _BLOCK])
+            for feature, (steps, bins) in enumerate(zip(self.steps, self._bins_of_block(block), strict=True)):
+                found = steps[0] if bins is None else steps.take(bins, axis=0)
+                total += found + own[feature][:, None] * _SPEND_ALONE if feature in own else found
             np.add(self.bases(as_of_us), total, out=links[start : start + _BLOCK])
         return links
 
@@ -204,6 +219,14 @@ class Scorecard:
         return (target.link.invert_each(links[:, TARGETS.index(target)]) for target in targets)
 
 
+def _add_own(terms: Sequence[float], own: tuple[float, float]) -> list[float]:
+    """The terms of spend with those of own money."""
+    added = list(terms)
+    added[GROSS_ORDER] += own[0]
+    added[REFUND_SHARE] += own[1]
+    return added
+
+
 def _widen(columns: Floats, by: int) -> Floats:
     """(k, T) with so many columns of zeros more."""
     return np.pad(columns, ((0, 0), (0, by)))
@@ -216,8 +239,13 @@ def strongest(terms: Sequence[float], most: int) -> list[int]:
     return [j for j in order[:most] if terms[j]]
 
 
-def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], levels: Mapping[str, Floats]) -> Scorecard:
-    """One scorecard of the tables of all TARGETS, over the bins that the edges of all of them make.
+def combine(
+    tables: Mapping[str, StepTables],
+    level_days: NDArray[np.int64],
+    levels: Mapping[str, Floats],
+    own: OwnMoney | None = None,
+) -> Scorecard:
+    """One scorecard of the tables of all TARGETS, over the bins that the edges of all of them make, and of own money.
 
     Those of OTHERS may be missing.
     """
@@ -234,6 +262,7 @@ def combine(tables: Mapping[str, StepTables], level_days: NDArray[np.int64], lev
         steps,
         np.asarray(level_days, np.int64),
         np.column_stack([levels.get(name, np.zeros(len(level_days))) for name in TARGET_NAMES]),
+        own,
     )
 
 
@@ -247,64 +276,3 @@ def place(card: Scorecard, places: Sequence[int | None]) -> Scorecard:
 def _bins_of(finer: Floats, edges: Floats) -> NDArray[np.int64]:
     """Of each step over `finer` edges, the step over `edges`, which are among them."""
     return np.concatenate(([0, 1], np.searchsorted(edges, finer, side="right") + 1))
-
-
-def pack(card: Scorecard) -> dict[str, NDArray[Any]]:
-    """The scorecard as plain arrays, for an .npz: the edges once, steps and intercept a target, the level."""
-    steps = np.concatenate([*card.steps, np.empty((0, len(TARGETS)))])
-    arrays: dict[str, NDArray[Any]] = {
-        "edge_counts": np.array([len(edges) for edges in card.edges], np.int64),
-        "edges": np.concatenate([*card.edges, np.empty(0)]),
-        "level.days": card.level_days,
-    }
-    for at, target in enumerate(TARGET_NAMES):
-        if target in _OTHER_NAMES and isnan(card.intercepts[at]):
-            continue
-        arrays[f"{target}.intercept"] = np.array([card.intercepts[at]])
-        arrays[f"{target}.steps"] = steps[:, at]
-        arrays[f"level.{target}"] = card.levels[:, at]
-    return arrays
-
-
-def unpack(arrays: Mapping[str, NDArray[Any]], features: int) -> Scorecard:
-    """The scorecard of so many features, from the arrays that `pack` makes.
-
-    Raises ValueError where they do not fit together or hold what is no number, KeyError where one is missing that is
-    not of OTHERS.
-    """
-    counts, edges = arrays["edge_counts"].astype(np.int64), arrays["edges"].astype(np.float64)
-    days = arrays["level.days"].astype(np.int64)
-    known = [name for name in TARGET_NAMES if name not in _OTHER_NAMES or f"{name}.intercept" in arrays]
-    parts = [[arrays[name.format(target)].astype(np.float64) for target in known] for name in _PER_TARGET]
-    intercepts, steps, levels = parts
-    if (counts < 0).any() or (len(counts), len(edges)) != (features, counts.sum()):
-        raise ValueError(f"step tables of {len(edges)} edges do not fit their counts")
-    for size, column in ((1, intercepts), ((counts + 2).sum(), steps), (max(len(days), 1), levels)):
-        if any(array.shape != (size,) for array in column):
-            raise ValueError("step tables do not fit one another")
-    columns = tuple(np.split(edges, np.cumsum(counts)[:-1]))
-    if (np.diff(days) <= 0).any() or any((np.diff(column) <= 0).any() for column in columns):
-        raise ValueError("step tables whose edges or days do not ascend")
-    if not np.isfinite(np.concatenate([edges, *intercepts, *steps, *levels])).all():
-        raise ValueError("step tables hold what is no number")
-    placed = [known.index(name) if name in known else None for name in TARGET_NAMES]
-    rows = tuple(np.split(_spread(steps, placed), np.cumsum(counts + 2)[:-1]))
-    links = tuple(np.nan if at is None else float(intercepts[at][0]) for at in placed)
-    card = Scorecard(columns, links, rows, days, _spread(levels, placed))
-    if (_greatest_links(card) > _STEEPEST).any():
-        raise ValueError("step tables whose terms add up beyond all numbers")
-    return card
-
-
-def _spread(columns: Sequence[Floats], places: Sequence[int | None]) -> Floats:
-    """Columns (k,) at their places, (k, T); zeros where there is none."""
-    return np.column_stack([np.zeros_like(columns[0]) if at is None else columns[at] for at in places])
-
-
-_PER_TARGET: Final = ("{}.intercept", "{}.steps", "level.{}")
-
-
-def _greatest_links(card: Scorecard) -> Floats:
-    """(T,): bounds of what the links can come to."""
-    steps = np.sum([np.abs(each).max(axis=0) for each in card.steps], axis=0)
-    return np.asarray(np.abs(card.intercepts) + np.abs(card.levels).max(axis=0) + steps)

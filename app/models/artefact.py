@@ -14,13 +14,15 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle import drift, scorer
+from app.lifecycle import drift, packing, scorer
 from app.lifecycle.definitions import FEATURE_DIGESTS, digest_together
 from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
 from app.models.releases import DIGESTS_THEN
 
-FORMAT: Final = 2
+FORMAT: Final = 3
+"""Since 3 the spend may have terms of own money; who reads 2 alone would leave them out."""
+READABLE: Final = (2, 3)
 MANIFEST: Final = "manifest.json"
 TABLES: Final = "tables.npz"
 CARD: Final = "card.md"
@@ -113,8 +115,8 @@ def _check_manifest(name: str, content: bytes) -> dict[str, Any]:
         raise ArtefactRefused(f"{name}: the manifest cannot be read.") from error
     if not isinstance(manifest, dict) or canonical_manifest(manifest) != content:
         raise ArtefactRefused(f"{name}: the manifest does not match its own digest.")
-    if manifest.get("format") != FORMAT:
-        raise ArtefactRefused(f"{name}: its format is not {FORMAT}.")
+    if manifest.get("format") not in READABLE:
+        raise ArtefactRefused(f"{name}: its format is none of {', '.join(map(str, READABLE))}.")
     if manifest.get("version") != name:
         raise ArtefactRefused(f"{name}: the manifest is of another version.")
     digests = manifest.get("files")
@@ -173,7 +175,7 @@ def _read_model(manifest: Mapping[str, Any], names: Sequence[str], arrays: Mappi
     return Model(
         version=str(manifest["version"]),
         horizon_days=horizon_days,
-        scorecard=scorer.place(scorer.unpack(arrays, len(names)), places),
+        scorecard=scorer.place(packing.unpack(arrays, len(names)), places),
         value=_read_curve(arrays["value.spend_minor"], arrays["value.share"]),
         rhythm_days=rhythm_days,
         trained_at=datetime.fromisoformat(manifest["created_at"]),

@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from app.lifecycle.features import Floats
-from app.lifecycle.targets import Link
+from app.lifecycle.own_money import OwnMoney
 from ml.learning.additive import AdditiveModel, Recipe, heard_edges, pooled_score, read_tables
 from ml.learning.bins import bin_codes, bin_edges, has_say
 from ml.learning.line import Companion
@@ -26,19 +26,19 @@ _TREES: Final = {
 
 
 def distil(
-    scores: Floats, features: Floats, weights: Floats, link: Link, directions: NDArray[np.int64]
+    scores: Floats, features: Floats, weights: Floats, recipe: Recipe, own: OwnMoney | None = None
 ) -> AdditiveModel:
     """The additive model nearest to `scores` (n,) in the link, by squared error weighted with `weights` (n,).
 
-    `features` is (n, len(FEATURES)), `directions` (len(FEATURES),): which way each may move the score.
-    There is no noise to learn by heart, so the trees go deep.
+    `features` is (n, len(FEATURES)); of the recipe count link, directions and what is apart. `scores` are without what
+    `own` money adds to them. There is no noise to learn by heart, so the trees go deep.
     """
-    edges = heard_edges(features, lambda _, column: bin_edges(column))
+    edges = heard_edges(features, lambda _, column: bin_edges(column), recipe.apart)
     codes = bin_codes(features, edges)
-    student = _fit_student(codes, scores, weights, directions[has_say(edges)])
+    student = _fit_student(codes, scores, weights, recipe.directions[has_say(edges)])
     with threadpool_limits(1):
         tables = read_tables(lambda at: np.asarray(student.predict(at)), codes, edges)
-    return AdditiveModel(link, (), None, edges, 1, tables)
+    return AdditiveModel(recipe.link, (), None, edges, 1, tables, own=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def teach(model: AdditiveModel, scores: Floats, features: Floats, recipe: Recipe
     student = _fit_student(codes, scores - np.log(model.unit), np.ones(len(scores)), recipe.directions[list(own)])
     at = () if model.line is None else tuple(own.index(feature) for feature in model.line.features)
     line = Taught(own, student, recipe.classic_share, model.line, at)
-    score = pooled_score(model.link, model.trees, line, edges, model.periods, model.unit)
+    score = pooled_score(model.link, model.trees, line, edges, model.periods, model.unit, model.stretch)
     return replace(model, line=line, tables=read_tables(score, bin_codes(past, edges), edges))
 
 

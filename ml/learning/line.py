@@ -75,17 +75,18 @@ def fit_line(
     periods: NDArray[np.int64],
     outcome: Floats,
     link: Link,
+    weights: Floats | None = None,
 ) -> Line:
-    """`codes` (features, n) and `edges` are those of the features; `periods` and `outcome` are (n,)."""
+    """`codes` (features, n) and `edges` are those of the features; `periods`, `outcome` and `weights` are (n,)."""
     bins, values = [places(code) for code in codes], [_middles(edge, link) for edge in edges]
     for value, at in zip(values, bins, strict=True):
         value[0] = value[at[at > 0]].mean()
     columns = [value[at] for value, at in zip(values, bins, strict=True)]
     logistic = link is Link.LOG_ODDS
     kind = LogisticRegression(max_iter=1000) if logistic else PoissonRegressor(alpha=_RIDGE, max_iter=1000)
-    regression = kind.fit(np.column_stack([*columns, np.eye(periods.max() + 1)[periods]]), outcome)
-    weights = np.ravel(regression.coef_)
-    return Line(features, tuple(values), weights[: len(features)], weights[len(features) :] + regression.intercept_)
+    regression = kind.fit(np.column_stack([*columns, np.eye(periods.max() + 1)[periods]]), outcome, weights)
+    slopes = np.ravel(regression.coef_)
+    return Line(features, tuple(values), slopes[: len(features)], slopes[len(features) :] + regression.intercept_)
 
 
 def _middles(edges: Floats, link: Link) -> Floats:

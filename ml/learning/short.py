@@ -19,12 +19,13 @@ import numpy as np
 
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.targets import ORDERS, OTHERS, TARGET_NAMES, sigmoid, target_of
+from app.lifecycle.targets import ORDERS, OTHERS, SPEND, TARGET_NAMES, sigmoid, target_of
 from ml.data.cutoffs import FALL_BACK, Span, Untrainable
 from ml.data.states import LabelledStates
 from ml.learning.btyd import BgNbd, FitError, GammaGamma, ParetoNbd
 from ml.learning.churn import summarise
 from ml.learning.distilling import distil
+from ml.learning.own_money import fit_own_money
 from ml.learning.residual import Residual, fit_residual
 from ml.learning.season import DRIFT_DAYS, DRIFT_SD, LEVEL_SD, NOISE_SD, share_error, shift_to_share
 from ml.learning.targets import RECIPES, Targets, expect_others, link_of
@@ -189,13 +190,23 @@ def _distil_all(
     )
     churn = _bend(plain, vectors, residual, len(present.churned), shift)
     orders = orders + HURDLE_SHARE * np.log(sigmoid(-churn) / sigmoid(-plain))
-    scores = {"churn": churn, "orders": orders, "spend": orders + worth, **_say_others(rows, orders)}
+    money = fit_own_money(present)
+    own = np.minimum(money.sum(vectors), np.log(classics.dearest / money.centre_minor))
+    level = _level_of_spend(orders, worth, own, len(present.churned))
+    scores = {"churn": churn, "orders": orders, "spend": orders + level, **_say_others(rows, orders)}
     models = {}
     for name, score in scores.items():
-        recipe, sureness = RECIPES[name], _sureness(name, score, orders)
-        models[name] = distil(score, vectors, importance * sureness / sureness.mean(), recipe.link, recipe.directions)
+        sureness, offset = _sureness(name, score, orders), money if name == SPEND.name else None
+        models[name] = distil(score, vectors, importance * sureness / sureness.mean(), RECIPES[name], offset)
     today = np.array([int(present.cutoffs_us[0] // DAY_US)])
     return Targets(models, today, {target: np.zeros(1) for target in TARGET_NAMES}, horizon_days)
+
+
+def _level_of_spend(orders: Floats, worth: Floats, own: Floats, customers: int) -> float:
+    """What to add to orders and own money, all in the logarithm, so that the first `customers` rows come to as much as
+    the classics expect of all."""
+    ours, classics = (np.exp(orders + each)[:customers].sum() for each in (own, worth))
+    return float(np.log(classics / ours))
 
 
 def _say_others(rows: Sequence[LabelledStates], orders: Floats) -> dict[str, Floats]:

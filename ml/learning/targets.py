@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lifecycle.events import DAY_US
-from app.lifecycle.features import FEATURE_NAMES, Floats
+from app.lifecycle.features import FEATURE_NAMES, FEATURES, Floats
+from app.lifecycle.scorer import Scorecard, combine
 from app.lifecycle.targets import CHURN, ORDERS, OTHERS, SPEND, TARGET_NAMES, TARGETS, Link, Target, sigmoid
 from ml.data.cutoffs import FALL_BACK, Untrainable
 from ml.data.states import LabelledStates
 from ml.learning.additive import SILENCE, AdditiveModel, Recipe, fit_additive
-from ml.learning.btyd import BgNbd, FitError, GammaGamma
+from ml.learning.btyd import BgNbd, FitError
 from ml.learning.churn import summarise
 from ml.learning.distilling import teach
+from ml.learning.own_money import fit_own_money
 from ml.learning.season import (
     CalibrationError,
     Trade,
@@ -39,6 +41,13 @@ def _at(*names: str) -> tuple[int, ...]:
     return tuple(FEATURE_NAMES.index(name) for name in names)
 
 
+MONEY: Final = frozenset(
+    j
+    for j, feature in enumerate(FEATURES)
+    if feature.unit == "minor" or any("spend" in column or "refund" in column for column in feature.columns)
+)
+"""Features of what was paid or given back. Of the spend own money says it all: the more paid, the more expected."""
+
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     {
         CHURN.name: Recipe(CHURN.link, SILENCE, _at("lapse_chance"), classic_share=0.5),
@@ -46,11 +55,13 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
         SPEND.name: Recipe(
             SPEND.link,
             -SILENCE,
-            _at("pace_orders", "average_order"),
-            _at("net_spend", "orders", "orders_per_day"),
-            rounds=100,
-            ceiling=10.0,
+            _at("pace_orders"),
+            _at("orders", "orders_per_day"),
+            rounds=200,
+            ceiling=30.0,
             classic_share=1.0,
+            apart=MONEY,
+            stretch=1.15,
         ),
     }
 )
@@ -62,8 +73,6 @@ GRID_DAYS, REACH_DAYS = 7, 400
 MOST_HISTORIES = 20_000
 _CERTAIN = 1e-9
 _LEAST = 1e-6
-_OUTLYING = 20.0
-"""What a purchase left on average counts as at most so many times the 99th percentile of the customers'."""
 
 
 def outcome_of(target: Target, rows: LabelledStates) -> Floats:
@@ -98,6 +107,12 @@ class Targets:
         """What the calendar adds to the scores of a target, in its link."""
         return float(np.interp(as_of_us / DAY_US, self.level_days, self.levels[target]))
 
+    @property
+    def scorecard(self) -> Scorecard:
+        """What the server computes scores from."""
+        tables = {name: model.tables for name, model in self.models.items()}
+        return combine(tables, self.level_days, self.levels, self.models[SPEND.name].own)
+
     def predict(self, features: Floats, as_of_us: float) -> Predictions:
         """(n, len(FEATURES)) and the time they are of → three times (n,)."""
         return Predictions(*(self.expect(target, features, as_of_us) for target in (CHURN, ORDERS, SPEND)))
@@ -122,7 +137,7 @@ def fit_targets(
     days = np.arange(today, today + REACH_DAYS, GRID_DAYS)
     errors = _errors_then(past, horizon_days)
     expected = _expect_from_histories(present, horizon_days)
-    classic = _say(present, expected)
+    classic, money = _say(expected), fit_own_money(present)
     trades = {target.name: _trade_of(target, calendar, horizon_days) for target in TARGETS}
     models, levels = {}, {}
     for target in TARGETS:
@@ -131,7 +146,8 @@ def fit_targets(
             continue
         if not outcome.any():
             raise Untrainable(f"Nobody spent anything after the past cut-offs. {FALL_BACK}")
-        model = fit_additive(vectors, outcome, RECIPES[name], past.customer_ids, past.cutoffs_us)
+        own = money if target is SPEND else None
+        model = fit_additive(vectors, outcome, RECIPES[name], past.customer_ids, past.cutoffs_us, own=own)
         model = teach(model, classic[name], now_vectors, RECIPES[name], vectors)
         shifts = forecast_shifts(errors[name], days, trades[name])
         models[name] = _lift(model, now_vectors, expected[name], float(shifts[0]))
@@ -187,31 +203,10 @@ def link_of(target: Target, expected: Floats) -> Floats:
     return np.asarray(np.log(np.maximum(expected, _LEAST * expected.mean() or _CERTAIN)))
 
 
-def _say(rows: LabelledStates, expected: Mapping[str, Floats]) -> dict[str, Floats]:
-    """What the classics say of each customer, in the link, (n,) by target: BG/NBD, for spend × Gamma-Gamma."""
-    said = {**expected, "spend": expected["orders"] * _expect_worth(rows)}
+def _say(expected: Mapping[str, Floats]) -> dict[str, Floats]:
+    """What the classics say of each customer, in the link, (n,) by target; own money is no part of the spend's."""
+    said = {**expected, "spend": expected["orders"]}
     return {target.name: link_of(target, said[target.name]) for target in TARGETS}
-
-
-def _expect_worth(rows: LabelledStates) -> Floats:
-    """The minor units that a purchase of each customer is expected to leave, (n,); of all one where they are equal.
-
-    A customer who got back all that was paid counts as one of whom nothing is known.
-    """
-    history, every = summarise(rows), -(-len(rows.churned) // MOST_HISTORIES)
-    mean = np.maximum(history.spend, 0.0) / history.purchases
-    paid = mean > 0
-    if not paid.any():
-        return np.ones(len(mean))
-    mean = np.minimum(mean, _OUTLYING * np.quantile(mean[paid], 0.99))
-    count = np.where(paid, history.purchases, 0.0)
-    try:
-        classic = GammaGamma.fit(count[::every], mean[::every])
-    except FitError:
-        classic = None
-    if classic is None or classic.q <= 1:  # else the population has no mean
-        return np.full(len(mean), float(mean[paid].mean()))
-    return classic.expected_spend(count, mean)
 
 
 def _errors_then(past: LabelledStates, horizon_days: int) -> dict[str, list[CalibrationError]]:

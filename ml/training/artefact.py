@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lifecycle.definitions import FEATURE_DIGESTS, digest_together
-from app.lifecycle.scorer import Scorecard, pack
+from app.lifecycle.packing import pack
+from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
 from app.models.artefact import (
     CARD,

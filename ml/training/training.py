@@ -12,7 +12,6 @@ import numpy as np
 from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
-from app.lifecycle.scorer import combine
 from app.lifecycle.targets import OTHERS
 from app.lifecycle.value import value_curve
 from ml.data.cutoffs import Span, Untrainable, span_of, to_time
@@ -113,9 +112,8 @@ def _assemble(learned: Learned, now: Floats, spend_minor: Floats) -> Parts:
     """`now` are the features of everyone known at the end of the data, (n, len(FEATURES)), `spend_minor` (n,)
     what is expected of them."""
     targets = learned.targets
-    tables = {target: model.tables for target, model in targets.models.items()}
     return Parts(
-        scorecard=combine(tables, targets.level_days, targets.levels),
+        scorecard=targets.scorecard,
         value=value_curve(spend_minor),
         drift=reference(now),
         estimators={target: _members(model) for target, model in targets.models.items()},

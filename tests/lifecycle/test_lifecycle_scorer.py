@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.lifecycle.events import DAY_US
+from app.lifecycle.packing import pack, unpack
 from app.lifecycle.scorer import (
     Scorecard,
     StepTables,
     combine,
-    pack,
     place,
     strongest,
-    unpack,
 )
 from app.lifecycle.targets import TARGET_NAMES, logistic, sigmoid
 from tests.lifecycle.forecasts import forecast_each

@@ -54,7 +54,8 @@ def test_what_is_no_target_is_refused():
 FOURTH = """
 import json
 import numpy as np
-from app.lifecycle.scorer import StepTables, combine, pack, place, unpack
+from app.lifecycle.packing import pack, unpack
+from app.lifecycle.scorer import StepTables, combine, place
 from app.lifecycle.targets import TARGET_NAMES
 
 draws = np.random.default_rng(4)

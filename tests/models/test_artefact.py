@@ -169,7 +169,7 @@ def test_no_directory_is_refused(tmp_path):
     ("members", "sentence"),
     [
         ({"feature_digest": "0" * 64}, "features of another definition"),
-        ({"format": 1}, "its format is not 2"),
+        ({"format": 1}, "its format is none of 2, 3"),
         ({"version": "churn-20200101T000000-00000000"}, "the manifest is of another version"),
         ({"files": {}}, "names no tables"),
         ({"files": []}, "names no tables"),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import ml.learning.additive
-from app.lifecycle.scorer import combine
+from app.lifecycle.value import value_curve
 from ml.data.cutoffs import span_of, to_us
 from ml.data.histories import read_history
+from ml.data.states import labelled_states
 from ml.learning.methods import learn
 from tests.ml.properties.histories import Served
 
@@ -35,5 +36,5 @@ def served(request, shop):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ml.learning.additive, "BAGS", 1)
         targets = learn(events.filter(events.occurred_us < at_us), at_us, 90, say_nothing).targets
-    tables = {name: model.tables for name, model in targets.models.items()}
-    return Served(combine(tables, targets.level_days, targets.levels), at_us)
+    known = targets.predict(labelled_states(events, [at_us], 90).features(), at_us)
+    return Served(targets.scorecard, at_us, value_curve(known.spend_minor))

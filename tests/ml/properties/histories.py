@@ -9,6 +9,7 @@ from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import FEATURE_NAMES, features
 from app.lifecycle.measures import NUMERIC, RADIANS_PER_US, Merge, fold
 from app.lifecycle.scorer import Scorecard
+from app.lifecycle.value import ValueCurve
 
 BARE = Event("C-1", "/pos", "1", "", 0, None, None, None, 0, 0, 0, 0, None, b"", "{}")
 AMOUNT_MINOR, ITEMS = 5_000, 2
@@ -19,15 +20,17 @@ class Served(NamedTuple):
 
     card: Scorecard
     at_us: int
+    value: ValueCurve
 
     @property
     def day(self):
         """That time in days since 1970."""
         return self.at_us / DAY_US
 
-    def look(self, histories, later_days=0.0):
-        """Days of orders of each → features, so many days after the model was learnt."""
-        return self.look_at([state_of_orders(days) for days in histories], later_days)
+    def look(self, histories, later_days=0.0, amount_minor=AMOUNT_MINOR, returned=0):
+        """Days of orders of each → features, as of so many days after the model was learnt."""
+        states = [state_of_orders(days, amount_minor, returned) for days in histories]
+        return self.look_at(states, later_days)
 
     def look_at(self, states, later_days=0.0):
         return features(np.array(states), self.at_us + later_days * DAY_US)
@@ -54,13 +57,18 @@ def state_of(events):
     return np.array([state[measure.name] for measure in NUMERIC], np.float64)
 
 
-def state_of_orders(days):
-    """The same of such orders on these days, without merging a hundred times."""
+def state_of_orders(days, amount_minor=AMOUNT_MINOR, returned=0):
+    """The same of orders of an amount on these days, without merging a hundred times; the first `returned` of them are
+    given back at once, which is an event of its own."""
     us = np.round(np.sort(np.asarray(days, np.float64)) * DAY_US)
     count, phase = len(us), us * RADIANS_PER_US
     plain = {
-        **dict.fromkeys(("events", "orders", "orders_store"), count),
-        "spend_minor": count * AMOUNT_MINOR,
+        **dict.fromkeys(("orders", "orders_store"), count),
+        "events": count + returned,
+        "spend_minor": count * amount_minor,
+        "refunds": returned,
+        "refunded_minor": returned * amount_minor,
+        "last_refund_us": us[returned - 1] if returned else np.nan,
         "items": count * ITEMS,
         "season_cos": np.cos(phase).sum(),
         "season_sin": np.sin(phase).sum(),
@@ -68,12 +76,13 @@ def state_of_orders(days):
         **dict.fromkeys(("last_event_us", "last_order_us"), us[-1]),
         "second_last_order_us": us[-2] if count > 1 else np.nan,
     }
-    an_order = {"orders": 1, "spend": AMOUNT_MINOR, "items": ITEMS}
+    an_order = {"orders": 1, "spend": amount_minor, "items": ITEMS}
+    a_return = {"refunded": amount_minor}
 
     def value(measure):
         if measure.merge is Merge.DECAYED:
-            left = 2.0 ** ((us - us[-1]) / DAY_US / measure.half_life_days)
-            return an_order.get(measure.name.split("_")[0], 0) * left.sum()
+            left, kind = 2.0 ** ((us - us[-1]) / DAY_US / measure.half_life_days), measure.name.split("_")[0]
+            return an_order.get(kind, 0) * left.sum() + a_return.get(kind, 0) * left[:returned].sum()
         return plain.get(measure.name, 0 if measure.merge is Merge.SUM else np.nan)
 
     return np.array([value(measure) for measure in NUMERIC])

@@ -133,8 +133,11 @@ def test_the_estimators_are_kept_and_are_the_tables(trained, present):
     links = scorecard.links(rows, float(present.cutoffs_us[0]))
     for at, target in enumerate(TARGET_NAMES):
         parts = fitted[target]
-        estimate = pooled_score(*(parts[name] for name in ("link", "trees", "line", "edges", "periods", "unit")))
-        level = links[:, at] - estimate(bin_codes(rows, parts["edges"]))
+        estimate = pooled_score(
+            *(parts[name] for name in ("link", "trees", "line", "edges", "periods", "unit", "stretch"))
+        )
+        own = 0.0 if parts["own"] is None else parts["own"].sum(rows)
+        level = links[:, at] - estimate(bin_codes(rows, parts["edges"])) - own
         assert level == pytest.approx(np.full(len(level), level[0]), rel=0, abs=1e-9)
 
 
