@@ -16,6 +16,10 @@ HISTORY_DAYS = 180
 """Least history before the first cut-off: before it nobody is known well enough to learn from."""
 MOST_CUTOFFS = 24
 """Two years: each season twice. Older habits are no guide, and training stays bounded."""
+MONTH_DAYS = 21
+"""Horizons of up to so many days are shorter than a month: longer ones would have hardly more cut-offs."""
+SHORTEST_DAYS = 7
+MOST_CLOSE = 24
 FEWEST_CUSTOMERS = 200
 FEWEST_OF_EACH = 50
 FALL_BACK = "Until then the model in force serves, or rules where there is none."
@@ -87,6 +91,21 @@ def monthly_cutoffs(span: Span, last_us: int) -> list[int]:
     last = to_time(last_us)
     cutoffs = [to_us(last - relativedelta(months=months)) for months in range(MOST_CUTOFFS)]
     return sorted(at_us for at_us in cutoffs if at_us - span.first_us >= HISTORY_DAYS * DAY_US)
+
+
+def learning_cutoffs(span: Span, last_us: int, horizon_days: int) -> list[int]:
+    """What a horizon is learnt from: the monthly cut-offs, and where it is shorter than a month as many as MOST_CLOSE
+    a horizon apart (SHORTEST_DAYS at least) in the place of the latest of them; ascending.
+
+    A month has several such horizons, of which a cut-off a month would show one.
+    """
+    monthly = monthly_cutoffs(span, last_us)
+    step_us = max(horizon_days, SHORTEST_DAYS) * DAY_US
+    if not monthly or step_us > MONTH_DAYS * DAY_US:
+        return monthly
+    close = [last_us - number * step_us for number in range(MOST_CLOSE)]
+    close = [at_us for at_us in close if at_us - span.first_us >= HISTORY_DAYS * DAY_US]
+    return sorted({*(at_us for at_us in monthly if at_us < close[-1] - step_us // 2), *close})
 
 
 def matured(cutoffs_us: Sequence[int], until_us: int, horizon_days: int) -> list[int]:

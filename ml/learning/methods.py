@@ -17,7 +17,7 @@ from ml.data.cutoffs import (
     Untrainable,
     check_trainable,
     count,
-    monthly_cutoffs,
+    learning_cutoffs,
     span_of,
 )
 from ml.data.states import LabelledStates, labelled_states
@@ -66,14 +66,14 @@ def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say, calendar: s
     """
     known = events.filter(events.occurred_us < at_us)
     span = span_of(known)
-    cutoffs = monthly_cutoffs(span, at_us - horizon_days * DAY_US)
+    cutoffs = learning_cutoffs(span, at_us - horizon_days * DAY_US, horizon_days)
     if not cutoffs:
         _refuse_too_short(span, at_us, horizon_days)
         spanned = count(_history_days(span, at_us), "day", "days")
         missing = f"The orders span {spanned}; additive trees need {HISTORY_DAYS + horizon_days}"
         return _learn_within(known, span, at_us, horizon_days, missing, say)
-    monthly = count(len(cutoffs), "monthly cut-off", "monthly cut-offs")
-    say(f"Reading states at {monthly} …")
+    learnt_at = count(len(cutoffs), "cut-off", "cut-offs")
+    say(f"Reading states at {learnt_at} …")
     past, present = _states(known, cutoffs, at_us, horizon_days)
     _refuse_too_few(present)
     try:
@@ -82,7 +82,7 @@ def learn(events: ir.Table, at_us: int, horizon_days: int, say: Say, calendar: s
         return _learn_within(known, span, at_us, horizon_days, str(error).removesuffix(f". {FALL_BACK}"), say)
     say(f"Fitting on {len(past.churned):,} customers at past cut-offs …")
     targets = fit_targets(past, present, horizon_days, calendar)
-    note = f"Additive trees, learnt at {monthly} whose {horizon_days} days are over."
+    note = f"Additive trees, learnt at {learnt_at} whose {horizon_days} days are over."
     return Learned(targets, "additive_trees", tuple(cutoffs), horizon_days, len(past.churned), past, present, note)
 
 
