@@ -111,12 +111,15 @@ class Service:
     settings: Mapping[str, str]
 
 
-def start_service(bench: Bench, *scopes: str, program: Path = PERENNIAL) -> Service:
-    """Starts the service, scoring by the newest of the plan's models. Raises Unavailable, ServerFailed."""
+def start_service(bench: Bench, *scopes: str, program: Path = PERENNIAL, identity: str = "") -> Service:
+    """Starts the service, scoring by the newest of the plan's models; `identity` names sources whose orders have one.
+
+    Raises Unavailable, ServerFailed.
+    """
     if not program.exists():
         raise Unavailable(f"{program} is not installed")
     home = make_home(bench.resources)
-    name = f"benchmark_perennial_{crc32(bytes(program)):x}"
+    name = f"benchmark_perennial_{crc32(bytes(program) + identity.encode()):x}"
     database = bench.resources.enter_context(fresh_database(bench.server, name))
     port = free_port()
     settings = {
@@ -124,6 +127,7 @@ def start_service(bench: Bench, *scopes: str, program: Path = PERENNIAL) -> Serv
         "PERENNIAL_DATABASE_URL": as_text(database),
         "PERENNIAL_PORT": str(port),
         "PERENNIAL_LOG_LEVEL": "WARNING",
+        "PERENNIAL_ORDER_IDENTITY": identity,
     }
     create = [str(program), "keys", "create", "benchmark"]
     create += [word for scope in scopes for word in ("--scope", scope)]
@@ -153,8 +157,8 @@ def register_newest(models: Path | None, settings: Mapping[str, str], program: P
         raise Unavailable(ran.stderr.strip())
 
 
-def open_perennial(bench: Bench, program: Path = PERENNIAL) -> Measure:
-    service = start_service(bench, "ingest", "decide", program=program)
+def open_perennial(bench: Bench, program: Path = PERENNIAL, identity: str = "") -> Measure:
+    service = start_service(bench, "ingest", "decide", program=program, identity=identity)
     fill_states(service.database, CUSTOMERS)
     environment = server_environment(service.settings)
     subprocess.run([program, "sweep"], env=environment, check=True, stdout=subprocess.PIPE)
@@ -219,6 +223,7 @@ def open_release(bench: Bench) -> Measure:
 
 OPENERS: Final[Mapping[str, Callable[[Bench], Measure]]] = {
     "perennial": open_perennial,
+    "order identity": partial(open_perennial, identity="/pos"),
     "release": open_release,
     "tutorial": open_tutorial,
     "tutorial, 1 thread": partial(open_tutorial, threads=1),
