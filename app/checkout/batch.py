@@ -59,6 +59,8 @@ class Batch:
     """Each once: the first that came of a key."""
     known: dict[EventKey, Known] = field(default_factory=dict)
     """Those that were there before."""
+    told_before: int = 0
+    """New orders of which something was said before."""
     states: dict[str, CustomerState] = field(default_factory=dict)
     recorded: dict[str, str | None] = field(default_factory=dict)
     regrouped: set[str] = field(default_factory=set)

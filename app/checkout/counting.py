@@ -19,10 +19,11 @@ async def count_events(batch: Batch) -> None:
         facts = _arrays(batch.events.values())
         rows = await batch.driver.fetch(COUNT_EVENTS, received_us=batch.now_us, **facts)
         for row in rows:
-            customer_id, numbers, texts, offered, open_complaints, recorded, in_person, _ = row
+            customer_id, numbers, texts, offered, open_complaints, recorded, in_person, *_ = row
             if not in_person:
                 batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, open_complaints)
                 batch.recorded[customer_id] = recorded
+        batch.told_before = rows[0]["told_before"] if rows else 0
         if not rows or rows[0]["counted"] < len(batch.events):
             known = await batch.driver.fetch(KNOWN_EVENTS, source=facts["source"], id=facts["id"])
             batch.known.update({(row["source"], row["id"]): Known(*row) for row in known})

@@ -5,26 +5,25 @@ Whatever reads the log (`verify`, `rebuild`, models, labels) reads the same fact
 customers' states are then made anew from the log: a first or a last time cannot be taken back by a difference.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Integer, bindparam, cast, column, func, literal_column, select, text
 from sqlalchemy import Text as SqlText
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.case_queries import open_complaints
 from app.customers.linking_queries import in_person
 from app.customers.queries import offered
-from app.database.engine import Statement, compile_statement, unnested
+from app.database.engine import Statement, compile_statement
 from app.database.states import aggregated, latest_vector, numeric_vector
 from app.database.tables import customer_states, events
 from app.lifecycle import events as e
 from app.lifecycle.states import CUSTOMER
 from app.stages.queries import recorded_stage_key
 
-_LOCK_CLASS: Final = 7_061
-_BUCKETS: Final = 256
-"""Locks of a transaction at most: a batch has a thousand orders."""
+_LOCK_CLASS: Final = 7_062
 _KEPT_AS: Final = {
     "<orders>": (*e.SALES, e.ORDER_VOIDED),
     "<refunds>": (e.ORDER_REFUNDED, e.REFUND_VOIDED),
@@ -34,19 +33,6 @@ _KEPT_AS: Final = {
 _CUSTOMERS: Final = bindparam("customer_ids", type_=ARRAY(SqlText))
 
 
-def _claim_orders() -> Statement:
-    """Who changes an order, or brings it, waits for whoever does: so the second sees the first. In one order."""
-    orders = unnested("orders", source=SqlText(), reference=SqlText())
-    hashed = func.hashtext(orders.c.source + literal_column("chr(31)") + orders.c.reference, type_=Integer)
-    buckets = select((hashed.op("&")(literal_column(str(_BUCKETS - 1)))).label("bucket")).distinct()
-    in_order = buckets.order_by(column("bucket")).subquery("buckets")
-    lock = func.pg_advisory_xact_lock(literal_column(str(_LOCK_CLASS)), in_order.c.bucket)
-    return compile_statement(select(func.count(cast(lock, SqlText))))
-
-
-CLAIM_ORDERS: Final = _claim_orders()
-
-
 def _of_orders(statement: str) -> Statement:
     """One whose parameters are the arrays `source` and `reference`, and `customer_ids` where it names them; with the
     types of _KEPT_AS for their names."""
@@ -54,6 +40,15 @@ def _of_orders(statement: str) -> Statement:
         statement = statement.replace(name, ", ".join(f"'{type_}'" for type_ in types))
     names = ("source", "reference", *(("customer_ids",) if ":customer_ids" in statement else ()))
     return compile_statement(text(statement).bindparams(*(bindparam(name, type_=ARRAY(SqlText)) for name in names)))
+
+
+def begin_with(claims: Sequence[int]) -> str:
+    """Begins a transaction that holds claims of `OrderIdentity.claims_of`, in one round trip."""
+    if not claims:
+        return "BEGIN"
+    listed = ",".join(map(str, claims))
+    lock = f"pg_advisory_xact_lock({_LOCK_CLASS}, claim)"
+    return f"BEGIN; SELECT {lock} FROM unnest('{{{listed}}}'::int[]) AS claim"  # noqa: S608 - whole numbers of our own
 
 
 LOCK_STATES: Final = _of_orders("""

@@ -1,26 +1,25 @@
 """The steps that keep an order one thing: what was said of it last counts, in whichever order it comes."""
 
 from app.checkout.batch import Batch
-from app.checkout.order_queries import CLAIM_ORDERS, FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS
+from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS
 from app.customers.state import CustomerState
 from app.lifecycle.events import ORDER_COMPLETED
 
 
-async def claim_orders(batch: Batch) -> None:
-    """Waits for whoever counts the same orders now; of those that are changed, locks whom that may concern."""
-    orders = batch.identity.orders_of(batch.events.values())
-    if not orders["source"]:
-        return
-    await batch.driver.fetch(CLAIM_ORDERS, **orders)
+async def lock_states(batch: Batch) -> None:
+    """Locks whom the changes of orders may concern, before anybody's state is touched."""
     if changed := [event for event in batch.events.values() if event.type != ORDER_COMPLETED]:
-        customer_ids = sorted({event.customer_id for event in batch.events.values()})
-        await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, **batch.identity.orders_of(changed))
+        orders = batch.identity.orders_of(changed)
+        if orders["source"]:
+            customer_ids = sorted({event.customer_id for event in batch.events.values()})
+            await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, **orders)
 
 
 async def restate_orders(batch: Batch) -> None:
     """Makes new of orders what was said of them, before or now, and of whoever bought them the state."""
-    orders = batch.identity.orders_of(batch.new_events())
-    if not orders["source"]:
+    new = list(batch.new_events())
+    orders = batch.identity.orders_of(new)
+    if not orders["source"] or (not batch.told_before and all(event.type == ORDER_COMPLETED for event in new)):
         return
     found = await batch.driver.fetch(FIND_CHANGED, **orders)
     if not found:

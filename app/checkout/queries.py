@@ -6,7 +6,7 @@ statement of their own.
 
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, bindparam, cast, func, select
+from sqlalchemy import CTE, JSON, BigInteger, bindparam, cast, func, literal_column, select, text, true
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.case_queries import open_complaints
@@ -15,8 +15,9 @@ from app.customers.queries import offered
 from app.database.engine import Statement, compile_statement
 from app.database.order_lines import ORDER_LINES
 from app.database.states import aggregated, latest_vector, merge_into, numeric_vector
-from app.database.tables import customer_states, events
+from app.database.tables import OF_ORDERS, customer_states, events
 from app.ingest.queries import FACTS, unnested_columns
+from app.lifecycle.events import ORDER_COMPLETED
 from app.lifecycle.states import CASE, CUSTOMER, StateSpec
 from app.stages.queries import recorded_stage_key
 
@@ -30,9 +31,9 @@ def _count_events() -> Statement:
 
     Parameters: an array for each of FACTS, no (source, id) twice, and `received_us`. Rows: customer_id,
     numbers, texts, `offered`, `open_complaints`, `recorded_stage_key` of the stage,
-    `in_person` (the row is not all of the customer), and `counted`, how many events were new in all. Events go
-    in the order of their identity and states in that of customers, so that concurrent statements
-    cannot deadlock.
+    `in_person` (the row is not all of the customer), and of all events `counted`, how many were new, and
+    `told_before`, of how many of these, orders with an identity, something was said before. Events go in the order of
+    their identity and states in that of customers, so that concurrent statements cannot deadlock.
     """
     incoming = unnested_columns(FACTS, "incoming")
     written_as: dict[str, Any] = {"data": JSON(), "lines": ORDER_LINES}
@@ -62,9 +63,28 @@ def _count_events() -> Statement:
     return compile_statement(
         select(
             *(own, touched.c.numbers, touched.c.texts, offered(own), open_complaints(own, touched.c.complaints)),
-            *(recorded_stage_key(own), in_person(own, touched), counted),
+            *(recorded_stage_key(own), in_person(own, touched), counted, _told_before(inserted)),
         )
     )
+
+
+def _told_before(inserted: CTE) -> Any:
+    """A look at an index for each new order of a source with identity; none for others."""
+    change = events.alias("change")
+    told = (
+        select(true())
+        .where(
+            change.c.source == inserted.c.source,
+            change.c.reference == inserted.c.reference,
+            text(f"change.{OF_ORDERS}"),
+        )
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    is_order = inserted.c.type == literal_column(f"'{ORDER_COMPLETED}'")
+    has_identity = inserted.c.id == literal_column("'order-'") + inserted.c.reference
+    counted = select(func.count()).select_from(inserted).where(is_order, has_identity, told)
+    return counted.scalar_subquery().label("told_before")
 
 
 COUNT_EVENTS = _count_events()

@@ -6,15 +6,18 @@ the transaction has committed.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+
+import asyncpg
 
 from app.checkout.answering import answer_tills, record_changed_stages
 from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_events, link_customers
-from app.checkout.order_queries import CLAIM_ORDERS, FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS
-from app.checkout.orders import claim_orders, restate_orders
+from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS, begin_with
+from app.checkout.orders import lock_states, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.checkout.refusing import keep_refused
 from app.customers.case_queries import READ_OPEN_COMPLAINTS
@@ -41,7 +44,7 @@ class Step:
 
 
 COUNTING: Final = (
-    Step("claim", claim_orders, {CLAIM_ORDERS: {}, LOCK_STATES: {}}),
+    Step("lock", lock_states, {LOCK_STATES: {}}),
     Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}}),
     Step("restate", restate_orders, {FIND_CHANGED: {}, RESTATE_ORDERS: {}, RESTATE_CUSTOMERS: {}}),
     Step("link", link_customers, {}),
@@ -73,7 +76,7 @@ class Transactions:
         deciding = None if self._deciding is None else self._deciding()
         batch = Batch(self._driver, submissions, deciding, self._identity)
         try:
-            async with connection.transaction():
+            async with open_transaction(connection, begin_with(self._identity.claims_of(batch.events.values()))):
                 await run_steps(batch)
         except CONNECTION_LOST as error:
             await self._driver.close()
@@ -83,6 +86,19 @@ class Transactions:
         count_decisions(batch.written)
         count_unkept(batch.unkept)
         return entries
+
+
+@asynccontextmanager
+async def open_transaction(connection: "asyncpg.Connection[Any]", begin: str) -> AsyncIterator[None]:
+    """A transaction that is begun by `begin`: the driver's own cannot take locks in the same round trip."""
+    try:
+        await connection.execute(begin)
+        yield
+    except BaseException:
+        if connection.is_in_transaction():
+            await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
 
 
 async def run_steps(batch: Batch) -> None:
