@@ -13,6 +13,8 @@ from ml.data.cutoffs import FALL_BACK, strays_of, to_time
 from ml.data.transactions import AS_TOLD, UnusableTransactions, load_orders
 
 _ODD_SHARE: Final = 0.2
+_TOLD_TWICE_WITHIN_US: Final = 10 * 60 * 1_000_000
+"""Two orders of one number, customer and amount so near each other are rarely two."""
 _ENOUGH_ORDERS: Final = 100
 Say = Callable[[str], None]
 
@@ -47,19 +49,19 @@ def read_history(path: Path, *, source: str, currency: str, timezone: str, say: 
 
 
 def find_oddities(events: ir.Table, currency: str) -> list[str]:
-    """Orders dated far before all others; and an order or a refund that outweighs all the orders: means and totals of
-    spend say more about it than anyone."""
+    """Orders dated far before all others, orders told twice; and an order or a refund that outweighs all the orders:
+    means and totals of spend say more about it than anyone."""
     orders = events.filter(events.type == ORDER_COMPLETED)
     found = orders.aggregate(
         count=orders.count(), total_minor=orders.amount_minor.sum(), last_us=orders.occurred_us.max()
     )
     row = found.to_pyarrow().to_pylist()[0]
-    strays = _describe_strays(strays_of(orders, row["last_us"])) if row["count"] else []
+    odd = [*_describe_strays(strays_of(orders, row["last_us"])), *_describe_doubles(orders)] if row["count"] else []
     if row["count"] < _ENOUGH_ORDERS or not row["total_minor"]:
-        return strays
+        return odd
     kinds = (("order", orders), ("refund", events.filter(events.type == ORDER_REFUNDED)))
     said = (_describe_greatest(kind, these, row["total_minor"], currency) for kind, these in kinds)
-    return strays + [sentence for sentence in said if sentence is not None]
+    return odd + [sentence for sentence in said if sentence is not None]
 
 
 def _describe_strays(strays: Strays | None) -> list[str]:
@@ -70,6 +72,29 @@ def _describe_strays(strays: Strays | None) -> list[str]:
     sentence = (
         f"{strays.number} {are_dated} years before all others, the first on {first:%Y-%m-%d}; the history begins on "
         f"{beginning:%Y-%m-%d}. Clocks and typing errors make such times: rhythms leave them out."
+    )
+    return [sentence]
+
+
+def _describe_doubles(orders: ir.Table) -> list[str]:
+    """Orders that seem to be told twice, under two ids: those of a source without identity count twice."""
+    nearby = ibis.window(
+        group_by=[orders.customer_id, orders.source, orders.reference, orders.amount_minor], order_by=orders.occurred_us
+    )
+    told = orders.filter(orders.reference.notnull(), orders.amount_minor > 0)
+    gaps = told.select(told.source, told.occurred_us, gap_us=told.occurred_us - told.occurred_us.lag().over(nearby))
+    doubles = gaps.filter(gaps.gap_us <= _TOLD_TWICE_WITHIN_US)
+    found = doubles.aggregate(
+        count=doubles.count(), source=doubles.source.argmin(doubles.occurred_us), first_us=doubles.occurred_us.min()
+    )
+    row = found.to_pyarrow().to_pylist()[0]
+    if not row["count"]:
+        return []
+    are_told = "order seems" if row["count"] == 1 else "orders seem"
+    sentence = (
+        f"{row['count']:,} {are_told} to be told twice, the first on {to_time(row['first_us']):%Y-%m-%d} by "
+        f"{row['source']}: the same customer, number and amount within ten minutes, under another id. Each counts. If "
+        "numbers of that source never begin anew, name it in PERENNIAL_ORDER_IDENTITY."
     )
     return [sentence]
 
