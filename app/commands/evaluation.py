@@ -115,8 +115,8 @@ for each in TARGETS:
     _offer(each)
 
 
-@commands.command()
-def baskets(
+@commands.command(name="baskets")
+def evaluate_next_baskets(
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Baskets, or transactions with items")],
     targets: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Next baskets: their customers are the test")

@@ -37,8 +37,9 @@ def test_every_target_is_learnt_measured_against_its_outcome_answered_and_offere
     assert {target.outcome for target in TARGETS} <= {*dir(LabelledStates), *(measure.name for measure in SUMS)}
     assert {target.answer for target in TARGETS} <= ScoreOut.model_fields.keys()
     assert EXPECTATIONS.keys() == {target.name for target in OTHERS}
-    assert tuple(command.name for command in commands.registered_commands) == TARGET_NAMES
-    told = [command.help for command in commands.registered_commands]
+    offered = {command.name: command.help for command in commands.registered_commands}
+    assert tuple(offered) == (*TARGET_NAMES, "baskets")
+    told = [offered[name] for name in TARGET_NAMES]
     assert all(str(help_).startswith(target.summary) for target, help_ in zip(TARGETS, told, strict=True))
 
 

@@ -67,10 +67,10 @@ def learnt_once(one_bag):
     """The model of a cut-off is learnt once for all targets: the same events give the same one."""
     kept = {}
 
-    def remember(events, at_us, horizon_days, say):
-        key = (at_us, horizon_days, events.count().to_pyarrow().as_py())
+    def remember(events, at_us, horizon_days, say, calendar):
+        key = (at_us, horizon_days, calendar, events.count().to_pyarrow().as_py())
         if key not in kept:
-            kept[key] = learn(events, at_us, horizon_days, say)
+            kept[key] = learn(events, at_us, horizon_days, say, calendar)
         return kept[key]
 
     with pytest.MonkeyPatch.context() as patch:
