@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.checkout.order_versions import Versions, begin_versions, settle_versions
 from app.checkout.transaction import Transactions
-from app.database.engine import Driver, transaction
+from app.database.engine import KeyedDriver, transaction
 from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.ingest.intake import Entry, Submission
 from app.ingest.queries import begin_import, save_import_progress
@@ -96,7 +96,7 @@ async def count_events(
 
     While the database works on a batch, a thread reads and admits the next.
     """
-    driver, count = Driver(engine), ImportCount(versions=versions)
+    driver, count = KeyedDriver(engine), ImportCount(versions=versions)
     transactions, loop = Transactions(driver, rules.orders), asyncio.get_running_loop()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
         try:

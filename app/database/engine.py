@@ -4,7 +4,7 @@ import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 from sqlalchemy import ARRAY, JSON, BigInteger, ClauseElement, Text, bindparam, column, func, make_url, select
@@ -134,6 +134,8 @@ class Driver:
     statement prepared under its text. One task uses it at a time.
     """
 
+    _SETTINGS: ClassVar = "SET plan_cache_mode = force_generic_plan"
+
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._held: AsyncConnection | None = None
@@ -149,7 +151,7 @@ class Driver:
             raw = await self._held.get_raw_connection()
             driver = raw.driver_connection
             assert driver is not None
-            await driver.execute("SET plan_cache_mode = force_generic_plan")
+            await driver.execute(self._SETTINGS)
         except CONNECTION_LOST as error:
             raise NotReady("The database is out of reach.") from error
         except PoolTimeout as error:
@@ -178,6 +180,16 @@ class Driver:
         if held is not None:
             await held.invalidate()
             await held.close()
+
+
+class KeyedDriver(Driver):
+    """A driver of statements that look up by keys all that they need.
+
+    A plan is kept for as long as its tables' statistics are. One that was made while a table was known to be empty
+    would read it from end to end, and slower with every sale, until the server looks again.
+    """
+
+    _SETTINGS: ClassVar = f"{Driver._SETTINGS}; SET enable_seqscan = off"
 
 
 _TRY_LOCK = compile_statement(select(func.pg_try_advisory_lock(bindparam("key", type_=BigInteger)).label("is_ours")))

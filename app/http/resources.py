@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.database.engine import CONNECTION_LOST, Driver, Statement, transaction
+from app.database.engine import CONNECTION_LOST, Driver, KeyedDriver, Statement, transaction
 from app.database.gatherer import Gatherer
 from app.foundation.errors import NotReady, UnknownKey
 from app.foundation.logs import log
@@ -98,8 +98,8 @@ class Resources:
         return held
 
     def open_driver(self) -> Driver:
-        """A connection of a part's own, given up at the end."""
-        self._drivers.append(Driver(self.engine))
+        """A connection of a part's own for statements of its requests, given up at the end."""
+        self._drivers.append(KeyedDriver(self.engine))
         return self._drivers[-1]
 
     def plan(self, driver: Driver, statement: Statement, **scalars: Any) -> None:
