@@ -30,8 +30,6 @@ FILES: Final = "/import"
 ALWAYS: Final = ("/segment/", "/shopify/", "/woocommerce/", f"{FILES}/")
 CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
 """What says something of an order that came, or is to come."""
-_CLAIMS: Final = 256
-"""Claims of a transaction at most: a batch has a thousand orders."""
 _OF_ORDERS: Final = frozenset((*CHANGES, ORDER_COMPLETED, ORDER_REFUNDED, *POINTS_TYPES))
 
 
@@ -90,12 +88,12 @@ class OrderIdentity(NamedTuple):
         return {"source": [source for source, _ in found], "reference": [order_id for _, order_id in found]}
 
     def claims_of(self, events: Iterable[Event]) -> list[int]:
-        """What a transaction that counts such events holds alone, in the order in which all take it.
+        """The orders that a transaction which counts such events holds alone: a hash of 31 bits each, ascending.
 
         Of all that happens to an order at once, so, the second finds what the first has said.
         """
         orders = (f"{event.source}\x1f{event.reference}" for event in events if self._concerns(event))
-        return sorted({crc32(order.encode()) % _CLAIMS for order in orders})
+        return sorted({crc32(order.encode()) >> 1 for order in orders})
 
     def _concerns(self, event: Event) -> bool:
         """Whether an event may change what is counted of an order with identity, or be changed by what came before."""

@@ -58,6 +58,23 @@ async def test_the_second_finds_what_the_first_has_said(
     assert [difference async for batch in verify(engine) for difference in batch.differences] == []
 
 
+@pytest.mark.parametrize("is_many_first", [True, False])
+async def test_a_batch_of_many_orders_and_a_cancellation_of_one(engine, sql, is_many_first):
+    """Many are held by whole parts, one by itself: they find each other all the same."""
+    many = tuple(event(("order.completed", {"order_id": str(number), "total": 1}), "C-1") for number in range(300))
+    batches = [many, (event(CANCELLED),)]
+    mine, theirs = batches if is_many_first else batches[::-1]
+    async with opened(engine) as one, opened(engine) as other:
+        connection = await one._driver.connection()
+        async with open_transaction(connection, begin_with(IDENTITY.claims_of(mine))):
+            await run_steps(Batch(one._driver, [Submission(mine)], None, IDENTITY))
+            waiting = asyncio.create_task(other.enter([Submission(theirs)]))
+            await sql.wait_for_lock()
+            assert not waiting.done()
+        await waiting
+    assert (await sql.row("SELECT orders FROM customer_states WHERE customer_id = 'C-1'"))["orders"] == 299
+
+
 async def test_a_failed_transaction_gives_its_claims_back(engine, sql):
     async with opened(engine) as one, opened(engine) as other:
         connection = await one._driver.connection()
@@ -73,6 +90,21 @@ async def test_a_failed_transaction_gives_its_claims_back(engine, sql):
 def test_claims_are_taken_in_one_order():
     events = [event(("order.completed", {"order_id": str(number), "total": 1})) for number in range(2000)]
     claims = IDENTITY.claims_of(events)
-    assert claims == sorted(set(claims))
-    assert claims == IDENTITY.claims_of(reversed(events))
-    assert len(claims) == 256
+    assert claims == sorted(set(claims)) == IDENTITY.claims_of(reversed(events))
+    assert len(claims) == 2000
+    assert 0 <= claims[0] < claims[-1] < 2**31
+
+
+async def test_different_orders_do_not_wait_for_each_other(engine, sql):
+    """Even two of the same part, where both are few."""
+    many = [event(("order.completed", {"order_id": str(number), "total": 1}), f"C-{number}") for number in range(600)]
+    first = many[0]
+    part = IDENTITY.claims_of([first])[0] % 256
+    second = next(each for each in many[1:] if IDENTITY.claims_of([each])[0] % 256 == part)
+    async with opened(engine) as one, opened(engine) as other:
+        connection = await one._driver.connection()
+        async with open_transaction(connection, begin_with(IDENTITY.claims_of([first]))):
+            await run_steps(Batch(one._driver, [Submission((first,))], None, IDENTITY))
+            async with asyncio.timeout(20):
+                await other.enter([Submission((second,))])
+    assert (await sql.row("SELECT count(*) AS n FROM customer_states"))["n"] == 2
