@@ -14,6 +14,8 @@ _DIGITS_ALIKE: Final = bytes(
 )
 _LARGE_NUMBERS: Final = (b"0" * 19, b"e000", b"e+000")
 """With digits alike, the bytes without which a body holds no number out of range."""
+_LARGE_NUMBER: Final = re.compile(rb"(?:^|[:\[,])\s*-?(?:\d{19}|\d[\d.]*[eE]\+?\d{3})")
+"""The same where numbers stand: ids have such bytes too, of times in nanoseconds and of UUIDs."""
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_PROSE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -35,7 +37,7 @@ def read_json(body: bytes) -> Any:
         raise Unreadable(_reason(str(error))) from None
     alike = body.translate(_DIGITS_ALIKE)
     may_be_deep = body.count(b"{") + body.count(b"[") > MAX_DEPTH
-    if may_be_deep or any(part in alike for part in _LARGE_NUMBERS):
+    if may_be_deep or (any(part in alike for part in _LARGE_NUMBERS) and _LARGE_NUMBER.search(body)):
         _check_bounds(value, 1)
     return value
 
