@@ -1,6 +1,5 @@
 """`POST /v1/checkouts`."""
 
-import asyncio
 import time
 from typing import Any
 
@@ -11,14 +10,13 @@ from pydantic import BaseModel, ValidationError
 from app.checkout.batch import Asked
 from app.decisions.deadlines import deadline_of
 from app.decisions.schemas import DecisionOut, DecisionRequest
-from app.foundation.errors import NotReady, malformed
+from app.foundation.errors import malformed
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
 from app.http.strict_json import check_texts, read_json
 from app.ingest.admission import Rejection, admit_with_warnings
-from app.ingest.intake import Entry, Intake, Submission
+from app.ingest.intake import Intake, Submission
 from app.ingest.receipts import render_result
 from app.ingest.schemas import EventIn, ResultOut
-from app.lifecycle.events import Event
 from app.scores.schemas import ScoreOut
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
@@ -66,17 +64,7 @@ async def post_checkout(request: HotRequest) -> bytes:
         raise event.problem
     deadline = deadline_of(checkout.deadline_ms, began_s, request.resources.settings)
     asked = Asked(event.customer_id, checkout, language_of(request), deadline)
-    entry = await _enter(intake, event, asked)
+    entry = await intake.till(event.customer_id).submit(Submission((event,), (), asked), deadline.gone_s)
     assert entry.answer is not None
     result = orjson.dumps(render_result(entry.statuses[0], warnings, ("event",)))
     return b'{"event":%b,%b' % (result, entry.answer[1:])
-
-
-async def _enter(intake: Intake, event: Event, asked: Asked) -> Entry:
-    """What became of it. Raises NotReady when it is not counted in time; it may yet be."""
-    is_hasty = asked.wanted.deadline_ms is not None
-    try:
-        async with asyncio.timeout_at(asked.deadline.gone_s if is_hasty else None):
-            return await intake.till(event.customer_id).submit(Submission((event,), (), asked))
-    except TimeoutError as error:
-        raise NotReady("The database takes too long. What was sent may yet be counted.") from error

@@ -16,8 +16,8 @@ from app.foundation.metrics import BATCHES, OVERLOADS
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-LOOKS: Final = 8
-"""In the time of patience, for who has lost it."""
+LOOK_SECONDS: Final = 0.005
+"""From one look for who has waited too long to the next, at least."""
 TURNS: Final = 4
 """Of the event loop, before a batch goes: what has arrived already, but is not read yet, goes with it. Tens of
 microseconds for a lone request; under load batches are larger, and a checkout costs a seventh less."""
@@ -32,11 +32,11 @@ class Apart(Exception):
 
 
 class Waiting(NamedTuple, Generic[Item, Answer]):
-    """An item, its answer to come, and the loop's time at which it arrived."""
+    """An item, its answer to come, and the loop's time until which it waits."""
 
     item: Item
     answer: "asyncio.Future[Answer]"
-    arrived_s: float
+    until_s: float
 
 
 class Gatherer(Generic[Item, Answer]):
@@ -46,8 +46,8 @@ class Gatherer(Generic[Item, Answer]):
     When `run` raises, nothing of the batch was done: it is run again item by item, so that one bad item
     cannot fail its neighbours; or in parts, where it says so (Apart). NotReady (no database) goes to all at once.
 
-    Who has waited longer than `patience_s` gets NotReady. A batch that is under way goes on, and counts
-    what it counts; an item that has not begun is dropped.
+    Who has waited longer than `patience_s`, or than it would, gets NotReady. A batch that is under way goes on, and
+    counts what it counts; an item that has not begun is dropped.
     """
 
     def __init__(
@@ -77,8 +77,11 @@ class Gatherer(Generic[Item, Answer]):
         """Begins to serve, in the running event loop."""
         self._task = asyncio.create_task(self._serve(), name=f"gatherer {self.name}")
 
-    async def submit(self, item: Item) -> Answer:
-        """The answer to one item. Raises Overloaded when too many wait, NotReady when it is closed or too slow."""
+    async def submit(self, item: Item, until_s: float | None = None) -> Answer:
+        """The answer to one item, which waits until a time of the loop at most.
+
+        Raises Overloaded when too many wait, NotReady when it is closed or too slow.
+        """
         if self._closing:
             raise NotReady("The service is stopping.")
         if len(self._waiting) >= self._queue_limit:
@@ -86,10 +89,12 @@ class Gatherer(Generic[Item, Answer]):
             raise Overloaded("Too many requests are waiting for the database.")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append(Waiting(item, answer, loop.time()))
+        patient_s = loop.time() + self._patience_s
+        until_s = patient_s if until_s is None else min(until_s, patient_s)
+        self._waiting.append(Waiting(item, answer, until_s))
         self._arrived.set()
-        if self._patience_timer is None:
-            self._patience_timer = loop.call_later(self._patience_s / LOOKS, self._look, loop)
+        if self._patience_timer is None or until_s < self._patience_timer.when():
+            self._look_at(until_s, loop)
         return await answer
 
     @property
@@ -106,15 +111,21 @@ class Gatherer(Generic[Item, Answer]):
         if self._patience_timer is not None:
             self._patience_timer.cancel()
 
+    def _look_at(self, when_s: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._patience_timer is not None:
+            self._patience_timer.cancel()
+        self._patience_timer = loop.call_at(when_s, self._look, loop)
+
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Turns away who has waited too long; one timer for all is cheaper than one for each."""
-        self._patience_timer = None
-        earliest_s = loop.time() - self._patience_s
-        for waiting in (*self._under_way, *self._waiting):
-            if waiting.arrived_s < earliest_s and not waiting.answer.done():
-                waiting.answer.set_exception(NotReady("The database takes too long. What was sent may yet be counted."))
-        if self._under_way or self._waiting:
-            self._patience_timer = loop.call_later(self._patience_s / LOOKS, self._look, loop)
+        self._patience_timer, now_s = None, loop.time()
+        waiting = [each for each in (*self._under_way, *self._waiting) if not each.answer.done()]
+        for each in waiting:
+            if each.until_s <= now_s:
+                each.answer.set_exception(NotReady("The database takes too long. What was sent may yet be counted."))
+        later_s = [each.until_s for each in waiting if each.until_s > now_s]
+        if later_s:
+            self._look_at(max(min(later_s), now_s + LOOK_SECONDS), loop)
 
     def _next_batch(self) -> list[Waiting[Item, Answer]]:
         batch: list[Waiting[Item, Answer]] = []

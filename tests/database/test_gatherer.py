@@ -189,6 +189,24 @@ async def test_too_many_waiters_are_refused_at_once(make):
     assert await gatherer.submit("e") == "<e>"
 
 
+async def test_each_waits_for_as_long_as_it_would_and_no_longer_than_all(make):
+    """An earlier time than any before it moves the one timer; who is turned away before it begins is dropped."""
+    database = Database(is_open=False)
+    gatherer = make(database)
+    now_s = asyncio.get_running_loop().time()
+    first = asyncio.create_task(gatherer.submit("a", now_s + 3600))
+    await settle(lambda: database.batches)
+    patient, hasty = (asyncio.create_task(gatherer.submit(*item)) for item in (("b",), ("c", now_s + 0.02)))
+    with pytest.raises(NotReady):
+        await hasty
+    assert not first.done()
+    assert not patient.done()
+    assert gatherer._patience_timer.when() <= now_s + 61
+    database.gate.set()
+    assert [await first, await patient] == ["<a>", "<b>"]
+    assert database.batches == [["a"], ["b"]]
+
+
 async def test_closing_answers_what_waits_and_takes_no_more():
     database = Database(is_open=False)
     gatherer = Gatherer("test", database.run, most=100, queue_limit=1000, patience_s=60)
