@@ -7,8 +7,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.lifecycle.drift import Reference, check_reference
 from app.lifecycle.features import FEATURE_NAMES, Floats
+from app.lifecycle.own_money import GROSS_ORDER, REFUND_SHARE, OwnMoney
 from app.lifecycle.scorer import Scorecard
+from app.lifecycle.targets import SPEND, TARGETS
 
 Integers = NDArray[np.int64]
 
@@ -98,13 +101,26 @@ def _bias(expected: Floats, came: NDArray[Any]) -> float | None:
     return float(expected.sum()) / total - 1 if total > 0 else None
 
 
-def weigh_features(card: Scorecard) -> dict[str, float]:
+def weigh_features(card: Scorecard, reference: Reference) -> dict[str, float]:
     """Feature → its part of what a model's scores can range over, averaged over the targets that it knows.
 
-    Of the tables alone: a feature that has come to stand still among the customers keeps its weight.
+    Of the tables, and of own money between the outer tenths of the `reference` of drift, at the most orders. A feature
+    that has come to stand still among the customers keeps its weight.
     """
     ranges: NDArray[Any] = np.array([steps.max(axis=0) - steps.min(axis=0) for steps in card.steps])
+    if card.own is not None and reference:
+        ranges[[GROSS_ORDER, REFUND_SHARE], TARGETS.index(SPEND)] += _range_of_own(card.own, reference)
     totals = ranges.sum(axis=0)
     shares = np.divide(ranges, totals, out=np.zeros_like(ranges), where=totals > 0)
     known = ~np.isnan(card.intercepts)
     return dict(zip(FEATURE_NAMES, shares[:, known].mean(axis=1).tolist(), strict=True))
+
+
+def _range_of_own(own: OwnMoney, reference: Reference) -> tuple[float, float]:
+    """What its terms of GROSS_ORDER and REFUND_SHARE can range over."""
+    edges = check_reference(reference)[0]
+    rows = np.full((2, len(FEATURE_NAMES)), np.nan)
+    rows[:, FEATURE_NAMES.index("orders")] = len(own.weights)
+    rows[:, GROSS_ORDER], rows[:, REFUND_SHARE] = edges[GROSS_ORDER, [0, -1]], edges[REFUND_SHARE, [0, -1]]
+    money, kept = own.of_each(rows)
+    return float(np.ptp(money)), float(np.ptp(kept))

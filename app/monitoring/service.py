@@ -251,7 +251,7 @@ def _compare_features(champion: Model, snapshot: Snapshot) -> dict[str, Any]:
         "customers": known,
         "reference_customers": count_reference(reference) if reference else 0,
         "psi": psi(reference, snapshot.features) if known and reference else {},
-        "weights": weigh_features(champion.scorecard),
+        "weights": weigh_features(champion.scorecard, reference),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.lifecycle.own_money import OwnMoney
 from app.lifecycle.targets import CHURN, ORDERS, OTHERS, SPEND, Unit, target_of
 from ml.evaluation.evaluating import AtCutoff, Evaluation
 from ml.evaluation.judging import OURS
@@ -18,6 +19,7 @@ from ml.report.sentences import (
     about_lift,
     about_limits,
     about_months,
+    about_own_money,
     about_shapes,
     about_stages,
     about_undrawn,
@@ -53,7 +55,8 @@ def render_report(evaluation: Evaluation, currency: str) -> str:
     """The page as HTML. Every text from the data is escaped."""
     result, at = evaluation.result, evaluation.latest
     target = result["target"]
-    found = shapes(at.learned.targets.models[target].tables, at.vectors)
+    model = at.learned.targets.models[target]
+    found = shapes(model.tables, at.vectors)
     return lay_out(
         "report.html",
         title=f"{TITLES[target]}: {result['cutoff']}, {result['horizon_days']} days",
@@ -64,8 +67,8 @@ def render_report(evaluation: Evaluation, currency: str) -> str:
         lift=Passage(about_lift(result, at.judged), _order(at, result)),
         months=_months(evaluation.months, target, currency),
         stages=Passage(about_stages(at), [draw_stages(at.stages, at.horizon_days)]),
-        shapes=_shapes(found, target, currency),
-        undrawn=about_undrawn(found),
+        shapes=_shapes(found, target, model.own, currency),
+        undrawn=about_undrawn(found, model.own),
         limits=Passage(about_limits(result)),
     )
 
@@ -108,5 +111,6 @@ def _months(months: Sequence[Mapping[str, Any]], target: str, currency: str) -> 
     return Passage(about_months(months, target), pictures)
 
 
-def _shapes(found: Sequence[Shape], target: str, currency: str) -> Passage:
-    return Passage(about_shapes(target), [draw_shape(shape, currency) for shape in found if shape.is_visible])
+def _shapes(found: Sequence[Shape], target: str, own: OwnMoney | None, currency: str) -> Passage:
+    sentences = about_shapes(target) + about_own_money(own, currency)
+    return Passage(sentences, [draw_shape(shape, currency) for shape in found if shape.is_visible])

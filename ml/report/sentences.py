@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from app.lifecycle.events import minor_digits
 from app.lifecycle.features import FEATURE_NAMES, FEATURES
+from app.lifecycle.own_money import GROSS_ORDER, OwnMoney
 from app.lifecycle.targets import CHURN, SPEND, Target, Unit, target_of
 from ml.evaluation.evaluating import AtCutoff
 from ml.evaluation.judging import OURS, Judged
@@ -195,11 +197,29 @@ def about_shapes(target: str) -> list[str]:
     ]
 
 
-def about_undrawn(found: Sequence[Shape]) -> list[str]:
+def about_own_money(own: OwnMoney | None, currency: str) -> list[str]:
+    """What no curve can show, since it hangs on the number of orders, too."""
+    if own is None:
+        return []
+    centre = f"{own.centre_minor / 10 ** minor_digits(currency):,.2f} {currency}"
+    few, many = own.weights[0], own.weights[-1]
+    back = own.least_kept ** own.keeping[-1]
+    return [
+        (
+            f"The customer's own average order before refunds has no curve and counts as it is: it multiplies the "
+            f"spend by itself over {centre}, to the power of {few:.2f} after one order and of {many:.2f} after "
+            f"{len(own.weights)} and more. What was given back takes of that, down to × {back:.2f} for whoever gave "
+            "everything back."
+        ),
+    ]
+
+
+def about_undrawn(found: Sequence[Shape], own: OwnMoney | None) -> list[str]:
     """The facts without a curve, and where the news of the recency is if not in its own."""
+    told_apart = [] if own is None else [FEATURE_NAMES[GROSS_ORDER]]
     drawn = {FEATURE_NAMES[shape.feature] for shape in found if shape.is_visible}
     faint = [FEATURE_NAMES[shape.feature] for shape in found if not shape.is_visible]
-    silent = [name for name in FEATURE_NAMES if name not in drawn and name not in faint]
+    silent = [name for name in FEATURE_NAMES if name not in (*drawn, *faint, *told_apart)]
     sentences = []
     if faint:
         sentences.append(f"Too little to draw, less than 5 % between nine customers in ten: {_list_labels(faint)}.")

@@ -58,7 +58,7 @@ together = [render_score(one, scoring, "en") for one in score_states(states, now
 rows = features(np.array([state.numbers for state in states], np.float64), float(now_us))
 links = model.scorecard.links(rows, float(now_us)).tolist()
 print(json.dumps({"each": each, "together": together, "links": links, "features": FEATURE_NAMES,
-                  "psi": psi(model.drift, rows), "weights": weigh_features(model.scorecard)}))
+                  "psi": psi(model.drift, rows), "weights": weigh_features(model.scorecard, model.drift)}))
 """
 MEASURE = '    _count("orders_store", _ORDER, ("channel", "store")),\n'
 FEATURE = '    Feature("orders", "Orders", "orders", "orders"),\n'

@@ -1,8 +1,13 @@
 """The numbers of a report, by hand, and beside those of the offline part."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from app.lifecycle.drift import reference
+from app.lifecycle.features import FEATURE_NAMES
+from app.lifecycle.own_money import OwnMoney
 from app.monitoring.measuring import (
     Outcomes,
     calibration_error,
@@ -76,6 +81,22 @@ def test_the_error_of_right_risks_is_that_of_chance(customers):
 
 def test_a_feature_weighs_what_the_scores_can_range_by_it():
     """The risk is recency's alone; orders and spend, the other two thirds, hang on nothing here."""
-    weights = weigh_features(make_model("v1").scorecard)
+    weights = weigh_features(make_model("v1").scorecard, {})
     assert weights["recency_days"] == pytest.approx(1 / 3)
     assert sum(weights.values()) == pytest.approx(1 / 3)
+
+
+def test_own_money_weighs_what_the_spend_can_range_by_it():
+    """Average orders of 10 to 1,000, to the power of a half: ln 10 of the spend, which hangs on nothing else."""
+    card = make_model("v1").scorecard
+    own = OwnMoney(10_000.0, np.array([0.2, 0.5]), np.array([0.0, 0.0]), 0.1)
+    rows = np.full((1000, len(FEATURE_NAMES)), np.nan)
+    rows[:, FEATURE_NAMES.index("gross_order")] = np.repeat(np.geomspace(10.0, 1000.0, 9), 112)[:1000]
+    weights = weigh_features(replace(card, own=own), reference(rows))
+    assert weights["gross_order"] == pytest.approx(1 / 3)
+    assert weights["recency_days"] == pytest.approx(1 / 3)
+    wider = OwnMoney(10_000.0, np.array([0.2, 0.5]), np.array([0.0, 0.4]), 0.1)
+    rows[:, FEATURE_NAMES.index("refund_share")] = np.linspace(0.0, 1.0, 1000)
+    shared = weigh_features(replace(card, own=wider), reference(rows))
+    assert 0 < shared["refund_share"] < shared["gross_order"]
+    assert shared["refund_share"] + shared["gross_order"] == pytest.approx(1 / 3)

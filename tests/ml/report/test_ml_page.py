@@ -9,6 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from app.lifecycle.features import FEATURE_NAMES, FEATURES
+from app.lifecycle.own_money import OwnMoney
 from app.lifecycle.scorer import StepTables
 from ml.evaluation.judging import OURS, Judged
 from ml.evaluation.staging import StageShare
@@ -16,7 +17,16 @@ from ml.report.drawing import Axis, Bar, Dot, Line, Mark, Path, Picture, Text, s
 from ml.report.layout import lay_out, lay_out_picture
 from ml.report.page import Passage
 from ml.report.pictures import draw_gains, draw_months, draw_reliability, draw_stages, gains, tenths
-from ml.report.sentences import about_levels, about_lift, about_limits, about_months, about_undrawn, conclude, show
+from ml.report.sentences import (
+    about_levels,
+    about_lift,
+    about_limits,
+    about_months,
+    about_own_money,
+    about_undrawn,
+    conclude,
+    show,
+)
 from ml.report.shapes import draw_shape, shapes, tell
 from ml.report.standings import compile_standings
 from ml.report.words import words_of
@@ -260,7 +270,7 @@ def test_only_what_can_be_seen_is_drawn_and_the_rest_is_named(drawn_shapes):
     assert [shape.is_visible for shape in drawn_shapes] == [True, True, True]
     weak = replace(drawn_shapes[2], spread=0.04)
     assert not weak.is_visible
-    faint, silent = about_undrawn([*drawn_shapes[:2], weak])
+    faint, silent = about_undrawn([*drawn_shapes[:2], weak], None)
     assert faint == "Too little to draw, less than 5 % between nine customers in ten: Days between the last two orders."
     assert silent.startswith("Without a say here: Days since the first order, ")
     assert "Days since the last order" not in silent
@@ -268,10 +278,10 @@ def test_only_what_can_be_seen_is_drawn_and_the_rest_is_named(drawn_shapes):
 
 def test_it_says_where_the_news_of_the_recency_has_gone(drawn_shapes):
     lapse = shape_of("lapse_chance", np.linspace(0, 1, 101), [0.5], [-1.0, 1.0])
-    told = about_undrawn([lapse])[-1]
+    told = about_undrawn([lapse], None)[-1]
     assert "“Days since the last order” has no curve" in told
     assert "“Chance of no order in 90 days at this pace” has taken it over" in told
-    assert "taken it over" not in " ".join(about_undrawn([lapse, *drawn_shapes]))
+    assert "taken it over" not in " ".join(about_undrawn([lapse, *drawn_shapes], None))
 
 
 def test_a_comparator_that_agrees_is_seen_over_ours():
@@ -326,3 +336,14 @@ def test_of_nothing_nobody_holds_a_share():
     assert about_lift({"target": "spend"}, judged) == [
         "The customers hold nothing of the spend: there was none in the horizon."
     ]
+
+
+def test_own_money_is_told_where_no_curve_shows_it():
+    own = OwnMoney(12_345.0, np.array([0.3, 0.9]), np.array([0.1, 1.0]), 0.1)
+    (told,) = about_own_money(own, "GBP")
+    assert "over 123.45 GBP" in told
+    assert "of 0.30 after one order and of 0.90 after 2 and more" in told
+    assert "down to × 0.10" in told
+    assert about_own_money(None, "GBP") == []
+    assert "Average order," in about_undrawn([], None)[0]
+    assert "Average order," not in about_undrawn([], own)[0]
