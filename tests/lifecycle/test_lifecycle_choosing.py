@@ -16,7 +16,7 @@ def shelf(*items):
 
 def choose_plainly(items, limit, variety):
     """The greatest discounted score of all that are left, again and again."""
-    chosen = []
+    chosen: list[int] = []
     while len(chosen) < limit:
         shown = {items[at][2] for at in chosen}
         left = [at for at in range(len(items)) if items[at][2] not in shown]
