@@ -86,8 +86,7 @@ def _evaluate(
     from ml.report.page import render_report
 
     settings = name_calendar(Settings.from_environment(), calendar)
-    if html is not None and not html.resolve().parent.is_dir():
-        raise Refusal(f"There is no directory for the report: {html}.")
+    _check_page(html)
     with open_engine(states_by, settings.spark_master, settings.spark_directory) as engine:
         evaluation = evaluate(
             data,
@@ -104,11 +103,22 @@ def _evaluate(
         )
     print(json.dumps(evaluation.result, indent=2) if as_json else render_figures(evaluation.result), flush=True)
     if html is not None:
-        try:
-            html.write_text(render_report(evaluation, settings.currency), encoding="utf-8")
-        except OSError as error:
-            raise Refusal(f"The report cannot be written to {html}: {error.strerror}.") from error
-        say(f"The report is in {html}.")
+        _write_page(html, render_report(evaluation, settings.currency))
+
+
+def _check_page(html: Path | None) -> None:
+    """Before the work. Raises Refusal where there is no directory for it."""
+    if html is not None and not html.resolve().parent.is_dir():
+        raise Refusal(f"There is no directory for the report: {html}.")
+
+
+def _write_page(html: Path, content: str) -> None:
+    """Raises Refusal where it cannot be written."""
+    try:
+        html.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"The report cannot be written to {html}: {error.strerror}.") from error
+    say(f"The report is in {html}.")
 
 
 for each in TARGETS:
@@ -123,13 +133,18 @@ def evaluate_next_baskets(
     ] = None,
     cutoff: Cutoff = None,
     horizon: Annotated[int, typer.Option(min=1, max=365, help="Days in which the next basket counts")] = 30,
+    html: Page = None,
     as_json: AsJson = False,
     timezone: Timezone = "UTC",
 ) -> None:
     """What customers buy next, item by item, beside rules and published methods."""
     from ml.evaluation.baskets import evaluate_baskets
     from ml.evaluation.figures import render_baskets
+    from ml.report.baskets_page import render_baskets_report
 
+    _check_page(html)
     day = None if cutoff is None else cutoff.date()
     result = evaluate_baskets(data, targets, cutoff=day, horizon_days=horizon, timezone=timezone, say=say)
     print(json.dumps(result, indent=2) if as_json else render_baskets(result), flush=True)
+    if html is not None:
+        _write_page(html, render_baskets_report(result))

@@ -48,10 +48,11 @@ def _models_table(result: Mapping[str, Any]) -> Table:
 
 
 def _metrics_table(result: Mapping[str, Any], title: str) -> Table:
-    table = Table("model", title=title)
+    table = Table(title=title)
+    table.add_column("model", no_wrap=True)
     names = list(next(iter(result["models"].values())))
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for model, metrics in result["models"].items():
         table.add_row(model, *(_figure(metrics[name]) for name in names))
     return table

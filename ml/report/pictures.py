@@ -24,6 +24,12 @@ _MODEL_LABELS: Final[Mapping[str, str]] = {
     "recent_rate": "Last year's rate",
     "bg_nbd_gamma_gamma": "BG/NBD × Gamma-Gamma",
     "pareto_nbd_gamma_gamma": "Pareto/NBD × Gamma-Gamma",
+    "popular": "What sells most",
+    "personal_frequency": "Own frequency",
+    "personal_frequency_filled": "Own frequency, then what sells most",
+    "decayed_and_popular": "Own of late, and what sells most",
+    "tifu_knn": "TIFU-KNN",
+    "up_cf": "UP-CF",
 }
 
 

@@ -26,6 +26,13 @@ METRIC_LABELS: Final[Mapping[str, str]] = {
     "spearman": "rank correlation ↑",
     "normalised_gini": "order (Gini) ↑",
     "bias": "total against actual → 0",
+    "recall_at_10": "of what they buy, among 10 ↑",
+    "ndcg_at_10": "order of the 10 (nDCG) ↑",
+    "phr_at_10": "customers with a hit ↑",
+    "recall_at_20": "among 20 ↑",
+    "repeat_recall_at_10": "bought before, among 10 ↑",
+    "explore_recall_at_10": "new to them, among 10 ↑",
+    "discover_recall_at_10": "new, of 10 new ones ↑",
 }
 _MAIN: Final[Mapping[Unit, tuple[str, ...]]] = {
     "probability": ("auc", "brier"),

@@ -34,9 +34,11 @@ class Standings:
     leads: Sequence[Cell]
     interval_level: str
     left_out: Sequence[tuple[str, str]]
+    others: str
+    """What it stands beside."""
 
 
-def compile_standings(result: Mapping[str, Any]) -> Standings:
+def compile_standings(result: Mapping[str, Any], others: str = "classic models") -> Standings:
     """Of an evaluation's result, its columns in the order of our own metrics."""
     names, intervals = list(result["models"][OURS]), result["intervals"]
     return Standings(
@@ -44,12 +46,13 @@ def compile_standings(result: Mapping[str, Any]) -> Standings:
         models=[_row(model, metrics, intervals["models"][model]) for model, metrics in result["models"].items()],
         leads=[_lead(intervals["against_best"][name], name) for name in names],
         interval_level=f"{intervals['level']:.0%}",
-        left_out=[(label_model(model), reason) for model, reason in result["left_out"].items()],
+        left_out=[(label_model(model), reason) for model, reason in result.get("left_out", {}).items()],
+        others=others,
     )
 
 
 def _row(model: str, metrics: Mapping[str, float | None], ranges: Mapping[str, list[float] | None]) -> Row:
-    cells = [Cell(show(value, name), _range(ranges[name], name)) for name, value in metrics.items()]
+    cells = [Cell(show(value, name), _range(ranges.get(name), name)) for name, value in metrics.items()]
     return Row(label_model(model), model == OURS, cells)
 
 
