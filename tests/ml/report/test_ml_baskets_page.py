@@ -6,13 +6,14 @@ import pytest
 
 from ml.evaluation.ranked import METRICS
 from ml.report.baskets_page import draw_figure, render_baskets_report
+from ml.report.drawing import Bar
 
 LEVELS = {"perennial": 0.2, "popular": 0.08, "personal_frequency": 0.15}
 
 
 def result_of(lead=(0.01, 0.05, 0.09), method="the next basket in 30 days from 2026-05-01, learned before"):
     """Every figure of a model is the same one; own frequency knows nothing that is new."""
-    models = {name: dict.fromkeys(METRICS, level) for name, level in LEVELS.items()}
+    models: dict[str, dict[str, float | None]] = {name: dict.fromkeys(METRICS, level) for name, level in LEVELS.items()}
     models["personal_frequency"]["discover_recall_at_10"] = None
     ranges = {
         name: {metric: [value - 0.01, value + 0.01] for metric, value in metrics.items() if value is not None}
@@ -56,8 +57,8 @@ def test_what_others_bought_next_is_said_to_be_of_the_same_weeks():
 
 def test_a_bar_is_as_long_as_its_figure_and_none_is_drawn_of_what_is_not_known():
     picture = draw_figure(result_of(), "recall_at_10")
-    bars = [mark for mark in picture.marks if mark.shape == "bar"]
+    bars = [mark for mark in picture.marks if isinstance(mark, Bar)]
     assert bars[0].width / bars[1].width == pytest.approx(0.2 / 0.08)
     assert (bars[0].kind, bars[1].kind) == ("fill-ours", "fill-share")
-    assert len([mark for mark in draw_figure(result_of(), "discover_recall_at_10").marks if mark.shape == "bar"]) == 2
+    assert len([mark for mark in draw_figure(result_of(), "discover_recall_at_10").marks if isinstance(mark, Bar)]) == 2
     assert "Own frequency: 0.150" in picture.description
