@@ -15,6 +15,7 @@ ORDERS = {
         "commands",
         "runtime",
         "checkout",
+        "items",
         "decisions",
         "stages",
         "monitoring",

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Identity,
     Index,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     text,
@@ -23,19 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
+from app.database import item_tables as item_tables
+from app.database.metadata import metadata as metadata
 from app.database.order_lines import ORDER_LINES
 from app.lifecycle.measures import Lift, Measure, Merge
 from app.lifecycle.states import CASE, CUSTOMER, StateSpec
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    }
-)
 
 OF_ORDERS = (
     "type IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)', 'points.earned',"

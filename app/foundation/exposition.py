@@ -44,6 +44,8 @@ GAUGES: Final = {
     "perennial_model_info": Gauge("1 for the version of the model in use.", ("version",), max),
     "perennial_model_age_seconds": Gauge("Time since the model in use was trained.", (), max),
     "perennial_model_refused": Gauge("1 when a registered model was refused.", (), max),
+    "perennial_items": Gauge("Items of the catalogue.", (), max),
+    "perennial_items_age_seconds": Gauge("Time since a worker last looked for changes of them.", (), max),
     "perennial_draining": Gauge("Workers that are stopping."),
     "perennial_workers": Gauge("Workers that serve."),
     "process_resident_memory_bytes": Gauge("Memory of all workers."),

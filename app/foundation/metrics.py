@@ -97,6 +97,7 @@ WEBHOOKS = Counter(
     "perennial_webhook_events", "What shops' webhooks told, by what became of it.", "shop", "status", "reason"
 )
 WARNINGS = Counter("perennial_warnings", "Details of accepted events that were mended or left out, by code.", "code")
+ITEM_CHANGES = Counter("perennial_item_changes", "Items of the catalogue by what became of them.", "status")
 REPLAYED = Counter("perennial_replayed_events", "Replays of rejected events by what became of them.", "status")
 STEP_SECONDS = Histogram(
     "perennial_checkout_step_seconds", "Steps of the till's transaction, each for a batch.", COMPUTING_SECONDS, "step"
@@ -205,6 +206,12 @@ def count_warnings(codes: Iterable[str]) -> None:
     """What was mended of an event that was accepted: codes of `app.lifecycle.mending`."""
     for code in codes:
         WARNINGS.add((code,))
+
+
+def count_items(status: str, number: int = 1) -> None:
+    """What became of items that were put or deleted."""
+    if number:
+        ITEM_CHANGES.add((status,), number)
 
 
 def count_webhook(shop: str, status: str, reason: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import unquote
 
-IDS_UNDER: Final = "/v1/customers/"
+IDS_UNDER: Final = ("/v1/customers/", "/v1/items/")
 """What follows begins with an id that may hold any character, slashes too."""
 
 

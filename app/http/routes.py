@@ -34,8 +34,8 @@ from app.http.resources import Resources
 from app.http.strict_json import check_texts, read_json
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-MAX_PACKED_BYTES: Final = MAX_BODY_BYTES + 4096
-"""Of a compressed body as it comes: what cannot be packed grows by some bytes."""
+PACKING_BYTES: Final = 4096
+"""A compressed body may be larger by so many as it comes: what cannot be packed grows."""
 JSON_TYPES: Final = frozenset(
     (b"application/json", b"application/cloudevents+json", b"application/cloudevents-batch+json")
 )
@@ -131,8 +131,8 @@ class HotPaths:
         return None
 
 
-async def read_body(request: HotRequest) -> bytes:
-    """The body of a JSON request, at most 1 MiB, unpacked where it comes compressed.
+async def read_body(request: HotRequest, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The body of a JSON request, at most so many bytes, unpacked where it comes compressed.
 
     Raises TooLarge before a larger one is read or unpacked whole, UnsupportedMediaType for what is not JSON,
     UnsupportedEncoding, Unreadable where it is not packed as it says or the client goes away in the middle.
@@ -140,19 +140,19 @@ async def read_body(request: HotRequest) -> bytes:
     media_type = request.fields.get(b"content-type", b"")
     if media_type not in JSON_TYPES and media_type.partition(b";")[0].strip().lower() not in JSON_TYPES:
         raise UnsupportedMediaType("Send application/json or application/cloudevents(-batch)+json.")
-    return await read_bytes(request)
+    return await read_bytes(request, most_bytes)
 
 
-async def read_bytes(request: HotRequest) -> bytes:
+async def read_bytes(request: HotRequest, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """`read_body`, of any media type."""
     unpacking = None
     if b"content-encoding" in request.fields:
         encodings = [value for name, value in request.scope["headers"] if name == b"content-encoding"]
-        unpacking = begin_unpacking(encodings, MAX_BODY_BYTES)
-    most_bytes = MAX_BODY_BYTES if unpacking is None else MAX_PACKED_BYTES
+        unpacking = begin_unpacking(encodings, most_bytes)
+    most_sent = most_bytes if unpacking is None else most_bytes + PACKING_BYTES
     declared = request.fields.get(b"content-length", b"")
-    if declared.isdigit() and (len(declared) > 15 or int(declared) > most_bytes):
-        raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
+    if declared.isdigit() and (len(declared) > 15 or int(declared) > most_sent):
+        raise TooLarge(f"A body has at most {most_bytes} bytes.")
     parts, size, is_whole = [], 0, False
     while not is_whole:
         message = await request.receive()
@@ -160,8 +160,8 @@ async def read_bytes(request: HotRequest) -> bytes:
             raise Unreadable("The client went away in the middle of the body.")
         part = message.get("body", b"")
         size += len(part)
-        if size > most_bytes:
-            raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
+        if size > most_sent:
+            raise TooLarge(f"A body has at most {most_bytes} bytes.")
         parts.append(part if unpacking is None else unpacking.feed(part))
         is_whole = not message.get("more_body", False)
     if unpacking is not None:

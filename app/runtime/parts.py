@@ -7,9 +7,10 @@ from app.customers.part import PART as CUSTOMERS
 from app.decisions.part import PART as DECISIONS
 from app.http.resources import Part
 from app.ingest.part import PART as INGEST
+from app.items.part import PART as ITEMS
 from app.models.part import PART as MODELS
 from app.monitoring.part import PART as MONITORING
 from app.scores.part import PART as SCORES
 from app.stages.part import PART as STAGES
 
-PARTS: Final[tuple[Part, ...]] = (CHECKOUT, DECISIONS, STAGES, MONITORING, SCORES, MODELS, CUSTOMERS, INGEST)
+PARTS: Final[tuple[Part, ...]] = (CHECKOUT, ITEMS, DECISIONS, STAGES, MONITORING, SCORES, MODELS, CUSTOMERS, INGEST)

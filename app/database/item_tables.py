@@ -1,0 +1,36 @@
+"""Tables of items, and of what was recommended of them."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.database.metadata import metadata
+
+items = Table(
+    "items",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("title_en", Text),
+    Column("title_zh", Text),
+    Column("category", JSONB, nullable=False),
+    Column("brand", Text),
+    Column("price_minor", BigInteger),
+    Column("margin", Double),
+    Column("in_stock", Boolean, nullable=False),
+    Column("in_stock_by_store", JSONB, nullable=False),
+    Column("valid_from_us", BigInteger),
+    Column("valid_to_us", BigInteger),
+    Column("tags", JSONB, nullable=False),
+    Column("hidden", Boolean, nullable=False),
+    Column("substitute_of", Text),
+    Column("pack_of", Text),
+    Column("version", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+    Index("ix_items_version", "version"),
+    postgresql_with={"fillfactor": 80},
+)
+"""The catalogue. `category` is a path (JSON array, the widest first), `in_stock_by_store` an object of booleans.
+
+`version` grows with every change, under one lock: whoever holds the catalogue reads the rows after the version that it
+has seen. A deleted item stays as an empty row, hidden, so that it is not recommended for having been bought.
+"""
