@@ -15,6 +15,7 @@ ORDERS = {
         "commands",
         "runtime",
         "checkout",
+        "recommendations",
         "items",
         "decisions",
         "stages",

@@ -172,6 +172,12 @@ class Catalogue:
         tagged: Mask = fits[self.records["tags"][places]]
         return tagged
 
+    def are_of_brand(self, places: Places, brand: str) -> Mask:
+        """Which of them are of a brand."""
+        code = self.words.brands.find(brand)
+        of_brand: Mask = self.records["brand"][places] == (-1 if code is None else code)
+        return of_brand
+
     def packs(self, places: Places) -> Places:
         """The product that each is a pack of, by a number; NOTHING: it stands alone."""
         found: Places = self.records["pack"][places]
