@@ -39,6 +39,7 @@ ROUTERS = [path for path in RELATIVE if path.endswith("router.py")]
 DEFERRED = {
     "app/commands/evaluation.py": ("ml",),
     "app/commands/importing.py": ("ml",),
+    "app/commands/items.py": ("ml",),
     "app/commands/models.py": ("ml", "rich"),
     "app/commands/progress.py": ("rich",),
     "app/commands/serving.py": ("ml",),

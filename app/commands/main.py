@@ -15,6 +15,7 @@ from app.foundation.errors import Problem, Refusal
 MODULES: Final = {
     **dict.fromkeys(("run", "demo", "serve", "migrate"), "serving"),
     "import": "importing",
+    "import-items": "items",
     **dict.fromkeys(("verify", "rebuild"), "states"),
     "sweep": "stages",
     **dict.fromkeys(("train", "retrain", "models"), "models"),

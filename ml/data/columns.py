@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -110,8 +110,12 @@ def compact(name: str) -> str:
     return re.sub(r"[\W_]+", "", re.sub(r"(?<=\w)\s*\(.*?\)|\[.*?\]", "", plain))
 
 
+CountKnown = Callable[[list[str]], int]
+"""How many of the names of columns are known for something."""
+
+
 def known_names(names: list[str]) -> int:
-    """How many of the names are known for something."""
+    """How many of the names are known for something in a file of orders."""
     known = {guess for guesses in _GUESSES_COMPACT.values() for guess in guesses}
     return sum(compact(name) in known for name in names)
 

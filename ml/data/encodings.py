@@ -12,7 +12,7 @@ from typing import Final
 
 from charset_normalizer import from_bytes
 
-from ml.data.columns import UnusableTransactions, known_names
+from ml.data.columns import CountKnown, UnusableTransactions, known_names
 from ml.data.unreadable import open_bytes, read_start, refuse_foreign
 
 _PART: Final = 1 << 20
@@ -35,14 +35,16 @@ _UTF_8: Final = ("utf-8", "utf-8-sig")
 
 
 @contextmanager
-def as_utf8(path: Path, encoding: str | None = None) -> Iterator[tuple[Path, list[str]]]:
+def as_utf8(
+    path: Path, encoding: str | None = None, count_known: CountKnown = known_names
+) -> Iterator[tuple[Path, list[str]]]:
     """(A file with the same text in UTF-8, what was done to it): the file itself, if it is UTF-8 in good order.
 
     Raises UnusableTransactions for what is no text, one whose encoding cannot be told, or is not `encoding`.
     """
     start = read_start(path, _SAMPLE)
     refuse_foreign(path, start)
-    found = _checked(path, encoding) if encoding else tell_encoding(path, start)
+    found = _checked(path, encoding) if encoding else tell_encoding(path, start, count_known)
     notes = [] if found == "utf-8" else [f"Read as {found.upper()}."]
     if found in _UTF_8 and not (mending := _mend(start)):
         yield path, notes
@@ -65,7 +67,7 @@ def _mend(start: bytes) -> list[str]:
     return found
 
 
-def tell_encoding(path: Path, start: bytes) -> str:
+def tell_encoding(path: Path, start: bytes, count_known: CountKnown = known_names) -> str:
     """By its mark, by being valid UTF-8, by the names of columns that it makes, else by its letters."""
     marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
     if marked and _decodes(path, marked):
@@ -82,19 +84,19 @@ def tell_encoding(path: Path, start: bytes) -> str:
         return "utf-8"
     if sum(start.count(byte) for byte in _CONTROLS) + zeros > _CONTROL_SHARE * len(start):
         raise _no_text(path)
-    return _by_names(path, start) or _by_letters(path, start)
+    return _by_names(path, start, count_known) or _by_letters(path, start)
 
 
 def _no_text(path: Path) -> UnusableTransactions:
     return UnusableTransactions(f"{path.name} is no text, but data of some program: export it as CSV or .xlsx")
 
 
-def _by_names(path: Path, start: bytes) -> str | None:
+def _by_names(path: Path, start: bytes, count_known: CountKnown) -> str | None:
     """The encoding in which the most names of columns are known, more than in ASCII alone."""
     header = start.partition(b"\n")[0]
-    counts = {encoding: known_names(_names(header.decode(encoding, "replace"))) for encoding in _UNMARKED}
+    counts = {encoding: count_known(_names(header.decode(encoding, "replace"))) for encoding in _UNMARKED}
     best = max(counts, key=lambda encoding: counts[encoding])
-    plain = known_names(_names(header.decode("ascii", "ignore")))
+    plain = count_known(_names(header.decode("ascii", "ignore")))
     return best if counts[best] > plain and _decodes(path, best) else None
 
 

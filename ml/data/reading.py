@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import duckdb
 
-from ml.data.columns import UnusableTransactions, known_names
+from ml.data.columns import CountKnown, UnusableTransactions, known_names
 from ml.data.encodings import as_utf8
 from ml.data.unreadable import MOST_BYTES, explain_json, explain_text, explain_workbook, is_text, read_start
 from ml.data.workbooks import write_sheet
@@ -47,8 +47,12 @@ def quoted(name: str) -> str:
 
 
 @contextmanager
-def open_source(path: Path, encoding: str | None = None, sheet: str | None = None) -> Iterator[Source]:
+def open_source(
+    path: Path, encoding: str | None = None, sheet: str | None = None, count_known: CountKnown = known_names
+) -> Iterator[Source]:
     """The file, by its ending, for as long as it is read; a workbook that is a text, as a text.
+
+    Header, encoding and sheet are told by the names of columns that `count_known` knows.
 
     Raises UnusableTransactions for an ending that is none of these, an encoding that cannot be told, what is no text.
     """
@@ -64,15 +68,15 @@ def open_source(path: Path, encoding: str | None = None, sheet: str | None = Non
         start = read_start(path, _MAGIC_BYTES)
         if is_text(start):
             note = f"{path.name} is no workbook, but a text, and is read as one."
-            with _open_text(path, encoding, (note,)) as source:
+            with _open_text(path, encoding, count_known, (note,)) as source:
                 yield source
             return
         with TemporaryDirectory(prefix="perennial-") as directory:
             copy = Path(directory, "sheet.csv")
-            note = write_sheet(path, copy, sheet, explain_workbook(path, start))
+            note = write_sheet(path, copy, sheet, explain_workbook(path, start), count_known)
             yield Source(_csv_sql(copy, ",", 0), (note,), None, lambda _: explain_text(copy, path.name, ","))
     elif name.endswith(_TEXTS):
-        with _open_text(path, encoding) as source:
+        with _open_text(path, encoding, count_known) as source:
             yield source
     else:
         endings = ".csv, .tsv, .txt, .xlsx, .xls, .ods, .parquet, .json, .ndjson, .jsonl"
@@ -80,9 +84,11 @@ def open_source(path: Path, encoding: str | None = None, sheet: str | None = Non
 
 
 @contextmanager
-def _open_text(path: Path, encoding: str | None, notes: tuple[str, ...] = ()) -> Iterator[Source]:
-    with as_utf8(path, encoding) as (text, mended):
-        separator, skipped, passed = _tell_header(text)
+def _open_text(
+    path: Path, encoding: str | None, count_known: CountKnown, notes: tuple[str, ...] = ()
+) -> Iterator[Source]:
+    with as_utf8(path, encoding, count_known) as (text, mended):
+        separator, skipped, passed = _tell_header(text, count_known)
         said = (*notes, *mended, *passed)
         yield Source(
             _csv_sql(text, separator, skipped), said, separator, lambda _: explain_text(text, path.name, separator)
@@ -97,7 +103,7 @@ def _csv_sql(path: Path, separator: str, skipped: int) -> str:
     )
 
 
-def _tell_header(path: Path) -> tuple[str, int, tuple[str, ...]]:
+def _tell_header(path: Path, count_known: CountKnown) -> tuple[str, int, tuple[str, ...]]:
     """The sign between columns, by the header or by the line `sep=;` before it; lines before the header; sentences.
 
     The header is the first line, unless one of those below it has more names of columns that are known.
@@ -107,7 +113,7 @@ def _tell_header(path: Path) -> tuple[str, int, tuple[str, ...]]:
         lines = [line for _ in range(_HEADER_WITHIN) if (line := file.readline(1 << 20))]
     if lines and (stated := re.fullmatch(r'"?sep=(.)"?', lines[0].strip("\r\n"))):
         return stated[1], 1, ()
-    known = [known_names(_cells(line)) for line in lines]
+    known = [count_known(_cells(line)) for line in lines]
     at = known.index(max(known)) if known and max(known) > 1 and known[0] < 2 else 0
     passed = (f"The first {at} lines are passed over: the header is line {at + 1}.",) if at else ()
     return _separator(lines[at] if lines else ""), at, passed

@@ -122,7 +122,7 @@ def load_orders(
         columns = guess_columns(names, by_number=reading.by_number, **chosen)
         for sentence in (*opened.notes, *_recognised(columns), *_doubled(columns, names)):
             say(sentence)
-        _set_zone(connection, timezone)
+        set_zone(connection, timezone)
         try:
             types = load_raw(connection, opened, columns.found())
             columns, types = settle_clock(connection, columns, types, say)
@@ -247,7 +247,8 @@ def _tell_meanings(
             say(f"Column {columns.status!r} is not looked at: no word of it is known for an order's status.")
 
 
-def _set_zone(connection: duckdb.DuckDBPyConnection, timezone: str) -> None:
+def set_zone(connection: duckdb.DuckDBPyConnection, timezone: str) -> None:
+    """Of times that carry none. Raises UnusableTransactions."""
     try:
         connection.execute(f"SET TimeZone = {literal(timezone)}")
     except duckdb.Error as error:

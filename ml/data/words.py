@@ -14,30 +14,31 @@ from typing import Final
 from ml.data.columns import UnusableTransactions
 
 
-def _known(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """What stands between commas and line ends."""
     return frozenset(word.strip() for word in text.replace("\n", ",").split(",") if word.strip())
 
 
-_RETURNED: Final = _known("""
+_RETURNED: Final = words("""
 y, yes, true, t, 1, return, returned, returns, refund, refunded, r, credit, credit note, retoure, storno, ja, oui, si
 是, 退货, 退款, 退, 退单, 已退货, 已退款, 有
 """)
-_KEPT: Final = _known("""
+_KEPT: Final = words("""
 n, no, false, f, 0, sale, sales, sold, purchase, order, s, verkauf, nein, non, none
 否, 销售, 销货, 正常, 购买, 消费, 未退, 未退货, 未退款, 无, 没有
 """)
-_OVER: Final = _known("""
+_OVER: Final = words("""
 cancelled, canceled, cancel, failed, voided, void, refunded, expired, declined, abandoned, trash, rejected, returned
 storniert, annulliert, erstattet, fehlgeschlagen
 已取消, 取消, 已关闭, 关闭, 交易关闭, 已退款, 退款成功, 退款, 全额退款, 失败, 作废, 已作废, 已退货, 退货
 支付失败, 交易失败
 """)
-_WAITING: Final = _known("""
+_WAITING: Final = words("""
 pending, draft, unpaid, on hold, pending payment, checkout draft, quotation, quotation sent, awaiting payment, offen
 待付款, 待支付, 未付款, 未支付, 等待买家付款, 待确认
 """)
 """No sale, and may yet be one."""
-_SALE: Final = _known("""
+_SALE: Final = words("""
 completed, complete, paid, processing, shipped, delivered, fulfilled, partially refunded, done, partially paid
 authorized, invoiced, posted, sale, success, succeeded, successful, ok, confirmed, picked up, ready for pickup
 abgeschlossen, bezahlt, in bearbeitung, versandt, geliefert
@@ -47,27 +48,27 @@ abgeschlossen, bezahlt, in bearbeitung, versandt, geliefert
 
 CHANNELS: Final = ("store", "web", "app", "mini_program", "phone", "email", "sms", "push", "wechat")
 _CHANNEL_WORDS: Final[Mapping[str, frozenset[str]]] = {
-    "store": _known("""
+    "store": words("""
     store, shop, stores, pos, point of sale, retail, offline, in store, instore, in shop, brick and mortar, branch
     outlet, till, physical store, filiale, laden, ladengeschäft, kasse, magasin, boutique, tienda, negozio
     门店, 实体店, 实体, 线下, 线下门店, 专柜, 柜台, 直营店, 加盟店, 店铺, 收银台, 收银机, 到店, 店内
     """),
-    "web": _known("""
+    "web": words("""
     web, website, online, online store, onlineshop, online shop, webshop, web shop, ecommerce, e commerce, e shop, eshop
     internet, desktop, browser, mobile web, marketplace, amazon, ebay, etsy, tmall, taobao, jd, jd.com, pinduoduo
     site web, tienda online
     线上, 网店, 网上, 网站, 官网, 商城, 网上商城, 电商, 天猫, 淘宝, 京东, 拼多多, 唯品会, 苏宁, 抖音, 抖店, 快手
     小红书, 网购, h5
     """),
-    "app": _known("""
+    "app": words("""
     app, mobile app, mobile, ios, android, iphone, ipad, native app
     手机app, app端, 手机应用, 客户端, 手机客户端, 移动端, 安卓, 苹果
     """),
-    "mini_program": _known("""
+    "mini_program": words("""
     mini program, miniprogram, mini app, miniapp, wechat mini program, weapp, wxapp
     小程序, 微信小程序, 支付宝小程序, 微信商城, 微商城
     """),
-    "phone": _known("phone, telephone, call centre, call center, phone order, telefon, 电话, 电话订购, 电话订单, 客服"),
+    "phone": words("phone, telephone, call centre, call center, phone order, telefon, 电话, 电话订购, 电话订单, 客服"),
 }
 _WITHIN: Final = (
     ("小程序", "mini_program"),

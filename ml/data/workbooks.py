@@ -6,12 +6,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from ml.data.columns import UnusableTransactions, known_names
+from ml.data.columns import CountKnown, UnusableTransactions, known_names
 
 _HEADER_WITHIN = 30
 
 
-def write_sheet(path: Path, copy: Path, wanted: str | None, refusal: str) -> str:
+def write_sheet(path: Path, copy: Path, wanted: str | None, refusal: str, count_known: CountKnown = known_names) -> str:
     """Writes the sheet that has the most names of columns that are known, the first of these, as CSV; or `wanted`.
 
     Returns a sentence that names it. Raises UnusableTransactions, with `refusal` where it is no workbook.
@@ -22,9 +22,9 @@ def write_sheet(path: Path, copy: Path, wanted: str | None, refusal: str) -> str
         raise UnusableTransactions(f"{path.name} has no sheet {wanted!r}; it has {', '.join(map(repr, sheets))}")
     if not filled or (wanted is not None and wanted not in filled):
         raise UnusableTransactions(f"{path.name} has no lines.")
-    name = wanted or max(filled, key=lambda each: _count_known(filled[each]))
+    name = wanted or max(filled, key=lambda each: _count_most(filled[each], count_known))
     rows = filled[name]
-    header = _find_header(rows)
+    header = _find_header(rows, count_known)
     with copy.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([_cell(cell) for cell in row] for row in rows[header:])
     others = [repr(each) for each in filled if each != name]
@@ -44,13 +44,13 @@ def _read_sheets(path: Path, refusal: str) -> Mapping[str, list[list[Any]]]:
     return {name: [row for row in rows if sum(cell != "" for cell in row) > 1] for name, rows in sheets.items()}
 
 
-def _count_known(rows: Sequence[Sequence[Any]]) -> int:
-    return max(known_names([_cell(cell) for cell in row]) for row in rows[:_HEADER_WITHIN])
+def _count_most(rows: Sequence[Sequence[Any]], count_known: CountKnown) -> int:
+    return max(count_known([_cell(cell) for cell in row]) for row in rows[:_HEADER_WITHIN])
 
 
-def _find_header(rows: Sequence[Sequence[Any]]) -> int:
+def _find_header(rows: Sequence[Sequence[Any]], count_known: CountKnown) -> int:
     """The first row, unless it has no names that are known and one below it has."""
-    known = [known_names([_cell(cell) for cell in row]) for row in rows[:_HEADER_WITHIN]]
+    known = [count_known([_cell(cell) for cell in row]) for row in rows[:_HEADER_WITHIN]]
     return known.index(max(known)) if max(known) > 1 and known[0] < 2 else 0
 
 

@@ -1,0 +1,96 @@
+"""`perennial import-items`."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from app.commands.access import database, engine_of
+from app.commands.importing import SOMETHING_LOST
+from app.commands.progress import say
+from app.database.engine import transaction
+from app.foundation.errors import Problem, Refusal
+from app.foundation.settings import Settings
+from app.items.schemas import MOST_ITEMS
+from app.items.service import Row, admit_items, put_items
+
+commands = typer.Typer()
+_SHOWN: Final = 3
+
+
+@commands.command(name="import-items")
+def import_items_command(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, JSON, NDJSON, parquet, .xlsx, .xls")],
+    column: Annotated[list[str], typer.Option(help="MEANING=NAME, as item_id=SKU; repeat it")] = [],  # noqa: B006
+    timezone: Annotated[str, typer.Option(help="Zone of times that carry none")] = "UTC",
+    encoding: Annotated[str | None, typer.Option(help="Of a text, where it is told wrongly")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of a workbook, where another is read")] = None,
+    decimal_sign: Annotated[str | None, typer.Option(help="'.' or ','")] = None,
+    date_order: Annotated[str | None, typer.Option(help="Of dates like 9/3/2026: dmy, mdy or ymd")] = None,
+    category_sign: Annotated[str | None, typer.Option(help="Between the levels of a category, as '>'")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Import nothing where an item is refused")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first items, and put none")] = False,
+) -> None:
+    """Put the items of a file into the catalogue. Safe to repeat.
+
+    Columns are guessed by their names. Items that are not in the file stay as they are. The exit status is 3 where
+    some were refused.
+    """
+    from ml.data.items import ItemReading, read_items
+
+    reading = ItemReading(encoding, sheet, decimal_sign, date_order, category_sign, timezone, _columns(column))
+    raws = read_items(file, reading, say)
+    if not raws:
+        raise Refusal(f"{file.name} has no items.")
+    if dry_run:
+        admitted = asyncio.run(admit_items(raws, Settings.from_environment().digits))
+        print(json.dumps(raws[:_SHOWN], indent=2, ensure_ascii=False), flush=True)
+        refused = _tell_refused(raws, admitted)
+        say("Nothing was put (--dry-run).")
+    else:
+        with database() as (settings, url):
+            admitted = asyncio.run(admit_items(raws, settings.digits))
+            refused = _tell_refused(raws, admitted)
+            if refused and strict:
+                raise Refusal(f"{refused:,} items are refused: nothing was put (--strict).")
+            counts = asyncio.run(_put(url, [each for each in admitted if not isinstance(each, Problem)]))
+        told = ", ".join(f"{counts[status]:,} {status}" for status in ("created", "updated", "unchanged"))
+        say(f"{told}, {refused:,} rejected")
+    if refused:
+        raise typer.Exit(SOMETHING_LOST)
+
+
+def _columns(given: Sequence[str]) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given]
+    if any(not sign for _, sign, _ in pairs):
+        raise Refusal("--column is written MEANING=NAME, as item_id=SKU.")
+    return {meaning: name for meaning, _, name in pairs}
+
+
+async def _put(url: str, rows: Sequence[Row]) -> Counter[str]:
+    """How many came to each status."""
+    counts: Counter[str] = Counter()
+    async with engine_of(url) as engine:
+        for at in range(0, len(rows), MOST_ITEMS):
+            async with transaction(engine) as connection:
+                counts.update(await put_items(connection, rows[at : at + MOST_ITEMS], time.time_ns() // 1000))
+    return counts
+
+
+def _tell_refused(raws: Sequence[Any], admitted: Sequence[Row | Problem]) -> int:
+    """Says why items are refused, with the first of each reason; how many there are."""
+    first: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
+    for raw, each in zip(raws, admitted, strict=True):
+        if isinstance(each, Problem):
+            counts[each.detail] += 1
+            first.setdefault(each.detail, raw)
+    for detail, count in counts.most_common():
+        sample = json.dumps(first[detail], ensure_ascii=False)[:200]
+        say(f"{count:,} refused: {detail} The first: {sample}")
+    return counts.total()
