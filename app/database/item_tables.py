@@ -34,3 +34,11 @@ items = Table(
 `version` grows with every change, under one lock: whoever holds the catalogue reads the rows after the version that it
 has seen. A deleted item stays as an empty row, hidden, so that it is not recommended for having been bought.
 """
+
+merchant_rules = Table(
+    "merchant_rules",
+    metadata,
+    Column("rule_id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)

@@ -25,7 +25,7 @@ class MerchantRule(BaseModel):
     named. Nothing named in `scenarios` or `stores`: all of them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     rule_id: RuleId
     effect: Literal["pin", "boost", "hide"]

@@ -1,5 +1,6 @@
 """The merchant's rules: which are in force, which items they mean, and what becomes of those."""
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -26,7 +27,7 @@ PLACES = CATALOGUE.places_of(ITEMS)
 
 
 def rule(effect, **members):
-    return MerchantRule.model_validate({"rule_id": "r", "effect": effect, **members})
+    return MerchantRule.model_validate_json(json.dumps({"rule_id": "r", "effect": effect, **members}))
 
 
 def boost(**members):
@@ -86,7 +87,7 @@ def test_a_rule_is_in_force_where_and_when_it_says(members, asked, is_in_force):
 )
 def test_a_rule_that_is_none_is_refused(members):
     with pytest.raises(ValidationError):
-        MerchantRule.model_validate({"rule_id": "r", **members})
+        MerchantRule.model_validate_json(json.dumps({"rule_id": "r", **members}))
 
 
 def test_boosts_multiply_and_the_strongest_is_named():

@@ -1,0 +1,20 @@
+"""Recommendations as the service runs them."""
+
+from app.database.engine import transaction
+from app.http.resources import Part, Resources
+from app.recommendations.held import Recommendations
+from app.recommendations.merchant_rules import MerchantRule
+from app.recommendations.rule_queries import read_rules
+from app.recommendations.rules_router import router
+
+
+def _build(resources: Resources) -> None:
+    resources.hold(Recommendations())
+
+
+async def _refresh(resources: Resources) -> None:
+    async with transaction(resources.engine) as connection:
+        resources.of(Recommendations).rules = await read_rules(connection)
+
+
+PART = Part("recommendations", routers=(router,), schemas=(MerchantRule,), build=_build, refresh=_refresh)
