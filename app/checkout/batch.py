@@ -14,6 +14,7 @@ from app.ingest.admission import is_same_content
 from app.ingest.intake import Status, Submission
 from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.events import Event
+from app.lifecycle.states import ITEMS_KEPT
 from app.scores.service import Score
 
 EventKey = tuple[str, str]
@@ -54,6 +55,7 @@ class Batch:
     submissions: Sequence[Submission]
     deciding: Deciding | None
     identity: OrderIdentity
+    items_kept: int = ITEMS_KEPT
     now_us: int = field(default_factory=lambda: time.time_ns() // 1000)
     events: dict[EventKey, Event] = field(default_factory=dict)
     """Each once: the first that came of a key."""
@@ -63,6 +65,8 @@ class Batch:
     """New orders of which something was said before."""
     states: dict[str, CustomerState] = field(default_factory=dict)
     recorded: dict[str, str | None] = field(default_factory=dict)
+    numbers: dict[str, Sequence[float | None]] = field(default_factory=dict)
+    """Of every id whose row has changed the numbers of that row."""
     regrouped: set[str] = field(default_factory=set)
     """Ids whose person is another since this batch."""
     scores: dict[str, Score] = field(default_factory=dict)

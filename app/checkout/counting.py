@@ -20,6 +20,7 @@ async def count_events(batch: Batch) -> None:
         rows = await batch.driver.fetch(COUNT_EVENTS, received_us=batch.now_us, **facts)
         for row in rows:
             customer_id, numbers, texts, offered, open_complaints, recorded, in_person, *_ = row
+            batch.numbers[customer_id] = numbers
             if not in_person:
                 batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, open_complaints)
                 batch.recorded[customer_id] = recorded

@@ -97,7 +97,7 @@ async def count_events(
     While the database works on a batch, a thread reads and admits the next.
     """
     driver, count = KeyedDriver(engine), ImportCount(versions=versions)
-    transactions, loop = Transactions(driver, rules.orders), asyncio.get_running_loop()
+    transactions, loop = Transactions(driver, rules.orders, items_kept=rules.items_kept), asyncio.get_running_loop()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
         try:
             await (await driver.connection()).execute(UNFLUSHED)

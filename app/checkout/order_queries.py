@@ -96,7 +96,7 @@ WHERE EXISTS (SELECT FROM events AS change
 
 RESTATE_ORDERS: Final = _of_orders("""
 WITH orders AS MATERIALIZED (
-  SELECT told.source, told.reference,
+  SELECT told.source, told.reference, bought.id IS NOT NULL AS is_known,
          EXISTS (SELECT FROM events AS change
                  WHERE change.source = told.source AND change.reference = told.reference
                    AND change.type = 'order.cancelled') AS is_void,
@@ -104,7 +104,7 @@ WITH orders AS MATERIALIZED (
          CASE WHEN version.id IS NULL THEN bought.amount_minor ELSE version.amount_minor END AS amount_minor,
          CASE WHEN version.id IS NULL THEN bought.discount_minor ELSE version.discount_minor END AS discount_minor,
          CASE WHEN version.id IS NULL THEN bought.items ELSE version.items END AS items,
-         CASE WHEN version.id IS NULL THEN bought.lines ELSE version.lines END AS lines
+         CASE WHEN version.id IS NULL THEN coalesce(bought.told_lines, bought.lines) ELSE version.lines END AS lines
   FROM unnest(CAST(:source AS text[]), CAST(:reference AS text[])) AS told (source, reference)
   LEFT JOIN events AS bought ON bought.source = told.source AND bought.id = 'order-' || told.reference
    AND bought.type IN (<orders>)
@@ -116,6 +116,7 @@ WITH orders AS MATERIALIZED (
   ) AS version ON bought.id IS NOT NULL
 ), refunds AS MATERIALIZED (
   SELECT refund.source, refund.reference, refund.id, refund.occurred_us, orders.amount_minor AS paid_minor,
+         coalesce(refund.told_lines, refund.lines) AS lines,
          refund.kind = 'whole'
          OR refund.kind = 'lines' AND orders.items > 0 AND refund.items >= orders.items AS is_whole,
          CASE WHEN refund.kind IS NULL THEN refund.amount_minor
@@ -124,12 +125,12 @@ WITH orders AS MATERIALIZED (
                          SELECT min(cost.price_minor - coalesce(cost.discount_minor, 0) / cost.quantity)
                          FROM unnest(orders.lines) AS cost WHERE cost.item_id = line.item_id
                        ), 0))) AS bigint)
-                FROM unnest(refund.lines) AS line
+                FROM unnest(coalesce(refund.told_lines, refund.lines)) AS line
               )) END AS named_minor
   FROM orders JOIN events AS refund ON refund.source = orders.source AND refund.reference = orders.reference
    AND refund.type IN (<refunds>)
 ), settled AS (
-  SELECT source, reference, id, is_whole,
+  SELECT source, reference, id, is_whole, lines,
          CASE WHEN is_whole IS NOT TRUE THEN coalesce(named_minor, 0)
               WHEN row_number() OVER (PARTITION BY source, reference, is_whole
                                       ORDER BY occurred_us, id COLLATE "C") = 1
@@ -143,8 +144,28 @@ WITH orders AS MATERIALIZED (
 ), given AS (
   SELECT source, reference, sum(amount_minor) AS amount_minor, bool_or(is_whole) AS is_whole
   FROM settled GROUP BY source, reference
+), returned AS MATERIALIZED (
+  SELECT refunds.source, refunds.reference, line.item_id, sum(line.quantity) AS quantity
+  FROM refunds, unnest(refunds.lines) AS line
+  GROUP BY refunds.source, refunds.reference, line.item_id
 ), now AS MATERIALIZED (
   SELECT orders.*,
+         CASE WHEN EXISTS (SELECT FROM returned
+                           WHERE returned.source = orders.source AND returned.reference = orders.reference)
+              THEN ARRAY(
+                SELECT ROW(line.item_id, line.category, line.quantity - line.given, line.price_minor,
+                           round(line.discount_minor * (1 - line.given / line.quantity)))::order_line
+                FROM (
+                  SELECT sold.*, least(sold.quantity, greatest(0, coalesce(returned.quantity, 0) + sold.quantity
+                           - sum(sold.quantity) OVER (PARTITION BY sold.item_id ORDER BY sold.place))) AS given
+                  FROM unnest(orders.lines) WITH ORDINALITY
+                    AS sold (item_id, category, quantity, price_minor, discount_minor, place)
+                  LEFT JOIN returned ON returned.source = orders.source AND returned.reference = orders.reference
+                   AND returned.item_id = sold.item_id
+                ) AS line
+                WHERE line.quantity - line.given > 1e-9 * line.quantity
+                ORDER BY line.place)
+              ELSE orders.lines END AS kept_lines,
          CASE WHEN is_void THEN 'order.completed (void)'
               WHEN given.is_whole OR orders.amount_minor > 0 AND given.amount_minor >= orders.amount_minor
               THEN 'order.completed (given back)'
@@ -153,17 +174,23 @@ WITH orders AS MATERIALIZED (
   FROM orders LEFT JOIN given USING (source, reference)
 ), changed_orders AS (
   UPDATE events SET type = now.type, channel = now.channel, amount_minor = now.amount_minor,
-    discount_minor = now.discount_minor, items = now.items, lines = now.lines
+    discount_minor = now.discount_minor, items = now.items, lines = now.kept_lines,
+    told_lines = CASE WHEN now.kept_lines IS DISTINCT FROM now.lines THEN now.lines END
   FROM now
   WHERE events.source = now.source AND events.id = 'order-' || now.reference AND events.type IN (<orders>)
-    AND (events.type, events.channel, events.amount_minor, events.discount_minor, events.items, events.lines)
-        IS DISTINCT FROM (now.type, now.channel, now.amount_minor, now.discount_minor, now.items, now.lines)
+    AND (events.type, events.channel, events.amount_minor, events.discount_minor, events.items, events.lines,
+         coalesce(events.told_lines, events.lines))
+        IS DISTINCT FROM (now.type, now.channel, now.amount_minor, now.discount_minor, now.items, now.kept_lines,
+         now.lines)
   RETURNING events.customer_id
 ), changed_refunds AS (
-  UPDATE events SET type = now.refund_type, amount_minor = settled.amount_minor
+  UPDATE events SET type = now.refund_type, amount_minor = settled.amount_minor,
+    lines = CASE WHEN NOT now.is_known THEN settled.lines END,
+    told_lines = CASE WHEN now.is_known THEN settled.lines END
   FROM settled JOIN now USING (source, reference)
   WHERE events.source = settled.source AND events.id = settled.id
-    AND (events.type, events.amount_minor) IS DISTINCT FROM (now.refund_type, settled.amount_minor)
+    AND (events.type, events.amount_minor, events.lines) IS DISTINCT FROM
+        (now.refund_type, settled.amount_minor, CASE WHEN NOT now.is_known THEN settled.lines END)
   RETURNING events.customer_id
 ), changed_points AS (
   UPDATE events
@@ -183,6 +210,9 @@ A refund that names no amount is worth its lines, at the prices of the order whe
 order. One of the whole order, or of all its pieces, takes what the others leave; of several the first by time and id.
 Where the order has not come it is worth nothing yet. An order is given back once its refunds come to its amount, or
 one is of the whole. Points that name an order count as long as it does.
+
+The lines that a refund names are off those of its order, the first of an item first, a discount in proportion; the
+refund has none any more. As they were told they stay beside them, and that is what a later change begins with.
 """
 
 

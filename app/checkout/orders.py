@@ -1,6 +1,7 @@
 """The steps that keep an order one thing: what was said of it last counts, in whichever order it comes."""
 
 from app.checkout.batch import Batch
+from app.checkout.items import restate_items
 from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS
 from app.customers.state import CustomerState
 from app.lifecycle.events import ORDER_COMPLETED
@@ -30,6 +31,7 @@ async def restate_orders(batch: Batch) -> None:
         return
     customer_ids = sorted({row["customer_id"] for row in rows})
     await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, source=[], reference=[])
+    await restate_items(batch, customer_ids)
     for row in await batch.driver.fetch(RESTATE_CUSTOMERS, customer_ids=customer_ids):
         customer_id, numbers, texts, offered, open_complaints, recorded, is_in_person = row
         if not is_in_person:

@@ -11,7 +11,6 @@ from app.http.resources import Part, Resources
 from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 from app.ingest.intake import Entry, Intake, Submission
-from app.ingest.order_identity import OrderIdentity
 
 BULK_PATIENCE_S = 10.0
 BULK_QUEUE = 64
@@ -21,19 +20,20 @@ TILL_LANES = 2
 
 def _build(resources: Resources) -> None:
     rules = Rules.of(resources.settings, read_identity_key(resources.settings))
-    lane = partial(_open_lane, resources, rules.orders)
+    lane = partial(_open_lane, resources, rules)
     bulk = lane("bulk", weigh=_weigh, queue_limit=BULK_QUEUE, patience_s=BULK_PATIENCE_S)
     tills = [lane("till") for _ in range(TILL_LANES)]
     resources.hold(Intake(rules, tills, bulk))
 
 
-def _open_lane(resources: Resources, identity: OrderIdentity, name: str, **limits: Any) -> Gatherer[Submission, Entry]:
+def _open_lane(resources: Resources, rules: Rules, name: str, **limits: Any) -> Gatherer[Submission, Entry]:
     """Transactions on a connection of their own, and what waits for them."""
     driver = resources.open_driver()
     for step in STEPS:
         for statement, scalars in step.statements.items():
             resources.plan(driver, statement, **scalars)
-    return resources.gather(name, Transactions(driver, identity, resources.of(Decisions).deciding).enter, **limits)
+    transactions = Transactions(driver, rules.orders, resources.of(Decisions).deciding, rules.items_kept)
+    return resources.gather(name, transactions.enter, **limits)
 
 
 def _weigh(submission: Submission) -> int:

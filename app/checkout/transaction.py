@@ -16,6 +16,8 @@ import asyncpg
 from app.checkout.answering import answer_tills, record_changed_stages
 from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_events, link_customers
+from app.checkout.item_queries import FORGET, MERGE_INTERESTS, MERGE_ITEMS, REMOVE_ITEMS, RESTATE_ITEMS
+from app.checkout.items import count_items
 from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS, begin_with
 from app.checkout.orders import lock_states, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
@@ -31,6 +33,7 @@ from app.foundation.metrics import count_decisions, count_entered, count_step, c
 from app.ingest.intake import Entry, Submission
 from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import KNOWN_EVENTS
+from app.lifecycle.states import ITEMS_KEPT
 from app.stages.queries import READ_RECORDED, RECORD_STAGES
 
 
@@ -43,10 +46,19 @@ class Step:
     statements: Mapping[Statement, Mapping[str, Any]]
 
 
+def _planned(*statements: Statement, **scalars: Any) -> dict[Statement, Mapping[str, Any]]:
+    return dict.fromkeys(statements, scalars)
+
+
 COUNTING: Final = (
     Step("lock", lock_states, {LOCK_STATES: {}}),
     Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}}),
-    Step("restate", restate_orders, {FIND_CHANGED: {}, RESTATE_ORDERS: {}, RESTATE_CUSTOMERS: {}}),
+    Step("items", count_items, {MERGE_ITEMS: {}, MERGE_INTERESTS: {}, **_planned(*FORGET.values(), most=0)}),
+    Step(
+        "restate",
+        restate_orders,
+        _planned(FIND_CHANGED, RESTATE_ORDERS, RESTATE_CUSTOMERS, RESTATE_ITEMS, REMOVE_ITEMS),
+    ),
     Step("link", link_customers, {}),
     Step("cases", count_cases, {MERGE_CASES: {}, READ_OPEN_COMPLAINTS: {}}),
     Step("refuse", keep_refused, {}),
@@ -57,15 +69,22 @@ ANSWERING: Final = (
 )
 """Not waited for beyond what a till waits for: without them the events are counted all the same."""
 STEPS: Final = (*COUNTING, *ANSWERING)
-"""In this order rows are locked: orders that have an identity, events and customer states, links and persons, cases,
-decisions and offers, stages."""
+"""In this order rows are locked: orders that have an identity, events and customer states, items of these, links and
+persons, cases, decisions and offers, stages."""
 
 
 class Transactions:
     """Runs batches of submissions on one driver connection, each in one transaction."""
 
-    def __init__(self, driver: Driver, identity: OrderIdentity, deciding: Callable[[], Deciding] | None = None) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        identity: OrderIdentity,
+        deciding: Callable[[], Deciding] | None = None,
+        items_kept: int = ITEMS_KEPT,
+    ) -> None:
         """Without `deciding` nothing is decided and no stage recorded."""
+        self._items_kept = items_kept
         self._driver = driver
         self._identity = identity
         self._deciding = deciding
@@ -74,7 +93,7 @@ class Transactions:
         """What became of each. Raises Apart when not all are answered in time, NotReady when there is no database."""
         connection = await self._driver.connection()
         deciding = None if self._deciding is None else self._deciding()
-        batch = Batch(self._driver, submissions, deciding, self._identity)
+        batch = Batch(self._driver, submissions, deciding, self._identity, self._items_kept)
         try:
             async with open_transaction(connection, begin_with(self._identity.claims_of(batch.events.values()))):
                 await run_steps(batch)

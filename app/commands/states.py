@@ -8,6 +8,7 @@ import typer
 from app.commands.access import database, engine_of
 from app.commands.progress import counting, say
 from app.customers import verification
+from app.foundation.settings import Settings
 
 commands = typer.Typer()
 
@@ -44,15 +45,17 @@ def rebuild(
 ) -> None:
     """Write every state anew from the events. The service may go on counting meanwhile."""
 
-    async def work(url: str) -> None:
+    async def work(url: str, settings: Settings) -> None:
         customers = 0
         async with engine_of(url) as engine:
-            ranges = verification.fill(engine, measures) if measures else verification.rebuild(engine)
+            ranges = (
+                verification.fill(engine, measures) if measures else verification.rebuild(engine, settings.items_kept)
+            )
             with counting("Rebuilding customers") as progress:
                 async for written in ranges:
                     customers += written
                     progress(customers, None)
         say(f"{customers:,} customers rebuilt")
 
-    with database() as (_, url):
-        asyncio.run(work(url))
+    with database() as (settings, url):
+        asyncio.run(work(url, settings))

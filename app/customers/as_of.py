@@ -31,7 +31,7 @@ from app.database.states import aggregated, latest_vector, numeric_vector
 from app.database.tables import events
 from app.lifecycle.states import CUSTOMER
 
-_UNREAD = ("customer_id", "digest", "data", "lines", "received_us")
+_UNREAD = ("customer_id", "digest", "data", "lines", "received_us", "told_lines")
 _OCCURRED = events.c.occurred_us < bindparam("as_of_us", type_=BigInteger)
 
 

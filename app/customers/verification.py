@@ -26,8 +26,8 @@ from app.database.engine import (
     transaction,
 )
 from app.foundation.errors import NotReady, Refusal
-from app.lifecycle.measures import Lift, Measure, Merge
-from app.lifecycle.states import STATES, StateSpec
+from app.lifecycle.measures import Measure
+from app.lifecycle.states import ITEMS_KEPT, STATES, StateSpec
 
 BATCH_CUSTOMERS = 2000
 TOLERANCE = 1e-9
@@ -61,8 +61,7 @@ class VerifiedBatch:
 
 
 def _agree(measure: Measure, kept: Any, recomputed: Any) -> bool:
-    is_float = measure.merge is Merge.DECAYED or measure.lift in (Lift.SEASON_COS, Lift.SEASON_SIN)
-    if is_float and kept is not None and recomputed is not None:
+    if measure.is_float and kept is not None and recomputed is not None:
         return isclose(kept, recomputed, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return bool(kept == recomputed)
 
@@ -102,13 +101,15 @@ async def verify(engine: AsyncEngine) -> AsyncIterator[VerifiedBatch]:
     yield VerifiedBatch(0, await _verify_identity(engine))
 
 
-async def rebuild(engine: AsyncEngine) -> AsyncGenerator[int, None]:
+async def rebuild(engine: AsyncEngine, items_kept: int = ITEMS_KEPT) -> AsyncGenerator[int, None]:
     """Writes links and persons, then every state, anew from the events, a range at a time.
 
     Events may come in meanwhile; those that link wait until the links are done.
     """
     await _rebuild_identity(engine)
-    async for written in _each_range(engine, [(spec, queries.rebuild_range) for spec in STATES]):
+    bounded = partial(queries.rebuild_bounded_range, most=items_kept)
+    writing = [(spec, bounded if spec.is_bounded else queries.rebuild_range) for spec in STATES]
+    async for written in _each_range(engine, writing):
         yield written
 
 

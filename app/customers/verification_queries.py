@@ -16,6 +16,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    or_,
     select,
     union,
     update,
@@ -24,8 +25,9 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.database.bounds import forget
 from app.database.states import aggregated
-from app.database.tables import customer_states, events, metadata
+from app.database.tables import customer_states, events, metadata, state_horizons
 from app.lifecycle.states import StateSpec
 
 Keys = tuple[str, ...]
@@ -100,6 +102,31 @@ async def rebuild_range(connection: AsyncConnection, spec: StateSpec, after: str
     return written.rowcount
 
 
+async def rebuild_bounded_range(
+    connection: AsyncConnection, spec: StateSpec, after: str, through: str | None, most: int
+) -> int:
+    """Replaces the bounded states of a range of customers, whose own rows the transaction holds; the number of states.
+
+    Nothing is forgotten any more, then all that is beyond the bound. Whoever counts meanwhile waits for the customers'
+    rows; a customer who comes meanwhile is not touched.
+    """
+    table = metadata.tables[spec.table]
+    known = select(customer_states.c.customer_id).where(_within(customer_states.c.customer_id, after, through))
+    held = (await connection.execute(known.order_by(customer_states.c.customer_id).with_for_update())).scalars()
+    customer_ids = literal(list(held), ARRAY(Text))
+    none = ~select(customer_states).where(customer_states.c.customer_id == table.c.customer_id).exists()
+    is_stray = and_(_within(table.c.customer_id, after, through), none)
+    await connection.execute(delete(table).where(or_(table.c.customer_id == func.any(customer_ids), is_stray)))
+    is_theirs = and_(state_horizons.c.customer_id == func.any(customer_ids), state_horizons.c.state == spec.name)
+    await connection.execute(delete(state_horizons).where(is_theirs))
+    told = select(events).where(events.c.customer_id == func.any(customer_ids)).subquery("told")
+    remade = aggregated(spec, told).subquery("remade")
+    in_order = select(remade).order_by(*(remade.c[key] for key in spec.keys))
+    written = await connection.execute(pg_insert(table).from_select([item.name for item in table.c], in_order))
+    await connection.execute(forget(spec), {"customer_ids": customer_ids.value, "most": most})
+    return written.rowcount
+
+
 async def fill_range(
     connection: AsyncConnection, spec: StateSpec, after: str, through: str | None, names: Sequence[str]
 ) -> int:
@@ -112,9 +139,7 @@ async def fill_range(
     keys = [table.c[key] for key in spec.keys]
     locked = select(*keys).where(_within(table.c.customer_id, after, through)).order_by(*keys)
     found = [tuple(row) for row in await connection.execute(locked.with_for_update(key_share=True))]
-    theirs = _of_keys(spec, found)
-    told = select(events).join_from(theirs, events, _matches(spec, theirs, events)).subquery("told")
-    recomputed = aggregated(spec, told).subquery("recomputed")
+    recomputed = aggregated(spec, _told_of(spec, found)).subquery("recomputed")
     is_theirs = and_(*(table.c[key] == recomputed.c[key] for key in spec.keys))
     filling = update(table).where(is_theirs).values({name: recomputed.c[name] for name in names})
     return (await connection.execute(filling)).rowcount
@@ -126,6 +151,15 @@ def _of_keys(spec: StateSpec, found: Sequence[Keys]) -> FromClause:
     arrays = [literal(list(values), ARRAY(Text)) for values in columns]
     rows = func.unnest(*arrays).table_valued(*(column(key, Text) for key in spec.keys), name="theirs")
     return rows.render_derived()
+
+
+def _told_of(spec: StateSpec, found: Sequence[Keys]) -> FromClause:
+    """The events of states; of those of lines, of their customers."""
+    if spec.of_lines:
+        customer_ids = literal(sorted({keys[0] for keys in found}), ARRAY(Text))
+        return select(events).where(events.c.customer_id == func.any(customer_ids)).subquery("told")
+    theirs = _of_keys(spec, found)
+    return select(events).join_from(theirs, events, _matches(spec, theirs, events)).subquery("told")
 
 
 def _matches(spec: StateSpec, theirs: FromClause, told: FromClause) -> ColumnElement[bool]:

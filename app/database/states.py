@@ -25,6 +25,8 @@ from sqlalchemy.dialects.postgresql import Insert, array
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from app.database.bounds import is_counted
+from app.database.item_rows import item_rows
 from app.database.tables import measure_type, metadata
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identifiers import BASKET
@@ -109,7 +111,8 @@ def _making(spec: StateSpec, events: FromClause) -> list[ColumnElement[bool]]:
     """What an event must be to make such a state at all."""
     of_types = [events.c.type.in_([_inlined(type_) for type_ in spec.types])] if spec.types else []
     others = [events.c[column].is_not(None) for column in spec.keys.values() if column != "customer_id"]
-    return [events.c.customer_id.not_like(_inlined(f"{BASKET}%")), *of_types, *others]
+    unforgotten = [is_counted(spec, events)] if spec.is_bounded else []
+    return [events.c.customer_id.not_like(_inlined(f"{BASKET}%")), *of_types, *others, *unforgotten]
 
 
 def _aggregate(measure: Measure, events: FromClause) -> ColumnElement[Any]:
@@ -135,9 +138,10 @@ def _aggregate(measure: Measure, events: FromClause) -> ColumnElement[Any]:
 def aggregated(spec: StateSpec, events: FromClause) -> Select[Any]:
     """The states that a set of events makes: a column a key, then a column a measure.
 
-    `events` has the columns of `app.database.tables.events` that facts live in.
+    `events` has the columns of `app.database.tables.events` that facts live in. Of bounded states it leaves out what
+    is forgotten.
     """
-    annotated = _annotated(spec, events)
+    annotated = _annotated(spec, item_rows(events) if spec.of_lines else events)
     keys = [annotated.c[column].label(name) for name, column in spec.keys.items()]
     measures = [_aggregate(measure, annotated).label(measure.name) for measure in spec.measures]
     return select(*keys, *measures).group_by(*(annotated.c[column] for column in spec.keys.values()))

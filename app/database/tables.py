@@ -25,8 +25,8 @@ from sqlalchemy.types import TypeEngine
 from app.database import item_tables as item_tables
 from app.database.metadata import metadata as metadata
 from app.database.order_lines import ORDER_LINES
-from app.lifecycle.measures import Lift, Measure, Merge
-from app.lifecycle.states import CASE, CUSTOMER, StateSpec
+from app.lifecycle.measures import Measure, Merge
+from app.lifecycle.states import CASE, CUSTOMER, INTEREST, ITEM, StateSpec
 
 OF_ORDERS = (
     "type IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)', 'points.earned',"
@@ -54,18 +54,20 @@ events = Table(
     Column("data", JSON, nullable=False),
     Column("lines", ORDER_LINES),
     Column("received_us", BigInteger, nullable=False),
+    Column("told_lines", ORDER_LINES),
     Index("uq_events_source_id", "source", "id", unique=True),
     Index("ix_events_source_reference", "source", "reference", postgresql_where=text(OF_ORDERS)),
 )
 """The log of all that happened. `uq_events_source_id` makes an event count once for ever, whoever
-it is said to be of."""
+it is said to be of. `lines` are without what was given back, as far as their order is known; `told_lines`, where
+those are others: as they were told."""
 
 
 def measure_type(measure: Measure) -> TypeEngine[Any]:
     """The type of a measure's column."""
     if measure.merge is Merge.LATEST:
         return Text(collation="C")
-    if measure.merge is Merge.DECAYED or measure.lift in (Lift.SEASON_COS, Lift.SEASON_SIN):
+    if measure.is_float:
         return Double()
     return BigInteger()
 
@@ -86,6 +88,17 @@ def _state_table(spec: StateSpec) -> Table:
 customer_states = _state_table(CUSTOMER)
 Index("ix_customer_states_first_event_us", customer_states.c.first_event_us)
 customer_cases = _state_table(CASE)
+customer_items = _state_table(ITEM)
+customer_interests = _state_table(INTEREST)
+
+state_horizons = Table(
+    "state_horizons",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("horizon_us", BigInteger, nullable=False),
+)
+"""Of customers some of whose bounded states (`StateSpec.name`) were forgotten: the time up to which they may be."""
 
 rejected_events = Table(
     "rejected_events",

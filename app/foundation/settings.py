@@ -19,6 +19,7 @@ from app.foundation.errors import UnusableSettings
 from app.lifecycle.decisions import Policy
 from app.lifecycle.events import minor_digits
 from app.lifecycle.stages import StagePolicy
+from app.lifecycle.states import ITEMS_KEPT
 from app.lifecycle.value import ValueShares
 
 PREFIX = "PERENNIAL_"
@@ -59,6 +60,8 @@ class Settings(BaseSettings):
     order_identity: str = ""
     """Sources beside the shops' and Segment's whose orders have an identity, with commas between: `/web,/pos/store-1`;
     each with all below it."""
+    items_kept: Annotated[int, Field(ge=10, le=100_000)] = ITEMS_KEPT
+    """How many items that a customer bought, and how many looked at, are kept: the latest."""
     churn_horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
     control_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of customers held out of every action, so that the effect of actions can be measured."""

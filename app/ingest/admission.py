@@ -39,6 +39,7 @@ from app.lifecycle.identifiers import (
 )
 from app.lifecycle.mending import CLOCK, DROPPED, MENDED, NOBODY, Warned
 from app.lifecycle.placeholders import is_placeholder
+from app.lifecycle.states import ITEMS_KEPT
 
 _EXACT_INTEGERS: Final = 2**53
 
@@ -53,6 +54,7 @@ class Rules(NamedTuple):
     ahead_us: int = MAX_AHEAD_US
     """How far ahead an event's time may be where nothing tells the right one."""
     orders: OrderIdentity = OrderIdentity()
+    items_kept: int = ITEMS_KEPT
 
     @classmethod
     def of(cls, settings: Settings, identity_key: bytes) -> "Rules":
@@ -64,6 +66,7 @@ class Rules(NamedTuple):
             settings.country_code,
             settings.ahead_minutes * 60_000_000,
             OrderIdentity.of(settings.order_identity),
+            settings.items_kept,
         )
 
 

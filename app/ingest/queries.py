@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import Statement, compile_statement, unnested
 from app.database.tables import events, imports, persons, rejected_events
+from app.lifecycle.events import Event
 from app.lifecycle.identifiers import BASKET
 
-FACTS = tuple(item for item in events.c if item.name != "received_us")
+FACTS = tuple(item for item in events.c if item.name in Event._fields)
 """What comes with an event: the fields of `Event`, in its order."""
 
 

@@ -153,6 +153,10 @@ def _worth(lines: Sequence[Mapping[str, Any]]) -> float | None:
     return abs(float(sum(Decimal(str(price)) * Decimal(str(quantity)) for price, quantity in told)))
 
 
+def _read_look(data: Mapping[str, Any], _: int) -> Facts:
+    return {"reference": data.get("product_id")}
+
+
 def _read_cancelled(data: Mapping[str, Any], _: int) -> Facts:
     return {"reference": data["order_id"]}
 
@@ -227,8 +231,8 @@ _DECLARED: Final = (
     EventType(e.ORDER_UPDATED, OrderUpdatedData, _read_order, {**_ORDER, "products": [{**_MILK, "quantity": 3}]}),
     EventType(e.ORDER_CANCELLED, OrderCancelledData, _read_cancelled, {"order_id": "A-77"}),
     EventType(e.STORE_VISITED, VisitData, _read_nothing, {"channel": "store"}),
-    EventType(e.PRODUCT_VIEWED, VisitData, _read_nothing, _VIEWED),
-    EventType(e.PRODUCT_ADDED, VisitData, _read_nothing, _VIEWED),
+    EventType(e.PRODUCT_VIEWED, VisitData, _read_look, _VIEWED),
+    EventType(e.PRODUCT_ADDED, VisitData, _read_look, _VIEWED),
     EventType(e.PRODUCTS_SEARCHED, VisitData, _read_nothing, {"channel": "web", "query": "oat milk"}),
     EventType(
         e.CUSTOMER_IDENTIFIED,

@@ -79,7 +79,7 @@ class Event(NamedTuple):
     """One event of one customer. Fields are the columns of the `events` table, in its order.
 
     `occurred_us` is microseconds since 1970-01-01 UTC. `kind` is the feedback metric, the kind of a case, the purpose
-    of a consent, or what a refund that names no amount is of; `reference` the order or case the event belongs to;
+    of a consent, or what a refund that names no amount is of; `reference` the order, case or item the event belongs to;
     `value` the text that a latest-value measure keeps (score, tier, `granted` or `denied`); `lines` those of an order
     or refund, as `app.database.order_lines` writes them.
     """

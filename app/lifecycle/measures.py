@@ -17,6 +17,7 @@ from math import cos, pi, sin
 from typing import Any, Final, Literal
 
 from app.lifecycle import events as e
+from app.lifecycle.order_lines import ItemRow
 
 YEAR_US: Final = 365.2425 * e.DAY_US
 RADIANS_PER_US: Final = 2 * pi / YEAR_US
@@ -43,6 +44,10 @@ class Merge(Enum):
     """Σ value · 2^(−age / half-life), age counted to the state's `last_event_us` (0)."""
     LATEST = "latest"
     """max of the text "time␟source␟id␟value" (None): the value with the greatest (time, source, id)."""
+
+
+Told = e.Event | ItemRow
+"""What measures are made of: an event, or what it says of one item."""
 
 
 class Lift(Enum):
@@ -75,7 +80,12 @@ class Measure:
         """`types` as events are kept under them."""
         return (*self.types, e.ORDER_RETURNED) if self.given_back else self.types
 
-    def counts(self, event: e.Event) -> bool:
+    @property
+    def is_float(self) -> bool:
+        """Whether its value is a sum of floats, which depends on the order of adding in its last bits."""
+        return self.merge is Merge.DECAYED or self.lift in (Lift.SEASON_COS, Lift.SEASON_SIN, "quantity")
+
+    def counts(self, event: Told) -> bool:
         """Whether the event contributes at all."""
         return (not self.types or event.type in self.kept_types) and all(
             getattr(event, column) == wanted for column, wanted in self.where
@@ -198,9 +208,11 @@ def decay(age_us: float, half_life_days: float) -> float:
     return float(2.0 ** (-age_us / (half_life_days * e.DAY_US)))
 
 
-def latest_text(event: e.Event) -> str:
+def latest_text(event: Told) -> str:
     """The sortable text of a latest value: 17 digits of microseconds, source, id, value."""
-    return LATEST_SEPARATOR.join((f"{event.occurred_us:017d}", event.source, event.id, event.value or ""))
+    return LATEST_SEPARATOR.join(
+        (f"{event.occurred_us:017d}", event.source, event.id, getattr(event, "value", None) or "")
+    )
 
 
 def latest_value(text: str | None) -> str | None:
@@ -213,7 +225,7 @@ def latest_us(text: str) -> int:
     return int(text.split(LATEST_SEPARATOR, 1)[0])
 
 
-def _lift_value(measure: Measure, event: e.Event) -> Any:
+def _lift_value(measure: Measure, event: Told) -> Any:
     match measure.lift:
         case Lift.ONE:
             return 1
@@ -225,7 +237,7 @@ def _lift_value(measure: Measure, event: e.Event) -> Any:
             return getattr(event, column)
 
 
-def lift(event: e.Event, measures: Sequence[Measure] = MEASURES) -> State:
+def lift(event: Told, measures: Sequence[Measure] = MEASURES) -> State:
     """The state with this one event."""
     state = empty(measures)
     for measure in measures:
@@ -264,7 +276,7 @@ def _merge_values(measure: Measure, a: Mapping[str, Any], b: Mapping[str, Any]) 
             )
 
 
-def fold(events: Iterable[e.Event], measures: Sequence[Measure] = MEASURES) -> State:
+def fold(events: Iterable[Told], measures: Sequence[Measure] = MEASURES) -> State:
     """The state of a set of events: the reference that every engine is compared with."""
     state = empty(measures)
     for event in events:

@@ -32,6 +32,7 @@ from app.lifecycle.states import CUSTOMER, StateSpec
 from app.lifecycle.strays import set_strays_apart
 from app.lifecycle.targets import SUMMED, Target
 from ml.data.intervals import INTERVAL, before_next, first_after
+from ml.data.item_rows import item_rows
 from ml.data.outcomes import outcomes, summed, sums_ahead
 
 _MOST_HALVINGS: Final = 900
@@ -70,8 +71,9 @@ def _type_columns(spec: StateSpec) -> dict[tuple[str, ...], str]:
 
 
 def _making(spec: StateSpec, events: ir.Table) -> ir.Table:
-    """The events that make such a state, with its keys."""
-    known = events.mutate(**{key: events[column] for key, column in spec.keys.items()})
+    """The events that make such a state, with its keys; of one of lines the `ItemRow`s of these."""
+    rows = item_rows(events.filter(events.type.isin(spec.types))) if spec.of_lines else events
+    known = rows.mutate(**{key: rows[column] for key, column in spec.keys.items()})
     conditions = [known[key].notnull() for key in spec.keys if key != "customer_id"]
     conditions += [known.type.isin(spec.types)] if spec.types else []
     return known.filter(*conditions) if conditions else known
@@ -83,18 +85,21 @@ def _annotate(spec: StateSpec, events: ir.Table, origin_us: int) -> ir.Table:
     One and the calendar phase; whether it is of the types that count; what the origin leaves of one at each
     half-life; the latest text, where any measure keeps it.
     """
-    seventeen_digits = events.occurred_us.cast("string").lpad(17, "0")
-    parts = [seventeen_digits, events.source, events.id, events.value.fill_null("")]
-    latest = {type_ for measure in _of_merge(spec, Merge.LATEST) for type_ in measure.types}
-    is_kept = events.type.isin(sorted(latest)) if latest else ibis.literal(False)
     phase = events.occurred_us * RADIANS_PER_US
     left = {_left(days): _halved(origin_us - events.occurred_us, days) for days in HALF_LIVES_DAYS}
     return events.mutate(
         **{Lift.ONE.name: 1, Lift.SEASON_COS.name: phase.cos(), Lift.SEASON_SIN.name: phase.sin()},
         **{name: events.type.isin(types) for types, name in _type_columns(spec).items()},
         **left,
-        latest_text=is_kept.ifelse(ibis.literal(LATEST_SEPARATOR).join(parts), None),
+        **({"latest_text": _latest_text(spec, events)} if _of_merge(spec, Merge.LATEST) else {}),
     )
+
+
+def _latest_text(spec: StateSpec, events: ir.Table) -> ir.StringValue:
+    seventeen_digits = events.occurred_us.cast("string").lpad(17, "0")
+    parts = [seventeen_digits, events.source, events.id, events.value.fill_null("")]
+    types = {type_ for measure in _of_merge(spec, Merge.LATEST) for type_ in measure.types}
+    return events.type.isin(sorted(types)).ifelse(ibis.literal(LATEST_SEPARATOR).join(parts), None)
 
 
 def _left(half_life_days: int) -> str:

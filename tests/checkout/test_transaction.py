@@ -33,7 +33,7 @@ from app.lifecycle.measures import (
     fold,
 )
 from app.lifecycle.stages import StagePolicy
-from app.lifecycle.states import CASE, fold_states
+from app.lifecycle.states import CASE, INTEREST, ITEM, fold_states
 from app.scores.scoring import Scoring
 from tests.order_lines import lines_of
 
@@ -93,6 +93,7 @@ DATA = st.fixed_dictionaries(
         "points": st.integers(0, 10**6),
         "tier": st.sampled_from(("silver", "gold", "铂金")),
         "action_id": st.just("cross-sell"),
+        "product_id": st.sampled_from(("p", "牛奶 (1 l)")),
         "merged": st.just("other"),
     },
     optional={"channel": CHANNELS},
@@ -155,6 +156,15 @@ async def read_cases(engine, customer_ids):
         return {(row.customer_id, row.case_id): dict(list(row._mapping.items())[2:]) for row in rows}
 
 
+async def read_states_of(engine, spec, customer_ids):
+    """(customer, item) → the state that is kept."""
+    async with engine.connect() as connection:
+        rows = await connection.exec_driver_sql(
+            f"SELECT * FROM {spec.table} WHERE customer_id = ANY($1)", (customer_ids,)
+        )
+        return {(row.customer_id, row.item_id): dict(list(row._mapping.items())[2:]) for row in rows}
+
+
 async def read_lines(engine, customer_ids):
     """(source, id) → the order lines that are kept."""
     async with engine.connect() as connection:
@@ -189,6 +199,12 @@ async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, tra
             assert kept[measure.name] == (pytest.approx(value, rel=1e-9, abs=1e-9) if floats else value), measure.name
     customer_ids = list({event.customer_id for event in events})
     assert await read_cases(engine, customer_ids) == fold_states(CASE, events)
+    for spec in (ITEM, INTEREST):
+        found, folded = await read_states_of(engine, spec, customer_ids), fold_states(spec, events)
+        assert found.keys() == folded.keys()
+        for key, state in folded.items():
+            for name, value in state.items():
+                assert found[key][name] == (pytest.approx(value) if isinstance(value, float) else value), (key, name)
     assert await read_lines(engine, customer_ids) == {(event.source, event.id): lines_of(event) for event in events}
 
 

@@ -106,6 +106,7 @@ async def test_the_way_back(make_database, config):
     assert await look(url, differences) == []
 
 
+ITEMS = ("customer_items", "customer_interests", "state_horizons")
 OLD_EVENTS = """
 INSERT INTO events (customer_id, source, id, type, occurred_us, kind, channel, reference, amount_minor, discount_minor,
                     items, points, value, digest, data, received_us)
@@ -113,7 +114,15 @@ VALUES ('C', 's', '1', 'case.opened', 10, 'complaint', NULL, 'k', 0, 0, 0, 0, NU
        ('C', 's', '2', 'case.resolved', 20, NULL, NULL, 'k', 0, 0, 0, 0, NULL, '', '{"case_id": "k"}', 1),
        ('C', 's', '3', 'case.opened', 30, 'question', NULL, 'q', 0, 0, 0, 0, NULL, '', '{"case_id": "q"}', 1),
        ('D', 's', '4', 'order.completed', 40, NULL, NULL, 'A', 100, 0, 3, 0, NULL, '', :order, 1),
-       ('D', 's', '5', 'order.completed', 50, NULL, NULL, 'B', 100, 0, 0, 0, NULL, '', '{"products": null}', 1)
+       ('D', 's', '5', 'order.completed', 50, NULL, NULL, 'B', 100, 0, 0, 0, NULL, '', '{"products": null}', 1),
+       ('E', 's', 'order-O', 'order.completed', 60, NULL, NULL, 'O', 9, 0, 3, 0, NULL, '',
+        '{"products": [{"product_id": "a", "quantity": 3, "discount": 0.3}, {"product_id": "b", "quantity": 1}]}', 1),
+       ('E', 's', '6', 'order.refunded', 70, NULL, NULL, 'O', 4, 0, 2, 0, NULL, '',
+        '{"products": [{"product_id": "a", "quantity": 1}, {"product_id": "b", "quantity": 1}]}', 1),
+       ('E', 's', '7', 'order.refunded', 80, NULL, NULL, 'P', 4, 0, 1, 0, NULL, '',
+        '{"products": [{"product_id": "a", "quantity": 1}]}', 1),
+       ('E', 's', '8', 'product.viewed', 90, NULL, NULL, NULL, 0, 0, 0, 0, NULL, '', '{"product_id": "a"}', 1),
+       ('E', 's', '9', 'product.viewed', 95, NULL, NULL, NULL, 0, 0, 0, 0, NULL, '', '{}', 1)
 """
 OLD_ORDER = {
     "order_id": "A",
@@ -140,14 +149,35 @@ async def test_an_upgrade_fills_cases_and_order_lines(make_database, config):
         lines = (await connection.exec_driver_sql("SELECT id, lines FROM events ORDER BY id")).all()
     assert [tuple(case) for case in cases] == [("C", "k", 10, 10, None, 20), ("C", "q", 30, None, None, None)]
     kept = {row.id: tuple(OrderLine(*line) for line in row.lines or ()) for row in lines}
-    assert kept == {**dict.fromkeys("1235", ()), "4": lines_in(OLD_ORDER)}
+    assert {id_: kept[id_] for id_ in "12345"} == {**dict.fromkeys("1235", ()), "4": lines_in(OLD_ORDER)}
     async for batch in verification.verify(engine):
-        assert [item for item in batch.differences if item.measure.startswith("case")] == []
+        assert [item for item in batch.differences if item.measure.startswith(("case", "item", "interest"))] == []
+    await engine.dispose()
+
+
+async def test_an_upgrade_fills_states_of_items(make_database, config):
+    """Given back as if it had been told now; a refund whose order is not known stays one."""
+    url = make_database()
+    config.attributes["database_url"] = url
+    command.upgrade(config, "0004")
+    engine = create_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text(OLD_EVENTS), {"order": json.dumps(OLD_ORDER)})
+    migrate(url)
+    async with engine.begin() as connection:
+        items = "SELECT item_id, orders, quantity, refunds FROM customer_items WHERE customer_id = 'E'"
+        assert [tuple(row) for row in await connection.exec_driver_sql(items)] == [("a", 1, 2.0, 1)]
+        looks = await connection.exec_driver_sql("SELECT item_id, views FROM customer_interests")
+        assert [tuple(row) for row in looks] == [("a", 1)]
+        lines = await connection.exec_driver_sql("SELECT lines, told_lines FROM events WHERE id = 'order-O'")
+        row = lines.one()
+    assert [OrderLine(*line).discount_minor for line in row.lines] == [20]
+    assert [OrderLine(*line).quantity for line in row.told_lines] == [3.0, 1.0]
     await engine.dispose()
 
 
 def test_every_primary_key_of_a_large_table_begins_with_the_customer():
-    for name in ("events", "customer_states", "decisions", "offers", "persons", "stages", "stage_transitions"):
+    for name in ("events", "customer_states", "decisions", "offers", "persons", "stages", "stage_transitions", *ITEMS):
         assert next(iter(metadata.tables[name].primary_key)).name == "customer_id"
 
 

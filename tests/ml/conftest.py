@@ -8,14 +8,26 @@ import pyarrow as pa
 import pytest
 
 import ml.learning.additive
+from app.database.order_lines import write_lines
 from app.lifecycle.event_types import read_facts
 from app.lifecycle.events import Event
+from app.lifecycle.order_lines import read_lines
 from ml.demo.simulate import simulate
 
 SHOP_ENDS_AT = datetime(2026, 6, 1, tzinfo=UTC)
 NUMBERS = ("occurred_us", "amount_minor", "discount_minor", "items", "points")
-COLUMNS = [name for name in Event._fields if name not in ("digest", "data", "lines")]
-SCHEMA = pa.schema([(name, pa.int64() if name in NUMBERS else pa.string()) for name in COLUMNS])
+COLUMNS = [name for name in Event._fields if name not in ("digest", "data")]
+LINES = pa.list_(
+    pa.struct(
+        [
+            *((name, pa.string()) for name in ("item_id", "category")),
+            ("quantity", pa.float64()),
+            *((name, pa.int64()) for name in ("price_minor", "discount_minor")),
+        ]
+    )
+)
+TYPES = dict.fromkeys(NUMBERS, pa.int64()) | {"lines": LINES}
+SCHEMA = pa.schema([(name, TYPES.get(name, pa.string())) for name in COLUMNS])
 
 
 def to_us(moment):
@@ -27,14 +39,16 @@ def as_event(cloud_event):
     occurred_us = to_us(datetime.fromisoformat(cloud_event["time"]))
     facts = read_facts(cloud_event["type"], cloud_event["data"], 2)
     identity = (cloud_event["subject"], cloud_event["source"], cloud_event["id"], cloud_event["type"])
-    return Event(*identity, occurred_us, **facts, digest=b"", data="")
+    lines = write_lines(cloud_event["type"], cloud_event["data"], 2)
+    return Event(*identity, occurred_us, **facts, digest=b"", data="", lines=lines)
 
 
 def as_table(events):
     """Events (or mappings of their columns) → the Ibis table that `ml.data.states` reads."""
-    rows = [
+    told = [
         event if isinstance(event, Mapping) else {name: getattr(event, name) for name in COLUMNS} for event in events
     ]
+    rows = [{**row, "lines": [line._asdict() for line in read_lines(row.get("lines"))] or None} for row in told]
     connection = ibis.duckdb.connect()
     connection.con.register("arrived", pa.Table.from_pylist(rows, schema=SCHEMA))
     connection.con.execute("CREATE TABLE events AS SELECT * FROM arrived")

@@ -64,7 +64,7 @@ def history(shop_events, table_of):
     """Some thousand simulated events, as they would arrive: in no order."""
     end_us = max(event.occurred_us for event in shop_events)
     chosen = [event for event in shop_events if hash_of(event.customer_id) % 4 == 0]
-    columns = [name for name in e.Event._fields if name not in ("digest", "data", "lines")]
+    columns = [name for name in e.Event._fields if name not in ("digest", "data")]
     rows = [{name: getattr(event, name) for name in columns} for event in chosen]
     usual = dict.fromkeys(columns) | dict.fromkeys(("amount_minor", "discount_minor", "items", "points"), 0)
     usual |= {"source": "/till", "type": e.ORDER_COMPLETED, "amount_minor": 1000, "items": 1}
