@@ -19,12 +19,13 @@ from ml.data.columns import UnusableTransactions
 from ml.evaluation.bootstrap import DRAWS, LEVEL, around, draw_weights
 from ml.evaluation.ranked import DEPTH, METRICS, Lists, judge_lists
 from ml.learning.basket_rules import rules
+from ml.learning.digest import Digest, digest, join_candidates, look_at
 from ml.learning.ranking import Ranker, TooFewBaskets, fit_on_splits, fit_ranker, make_examples
-from ml.learning.signals import CUSTOMERS_AT_ONCE, Signals, digest, find_candidates, join_candidates
 
 OURS: Final = "perennial"
 FOLDS: Final = 5
 _TRAINING_CUTOFFS: Final = 3
+_CUSTOMERS_AT_ONCE: Final = 500
 _SEED: Final = 7
 Say = Callable[[str], None]
 
@@ -33,7 +34,7 @@ Say = Callable[[str], None]
 class _Case:
     """What is foretold: by which history, and by whom it is ranked."""
 
-    signals: Signals
+    known: Digest
     targets: Targets
     rank: Callable[[Targets], Iterator[tuple[Targets, Ranker]]]
     """Parts of the targets, each with a ranker that has learned from other customers or from before."""
@@ -87,40 +88,38 @@ def _by_customers(baskets: Baskets, told: Targets, wanted: Targets, say: Say) ->
     """Without times: those of the file of targets; else whoever has a target, in folds; else last baskets."""
     if not len(told.customers) and not len(wanted.customers):
         split = last_left_out(baskets)
-        signals, before = digest(split.history, 0.0), last_left_out(split.history)
+        known, before = digest(split.history, 0.0), last_left_out(split.history)
         say("Learning from the last basket but one of everybody.")
         ranker = fit_on_splits([(before, 0.0)])
         return _Case(
-            signals, split.targets, lambda targets: iter([(targets, ranker)])
+            known, split.targets, lambda targets: iter([(targets, ranker)])
         ), "the last basket of each customer"
-    signals = digest(baskets, 0.0)
+    known = digest(baskets, 0.0)
     if len(wanted.customers):
-        return _of_file(
-            baskets, signals, told, wanted, say
-        ), "the customers of the file of targets, learned from others"
-    return _Case(signals, told, lambda targets: _in_folds(signals, targets, say)), f"{FOLDS} folds of customers"
+        return _of_file(baskets, known, told, wanted, say), "the customers of the file of targets, learned from others"
+    return _Case(known, told, lambda targets: _in_folds(known, targets, say)), f"{FOLDS} folds of customers"
 
 
-def _of_file(baskets: Baskets, signals: Signals, told: Targets, wanted: Targets, say: Say) -> _Case:
+def _of_file(baskets: Baskets, known: Digest, told: Targets, wanted: Targets, say: Say) -> _Case:
     """Learned from the targets of other customers; where there are none, from last baskets."""
-    known = np.isin(wanted.customers, baskets.customers)
-    if not known.any():
+    has_history = np.isin(wanted.customers, baskets.customers)
+    if not has_history.any():
         raise UnusableTransactions("No customer of the file of targets has a history.")
-    if not known.all():
-        say(f"{(~known).sum():,} customers of the file of targets have no history, and are not judged.")
+    if not has_history.all():
+        say(f"{(~has_history).sum():,} customers of the file of targets have no history, and are not judged.")
     others = told.of_customers(~np.isin(told.customers, wanted.customers))
     if len(others.customers):
         say(f"Learning from {len(others.customers):,} other customers.")
-        ranker = fit_ranker(make_examples(signals, others))
+        ranker = fit_ranker(make_examples(known, others))
     else:
         say("Learning from last baskets.")
         ranker = fit_on_splits([(last_left_out(baskets), 0.0)])
-    return _Case(signals, wanted.of_customers(known), lambda targets: iter([(targets, ranker)]))
+    return _Case(known, wanted.of_customers(has_history), lambda targets: iter([(targets, ranker)]))
 
 
-def _in_folds(signals: Signals, targets: Targets, say: Say) -> Iterator[tuple[Targets, Ranker]]:
+def _in_folds(known: Digest, targets: Targets, say: Say) -> Iterator[tuple[Targets, Ranker]]:
     fold = np.random.default_rng(_SEED).integers(FOLDS, size=len(targets.customers))
-    examples = make_examples(signals, targets)
+    examples = make_examples(known, targets)
     fold_of_pair = fold[np.searchsorted(targets.customers, examples.candidates.customers)]
     for number in range(FOLDS):
         say(f"Learning for fold {number + 1} of {FOLDS}.")
@@ -130,11 +129,11 @@ def _in_folds(signals: Signals, targets: Targets, say: Say) -> Iterator[tuple[Ta
 def _judge(case: _Case, say: Say) -> dict[str, dict[str, Floats]]:
     """Model → metric → (customers,), in the order in which the parts come."""
     figures: dict[str, dict[str, list[Floats]]] = {}
-    scorers = rules(case.signals)
+    scorers = rules(case.known)
     for targets, ranker in case.rank(case.targets):
-        is_known = _is_known(case.signals, targets)
-        lists = {OURS: _rank_ours(case.signals, ranker, targets.customers)}
-        lists |= {name: _rank_by(case.signals, scorer, targets.customers) for name, scorer in scorers.items()}
+        is_known = _is_known(case.known, targets)
+        lists = {OURS: _rank_ours(case.known, ranker, targets.customers)}
+        lists |= {name: _rank_by(case.known, scorer, targets.customers) for name, scorer in scorers.items()}
         for name, ranked in lists.items():
             for metric, values in judge_lists(ranked, targets, is_known).items():
                 figures.setdefault(name, {}).setdefault(metric, []).append(values)
@@ -144,20 +143,19 @@ def _judge(case: _Case, say: Say) -> dict[str, dict[str, Floats]]:
     }
 
 
-def _is_known(signals: Signals, targets: Targets) -> NDArray[np.bool_]:
+def _is_known(known: Digest, targets: Targets) -> NDArray[np.bool_]:
     rows = np.repeat(targets.customers, np.diff(targets.starts))
-    return signals.own.find(rows, targets.items)[1]
+    return known.is_own(rows, targets.items)
 
 
-def _rank_ours(signals: Signals, ranker: Ranker, customers: Ints) -> Lists:
-    candidates = join_candidates(find_candidates(signals, customers))
-    rows, scores = np.searchsorted(customers, candidates.customers), ranker.score(candidates.signals)
-    _, is_known = signals.own.find(candidates.customers, candidates.items)
-    is_new = ~is_known
-    return Lists(
-        _best(rows, candidates.items, scores, len(customers)),
-        _best(rows[is_new], candidates.items[is_new], scores[is_new], len(customers)),
-    )
+def _rank_ours(known: Digest, ranker: Ranker, customers: Ints) -> Lists:
+    candidates = join_candidates(look_at(known, customers))
+    new = candidates.keep(~candidates.is_own)
+    lists = []
+    for part, model in ((candidates, ranker.of_all), (new, ranker.of_new)):
+        rows = np.searchsorted(customers, part.customers)
+        lists.append(_best(rows, part.items, model.tables.score(part.signals), len(customers)))
+    return Lists(*lists)
 
 
 def _best(rows: Ints, items: Ints, scores: Floats, count: int) -> Ints:
@@ -170,15 +168,15 @@ def _best(rows: Ints, items: Ints, scores: Floats, count: int) -> Ints:
     return lists
 
 
-def _rank_by(signals: Signals, scorer: Callable[[Ints], Floats], customers: Ints) -> Lists:
+def _rank_by(known: Digest, scorer: Callable[[Ints], Floats], customers: Ints) -> Lists:
     whole, discover = [], []
-    for first in range(0, len(customers), CUSTOMERS_AT_ONCE):
-        some = customers[first : first + CUSTOMERS_AT_ONCE]
+    for first in range(0, len(customers), _CUSTOMERS_AT_ONCE):
+        some = customers[first : first + _CUSTOMERS_AT_ONCE]
         scores = scorer(some)
         whole.append(_first_of(scores))
-        owners = np.repeat(np.arange(len(some)), signals.own.sizes[some])
+        owners = np.repeat(np.arange(len(some)), known.owned.sizes[some])
         scores = np.where(np.isfinite(scores), scores, -np.inf)
-        scores[owners, np.concatenate([signals.own.items_of(customer) for customer in some])] = -np.inf
+        scores[owners, np.concatenate([known.owned.items_of(customer) for customer in some])] = -np.inf
         discover.append(_first_of(scores))
     return Lists(np.concatenate(whole), np.concatenate(discover))
 

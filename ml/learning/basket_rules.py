@@ -12,11 +12,13 @@ import numpy as np
 from scipy import sparse
 
 from ml.data.baskets import Baskets, Floats, Ints
-from ml.learning.signals import Signals
+from ml.learning.digest import Digest
 
 Scorer = Callable[[Ints], Floats]
 """Customers → (customers, items); −inf: never shown."""
 
+_DECAY: Final = 0.95
+"""Weight of a basket for each that came after it."""
 _POPULARITY_WEIGHT: Final = 2.0
 _TIFU_GROUP: Final = 7
 _TIFU_WITHIN: Final = 0.9
@@ -31,18 +33,28 @@ _UPCF_ASYMMETRY: Final = 0.5
 """The best of ten pairs on a quarter of Ta-Feng's targets: a comparator is to be as good as it can be."""
 
 
-def rules(signals: Signals) -> Mapping[str, Scorer]:
+def rules(known: Digest) -> Mapping[str, Scorer]:
     """The comparators, learned from one history."""
-    popularity = signals.item_baskets / max(float(signals.item_baskets.max()), 1.0)
-    count = signals.own.matrix(signals.own.purchases)
+    baskets = known.baskets
+    number = baskets.last_baskets() + 1
+    orders = np.bincount(baskets.items, minlength=known.width)
+    popularity = orders / max(float(orders.max()), 1.0)
+    ages = (number - 1)[baskets.customers] - baskets.baskets
+    count, decayed = (_matrix(baskets, np.asarray(weight**ages, np.float64)) for weight in (1.0, _DECAY))
     return {
         "popular": lambda customers: np.tile(popularity, (len(customers), 1)),
         "personal_frequency": lambda customers: _own_alone(count[customers].toarray()),
         "personal_frequency_filled": lambda customers: count[customers].toarray() + popularity / 2,
-        "decayed_and_popular": lambda customers: signals.recent[customers].toarray() + _POPULARITY_WEIGHT * popularity,
-        "tifu_knn": _tifu_knn(signals.baskets, signals.number).score,
-        "up_cf": _up_cf(signals.baskets, signals.number).score,
+        "decayed_and_popular": lambda customers: decayed[customers].toarray() + _POPULARITY_WEIGHT * popularity,
+        "tifu_knn": _tifu_knn(baskets, number).score,
+        "up_cf": _up_cf(baskets, number).score,
     }
+
+
+def _matrix(baskets: Baskets, values: Floats) -> sparse.csr_matrix:
+    """(lines,) → (customers, items), summed."""
+    shape = (len(baskets.customer_ids), len(baskets.item_ids))
+    return sparse.csr_matrix((values, (baskets.customers, baskets.items)), shape=shape)
 
 
 def _own_alone(counts: Floats) -> Floats:

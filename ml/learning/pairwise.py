@@ -72,9 +72,10 @@ def _edges(values: Floats) -> Floats:
         return np.asarray(distinct[1:])
     common = distinct[counts * BINS > len(known)]
     parts = np.linspace(0, 1, max(BINS - 2 * len(common), 2))[:-1]
-    edges = np.quantile(known[~np.isin(known, common)], parts, method="higher") if len(common) < BINS // 2 else []
+    others = known[~np.isin(known, common)]
+    even = np.quantile(others, parts, method="higher") if len(others) else others
     after = np.minimum(np.searchsorted(distinct, common) + 1, len(distinct) - 1)
-    edges = np.unique(np.concatenate([edges, common, distinct[after]]))
+    edges = np.unique(np.concatenate([even, common, distinct[after]]))
     return np.asarray(edges[edges > distinct[0]])
 
 
@@ -102,10 +103,11 @@ def _find_pairs(codes: Codes, outcome: NDArray[np.bool_], most: int, seed: int) 
     half = _PROBED // 2
     drawn = np.concatenate([draw.choice(np.flatnonzero(part), half) for part in (outcome, ~outcome)])
     rows, middle = codes[drawn], np.median(codes, axis=0).astype(np.intp)
-    alone = np.stack([score(_with(middle, [each], rows)) for each in range(codes.shape[1])])
-    base = score(middle[None])[0]
-    size = [np.std(score(_with(middle, [one, other], rows)) - alone[one] - alone[other] + base) for one, other in every]
-    return every[np.sort(np.argsort(size, kind="stable")[::-1][:most])]
+    chosen = [[each] for each in range(codes.shape[1])] + every.tolist()
+    scores = score(np.concatenate([_with(middle, columns, rows) for columns in chosen])).reshape(len(chosen), -1)
+    alone, together = np.split(scores, [codes.shape[1]])
+    size = (together - alone[every[:, 0]] - alone[every[:, 1]]).std(axis=1)
+    return every[np.sort(np.argsort(-size, kind="stable")[:most])]
 
 
 def _with(base: Codes, columns: list[int], rows: Codes) -> Codes:

@@ -1,7 +1,6 @@
-"""The ranker of items: boosted trees with at most pairwise interactions, over what is known of customer and item.
+"""Learning to rank items: what customers bought next, of what was looked at for them before.
 
-Strictly additive trees lose to a one-line rule here, and pairwise ones equal full trees; so two features a tree, which
-compile into one- and two-way tables.
+Two rankers: of all items, and of those new to the customer, which in the first have little say beside own ones.
 """
 
 from dataclasses import dataclass
@@ -9,23 +8,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
 
-from ml.data.baskets import Floats, Split, Targets
-from ml.learning.signals import Candidates, Signals, digest, find_candidates, join_candidates
+from ml.data.baskets import Split, Targets
+from ml.learning.digest import Candidates, Digest, digest, join_candidates, look_at
+from ml.learning.pairwise import Pairwise, fit_pairwise
 
 _NEGATIVE_SHARE: Final = 0.25
 """Of the candidates that were not bought, those that are learned from: four times as quick, and as good."""
-_TREES: Final = {
-    "interaction_cst": "pairwise",
-    "learning_rate": 0.08,
-    "max_iter": 150,
-    "max_leaf_nodes": 31,
-    "min_samples_leaf": 200,
-    "l2_regularization": 1.0,
-    "early_stopping": False,
-}
 _FEWEST_BOUGHT: Final = 200
 """Positive examples below which nothing is learned."""
 
@@ -36,7 +25,7 @@ class TooFewBaskets(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Candidates, and whether they were bought next: (pairs,) each."""
+    """Candidates, and whether they were bought next: (pairs,)."""
 
     candidates: Candidates
     is_bought: NDArray[np.bool_]
@@ -48,24 +37,19 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """Ranks candidates by the log-odds that they are bought next."""
+    """Ranks candidates by the log-odds that they are bought next: all of them, and those that are new to customers."""
 
-    trees: HistGradientBoostingClassifier
-
-    def score(self, signals: NDArray[np.float32]) -> Floats:
-        """(pairs, signals) → (pairs,)."""
-        with threadpool_limits(1):
-            return np.asarray(self.trees.decision_function(signals))
+    of_all: Pairwise
+    of_new: Pairwise
 
 
-def make_examples(signals: Signals, targets: Targets) -> Examples:
+def make_examples(known: Digest, targets: Targets) -> Examples:
     """The candidates of the customers of `targets`, by a history that ends before them. Raises TooFewBaskets."""
     if not len(targets.customers):
         raise TooFewBaskets("nobody came back to learn from")
-    candidates = join_candidates(find_candidates(signals, targets.customers))
-    width = len(signals.item_baskets)
-    bought = np.repeat(targets.customers, np.diff(targets.starts)) * width + targets.items
-    return Examples(candidates, np.isin(candidates.customers * width + candidates.items, bought))
+    candidates = join_candidates(look_at(known, targets.customers))
+    bought = np.repeat(targets.customers, np.diff(targets.starts)) * known.width + targets.items
+    return Examples(candidates, np.isin(candidates.customers * known.width + candidates.items, bought))
 
 
 def fit_ranker(examples: Examples, seed: int = 0) -> Ranker:
@@ -74,9 +58,10 @@ def fit_ranker(examples: Examples, seed: int = 0) -> Ranker:
         raise TooFewBaskets(f"{examples.is_bought.sum()} items were bought next; {_FEWEST_BOUGHT} are needed")
     drawn = np.random.default_rng(seed).random(len(examples.is_bought)) < _NEGATIVE_SHARE
     kept = examples.keep(examples.is_bought | drawn)
-    trees = HistGradientBoostingClassifier(**_TREES, random_state=seed)
-    with threadpool_limits(1):
-        return Ranker(trees.fit(kept.candidates.signals, kept.is_bought))
+    of_all = fit_pairwise(kept.candidates.signals, kept.is_bought, seed=seed)
+    new = kept.keep(~kept.candidates.is_own)
+    is_enough = new.is_bought.sum() >= _FEWEST_BOUGHT
+    return Ranker(of_all, fit_pairwise(new.candidates.signals, new.is_bought, seed=seed) if is_enough else of_all)
 
 
 def fit_on_splits(splits: list[tuple[Split, float]], seed: int = 0) -> Ranker:

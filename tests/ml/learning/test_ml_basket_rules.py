@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ml.learning.basket_rules import rules
-from ml.learning.signals import digest
-from tests.ml.learning.test_ml_signals import BREAD, MILK, SALT, SHOP, TEA, make_baskets
+from ml.learning.digest import digest
+from tests.ml.learning.test_ml_digest import BREAD, MILK, SALT, SHOP, TEA, make_baskets
 
 EVERYBODY = np.arange(3)
 

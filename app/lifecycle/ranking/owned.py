@@ -1,0 +1,67 @@
+"""What customers have bought, item by item, as seen at one time: the arrays that signals are made of.
+
+Ages are in days before `as_of`, ≥ 0. A history without times counts a basket as a week, and `as_of` is a week after the
+last.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.features import Floats
+
+Ints = NDArray[np.int64]
+
+
+class Owned(NamedTuple):
+    """(customer, item) states of customers one after another: (m,) each; `starts` tells where each begins."""
+
+    starts: Ints
+    """(customers + 1,): the last is the end."""
+    items: Ints
+    """Places among the items of the artefact."""
+    orders: Floats
+    """Orders with it."""
+    first_age: Floats
+    last_age: Floats
+    second_last_age: Floats
+    """NaN: ordered once."""
+    decayed_30d: Floats
+    decayed_120d: Floats
+    """Of orders, a weight of ½ for each half-life that has passed until `as_of`."""
+
+    @property
+    def sizes(self) -> Ints:
+        """(customers,): how many items they have bought."""
+        return np.diff(self.starts)
+
+    @property
+    def rows(self) -> Ints:
+        """(m,): the customer of each."""
+        return np.repeat(np.arange(len(self.starts) - 1), self.sizes)
+
+    def items_of(self, customer: int) -> Ints:
+        """What a customer has bought, each item once."""
+        return self.items[self.starts[customer] : self.starts[customer + 1]]
+
+    def of_customers(self, customers: Ints) -> "Owned":
+        """The states of some customers, in this order."""
+        sizes = self.sizes[customers]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        places = np.arange(starts[-1]) + np.repeat(self.starts[customers] - starts[:-1], sizes)
+        return Owned(starts, *(column[places] for column in self[1:]))
+
+
+class Buyers(NamedTuple):
+    """What is known of customers as a whole: (customers,) each, as in Owned but of all their orders."""
+
+    orders: Floats
+    first_age: Floats
+    last_age: Floats
+    decayed_30d: Floats
+    decayed_120d: Floats
+
+    def of_customers(self, customers: Ints) -> "Buyers":
+        """Some of them, in this order."""
+        return Buyers(*(column[customers] for column in self))

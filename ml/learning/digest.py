@@ -1,0 +1,85 @@
+"""A history, digested: what the ranker of items knows at the end of it, and which items it looks at."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.ranking.candidates import find_candidates
+from app.lifecycle.ranking.facts import Facts
+from app.lifecycle.ranking.owned import Buyers, Owned
+from app.lifecycle.ranking.signals import make_pairs, pair_signals
+from ml.data.baskets import Baskets, Floats, Ints
+from ml.learning.item_facts import make_facts
+from ml.learning.owning import ages_of, own, total
+
+_CELLS_AT_ONCE: Final = 4_000_000
+"""Customers × items that are spread out together."""
+_CUSTOMERS_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """States of customers, and facts of items."""
+
+    baskets: Baskets
+    owned: Owned
+    buyers: Buyers
+    facts: Facts
+
+    @property
+    def width(self) -> int:
+        """Items."""
+        return len(self.baskets.item_ids)
+
+    def is_own(self, customers: Ints, items: Ints) -> NDArray[np.bool_]:
+        """(n,): whether customers had bought items."""
+        pairs = make_pairs(self.owned, customers, items, self.width)
+        return pairs.places < len(self.owned.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """(pairs,) each: items that may be shown to customers, whether they were bought before, and (signals, pairs)."""
+
+    customers: Ints
+    items: Ints
+    is_own: NDArray[np.bool_]
+    signals: Floats
+
+    def keep(self, wanted: NDArray[np.bool_]) -> "Candidates":
+        """Those that are wanted."""
+        return Candidates(self.customers[wanted], self.items[wanted], self.is_own[wanted], self.signals[:, wanted])
+
+
+def digest(baskets: Baskets, until: float) -> Digest:
+    """All that the ranker knows of a history; `until`: the day after its end (any, where there are no times)."""
+    ages = ages_of(baskets, until)
+    owned, buyers = own(baskets, ages), total(baskets, ages)
+    return Digest(baskets, owned, buyers, make_facts(baskets, ages, owned, buyers))
+
+
+def look_at(known: Digest, customers: Ints) -> Iterator[Candidates]:
+    """The candidates of customers, some customers at a time."""
+    step = min(max(_CELLS_AT_ONCE // known.width, 1), _CUSTOMERS_AT_ONCE)
+    for first in range(0, len(customers), step):
+        some = customers[first : first + step]
+        owned, buyers = known.owned.of_customers(some), known.buyers.of_customers(some)
+        found = [find_candidates(owned, row, known.facts) for row in range(len(some))]
+        rows, items = np.repeat(np.arange(len(some)), [len(each) for each in found]), np.concatenate(found)
+        pairs = make_pairs(owned, rows, items, known.width)
+        is_own = pairs.places < len(owned.items)
+        yield Candidates(some[rows], items, is_own, pair_signals(pairs, owned, buyers, known.facts))
+
+
+def join_candidates(parts: Iterable[Candidates]) -> Candidates:
+    """All of them as one."""
+    found = list(parts)
+    return Candidates(
+        np.concatenate([each.customers for each in found]),
+        np.concatenate([each.items for each in found]),
+        np.concatenate([each.is_own for each in found]),
+        np.concatenate([each.signals for each in found], axis=1),
+    )
