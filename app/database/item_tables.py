@@ -42,3 +42,17 @@ merchant_rules = Table(
     Column("definition", JSONB, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
 )
+
+recommendations = Table(
+    "recommendations",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("recommendation_id", Text, primary_key=True),
+    Column("given_us", BigInteger, nullable=False),
+    Column("scenario", Text, nullable=False),
+    Column("store", Text),
+    Column("model_version", Text),
+    Column("items", JSONB, nullable=False),
+    Index("ix_recommendations_given_us", "given_us"),
+)
+"""What was recommended: `items` is an array of ids, the first at position 1. `customer_id` '' is nobody."""

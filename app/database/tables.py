@@ -33,6 +33,8 @@ OF_ORDERS = (
     " 'points.redeemed', 'points.expired', 'points.earned (void)', 'points.redeemed (void)', 'points.expired (void)')"
 )
 """What is said of orders that came before, or are to come."""
+OF_RECOMMENDATIONS = "type IN ('recommendation.shown', 'recommendation.clicked', 'recommendation.added')"
+"""What became of recommendations."""
 
 events = Table(
     "events",
@@ -57,6 +59,7 @@ events = Table(
     Column("told_lines", ORDER_LINES),
     Index("uq_events_source_id", "source", "id", unique=True),
     Index("ix_events_source_reference", "source", "reference", postgresql_where=text(OF_ORDERS)),
+    Index("ix_events_reference", "reference", postgresql_where=text(OF_RECOMMENDATIONS)),
 )
 """The log of all that happened. `uq_events_source_id` makes an event count once for ever, whoever
 it is said to be of. `lines` are without what was given back, as far as their order is known; `told_lines`, where

@@ -127,6 +127,20 @@ class ActionData(Data):
     decision_id: Text | None = None
 
 
+class RecommendationShownData(Data):
+    """A recommendation came into view: all of it, or the items that are named. It counts once, however often told."""
+
+    recommendation_id: Text
+    products: Products | None = None
+
+
+class RecommendationTakenData(Data):
+    """An item of a recommendation was clicked, or put into the basket."""
+
+    recommendation_id: Text
+    product_id: Text
+
+
 def _read_nothing(_: Mapping[str, Any], __: int) -> Facts:
     return {}
 
@@ -202,6 +216,10 @@ def _read_action(data: Mapping[str, Any], _: int) -> Facts:
     return {"kind": data["action_id"], "reference": data.get("decision_id")}
 
 
+def _read_recommendation(data: Mapping[str, Any], _: int) -> Facts:
+    return {"kind": data.get("product_id"), "reference": data["recommendation_id"]}
+
+
 class EventType(NamedTuple):
     """What there is to know of a type.
 
@@ -219,6 +237,8 @@ _MILK: Final = {"product_id": "4711", "category": "dairy", "price": 12.80, "quan
 _VIEWED: Final = {"channel": "web", "product_id": "4711", "category": "dairy"}
 _CASE: Final = {"case_id": "S-1", "kind": "complaint", "cause": "late delivery", "channel": "phone"}
 _ACTION: Final = {"action_id": "welcome-pack", "decision_id": "D-1", "channel": "sms"}
+_SHOWN: Final = {"recommendation_id": "R-1", "channel": "web", "products": [{"product_id": "4711"}]}
+_TAKEN: Final = {"recommendation_id": "R-1", "channel": "web", "product_id": "4711"}
 _IDENTIFIERS: Final = [{"kind": "phone", "value": "+86 138 0013 8000"}, {"kind": "email", "value": "li@example.com"}]
 _ORDER: Final = {"order_id": "A-77", "currency": "CNY", "total": 128.50, "discount": 10.00, "channel": "store"}
 _REFUND: Final = {"order_id": "A-77", "currency": "CNY", "total": 12.80, "channel": "store"}
@@ -256,6 +276,9 @@ _DECLARED: Final = (
     EventType(e.ACTION_ACCEPTED, ActionData, _read_action, _ACTION),
     EventType(e.ACTION_DECLINED, ActionData, _read_action, _ACTION),
     EventType(e.ACTION_REDEEMED, ActionData, _read_action, {**_ACTION, "channel": "store"}),
+    EventType(e.RECOMMENDATION_SHOWN, RecommendationShownData, _read_recommendation, _SHOWN),
+    EventType(e.RECOMMENDATION_CLICKED, RecommendationTakenData, _read_recommendation, _TAKEN),
+    EventType(e.RECOMMENDATION_ADDED, RecommendationTakenData, _read_recommendation, _TAKEN),
 )
 
 EVENT_TYPES: Final = {declared.name: declared for declared in _DECLARED}

@@ -40,12 +40,16 @@ ACTION_OPENED: Final = "action.opened"
 ACTION_ACCEPTED: Final = "action.accepted"
 ACTION_DECLINED: Final = "action.declined"
 ACTION_REDEEMED: Final = "action.redeemed"
+RECOMMENDATION_SHOWN: Final = "recommendation.shown"
+RECOMMENDATION_CLICKED: Final = "recommendation.clicked"
+RECOMMENDATION_ADDED: Final = "recommendation.added"
 
 ORDER_TYPES: Final = (ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, ORDER_CANCELLED)
 """They need not say whose they are."""
 SALES: Final = (ORDER_COMPLETED, ORDER_RETURNED)
 """What was paid for, given back or not."""
 VISIT_TYPES: Final = (STORE_VISITED, PRODUCT_VIEWED, PRODUCT_ADDED, PRODUCTS_SEARCHED)
+RECOMMENDATION_TYPES: Final = (RECOMMENDATION_SHOWN, RECOMMENDATION_CLICKED, RECOMMENDATION_ADDED)
 POINTS_TYPES: Final = (POINTS_EARNED, POINTS_REDEEMED, POINTS_EXPIRED)
 """The types that measures count together. What each type is, is declared in `app.lifecycle.event_types`."""
 

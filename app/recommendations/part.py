@@ -2,6 +2,7 @@
 
 from app.database.engine import transaction
 from app.http.resources import Part, Resources
+from app.recommendations.effects_router import router as effects
 from app.recommendations.held import Recommendations
 from app.recommendations.merchant_rules import MerchantRule
 from app.recommendations.rule_queries import read_rules
@@ -17,4 +18,4 @@ async def _refresh(resources: Resources) -> None:
         resources.of(Recommendations).rules = await read_rules(connection)
 
 
-PART = Part("recommendations", routers=(router,), schemas=(MerchantRule,), build=_build, refresh=_refresh)
+PART = Part("recommendations", routers=(router, effects), schemas=(MerchantRule,), build=_build, refresh=_refresh)

@@ -1,0 +1,68 @@
+"""What was recommended is kept, so that what becomes of it can be told.
+
+Whoever recommends calls `keep_recommendations` with what the answer holds; the shop sends the `recommendation_id` back
+with what happened (`recommendation.shown`, `.clicked`, `.added`, and with the lines of an order).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import orjson
+from sqlalchemy import BigInteger, Text, cast, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from app.database.engine import Driver, Statement, compile_statement, unnested
+from app.database.item_tables import recommendations
+
+NOBODY: Final = ""
+"""The customer of a recommendation that was made for nobody in particular."""
+
+
+class Given(NamedTuple):
+    """A recommendation as it was answered. `item_ids` in the order shown: the first is at position 1.
+
+    `customer_id` NOBODY: of somebody who is not known. `model_version` None: of rules. `store` None: of none.
+    """
+
+    customer_id: str
+    recommendation_id: str
+    scenario: str
+    given_us: int
+    item_ids: Sequence[str]
+    model_version: str | None = None
+    store: str | None = None
+
+
+def _keep() -> Statement:
+    given = unnested(
+        "given",
+        **dict.fromkeys(("customer_id", "recommendation_id", "scenario", "store", "model_version", "items"), Text()),
+        given_us=BigInteger(),
+    )
+    names = [each.name for each in recommendations.c]
+    columns = [cast(given.c[name], JSONB) if name == "items" else given.c[name] for name in names]
+    rows = pg_insert(recommendations).from_select(names, select(*columns))
+    return compile_statement(rows.on_conflict_do_nothing())
+
+
+KEEP: Final = _keep()
+
+
+async def keep_recommendation(driver: Driver, given: Given) -> None:
+    """`keep_recommendations` of one."""
+    await keep_recommendations(driver, [given])
+
+
+async def keep_recommendations(driver: Driver, givens: Sequence[Given]) -> None:
+    """Keeps what was recommended, in one statement; what is kept already under the same id stays as it is."""
+    columns: Mapping[str, list[object]] = {
+        "customer_id": [given.customer_id for given in givens],
+        "recommendation_id": [given.recommendation_id for given in givens],
+        "scenario": [given.scenario for given in givens],
+        "store": [given.store for given in givens],
+        "model_version": [given.model_version for given in givens],
+        "items": [orjson.dumps(list(given.item_ids)).decode() for given in givens],
+        "given_us": [given.given_us for given in givens],
+    }
+    await driver.fetch(KEEP, **columns)
