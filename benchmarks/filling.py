@@ -56,6 +56,11 @@ _VALUES: Final = {
     "spend_minor": "orders * order_minor",
     "discount_minor": "(orders * 0.05 * order_minor)::bigint",
     "items": "3 * orders",
+    "order_days": (
+        "ARRAY(SELECT DISTINCT"
+        f" ((first_us + (last_us - first_us) / greatest(orders - 1, 1) * at) / {_DAY_US})::int AS day"
+        " FROM generate_series(0, orders - 1) AS at ORDER BY day)"
+    ),
     "season_cos": "0.3 * orders * cos(last_us / 5022587.0e6)",
     "season_sin": "0.3 * orders * sin(last_us / 5022587.0e6)",
     "first_event_us": "first_us",

@@ -32,7 +32,7 @@ from app.lifecycle.events import (
     Event,
 )
 from app.lifecycle.features import FEATURES, features, features_of_one
-from app.lifecycle.measures import LATEST, NUMERIC, fold
+from app.lifecycle.measures import LATEST, fold, numbers_of
 from app.lifecycle.next_order import expect_next_order
 from app.lifecycle.phrases import Money, phrase
 from app.lifecycle.scorer import Scorecard, strongest
@@ -85,7 +85,7 @@ def make_numbers(chance: random.Random) -> list[float | None]:
         for number in range(36)
     ]
     state = fold(history)
-    return [state[measure.name] for measure in NUMERIC]
+    return numbers_of(state)
 
 
 def make_model(numbers: Sequence[float | None], seed: int) -> Model:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     bindparam,
-    cast,
     func,
     literal_column,
     select,
@@ -19,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from app.database.engine import Statement, compile_statement
+from app.database.states import number
 from app.database.tables import customer_states, persons
 from app.lifecycle.features import Floats
 from app.lifecycle.measures import NUMERIC
@@ -63,7 +63,7 @@ def sent_vector(states: FromClause) -> ColumnElement[Any]:
 
     That spares making a Python object of every number.
     """
-    vector = array([func.coalesce(cast(states.c[measure.name], Double), _NAN) for measure in NUMERIC])
+    vector = array([func.coalesce(number(measure, states), _NAN) for measure in NUMERIC])
     return func.array_send(vector, type_=LargeBinary).label("numbers")
 
 

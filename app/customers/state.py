@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from app.lifecycle.events import ALL_CHANNELS
-from app.lifecycle.measures import EMPTY, LATEST, NUMERIC, latest_us, latest_value
+from app.lifecycle.measures import EMPTY, LATEST, NUMERIC, latest_us, latest_value, numbers_of
 
 _NUMBER: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
 _TEXT: Final = {measure.name: index for index, measure in enumerate(LATEST)}
@@ -66,5 +66,4 @@ class CustomerState(NamedTuple):
 
 def newcomer(customer_id: str, offered: str | None = None) -> CustomerState:
     """The state of someone of whom there is no event."""
-    numbers = [EMPTY[measure.name] for measure in NUMERIC]
-    return CustomerState(customer_id, numbers, [None] * len(LATEST), offered)
+    return CustomerState(customer_id, numbers_of(EMPTY), [None] * len(LATEST), offered)

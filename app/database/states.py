@@ -4,13 +4,15 @@ What they are follows from their declaration (`app.lifecycle.states.StateSpec`).
 """
 
 from math import log
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Double,
     FromClause,
+    Integer,
     Select,
     Text,
     and_,
@@ -18,10 +20,11 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    or_,
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import Insert, array
+from sqlalchemy.dialects.postgresql import Insert, aggregate_order_by, array
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
@@ -44,6 +47,12 @@ from app.lifecycle.states import StateSpec
 
 _DEEPEST_HALVING = -1000.0
 """Postgres raises on underflow: 2^−1000 stands for everything smaller."""
+_LONG_AGO: Final = 1_000_000
+"""Days before 1970 that no time lies before: division truncates, and so is of what is positive."""
+_DAY_US = literal_column(str(DAY_US), BigInteger)
+_LONG_AGO_DAYS = literal_column(str(_LONG_AGO), BigInteger)
+_LONG_AGO_US = literal_column(str(_LONG_AGO * DAY_US), BigInteger)
+_NO_DAYS = literal_column("'{}'::integer[]", ARRAY(Integer))
 
 
 def _constant(value: float) -> ColumnElement[float]:
@@ -67,6 +76,8 @@ def lifted(measure: Measure, events: FromClause) -> ColumnElement[Any]:
             return func.cos(phase, type_=Double)
         case Lift.SEASON_SIN:
             return func.sin(phase, type_=Double)
+        case Lift.DAY:
+            return cast((events.c.occurred_us + _LONG_AGO_US) // _DAY_US - _LONG_AGO_DAYS, Integer)
         case column:
             return events.c[column]
 
@@ -128,6 +139,9 @@ def _aggregate(measure: Measure, events: FromClause) -> ColumnElement[Any]:
             return func.max(value).filter(counting)
         case Merge.SECOND_LAST:
             return func.max(events.c.previous_us).filter(counting)
+        case Merge.DAYS:
+            days = func.array_agg(aggregate_order_by(value.distinct(), value))
+            return func.coalesce(days.filter(counting), _NO_DAYS, type_=measure_type(measure))
         case Merge.LATEST:
             return func.max(_latest_text(events)).filter(counting)
         case Merge.DECAYED:
@@ -176,6 +190,8 @@ def _merged(measure: Measure, ours: Columns, theirs: Columns) -> ColumnElement[A
             return func.least(a, b)
         case Merge.LAST | Merge.LATEST:
             return func.greatest(a, b)
+        case Merge.DAYS:
+            return _union(a, b)
         case Merge.SECOND_LAST:
             a_last, b_last = ours[measure.behind], theirs[measure.behind]
             beaten = case((and_(a_last.is_not(None), b_last.is_not(None)), func.least(a_last, b_last)))
@@ -185,6 +201,23 @@ def _merged(measure: Measure, ours: Columns, theirs: Columns) -> ColumnElement[A
             return a * _halved(reference_us - ours[REFERENCE], measure.half_life_days) + b * _halved(
                 reference_us - theirs[REFERENCE], measure.half_life_days
             )
+
+
+def _union(a: ColumnElement[Any], b: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Of two sets of days, ascending. Most events add none, or one after all others: these cost no sorting."""
+    later = literal_column("1", Integer)
+    return case(
+        (func.cardinality(b) == literal_column("0"), a),
+        (or_(func.cardinality(a) == literal_column("0"), b[later] > a[func.cardinality(a)]), a.op("||")(b)),
+        (a.op("@>")(b), a),
+        else_=_ascending(a.op("||")(b)),
+    )
+
+
+def _ascending(days: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Each day once."""
+    day = func.unnest(days).column_valued("day")
+    return func.array(select(day).distinct().order_by(day).scalar_subquery(), type_=days.type)
 
 
 def _ranked(spec: StateSpec, rows: FromClause) -> FromClause:
@@ -222,6 +255,11 @@ def _united(measure: Measure, rows: FromClause) -> ColumnElement[Any]:
         case Merge.SECOND_LAST:
             is_second = rows.c[f"{measure.name}_place"] == literal_column("2")
             return func.greatest(func.max(value), func.max(rows.c[measure.behind]).filter(is_second))
+        case Merge.DAYS:  # one after the other, to be put in order; of arrays there is no aggregate, of texts there is
+            comma = literal_column("','", Text)
+            days = func.nullif(func.array_to_string(value, comma), literal_column("''", Text))
+            joined = func.string_to_array(func.string_agg(days, comma), comma)
+            return func.coalesce(cast(joined, measure_type(measure)), _NO_DAYS)
         case Merge.DECAYED:
             return func.sum(value * _halved(rows.c.reference_us - rows.c[REFERENCE], measure.half_life_days))
 
@@ -234,12 +272,23 @@ def united(spec: StateSpec, rows: FromClause) -> Select[Any]:
     ranked = _ranked(spec, rows)
     keys = [ranked.c[key] for key in spec.keys]
     measures = [_united(measure, ranked).label(measure.name) for measure in spec.measures]
-    return select(*keys, *measures).group_by(*keys)
+    grouped = select(*keys, *measures).group_by(*keys)
+    sets = {measure.name for measure in spec.measures if measure.merge is Merge.DAYS}
+    if not sets:
+        return grouped
+    columns = grouped.subquery("grouped").c
+    return select(*(_ascending(item).label(item.name) if item.name in sets else item for item in columns))
+
+
+def number(measure: Measure, states: FromClause) -> ColumnElement[float]:
+    """The measure in the state vector; NULL unknown."""
+    value = states.c[measure.name]
+    return cast(func.cardinality(value) if measure.merge is Merge.DAYS else value, Double)
 
 
 def numeric_vector(states: FromClause) -> ColumnElement[Any]:
     """The state vector of `app.lifecycle.features`, as one float8[]: cheap to decode, NULL unknown."""
-    return array([cast(states.c[measure.name], Double) for measure in NUMERIC]).label("numbers")
+    return array([number(measure, states) for measure in NUMERIC]).label("numbers")
 
 
 def latest_vector(states: FromClause) -> ColumnElement[Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Double,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     Table,
     Text,
@@ -70,6 +71,8 @@ def measure_type(measure: Measure) -> TypeEngine[Any]:
     """The type of a measure's column."""
     if measure.merge is Merge.LATEST:
         return Text(collation="C")
+    if measure.merge is Merge.DAYS:
+        return ARRAY(Integer, as_tuple=True)
     if measure.is_float:
         return Double()
     return BigInteger()
@@ -78,6 +81,8 @@ def measure_type(measure: Measure) -> TypeEngine[Any]:
 def _measure_column(measure: Measure) -> Column[Any]:
     if measure.merge in (Merge.SUM, Merge.DECAYED):
         return Column(measure.name, measure_type(measure), nullable=False, server_default=text("0"))
+    if measure.merge is Merge.DAYS:
+        return Column(measure.name, measure_type(measure), nullable=False, server_default=text("'{}'"))
     return Column(measure.name, measure_type(measure))
 
 

@@ -1,7 +1,7 @@
 """Features: one pure function of state vectors and a required `as_of`, vectorised over customers.
 
 A feature is one declaration over *base columns*: the constants `zero` and `one`, every summed
-measure by its name, every time as `days_since_…` (≥ 0), every decayed sum brought to `as_of`.
+measure and every number of days by its name, every time as `days_since_…` (≥ 0), every decayed sum brought to `as_of`.
 Evaluation is a handful of array operations whatever the number of features, so that the same code
 serves one customer at the till and millions in training.
 """
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from app.lifecycle.btyd import prospects, prospects_of_one
 from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import (
+    DAYS,
     DECAYED,
     NUMERIC,
     RADIANS_PER_US,
@@ -45,7 +46,7 @@ _PURCHASES: Final = ("orders", "last_order_us", "first_order_us")
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     "zero": (),
     "one": (),
-    **{measure.name: (measure.name,) for measure in SUMS},
+    **{measure.name: (measure.name,) for measure in (*SUMS, *DAYS)},
     **{days_since(measure.name): (measure.name,) for measure in TIMES},
     **{measure.name: (measure.name, REFERENCE) for measure in DECAYED},
     "phase_cos": _SEASON,
@@ -159,7 +160,7 @@ _QUOTIENTS: Final = tuple(
 _PLAIN_AT: Final = np.array(_PLAIN)
 _PARTS: Final = np.array(_QUOTIENTS).T
 _STATE_AT: Final = slice(2, 2 + len(NUMERIC))
-_TIMES_AT: Final = slice(2 + len(SUMS), 2 + len(SUMS) + len(TIMES))
+_TIMES_AT: Final = slice(2 + len(SUMS) + len(DAYS), 2 + len(SUMS) + len(DAYS) + len(TIMES))
 _DECAYED_AT: Final = slice(_TIMES_AT.stop, _STATE_AT.stop)
 _PHASE_AT: Final = slice(_STATE_AT.stop, _STATE_AT.stop + 2)
 _SEASON_AT: Final = slice(_COLUMN["season_cos"], _COLUMN["season_sin"] + 1)
@@ -244,9 +245,9 @@ def features(states: Floats, as_of_us: float) -> Floats:
 
 _HALF_LIVES: Final = tuple(sorted({measure.half_life_days for measure in DECAYED}))
 _HALF_LIFE_AT: Final = tuple(_HALF_LIVES.index(measure.half_life_days) for measure in DECAYED)
-_STATE_SUMS: Final = slice(0, len(SUMS))
-_STATE_TIMES: Final = slice(len(SUMS), len(SUMS) + len(TIMES))
-_STATE_DECAYED: Final = slice(len(SUMS) + len(TIMES), len(NUMERIC))
+_STATE_COUNTS: Final = slice(0, len(SUMS) + len(DAYS))
+_STATE_TIMES: Final = slice(_STATE_COUNTS.stop, _STATE_COUNTS.stop + len(TIMES))
+_STATE_DECAYED: Final = slice(_STATE_TIMES.stop, len(NUMERIC))
 _PLAIN_OF_ONE: Final = itemgetter(*_PLAIN)
 _UNKNOWN: Final = math.nan
 
@@ -257,7 +258,7 @@ def features_of_one(state: Sequence[float | None], as_of_us: float) -> list[floa
     ages = [_UNKNOWN if us is None else max(as_of_us - us, 0.0) / DAY_US for us in state[_STATE_TIMES]]
     age = ages[_REFERENCE_AGE - _TIMES_AT.start]
     left = [2.0 ** (-age / days) for days in _HALF_LIVES]
-    base: list[Any] = [0.0, 1.0, *state[_STATE_SUMS], *ages]
+    base: list[Any] = [0.0, 1.0, *state[_STATE_COUNTS], *ages]
     base += [value * left[at] for value, at in zip(state[_STATE_DECAYED], _HALF_LIFE_AT, strict=True)]
     season = complex(base[_SEASON_AT.start], base[_SEASON_AT.start + 1])
     phase = season * cmath.rect(1.0, -as_of_us * RADIANS_PER_US)

@@ -42,6 +42,8 @@ class Merge(Enum):
     """The greatest time but one, read together with the `LAST` measure it stands `behind` (None)."""
     DECAYED = "decayed"
     """Σ value · 2^(−age / half-life), age counted to the state's `last_event_us` (0)."""
+    DAYS = "days"
+    """The union of sets of days since 1970 UTC, ascending (())."""
     LATEST = "latest"
     """max of the text "time␟source␟id␟value" (None): the value with the greatest (time, source, id)."""
 
@@ -56,6 +58,7 @@ class Lift(Enum):
     ONE = "1"
     SEASON_COS = "cos(calendar phase)"
     SEASON_SIN = "sin(calendar phase)"
+    DAY = "day since 1970 UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,8 @@ SUMS: Final = (
     Measure("season_cos", "orders", Merge.SUM, Lift.SEASON_COS, _ORDER),
     Measure("season_sin", "orders", Merge.SUM, Lift.SEASON_SIN, _ORDER),
 )
+DAYS: Final = (Measure("order_days", "days", Merge.DAYS, Lift.DAY, _ORDER),)
+"""Sets of days: a set merges, the number of them does not."""
 TIMES: Final = (
     _first("first_event_us"),
     _last("last_event_us"),
@@ -186,8 +191,9 @@ LATEST: Final = (
     ),
 )
 
-NUMERIC: Final = (*SUMS, *TIMES, *DECAYED)
-"""The measures of the state vector, in its order: one float64 each, NaN where there is no value."""
+NUMERIC: Final = (*SUMS, *DAYS, *TIMES, *DECAYED)
+"""The measures of the state vector, in its order: one float64 each, NaN where there is no value; of a set of days, how
+many they are."""
 
 MEASURES: Final = (*NUMERIC, *LATEST)
 
@@ -195,12 +201,24 @@ REFERENCE: Final = "last_event_us"
 """The time to which a state's decayed sums are counted."""
 
 
+_EMPTY_VALUES: Final = {Merge.SUM: 0, Merge.DECAYED: 0, Merge.DAYS: ()}
+
+
 def empty(measures: Iterable[Measure] = MEASURES) -> State:
     """The state of no event."""
-    return {measure.name: 0 if measure.merge in (Merge.SUM, Merge.DECAYED) else None for measure in measures}
+    return {measure.name: _EMPTY_VALUES.get(measure.merge) for measure in measures}
 
 
 EMPTY: Final = empty()
+
+
+def numbers_of(state: Mapping[str, Any]) -> list[float | None]:
+    """The state vector, None where there is no value."""
+    return [_number(state[measure.name]) for measure in NUMERIC]
+
+
+def _number(value: Any) -> float | None:
+    return len(value) if isinstance(value, tuple) else value
 
 
 def decay(age_us: float, half_life_days: float) -> float:
@@ -233,6 +251,8 @@ def _lift_value(measure: Measure, event: Told) -> Any:
             return cos(event.occurred_us * RADIANS_PER_US)
         case Lift.SEASON_SIN:
             return sin(event.occurred_us * RADIANS_PER_US)
+        case Lift.DAY:
+            return (event.occurred_us // e.DAY_US,)
         case column:
             return getattr(event, column)
 
@@ -263,6 +283,8 @@ def _merge_values(measure: Measure, a: Mapping[str, Any], b: Mapping[str, Any]) 
             return min(present, default=None)
         case Merge.LAST | Merge.LATEST:
             return max(present, default=None)
+        case Merge.DAYS:
+            return tuple(sorted({*ours, *theirs}))
         case Merge.SECOND_LAST:
             lasts = [state[measure.behind] for state in (a, b) if state[measure.behind] is not None]
             beaten = [min(lasts)] if len(lasts) > 1 else []

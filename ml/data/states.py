@@ -31,7 +31,7 @@ from app.lifecycle.measures import (
 from app.lifecycle.states import CUSTOMER, StateSpec
 from app.lifecycle.strays import set_strays_apart
 from app.lifecycle.targets import SUMMED, Target
-from ml.data.intervals import INTERVAL, before_next, first_after
+from ml.data.intervals import before_next, first_after
 from ml.data.item_rows import item_rows
 from ml.data.outcomes import outcomes, summed, sums_ahead
 
@@ -42,22 +42,41 @@ _MOST_HALVINGS: Final = 900
 def states(events: ir.Table, cutoffs_us: Sequence[int], spec: StateSpec = CUSTOMER) -> ir.Table:
     """Every state of `spec` at every cut-off, from the events before it: `[…, cut-off)`.
 
-    One row for keys and cutoff_us with at least one event; one column a measure. Every event is
-    aggregated once, into the interval between cut-offs that it falls into; what a cut-off sees is the
-    merge of the intervals before it. Decayed sums are counted to one origin on the way, and
+    One row for keys and cutoff_us with at least one event; one column a measure, of a set of days how
+    many they are. Every event is aggregated once, into the interval between cut-offs that it falls into;
+    what a cut-off sees is the merge of the intervals before it. Decayed sums are counted to one origin on the way, and
     brought to the last event at the end.
     """
     cutoffs = sorted(set(cutoffs_us))
     origin_us = cutoffs[-1] - _MOST_HALVINGS * min(HALF_LIVES_DAYS) * DAY_US
     annotated = _annotate(spec, before_next(_making(spec, events), cutoffs), origin_us)
     keys = (*spec.keys, "until_us")
-    lifted = annotated.select(*keys, **{measure.name: _lift(spec, measure, annotated) for measure in spec.measures})
+    lifted = annotated.select(*keys, **{measure.name: _lift(spec, measure, annotated) for measure in _plain(spec)})
     intervals = lifted.group_by(keys).aggregate(
-        **{measure.name: _aggregate(measure, lifted[measure.name]) for measure in spec.measures}
+        **{measure.name: _aggregate(measure, lifted[measure.name]) for measure in _plain(spec)}
     )
     merged = _merge_upwards(spec, intervals)
     decayed = _of_merge(spec, Merge.DECAYED)
-    return _spread(merged.mutate(**{m.name: _to_reference(m, merged, origin_us) for m in decayed}), cutoffs, spec.keys)
+    merged = merged.mutate(**{m.name: _to_reference(m, merged, origin_us) for m in decayed})
+    return _count_days(spec, _spread(merged, cutoffs, spec.keys), events, cutoffs)
+
+
+def _count_days(spec: StateSpec, states: ir.Table, events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
+    """Adds how many days each set of days has: what is made here is merged with nothing any more."""
+    for measure in _of_merge(spec, Merge.DAYS):
+        making = _making(spec, events)
+        counted = [making[column] == wanted for column, wanted in measure.where]
+        counted += [making.type.isin(measure.kept_types)] if measure.types else []
+        days = _distinct(making.filter(*counted) if counted else making, spec.keys, cutoffs_us, DAY_US)
+        on = [*spec.keys, "cutoff_us"]
+        joined = states.left_join(days, on).drop(*(f"{key}_right" for key in on))
+        states = joined.mutate(**{measure.name: joined.number.fill_null(0)}).drop("number")
+    return states.select(*spec.keys, "cutoff_us", *(measure.name for measure in spec.measures))
+
+
+def _plain(spec: StateSpec) -> list[Measure]:
+    """The measures that are merged interval by interval: all but the sets of days."""
+    return [measure for measure in spec.measures if measure.merge is not Merge.DAYS]
 
 
 def _of_merge(spec: StateSpec, merge: Merge) -> list[Measure]:
@@ -138,6 +157,8 @@ def _aggregate(measure: Measure, lifted: ir.Column) -> ir.Scalar:
             return lifted.max()
         case Merge.SECOND_LAST:
             return _second_highest(lifted)
+        case Merge.DAYS:
+            raise NotImplementedError("sets of days are counted by themselves")
 
 
 @ibis.udf.agg.builtin(name="max")  # type: ignore[untyped-decorator]
@@ -167,7 +188,7 @@ def _merge_upwards(spec: StateSpec, intervals: ir.Table) -> ir.Table:
     )
     grouped = [neighbours[key] for key in spec.keys]
     so_far = ibis.window(group_by=grouped, order_by=neighbours.until_us, preceding=None, following=0)
-    merged = {measure.name: _merge(measure, neighbours).over(so_far) for measure in spec.measures}
+    merged = {measure.name: _merge(measure, neighbours).over(so_far) for measure in _plain(spec)}
     return neighbours.select(*spec.keys, "until_us", "next_us", **merged)
 
 
@@ -207,25 +228,31 @@ def _spread(merged: ir.Table, cutoffs_us: Sequence[int], keys: Iterable[str] = C
     return merged.select(*keys, held.unnest().name("cutoff_us"), *others)
 
 
-def purchases(events: ir.Table, cutoffs_us: Sequence[int], unit_us: int) -> ir.Table:
-    """Distinct units of time with an order before the cut-off: (customer_id, cutoff_us, purchases).
+def purchases(events: ir.Table, cutoffs_us: Sequence[int]) -> ir.Table:
+    """Distinct moments with an order before the cut-off: (customer_id, cutoff_us, purchases)."""
+    orders = events.filter(events.type == ORDER_COMPLETED)
+    return _distinct(orders, CUSTOMER.keys, cutoffs_us, 1).rename(purchases="number")
 
-    Not a measure (days are no monoid without keeping them all). A unit counts from the first cut-off after
-    its first order on.
+
+def _distinct(events: ir.Table, keys: Iterable[str], cutoffs_us: Sequence[int], unit_us: int) -> ir.Table:
+    """Distinct units of time with an event before the cut-off: (…, cutoff_us, number).
+
+    A unit counts from the first cut-off after its first event on.
     """
     cutoffs = sorted(set(cutoffs_us))
-    orders = events.filter(events.type == ORDER_COMPLETED, events.occurred_us < cutoffs[-1])
-    units = orders.group_by(orders.customer_id, unit=orders.occurred_us // unit_us)
-    units = units.aggregate(first_us=orders.occurred_us.min())
+    before = events.filter(events.occurred_us < cutoffs[-1])
+    units = before.group_by(*keys, unit=before.occurred_us // unit_us)
+    units = units.aggregate(first_us=before.occurred_us.min())
     units = units.mutate(until_us=first_after(units.first_us, cutoffs))
-    intervals = units.group_by(INTERVAL).aggregate(purchases=units.count())
-    in_order = {"group_by": intervals.customer_id, "order_by": intervals.until_us}
+    intervals = units.group_by(*keys, "until_us").aggregate(number=units.count())
+    in_order = {"group_by": [intervals[key] for key in keys], "order_by": intervals.until_us}
     merged = intervals.select(
-        *INTERVAL,
+        *keys,
+        "until_us",
         next_us=intervals.until_us.lead().over(ibis.window(**in_order)),
-        purchases=intervals.purchases.sum().over(ibis.window(**in_order, preceding=None, following=0)),
+        number=intervals.number.sum().over(ibis.window(**in_order, preceding=None, following=0)),
     )
-    return _spread(merged, cutoffs)
+    return _spread(merged, cutoffs, keys)
 
 
 _SUMMED_NAMES: Final = tuple(measure.name for measure in SUMMED)
@@ -298,13 +325,12 @@ def labelled_states(events: ir.Table, cutoffs_us: Sequence[int], horizon_days: i
     if SUMMED:
         joined = joined.left_join(sums_ahead(events, cutoffs_us, horizon_days, SUMMED), keys)
         joined = joined.drop("customer_id_right", "cutoff_us_right")
-    for name, unit_us in (("purchases", 1), ("purchase_days", DAY_US)):
-        joined = joined.join(purchases(events, cutoffs_us, unit_us).rename({name: "purchases"}), keys)
+    joined = joined.join(purchases(events, cutoffs_us), keys)
     frame = joined.select(
         *keys,
         *(joined[measure.name].cast("float64").name(measure.name) for measure in NUMERIC),
         purchases=joined.purchases,
-        purchase_days=joined.purchase_days,
+        purchase_days=joined.order_days.cast("int64"),
         orders_ahead=joined.orders_ahead.fill_null(0).cast("int64"),
         spend_ahead_minor=joined.spend_ahead_minor.fill_null(0).cast("float64"),
         **{name: joined[name].fill_null(0).cast("float64") for name in map(summed, SUMMED)},

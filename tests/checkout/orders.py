@@ -40,4 +40,6 @@ async def in_every_order(sql, count, events, expected):
 
 
 def _rounded(value):
+    if isinstance(value, list):
+        return tuple(value)
     return round(value, 6) if isinstance(value, float) else value

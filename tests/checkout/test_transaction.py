@@ -195,7 +195,7 @@ async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, tra
         expected = fold(event for event in events if event.customer_id == customer_id)
         for measure in MEASURES:
             floats = measure.merge is Merge.DECAYED or measure.lift in (Lift.SEASON_COS, Lift.SEASON_SIN)
-            value = expected[measure.name]
+            value = list(expected[measure.name]) if measure.merge is Merge.DAYS else expected[measure.name]
             assert kept[measure.name] == (pytest.approx(value, rel=1e-9, abs=1e-9) if floats else value), measure.name
     customer_ids = list({event.customer_id for event in events})
     assert await read_cases(engine, customer_ids) == fold_states(CASE, events)

@@ -21,6 +21,7 @@ from app.lifecycle.measures import (
     Lift,
     Merge,
     fold,
+    numbers_of,
 )
 
 NOW_US = time.time_ns() // 1000
@@ -96,8 +97,7 @@ FLOATS = [
 def assert_is_state_of(state, events):
     """Integers, times and texts exactly, sums of floats to 1e-9."""
     expected = fold(events)
-    for place, measure in enumerate(NUMERIC):
-        value = expected[measure.name]
+    for place, (measure, value) in enumerate(zip(NUMERIC, numbers_of(expected), strict=True)):
         close = place in FLOATS and value is not None
         assert state.numbers[place] == (pytest.approx(value, rel=1e-9, abs=1e-9) if close else value), measure.name
     assert state.texts == [expected[measure.name] for measure in LATEST]

@@ -44,6 +44,7 @@ async def test_two_orders_at_the_same_moment_under_two_ids(book):
     told = await book.count(book.order("A", days_ago=3), book.order("B", days_ago=3), book.merged("A", "B"))
     (state,) = await book.read("B")
     assert state.number("second_last_order_us") == state.number("last_order_us")
+    assert (state.number("orders"), state.number("order_days")) == (2, 1)
     assert_is_state_of(state, told)
 
 

@@ -176,6 +176,37 @@ async def test_an_upgrade_fills_states_of_items(make_database, config):
     await engine.dispose()
 
 
+OLD_CUSTOMER = """
+INSERT INTO customer_states (customer_id) VALUES ('C'), ('D');
+INSERT INTO events (customer_id, source, id, type, occurred_us, amount_minor, discount_minor, items, points, digest,
+                    data, received_us)
+SELECT 'C', 's', at || type, type, at, 100, 0, 0, 0, '', '{}', 1
+FROM unnest(ARRAY[-1, 0, 86399999999, 86400000000, 777600000000]) AS at,
+     unnest(ARRAY['order.completed', 'order.completed (void)', 'store.visited']) AS type
+WHERE at < 777600000000 OR type <> 'order.completed'
+"""
+
+
+async def test_an_upgrade_fills_the_days_with_an_order(make_database, config):
+    """A day before 1970 is a day, too; what is void and what is no order is none. Begun again, it goes on."""
+    url = make_database()
+    config.attributes["database_url"] = url
+    command.upgrade(config, "0015")
+    engine = create_engine(url)
+    async with engine.begin() as connection:
+        for statement in OLD_CUSTOMER.split(";"):
+            await connection.exec_driver_sql(statement)
+        days = "ALTER TABLE customer_states ADD COLUMN order_days integer[] NOT NULL DEFAULT '{}'"
+        await connection.exec_driver_sql(days)  # as a migration that was cut short leaves it
+    migrate(url)
+    async with engine.begin() as connection:
+        rows = (await connection.exec_driver_sql("SELECT customer_id, order_days FROM customer_states")).all()
+    assert dict(map(tuple, rows)) == {"C": [-1, 0, 1], "D": []}
+    async for batch in verification.verify(engine):
+        assert [item for item in batch.differences if item.measure == "order_days"] == []
+    await engine.dispose()
+
+
 def test_every_primary_key_of_a_large_table_begins_with_the_customer():
     for name in ("events", "customer_states", "decisions", "offers", "persons", "stages", "stage_transitions", *ITEMS):
         assert next(iter(metadata.tables[name].primary_key)).name == "customer_id"

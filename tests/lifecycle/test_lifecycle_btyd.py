@@ -18,7 +18,7 @@ from app.lifecycle.btyd import (
 )
 from app.lifecycle.events import ORDER_COMPLETED, Event
 from app.lifecycle.features import FEATURE_NAMES, features_of_one
-from app.lifecycle.measures import NUMERIC, fold
+from app.lifecycle.measures import fold, numbers_of
 
 
 def likelihood(repeats, last_days, age_days):
@@ -76,6 +76,6 @@ def test_they_are_features_and_unknown_for_those_who_have_not_bought():
     order = Event("C", "/till", "1", ORDER_COMPLETED, 0, None, None, "O", 100, 0, 1, 0, None, b"", "")
     at = [FEATURE_NAMES.index(name) for name in ("lapse_chance", "pace_orders")]
     days_us = 30 * 86_400_000_000
-    known, unknown = (features_of_one([fold(events)[m.name] for m in NUMERIC], days_us) for events in ([order], []))
+    known, unknown = (features_of_one(numbers_of(fold(events)), days_us) for events in ([order], []))
     assert tuple(known[j] for j in at) == prospects_of_one(0.0, 30.0, 30.0)
     assert all(isnan(unknown[j]) for j in at)

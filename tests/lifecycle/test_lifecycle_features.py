@@ -22,6 +22,7 @@ from app.lifecycle.measures import (
     HALF_LIVES_DAYS,
     NUMERIC,
     fold,
+    numbers_of,
 )
 
 BARE = Event("C-1", "/pos", "1", "", 0, None, None, None, 0, 0, 0, 0, None, b"", "{}")
@@ -76,7 +77,7 @@ BY_HAND = {
 
 
 def numbers(state):
-    return [state[measure.name] for measure in NUMERIC]
+    return numbers_of(state)
 
 
 def vectors(*states):

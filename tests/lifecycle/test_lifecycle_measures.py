@@ -1,6 +1,6 @@
 """The state is a commutative monoid: any order, any grouping, the same state."""
 
-from math import cos, pi, sin
+from math import cos, floor, pi, sin
 from typing import Any
 
 import pytest
@@ -77,6 +77,7 @@ def test_a_history_by_hand():
         "complaints": 1,
         "cases_resolved": 1,
         "points": 60,
+        "order_days": (110, 130, 150),
         "first_event_us": 100 * DAY_US,
         "last_event_us": 160 * DAY_US,
         "first_order_us": 110 * DAY_US,
@@ -190,6 +191,8 @@ def compute_directly(events):
                     * 0.5 ** ((latest_us_ - event.occurred_us) / DAY_US / measure.half_life_days)
                     for event in counting
                 )
+            case Merge.DAYS:
+                state[measure.name] = tuple(sorted({floor(us / DAY_US) for us in times}))
             case Merge.FIRST:
                 state[measure.name] = times[0] if times else None
             case Merge.LAST:

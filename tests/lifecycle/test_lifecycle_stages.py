@@ -13,7 +13,7 @@ from app.foundation.settings import Settings
 from app.lifecycle import events as e
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import FEATURE_NAMES, features_of_one
-from app.lifecycle.measures import NUMERIC, fold
+from app.lifecycle.measures import fold, numbers_of
 from app.lifecycle.stages import (
     YEAR_DAYS,
     Rhythm,
@@ -36,7 +36,7 @@ def make_row(orders_ago, visits_ago=(), as_of_day=TODAY):
         BARE._replace(id=str(number), type=type_, occurred_us=round((TODAY - days) * DAY_US), amount_minor=10_000)
         for number, (type_, days) in enumerate(happened)
     )
-    return features_of_one([state[measure.name] for measure in NUMERIC], as_of_day * DAY_US)
+    return features_of_one(numbers_of(state), as_of_day * DAY_US)
 
 
 def judge(orders_ago, risk=None, usual_days=45.0, policy=POLICY, visits_ago=()):

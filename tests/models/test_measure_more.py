@@ -29,7 +29,7 @@ from app.foundation.settings import Settings
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.drift import psi
 from app.lifecycle.features import FEATURE_NAMES, features
-from app.lifecycle.measures import LATEST, NUMERIC, fold
+from app.lifecycle.measures import LATEST, NUMERIC, fold, numbers_of
 from app.models.artefact import ArtefactRefused, is_servable, load_model
 from app.monitoring.measuring import weigh_features
 from app.scores.rendering import render_score
@@ -51,7 +51,7 @@ for number in range(40):
         for at in range(number % 7 + 1)
     ]
     state = fold(history)
-    states.append(CustomerState(f"C-{number}", [state[measure.name] for measure in NUMERIC], [None] * len(LATEST)))
+    states.append(CustomerState(f"C-{number}", numbers_of(state), [None] * len(LATEST)))
 scoring = Scoring.of(Settings.from_environment(), model)
 each = [render_score(one, scoring, "en") for state in states for one in score_states([state], now_us, scoring)]
 together = [render_score(one, scoring, "en") for one in score_states(states, now_us, scoring)]

@@ -13,7 +13,7 @@ from app.lifecycle.decisions import ActionCatalogue, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import FEATURES
-from app.lifecycle.measures import LATEST, NUMERIC, fold
+from app.lifecycle.measures import LATEST, NUMERIC, fold, numbers_of
 from app.lifecycle.stages import StagePolicy
 from app.scores.columns import score_columns
 from app.scores.scoring import Scoring
@@ -43,8 +43,7 @@ def states():
     chance = random.Random(11)
     folded = [fold(history(chance, f"C-{number}")) for number in range(600)]
     return [
-        CustomerState(f"C-{number}", [state[measure.name] for measure in NUMERIC], [None] * len(LATEST))
-        for number, state in enumerate(folded)
+        CustomerState(f"C-{number}", numbers_of(state), [None] * len(LATEST)) for number, state in enumerate(folded)
     ]
 
 

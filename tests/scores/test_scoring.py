@@ -20,7 +20,7 @@ from app.lifecycle.events import (
     Event,
 )
 from app.lifecycle.features import FEATURES, features
-from app.lifecycle.measures import LATEST, NUMERIC, fold
+from app.lifecycle.measures import LATEST, fold, numbers_of
 from app.lifecycle.scorer import Scorecard
 from app.lifecycle.stages import StagePolicy
 from app.scores.columns import score_columns
@@ -40,7 +40,7 @@ def state_of(customer_id, *events):
         for at, (type_, ago, minor) in enumerate(events)
     ]
     state = fold(history)
-    return CustomerState(customer_id, [state[measure.name] for measure in NUMERIC], [None] * len(LATEST))
+    return CustomerState(customer_id, numbers_of(state), [None] * len(LATEST))
 
 
 @pytest.fixture(scope="module")

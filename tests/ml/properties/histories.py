@@ -7,7 +7,7 @@ import numpy as np
 from app.lifecycle import events as e
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import FEATURE_NAMES, features
-from app.lifecycle.measures import NUMERIC, RADIANS_PER_US, Merge, fold
+from app.lifecycle.measures import NUMERIC, RADIANS_PER_US, Merge, fold, numbers_of
 from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
 
@@ -53,8 +53,7 @@ def order(day):
 
 def state_of(events):
     """As the core merges it."""
-    state = fold(events, NUMERIC)
-    return np.array([state[measure.name] for measure in NUMERIC], np.float64)
+    return np.array(numbers_of(fold(events, NUMERIC)), np.float64)
 
 
 def state_of_orders(days, amount_minor=AMOUNT_MINOR, returned=0):
@@ -65,6 +64,7 @@ def state_of_orders(days, amount_minor=AMOUNT_MINOR, returned=0):
     plain = {
         **dict.fromkeys(("orders", "orders_store"), count),
         "events": count + returned,
+        "order_days": len(np.unique(us // DAY_US)),
         "spend_minor": count * amount_minor,
         "refunds": returned,
         "refunded_minor": returned * amount_minor,
