@@ -5,7 +5,7 @@ everywhere, of no category. So what is known of events alone is served by its id
 place, hidden.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -43,11 +43,16 @@ _DEFAULT: Final = np.array([tuple(default for *_, default in _FIELDS)], RECORD)
 
 
 class Codes:
-    """Values by small numbers, 0 for `nothing`. It only grows, so that catalogues of several versions share it."""
+    """Values by small numbers, 0 for `nothing`. It only grows, so that catalogues of several versions share it.
 
-    def __init__(self, nothing: Any) -> None:
+    `parts` are what values are looked for by, beside themselves: the beginnings of a path, the tags of a set.
+    """
+
+    def __init__(self, nothing: Any, parts: Callable[[Any], Iterable[Any]] = lambda _: ()) -> None:
         self.values: list[Any] = [nothing]
         self._codes: dict[Any, int] = {nothing: NOTHING}
+        self._parts = parts
+        self._having: dict[Any, list[int]] = {}
 
     def code(self, value: Any) -> int:
         """The code of a value, a new one for a new value."""
@@ -55,14 +60,26 @@ class Codes:
         if code is None:
             code = self._codes[value] = len(self.values)
             self.values.append(value)
+            for part in self._parts(value):
+                self._having.setdefault(part, []).append(code)
         return code
 
     def find(self, value: Any) -> int | None:
         """None: nothing has this value."""
         return self._codes.get(value)
 
+    def have(self, part: Any) -> Mask:
+        """By code: whether the value has this part."""
+        having = np.zeros(len(self.values), np.bool_)
+        having[self._having.get(part, [])] = True
+        return having
+
     def __len__(self) -> int:
         return len(self.values)
+
+
+def _beginnings(path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+    return (path[:depth] for depth in range(1, len(path) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +116,7 @@ class _Words(NamedTuple):
 
 
 def _no_words() -> _Words:
-    return _Words(Codes(()), Codes(None), Codes(()), Codes(None), Codes(None))
+    return _Words(Codes((), _beginnings), Codes(None), Codes((), lambda tags: tags), Codes(None), Codes(None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,8 +167,10 @@ class Catalogue:
 
     def may_be_shown(self, places: Places, at_us: int) -> Mask:
         """Which of them are not hidden, and valid at a time: `[valid_from, valid_to)`."""
-        found = self.records[places]
-        return ~found["hidden"] & (found["valid_from_us"] <= at_us) & (at_us < found["valid_to_us"])
+        records = self.records
+        is_valid = (records["valid_from_us"][places] <= at_us) & (at_us < records["valid_to_us"][places])
+        shown: Mask = is_valid & ~records["hidden"][places]
+        return shown
 
     def are_in_stock(self, places: Places, store: str | None = None) -> Mask:
         """Which of them are in stock, in a store or where none is asked for."""
@@ -161,15 +180,14 @@ class Catalogue:
 
     def are_within(self, places: Places, path: Sequence[str]) -> Mask:
         """Which of them are of a category, or of one below it. `path` () is all of them."""
-        wanted, depth = tuple(path), len(path)
-        fits = np.array([value[:depth] == wanted for value in self.words.categories.values], np.bool_)
-        within: Mask = fits[self.records["category"][places]]
+        if not path:
+            return np.ones(len(places), np.bool_)
+        within: Mask = self.words.categories.have(tuple(path))[self.records["category"][places]]
         return within
 
     def have_tag(self, places: Places, tag: str) -> Mask:
         """Which of them have a tag."""
-        fits = np.array([tag in value for value in self.words.tags.values], np.bool_)
-        tagged: Mask = fits[self.records["tags"][places]]
+        tagged: Mask = self.words.tags.have(tag)[self.records["tags"][places]]
         return tagged
 
     def are_of_brand(self, places: Places, brand: str) -> Mask:

@@ -49,28 +49,29 @@ WITH made AS (
   SELECT concerned.recommendation_id, concerned.given_us, other.customer_id
   FROM concerned JOIN persons AS own ON own.customer_id = concerned.customer_id
   JOIN persons AS other ON other.person_id = own.person_id
-), tagged AS (
-  SELECT DISTINCT ON (bought.customer_id, bought.source, bought.id, product.value ->> 'product_id')
-         buyers.recommendation_id, bought.customer_id, bought.source, bought.id,
-         product.value ->> 'product_id' AS item_id
-  FROM buyers JOIN events AS bought ON bought.customer_id = buyers.customer_id
-   AND bought.type = 'order.completed' AND bought.occurred_us >= buyers.given_us
-   AND strpos(CAST(bought.data AS text), 'recommendation_id') > 0
-  CROSS JOIN LATERAL json_array_elements(
+), said AS MATERIALIZED (
+  SELECT bought.customer_id, bought.source, bought.id, bought.reference, bought.occurred_us, bought.lines,
+         product.value ->> 'product_id' AS item_id, product.value ->> 'recommendation_id' AS recommendation_id
+  FROM events AS bought CROSS JOIN LATERAL json_array_elements(
     CASE WHEN json_typeof(bought.data -> 'products') = 'array' THEN bought.data -> 'products' END) AS product (value)
-  WHERE product.value ->> 'recommendation_id' = buyers.recommendation_id
-  ORDER BY 2, 3, 4, 5, buyers.given_us DESC
+  WHERE bought.type = 'order.completed' AND strpos(CAST(bought.data AS text), 'recommendation_id') > 0
+    AND bought.occurred_us >= :from_us AND product.value ->> 'recommendation_id' IS NOT NULL
+), tagged AS (
+  SELECT DISTINCT ON (said.customer_id, said.source, said.id, said.item_id)
+         buyers.recommendation_id, said.source, said.reference, said.lines, said.item_id
+  FROM said JOIN buyers ON buyers.customer_id = said.customer_id
+   AND buyers.recommendation_id = said.recommendation_id AND said.occurred_us >= buyers.given_us
+  ORDER BY said.customer_id, said.source, said.id, said.item_id, buyers.given_us DESC
 ), sold AS (
   SELECT tagged.recommendation_id, tagged.item_id, line.pieces, line.worth_minor, coalesce(back.pieces, 0) AS back
-  FROM tagged JOIN events AS bought USING (customer_id, source, id)
-  CROSS JOIN LATERAL (
+  FROM tagged CROSS JOIN LATERAL (
     SELECT sum(each.quantity) AS pieces,
            sum(each.quantity * coalesce(each.price_minor, 0) - coalesce(each.discount_minor, 0)) AS worth_minor
-    FROM unnest(bought.lines) AS each WHERE each.item_id = tagged.item_id
+    FROM unnest(tagged.lines) AS each WHERE each.item_id = tagged.item_id
   ) AS line
   LEFT JOIN LATERAL (
     SELECT sum(each.quantity) AS pieces FROM events AS refund CROSS JOIN unnest(refund.lines) AS each
-    WHERE refund.source = bought.source AND refund.reference = bought.reference AND refund.type = 'order.refunded'
+    WHERE refund.source = tagged.source AND refund.reference = tagged.reference AND refund.type = 'order.refunded'
       AND each.item_id = tagged.item_id
   ) AS back ON true
   WHERE line.pieces > 0
