@@ -68,17 +68,22 @@ def canonical_manifest(members: Mapping[str, Any]) -> bytes:
 
 def load_model(directory: Path) -> Model:
     """`read_artefact` of a directory that holds every file its manifest names. Raises ArtefactRefused."""
+    return read_artefact(directory.name, read_directory_files(directory, READABLE))
+
+
+def read_directory_files(directory: Path, formats: Sequence[int]) -> dict[str, bytes]:
+    """Every file that an artefact's manifest names, and that. Raises ArtefactRefused."""
     try:
         manifest = (directory / MANIFEST).read_bytes()
     except OSError as error:
         raise ArtefactRefused(f"{directory.name}: the manifest cannot be read.") from error
     files = {MANIFEST: manifest}
-    for name in _check_manifest(directory.name, manifest)["files"]:
+    for name in check_manifest(directory.name, manifest, formats)["files"]:
         try:
             files[name] = (directory / Path(name).name).read_bytes()
         except OSError as error:
             raise ArtefactRefused(f"{directory.name}: {Path(name).name} is missing.") from error
-    return read_artefact(directory.name, files)
+    return files
 
 
 def read_artefact(name: str, files: Mapping[str, bytes]) -> Model:
@@ -90,11 +95,11 @@ def read_artefact(name: str, files: Mapping[str, bytes]) -> Model:
     """
     if MANIFEST not in files:
         raise ArtefactRefused(f"{name}: the manifest cannot be read.")
-    manifest = _check_manifest(name, files[MANIFEST])
-    _check_digests(name, files, manifest["files"])
+    manifest = check_manifest(name, files[MANIFEST], READABLE)
+    check_digests(name, files, manifest["files"])
     names = _check_features(name, manifest)
     try:
-        return _read_model(manifest, names, _read_arrays(files[TABLES]))
+        return _read_model(manifest, names, read_arrays(files[TABLES]))
     except (LookupError, TypeError, ValueError, BadZipFile) as error:
         raise ArtefactRefused(f"{name}: its content does not fit ({error}).") from error
 
@@ -102,21 +107,22 @@ def read_artefact(name: str, files: Mapping[str, bytes]) -> Model:
 def is_servable(name: str, manifest: bytes) -> bool:
     """Whether this version can serve the model, as far as its manifest says."""
     try:
-        _check_features(name, _check_manifest(name, manifest))
+        _check_features(name, check_manifest(name, manifest, READABLE))
     except ArtefactRefused:
         return False
     return True
 
 
-def _check_manifest(name: str, content: bytes) -> dict[str, Any]:
+def check_manifest(name: str, content: bytes, formats: Sequence[int]) -> dict[str, Any]:
+    """The manifest of one of the formats, by its own digest. Raises ArtefactRefused."""
     try:
         manifest = json.loads(content)
     except ValueError as error:
         raise ArtefactRefused(f"{name}: the manifest cannot be read.") from error
     if not isinstance(manifest, dict) or canonical_manifest(manifest) != content:
         raise ArtefactRefused(f"{name}: the manifest does not match its own digest.")
-    if manifest.get("format") not in READABLE:
-        raise ArtefactRefused(f"{name}: its format is none of {', '.join(map(str, READABLE))}.")
+    if manifest.get("format") not in formats:
+        raise ArtefactRefused(f"{name}: its format is none of {', '.join(map(str, formats))}.")
     if manifest.get("version") != name:
         raise ArtefactRefused(f"{name}: the manifest is of another version.")
     digests = manifest.get("files")
@@ -148,7 +154,8 @@ def _read_features(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     return found if each is None or digest_together(found) == together else None
 
 
-def _check_digests(name: str, files: Mapping[str, bytes], digests: Mapping[str, Any]) -> None:
+def check_digests(name: str, files: Mapping[str, bytes], digests: Mapping[str, Any]) -> None:
+    """Raises ArtefactRefused where a file is not what the manifest says, or none of its own."""
     if TABLES not in files:
         raise ArtefactRefused(f"{name}: {TABLES} is missing.")
     for file, content in files.items():
@@ -160,7 +167,8 @@ def _check_digests(name: str, files: Mapping[str, bytes], digests: Mapping[str, 
             raise ArtefactRefused(f"{name}: {Path(file).name} does not match its digest.")
 
 
-def _read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
+def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
+    """Of an .npz; never a pickle."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

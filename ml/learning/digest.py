@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.ranking.candidates import find_candidates
+from app.lifecycle.ranking.candidates import MOST_OWN, find_candidates
 from app.lifecycle.ranking.facts import Facts
 from app.lifecycle.ranking.owned import Buyers, Owned
-from app.lifecycle.ranking.signals import make_pairs, pair_signals
+from app.lifecycle.ranking.signals import buyer_signals, make_pairs, pair_signals
 from ml.data.baskets import Baskets, Floats, Ints
 from ml.learning.item_facts import make_facts
 from ml.learning.owning import ages_of, own, total
@@ -66,12 +66,14 @@ def look_at(known: Digest, customers: Ints) -> Iterator[Candidates]:
     step = min(max(_CELLS_AT_ONCE // known.width, 1), _CUSTOMERS_AT_ONCE)
     for first in range(0, len(customers), step):
         some = customers[first : first + step]
-        owned, buyers = known.owned.of_customers(some), known.buyers.of_customers(some)
+        whole, buyers = known.owned.of_customers(some), known.buyers.of_customers(some)
+        owned = whole.strongest(MOST_OWN)
         found = [find_candidates(owned, row, known.facts) for row in range(len(some))]
         rows, items = np.repeat(np.arange(len(some)), [len(each) for each in found]), np.concatenate(found)
         pairs = make_pairs(owned, rows, items, known.width)
-        is_own = pairs.places < len(owned.items)
-        yield Candidates(some[rows], items, is_own, pair_signals(pairs, owned, buyers, known.facts))
+        is_own = make_pairs(whole, rows, items, known.width).places < len(whole.items)
+        signals = pair_signals(pairs, owned, buyer_signals(whole, buyers), buyers, known.facts)
+        yield Candidates(some[rows], items, is_own, signals)
 
 
 def join_candidates(parts: Iterable[Candidates]) -> Candidates:

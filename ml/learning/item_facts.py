@@ -13,9 +13,9 @@ from ml.data.baskets import Baskets, Floats, Ints
 from ml.learning.neighbours import nearest_rows
 
 RECENT_DAYS: Final = 30.0
-_NEIGHBOURS: Final = 60
+_NEIGHBOURS: Final = 24
 _FACTORS: Final = 64
-_POPULAR: Final = 60
+_POPULAR: Final = 40
 _REPEAT_PRIOR: Final = 5.0
 _REPEAT_SHARE: Final = 0.1
 _RECENT_PRIOR: Final = 3.0

@@ -67,10 +67,15 @@ def write_artefact(
     }
     files = {TABLES: tables, ESTIMATORS: _dump(parts.estimators), CARD: parts.card(manifest).encode()}
     manifest["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return write_files(models_directory, version, {**files, MANIFEST: canonical_manifest(manifest)})
+
+
+def write_files(models_directory: Path, version: str, files: Mapping[str, bytes]) -> Path:
+    """Makes `<models>/<version>/` of all the files at once; the directory."""
     draft = models_directory / f".{version}.{os.getpid()}"
     draft.mkdir(parents=True)
     try:
-        for name, content in {**files, MANIFEST: canonical_manifest(manifest)}.items():
+        for name, content in files.items():
             _write_durably(draft / name, content)
         _sync(draft)
         directory = models_directory / version

@@ -8,37 +8,39 @@ from typing import Final
 import numpy as np
 
 from app.lifecycle.features import Floats
-from app.lifecycle.ranking.facts import Facts, Neighbours
+from app.lifecycle.ranking.facts import Facts
 from app.lifecycle.ranking.owned import Ints, Owned
 
-MOST_OWN: Final = 150
-"""Own items that are looked at: those bought most, of late more."""
-_STRONGEST: Final = 24
+MOST_OWN: Final = 120
+"""Own items that are looked at, and what neighbours are looked for by: those bought most, of late more."""
+_STRONGEST: Final = 20
 """Own items whose neighbours are looked at."""
-_EACH: Final = 16
-"""Neighbours of one."""
-_NEAR: Final = 100
+_EACH: Final = 12
+"""Neighbours of one, in baskets and by owners."""
+_NEAR: Final = 120
 """Neighbours of all of them, the nearest."""
 
 
 def find_candidates(owned: Owned, customer: int, facts: Facts) -> Ints:
-    """Ascending items. A customer without a history gets what sells."""
+    """Ascending items; `owned` has MOST_OWN states of a customer at most. Without a history there is what sells."""
     of_customer = slice(*owned.starts[customer : customer + 2].tolist())
     items, weights = owned.items[of_customer], owned.decayed_120d[of_customer]
     if not len(items):
         return np.sort(facts.popular)
-    order = (-weights).argsort(kind="stable")
-    strongest = order[:_STRONGEST]
-    found = [_nearest(items[strongest], weights[strongest], each) for each in (facts.basket, facts.owners)]
-    return np.unique(np.concatenate([items[order[:MOST_OWN]], facts.popular, *found]))
+    chosen = (-weights).argsort(kind="stable")[:_STRONGEST]
+    return np.unique(np.concatenate([items, facts.popular, _nearest(items[chosen], weights[chosen], facts)]))
 
 
-def _nearest(items: Ints, weights: Floats, neighbours: Neighbours) -> Ints:
+def _nearest(items: Ints, weights: Floats, facts: Facts) -> Ints:
     """Those that go best with all the items together."""
-    near = neighbours.items[items, :_EACH].ravel().astype(np.int64)
-    alike = (neighbours.weights[items, :_EACH] * weights[:, None]).ravel()
-    distinct, places = np.unique(near, return_inverse=True)
+    lists = (facts.basket, facts.owners)
+    near = np.concatenate([each.items[items, :_EACH].ravel() for each in lists])
+    alike = np.concatenate([(each.weights[items, :_EACH] * weights[:, None]).ravel() for each in lists])
+    order = near.argsort()
+    near = near[order]
+    begins = np.flatnonzero(np.append(True, near[1:] != near[:-1]))
+    distinct = near[begins].astype(np.int64)
     if len(distinct) <= _NEAR:
         return distinct
-    total = np.bincount(places, weights=alike)
+    total = np.add.reduceat(alike[order], begins)
     return distinct[np.argpartition(-total, _NEAR)[:_NEAR]]

@@ -45,12 +45,29 @@ class Owned(NamedTuple):
         """What a customer has bought, each item once."""
         return self.items[self.starts[customer] : self.starts[customer + 1]]
 
+    def strongest(self, most: int) -> "Owned":
+        """Of each customer so many states at most, those bought most, of late more; in the same order."""
+        if self.sizes.max(initial=0) <= most:
+            return self
+        rows = self.rows
+        order = np.lexsort((-self.decayed_120d, rows)) if rows[-1] else (-self.decayed_120d).argsort(kind="stable")
+        kept = np.sort(order[np.arange(len(rows)) - self.starts[rows] < most])
+        starts = np.concatenate([[0], np.cumsum(np.minimum(self.sizes, most))])
+        return self._take(starts, kept)
+
     def of_customers(self, customers: Ints) -> "Owned":
         """The states of some customers, in this order."""
         sizes = self.sizes[customers]
         starts = np.concatenate([[0], np.cumsum(sizes)])
         places = np.arange(starts[-1]) + np.repeat(self.starts[customers] - starts[:-1], sizes)
-        return Owned(starts, *(column[places] for column in self[1:]))
+        return self._take(starts, places)
+
+    def _take(self, starts: Ints, places: Ints) -> "Owned":
+        return Owned(starts, self.items[places], *(column[places] for column in self._amounts))
+
+    @property
+    def _amounts(self) -> tuple[Floats, ...]:
+        return self[2:]
 
 
 class Buyers(NamedTuple):

@@ -4,7 +4,7 @@ Pure functions of the arrays of `owned` and `facts`, of one customer or of many 
 one's own few gaps ranks worse than plain silence, so rhythms are shrunk to the item's.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,14 +62,14 @@ def make_pairs(owned: Owned, rows: Ints, items: Ints, width: int) -> Pairs:
     return Pairs(rows, items, np.where(is_own, places, len(keys)))
 
 
-def pair_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
-    """(SIGNALS, n), in their order; NaN = unknown."""
+def pair_signals(pairs: Pairs, owned: Owned, of_buyers: Floats, buyers: Buyers, facts: Facts) -> Floats:
+    """(SIGNALS, n), in their order; NaN = unknown. `of_buyers` are `buyer_signals` of all that they own."""
     return np.concatenate(
         [
             own_signals(owned, buyers, facts).take(pairs.places, axis=1),
             near_signals(pairs, owned, buyers, facts),
             facts.signals.take(pairs.items, axis=1),
-            buyer_signals(owned, buyers).take(pairs.rows, axis=1),
+            of_buyers.take(pairs.rows, axis=1),
         ]
     )
 
@@ -111,28 +111,35 @@ def own_signals(owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
 
 def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
     """(NEAR, n): neighbours of the item that the customer buys, weighed by how much, and the product of tastes."""
-    rows, width, customers = owned.rows, len(facts.factors), len(owned.starts) - 1
-    amount, last = np.zeros(customers * width), np.zeros(customers * width)
-    places = rows * width + owned.items
-    amount[places] = owned.decayed_120d
-    last[places] = owned.last_age == buyers.last_age[rows]
-    weighed = facts.factors[owned.items] * owned.decayed_30d[:, None]
-    taste = np.add.reduceat(np.concatenate([weighed, np.zeros((1, weighed.shape[1]))]), owned.starts[:-1])
-    taste[owned.sizes == 0] = 0.0
-    begins = (pairs.rows * width)[:, None]
-    basket, owners = begins + facts.basket.items[pairs.items], begins + facts.owners.items[pairs.items]
-    weights = facts.basket.weights[pairs.items]
-    return np.stack(
-        [
-            _dot(amount.take(basket), weights),
-            _dot(last.take(basket), weights),
-            _dot(amount.take(owners), facts.owners.weights[pairs.items]),
-            _dot(taste[pairs.rows], facts.factors[pairs.items]),
-        ]
+    rows, width, states = owned.rows, len(facts.factors), len(owned.items)
+    slots = np.zeros((len(owned.starts) - 1) * width, np.int32)  # 0: never bought
+    slots[rows * width + owned.items] = np.arange(1, states + 1)
+    amount, last = np.zeros(states + 1, np.float32), np.zeros(states + 1, np.float32)
+    amount[1:], last[1:] = owned.decayed_120d, owned.last_age == buyers.last_age[rows]
+    basket, owners = (
+        (slots.take(_shift(each.items.take(pairs.items, axis=0), pairs, width)), each.weights.take(pairs.items, axis=0))
+        for each in (facts.basket, facts.owners)
     )
+    near = np.empty((len(NEAR), len(pairs.items)))
+    near[0], near[1] = _dot(amount.take(basket[0]), basket[1]), _dot(last.take(basket[0]), basket[1])
+    near[2] = _dot(amount.take(owners[0]), owners[1])
+    near[3] = _dot(_tastes(owned, facts).take(pairs.rows, axis=0), facts.factors.take(pairs.items, axis=0))
+    return near
 
 
-def _dot(one: Floats, other: NDArray[np.float32]) -> Floats:
+def _tastes(owned: Owned, facts: Facts) -> NDArray[np.float32]:
+    """(customers, factors): customer by customer, so that one alone comes to the same as among many."""
+    weights, factors = owned.decayed_30d.astype(np.float32), facts.factors.take(owned.items, axis=0)
+    spans = zip(owned.starts[:-1].tolist(), owned.starts[1:].tolist(), strict=True)
+    return np.stack([weights[begin:end] @ factors[begin:end] for begin, end in spans])
+
+
+def _shift(items: NDArray[np.int32], pairs: Pairs, width: int) -> NDArray[Any]:
+    """Items → places among those of all customers."""
+    return items + (pairs.rows * width)[:, None] if pairs.rows.any() else items
+
+
+def _dot(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, k) × (n, k) → (n,)."""
     return np.asarray(np.einsum("ij,ij->i", one, other))
 

@@ -1,0 +1,80 @@
+"""A ranker of items as plain arrays: what an artefact keeps, and the server reads."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.ranking.facts import Facts, Neighbours
+from app.lifecycle.ranking.ranker import ItemRanker
+from app.lifecycle.ranking.signals import ITEM, SIGNALS
+from app.lifecycle.ranking.tables import unpack_tables
+
+Arrays = Mapping[str, NDArray[Any]]
+_MODELS: Final = ("all", "new")
+_NEIGHBOURS: Final = ("basket", "owners")
+
+
+def pack(ranker: ItemRanker) -> dict[str, NDArray[Any]]:
+    """The ranker as plain arrays, for an .npz."""
+    facts = ranker.facts
+    arrays: dict[str, NDArray[Any]] = {
+        "facts.signals": facts.signals,
+        "facts.factors": facts.factors,
+        "facts.popular": facts.popular,
+        "facts.gap_days": facts.gap_days,
+    }
+    for name, neighbours in zip(_NEIGHBOURS, (facts.basket, facts.owners), strict=True):
+        arrays |= {f"facts.{name}.items": neighbours.items, f"facts.{name}.weights": neighbours.weights}
+    for name, tables in zip(_MODELS, (ranker.of_all, ranker.of_new), strict=True):
+        arrays |= {f"{name}.{part}": array for part, array in tables.pack().items()}
+    return arrays
+
+
+def unpack(arrays: Arrays, items: int) -> ItemRanker:
+    """The ranker of so many items, from the arrays that `pack` makes.
+
+    Raises ValueError where they do not fit together or hold what is no number, KeyError where one is missing.
+    """
+    signals, factors = (
+        arrays["facts.signals"].astype(np.float64, copy=False),
+        arrays["facts.factors"].astype(np.float32, copy=False),
+    )
+    popular, gap_days = (
+        arrays["facts.popular"].astype(np.int64, copy=False),
+        arrays["facts.gap_days"].astype(np.float64, copy=False),
+    )
+    if signals.shape != (len(ITEM), items) or gap_days.shape != (items,) or factors.shape[:1] != (items,):
+        raise ValueError(f"facts that are not of {items} items")
+    if factors.ndim != 2 or popular.ndim != 1 or not _are_places(popular, items):
+        raise ValueError("facts of items that are none")
+    if not all(np.isfinite(column).all() for column in (signals, factors, gap_days)) or (gap_days <= 0).any():
+        raise ValueError("facts that are no numbers")
+    basket, owners = (_unpack_neighbours(arrays, name, items) for name in _NEIGHBOURS)
+    facts = Facts(signals, basket, owners, factors, popular, gap_days)
+    return ItemRanker(facts, *(_unpack_model(arrays, name) for name in _MODELS))
+
+
+def _unpack_neighbours(arrays: Arrays, name: str, items: int) -> Neighbours:
+    found = (
+        arrays[f"facts.{name}.items"].astype(np.int32, copy=False),
+        arrays[f"facts.{name}.weights"].astype(np.float32, copy=False),
+    )
+    if found[0].ndim != 2 or found[0].shape != found[1].shape or len(found[0]) != items:
+        raise ValueError("neighbours that do not fit their items")
+    if not _are_places(found[0], items) or not np.isfinite(found[1]).all():
+        raise ValueError("neighbours of items that are none")
+    return Neighbours(*found)
+
+
+def _unpack_model(arrays: Arrays, name: str) -> Any:
+    parts = {part.removeprefix(f"{name}."): array for part, array in arrays.items() if part.startswith(f"{name}.")}
+    tables = unpack_tables(parts, len(SIGNALS))
+    if tables.one.shape[1] > np.iinfo(np.uint8).max:
+        raise ValueError("tables of more bins than are counted")
+    return tables
+
+
+def _are_places(places: NDArray[Any], items: int) -> bool:
+    return not places.size or bool(places.min() >= 0 and places.max() < items)

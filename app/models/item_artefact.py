@@ -1,0 +1,89 @@
+"""The artefact of recommendations: a manifest, the items' ids, and a ranker's arrays, checked; never a pickle.
+
+Its signals are named with one digest of them all: tables of other signals are refused, whatever else fits.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zipfile import BadZipFile
+
+from app.lifecycle.ranking.packing import unpack
+from app.lifecycle.ranking.ranker import ItemRanker
+from app.lifecycle.ranking.signals import SIGNALS, VERSION
+from app.models.artefact import (
+    MANIFEST,
+    TABLES,
+    ArtefactRefused,
+    check_digests,
+    check_manifest,
+    read_arrays,
+    read_directory_files,
+)
+
+KIND: Final = "recommend"
+FORMAT: Final = 1
+IDS: Final = "item_ids"
+SIGNALS_DIGEST: Final = hashlib.sha256(json.dumps([VERSION, *SIGNALS]).encode()).hexdigest()
+"""Of the names of the signals, in their order, and of the version of what they mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemModel:
+    """A loaded ranker of items. `places` are of the item ids in the ranker's arrays."""
+
+    version: str
+    ranker: ItemRanker
+    item_ids: tuple[str, ...]
+    places: Mapping[str, int]
+    trained_at: datetime
+    data_until: datetime
+    simulated: bool
+    manifest: Mapping[str, Any]
+
+
+def load_item_model(directory: Path) -> ItemModel:
+    """`read_item_artefact` of a directory that holds every file its manifest names. Raises ArtefactRefused."""
+    return read_item_artefact(directory.name, read_directory_files(directory, (FORMAT,)))
+
+
+def read_item_artefact(name: str, files: Mapping[str, bytes]) -> ItemModel:
+    """The model in an artefact's files; `name` is the version it is kept under.
+
+    Raises ArtefactRefused: a file is missing, cut or changed, the format or the kind is another, its signals are of
+    another definition, the arrays do not fit.
+    """
+    if MANIFEST not in files:
+        raise ArtefactRefused(f"{name}: the manifest cannot be read.")
+    manifest = check_manifest(name, files[MANIFEST], (FORMAT,))
+    if manifest.get("kind") != KIND:
+        raise ArtefactRefused(f"{name}: it is no model of recommendations.")
+    check_digests(name, files, manifest["files"])
+    if manifest.get("signals_digest") != SIGNALS_DIGEST:
+        raise ArtefactRefused(f"{name}: it was trained on signals of another definition.")
+    try:
+        return _read(manifest, read_arrays(files[TABLES]))
+    except (LookupError, TypeError, ValueError, BadZipFile) as error:
+        raise ArtefactRefused(f"{name}: its content does not fit ({error}).") from error
+
+
+def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> ItemModel:
+    """Raises ValueError, TypeError or LookupError where something is not what it must be."""
+    ids = bytes(arrays[IDS]).decode().split("\0")
+    places = {item_id: place for place, item_id in enumerate(ids)}
+    if len(places) != len(ids):
+        raise ValueError("an item twice")
+    return ItemModel(
+        version=str(manifest["version"]),
+        ranker=unpack(arrays, len(ids)),
+        item_ids=tuple(ids),
+        places=places,
+        trained_at=datetime.fromisoformat(manifest["created_at"]),
+        data_until=datetime.fromisoformat(manifest["training"]["data_until"]),
+        simulated=bool(manifest["data"]["simulated"]),
+        manifest=manifest,
+    )
