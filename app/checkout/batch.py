@@ -62,7 +62,7 @@ class Batch:
     known: dict[EventKey, Known] = field(default_factory=dict)
     """Those that were there before."""
     told_before: int = 0
-    """New orders of which something was said before."""
+    """New orders, and points, whose order something was said of before."""
     states: dict[str, CustomerState] = field(default_factory=dict)
     recorded: dict[str, str | None] = field(default_factory=dict)
     numbers: dict[str, Sequence[float | None]] = field(default_factory=dict)

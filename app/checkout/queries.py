@@ -6,7 +6,20 @@ statement of their own.
 
 from typing import Any, Final
 
-from sqlalchemy import CTE, JSON, BigInteger, bindparam, cast, func, literal_column, select, text, true
+from sqlalchemy import (
+    CTE,
+    JSON,
+    BigInteger,
+    ColumnElement,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.case_queries import open_complaints
@@ -17,7 +30,7 @@ from app.database.order_lines import ORDER_LINES
 from app.database.states import aggregated, latest_vector, merge_into, numeric_vector
 from app.database.tables import OF_ORDERS, customer_states, events
 from app.ingest.queries import FACTS, unnested_columns
-from app.lifecycle.events import ORDER_COMPLETED
+from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, POINTS_TYPES
 from app.lifecycle.states import CASE, CUSTOMER, StateSpec
 from app.stages.queries import recorded_stage_key
 
@@ -32,8 +45,8 @@ def _count_events() -> Statement:
     Parameters: an array for each of FACTS, no (source, id) twice, and `received_us`. Rows: customer_id,
     numbers, texts, `offered`, `open_complaints`, `recorded_stage_key` of the stage,
     `in_person` (the row is not all of the customer), and of all events `counted`, how many were new, and
-    `told_before`, of how many of these, orders with an identity, something was said before. Events go in the order of
-    their identity and states in that of customers, so that concurrent statements cannot deadlock.
+    `told_before`, of how many of these, orders and points, something was said before of the order. Events go in the
+    order of their identity and states in that of customers, so that concurrent statements cannot deadlock.
     """
     incoming = unnested_columns(FACTS, "incoming")
     written_as: dict[str, Any] = {"data": JSON(), "lines": ORDER_LINES}
@@ -69,22 +82,19 @@ def _count_events() -> Statement:
 
 
 def _told_before(inserted: CTE) -> Any:
-    """A look at an index for each new order of a source with identity; none for others."""
+    """A look at an index for each new order, or points, that name an order."""
     change = events.alias("change")
-    told = (
-        select(true())
-        .where(
-            change.c.source == inserted.c.source,
-            change.c.reference == inserted.c.reference,
-            text(f"change.{OF_ORDERS}"),
-        )
-        .limit(literal_column("1"))
-        .scalar_subquery()
-    )
+    is_of_it = (change.c.source == inserted.c.source, change.c.reference == inserted.c.reference)
+    once: ColumnElement[int] = literal_column("1")
+    told = select(true()).where(*is_of_it, text(f"change.{OF_ORDERS}")).limit(once).scalar_subquery()
+    is_refund = change.c.type == literal_column(f"'{ORDER_REFUNDED}'")
+    is_theirs = change.c.customer_id == inserted.c.customer_id
+    refunded = select(true()).where(*is_of_it, is_theirs, is_refund).limit(once).scalar_subquery()
     is_order = inserted.c.type == literal_column(f"'{ORDER_COMPLETED}'")
+    is_points = inserted.c.type.in_([literal_column(f"'{type_}'") for type_ in POINTS_TYPES])
     has_identity = inserted.c.id == literal_column("'order-'") + inserted.c.reference
-    counted = select(func.count()).select_from(inserted).where(is_order, has_identity, told)
-    return counted.scalar_subquery().label("told_before")
+    is_told = case((is_order & has_identity, told), (is_order | is_points, refunded))
+    return select(func.count()).select_from(inserted).where(is_told).scalar_subquery().label("told_before")
 
 
 COUNT_EVENTS = _count_events()

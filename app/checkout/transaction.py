@@ -22,6 +22,7 @@ from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOM
 from app.checkout.orders import lock_states, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.checkout.refusing import keep_refused
+from app.checkout.till_refunds import RESTATE_TILL_ORDERS
 from app.customers.case_queries import READ_OPEN_COMPLAINTS
 from app.customers.linking_queries import PERSON_STATES
 from app.database.engine import CONNECTION_LOST, Driver, Statement
@@ -57,7 +58,7 @@ COUNTING: Final = (
     Step(
         "restate",
         restate_orders,
-        _planned(FIND_CHANGED, RESTATE_ORDERS, RESTATE_CUSTOMERS, RESTATE_ITEMS, REMOVE_ITEMS),
+        _planned(*(FIND_CHANGED, RESTATE_ORDERS, RESTATE_TILL_ORDERS, RESTATE_CUSTOMERS, RESTATE_ITEMS, REMOVE_ITEMS)),
     ),
     Step("link", link_customers, {}),
     Step("cases", count_cases, {MERGE_CASES: {}, READ_OPEN_COMPLAINTS: {}}),

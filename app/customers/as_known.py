@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.customers.linking import LinkingEvent, edges_of, read_component
 from app.customers.relinking_queries import LINKING_EVENTS_KNOWN
 from app.database.engine import Statement, compile_statement, fetch
+from app.ingest.order_identity import REFUND_AFTER_DAYS, REFUND_SLACK_US
 from app.lifecycle.event_types import read_facts
-from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_RETURNED, ORDER_VOIDED
+from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_RETURNED, ORDER_VOIDED
 from app.lifecycle.persons import persons_of
 
 FACTS: Final = ("type", "channel", "amount_minor", "discount_minor", "items")
@@ -50,11 +51,13 @@ class Reader:
 
 
 def _changed_later() -> Statement:
-    """Orders and refunds of `customer_ids` that are not as they were at `known_us`. Rows: source, id, data (of an order
+    """Orders and refunds of `customer_ids` that are not as they were at `known_us`, and those of tills that were given
+    back since. Rows: source, id, data (of an order
     that had not been updated by then), the other FACTS, is_void; of what had been given back is_whole, given_minor.
     """
     return compile_statement(
-        text("""
+        text(
+            """
 SELECT bought.source, bought.id, CASE WHEN version.id IS NULL THEN CAST(bought.data AS text) END AS data,
        coalesce(version.channel, bought.channel) AS channel,
        version.amount_minor, version.discount_minor, version.items,
@@ -90,7 +93,18 @@ WHERE refund.customer_id = ANY (:customer_ids) AND refund.type = 'order.refunded
   AND NOT EXISTS (SELECT FROM events AS said
                   WHERE said.source = refund.source AND said.reference = refund.reference
                     AND said.type = 'order.cancelled' AND said.received_us <= :known_us)
-""").bindparams(
+UNION ALL
+SELECT bought.source, bought.id, NULL, bought.channel, bought.amount_minor, bought.discount_minor, bought.items, false,
+       false, (SELECT CAST(sum(said.amount_minor) AS bigint) FROM events AS said
+               WHERE said.customer_id = bought.customer_id AND said.source = bought.source
+                 AND said.reference = bought.reference AND said.type = 'order.refunded'
+                 AND said.received_us <= :known_us
+                 AND said.occurred_us - bought.occurred_us BETWEEN -<slack> AND <after>)
+FROM events AS bought
+WHERE bought.customer_id = ANY (:customer_ids) AND bought.type = 'order.completed (given back)'
+  AND bought.id <> 'order-' || bought.reference
+""".replace("<slack>", str(REFUND_SLACK_US)).replace("<after>", str(REFUND_AFTER_DAYS * DAY_US))
+        ).bindparams(
             bindparam("customer_ids", type_=ARRAY(SqlText)),
             bindparam("known_us", type_=BigInteger),
         )

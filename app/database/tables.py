@@ -61,7 +61,7 @@ events = Table(
     Column("received_us", BigInteger, nullable=False),
     Column("told_lines", ORDER_LINES),
     Index("uq_events_source_id", "source", "id", unique=True),
-    Index("ix_events_source_reference", "source", "reference", postgresql_where=text(OF_ORDERS)),
+    Index("ix_events_source_reference", "source", "reference", "customer_id", postgresql_where=text(OF_ORDERS)),
     Index("ix_events_reference", "reference", postgresql_where=text(OF_RECOMMENDATIONS)),
     Index("ix_events_occurred_us", "occurred_us", postgresql_where=text(OF_RECOMMENDED)),
 )

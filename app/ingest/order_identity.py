@@ -30,6 +30,10 @@ FILES: Final = "/import"
 ALWAYS: Final = ("/segment/", "/shopify/", "/woocommerce/", f"{FILES}/")
 CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
 """What says something of an order that came, or is to come."""
+REFUND_AFTER_DAYS: Final = 366
+REFUND_SLACK_US: Final = 600_000_000
+"""A refund at a till is of the latest order of its customer with that number, at most so long before it; clocks of one
+shop may differ by the slack."""
 _OF_ORDERS: Final = frozenset((*CHANGES, ORDER_COMPLETED, ORDER_REFUNDED, *POINTS_TYPES))
 
 

@@ -93,6 +93,7 @@ DATA = st.fixed_dictionaries(
         "points": st.integers(0, 10**6),
         "tier": st.sampled_from(("silver", "gold", "铂金")),
         "action_id": st.just("cross-sell"),
+        "recommendation_id": st.just("r-1"),
         "product_id": st.sampled_from(("p", "牛奶 (1 l)")),
         "merged": st.just("other"),
     },
@@ -135,7 +136,7 @@ def make_events(drawn):
             "type": type_,
             "subject": f"{own}-{customer}",
             "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at_us // 10**6))}.{at_us % 10**6:06d}Z",
-            "data": data,
+            "data": {**data, "order_id": f"{data['order_id']}{number}"},  # of its own: no refund is of another's order
         }
         made.append(admit(raw, Rules("CNY", 2, b"k"), NOW_US))
     return made
