@@ -36,6 +36,7 @@ OF_ORDERS = (
 """What is said of orders that came before, or are to come."""
 OF_RECOMMENDATIONS = "type IN ('recommendation.shown', 'recommendation.clicked', 'recommendation.added')"
 """What became of recommendations."""
+REFUNDS = "type = 'order.refunded'"
 OF_RECOMMENDED = "type = 'order.completed' AND strpos(CAST(data AS text), 'recommendation_id') > 0"
 """Orders with a line that names one."""
 
@@ -64,6 +65,7 @@ events = Table(
     Index("ix_events_source_reference", "source", "reference", "customer_id", postgresql_where=text(OF_ORDERS)),
     Index("ix_events_reference", "reference", postgresql_where=text(OF_RECOMMENDATIONS)),
     Index("ix_events_occurred_us", "occurred_us", postgresql_where=text(OF_RECOMMENDED)),
+    Index("ix_events_received_us", "received_us", postgresql_where=text(REFUNDS)),
 )
 """The log of all that happened. `uq_events_source_id` makes an event count once for ever, whoever
 it is said to be of. `lines` are without what was given back, as far as their order is known; `told_lines`, where

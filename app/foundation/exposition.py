@@ -51,6 +51,9 @@ GAUGES: Final = {
     "process_resident_memory_bytes": Gauge("Memory of all workers."),
     "perennial_database_up": Gauge("1 when the database answers.", (), max),
     "perennial_rejected_backlog": Gauge("Rejected events that are kept; no more than 10,000 are counted.", (), max),
+    "perennial_refunds_without_order": Gauge(
+        "Refunds of the last 30 days whose order has not come; of 1,000.", (), max
+    ),
     "perennial_sweep_age_seconds": Gauge("Time since the last sweep ended.", (), max),
     "perennial_monitoring_age_seconds": Gauge("Time since the champion was last monitored.", (), max),
     "perennial_watch_age_seconds": Gauge("The same under its former name, for one release.", (), max),

@@ -56,7 +56,7 @@ class Part:
     check: Callable[["Resources"], Checks] | None = None
     check_stored: Callable[["Resources", AsyncConnection], Awaitable[Checks]] | None = None
     gauges: Callable[["Resources"], Iterable[GaugeValue]] | None = None
-    stored_gauges: Callable[[AsyncConnection], Awaitable[Iterable[GaugeValue]]] | None = None
+    stored_gauges: Callable[["Resources", AsyncConnection], Awaitable[Iterable[GaugeValue]]] | None = None
 
 
 Held = TypeVar("Held")

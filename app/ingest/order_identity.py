@@ -28,6 +28,8 @@ ORDER_NUMBER: Final = "order_number"
 FILES: Final = "/import"
 """The source of orders of files, unless another is named."""
 ALWAYS: Final = ("/segment/", "/shopify/", "/woocommerce/", f"{FILES}/")
+UNNUMBERED: Final = r"^\d{8}T\d{6}/"
+"""What files call an order or a refund that has no number: by its time. Such a refund names no order."""
 CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
 """What says something of an order that came, or is to come."""
 REFUND_AFTER_DAYS: Final = 366

@@ -44,7 +44,7 @@ async def _check_backlog(resources: Resources, connection: AsyncConnection) -> C
     return {"events:rejected": backlog}
 
 
-async def _stored_gauges(connection: AsyncConnection) -> Iterable[GaugeValue]:
+async def _stored_gauges(_: Resources, connection: AsyncConnection) -> Iterable[GaugeValue]:
     return [("perennial_rejected_backlog", (), await count_rejected(connection))]
 
 

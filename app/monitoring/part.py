@@ -12,6 +12,7 @@ from app.http.health import CheckOut
 from app.http.resources import BackgroundTask, Checks, Part, Resources
 from app.models.held import Models
 from app.monitoring.queries import read_latest_reports
+from app.monitoring.refunds import check_refunds, read_lost_refunds
 from app.monitoring.reports import LatestReports, find_drifted, is_miscalibrated, read_gauges
 from app.monitoring.service import keep_monitoring
 from app.monitoring.strays import check_times
@@ -27,13 +28,14 @@ def _monitoring(resources: Resources) -> Coroutine[Any, Any, None] | None:
 
 
 async def _check(resources: Resources, connection: AsyncConnection) -> Checks:
-    """How far the customers have moved from those learned from, how wrong the risks were that have matured, and whether
-    first events are dated far before the shop began."""
+    """How far the customers have moved from those learned from, how wrong the risks were that have matured, whether
+    first events are dated far before the shop began, and whether refunds wait for their orders."""
     latest = await read_latest_reports(connection)
     return {
         "model:drift": _judge_drift(resources, latest),
         "model:calibration": _judge_calibration(latest),
         "events:times": await check_times(connection),
+        "events:refunds": await check_refunds(connection, resources.settings.order_identity),
     }
 
 
@@ -72,8 +74,10 @@ def _judge_calibration(latest: LatestReports) -> CheckOut:
     )
 
 
-async def _stored_gauges(connection: AsyncConnection) -> Iterable[GaugeValue]:
-    return read_gauges(await read_latest_reports(connection), time.time_ns() // 1000)
+async def _stored_gauges(resources: Resources, connection: AsyncConnection) -> Iterable[GaugeValue]:
+    lost = await read_lost_refunds(connection, resources.settings.order_identity)
+    gauges = read_gauges(await read_latest_reports(connection), time.time_ns() // 1000)
+    return [*gauges, ("perennial_refunds_without_order", (), lost.number)]
 
 
 PART = Part(

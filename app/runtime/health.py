@@ -116,7 +116,7 @@ async def read_stored_gauges(resources: Resources) -> list[GaugeValue]:
         async with asyncio.timeout(SCRAPE_SECONDS), transaction(resources.engine) as connection:
             for part in resources.parts:
                 if part.stored_gauges is not None:
-                    gauges += await part.stored_gauges(connection)
+                    gauges += await part.stored_gauges(resources, connection)
     except (NotReady, SQLAlchemyError, TimeoutError):
         return [("perennial_database_up", (), 0)]
     return gauges

@@ -50,7 +50,7 @@ async def _check(resources: Resources, connection: AsyncConnection) -> Checks:
     return {"stages:sweepAge": checked}
 
 
-async def _stored_gauges(connection: AsyncConnection) -> Iterable[GaugeValue]:
+async def _stored_gauges(_: Resources, connection: AsyncConnection) -> Iterable[GaugeValue]:
     swept_us = await _read_swept_us(connection)
     return [] if swept_us is None else [("perennial_sweep_age_seconds", (), time.time() - swept_us / 1e6)]
 

@@ -7,7 +7,8 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, minor_digits
+from app.ingest.order_identity import UNNUMBERED, OrderIdentity
+from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_VOIDED, SALES, minor_digits
 from app.lifecycle.strays import Strays
 from ml.data.cutoffs import FALL_BACK, strays_of, to_time
 from ml.data.transactions import AS_TOLD, UnusableTransactions, load_orders
@@ -43,20 +44,21 @@ def read_history(path: Path, *, source: str, currency: str, timezone: str, say: 
             reason = reason[0].upper() + reason[1:]
         raise UnusableTransactions(f"{reason}. {FALL_BACK}") from error
     events = connection.table("events")
-    for sentence in find_oddities(events, currency):
+    for sentence in find_oddities(events, currency, OrderIdentity().including(source)):
         say(sentence)
     return events
 
 
-def find_oddities(events: ir.Table, currency: str) -> list[str]:
-    """Orders dated far before all others, orders told twice; and an order or a refund that outweighs all the orders:
-    means and totals of spend say more about it than anyone."""
+def find_oddities(events: ir.Table, currency: str, identity: OrderIdentity) -> list[str]:
+    """Orders dated far before all others, orders told twice, refunds without an order; and an order or a refund that
+    outweighs all the orders: means and totals of spend say more about it than anyone."""
     orders = events.filter(events.type == ORDER_COMPLETED)
     found = orders.aggregate(
         count=orders.count(), total_minor=orders.amount_minor.sum(), last_us=orders.occurred_us.max()
     )
     row = found.to_pyarrow().to_pylist()[0]
     odd = [*_describe_strays(strays_of(orders, row["last_us"])), *_describe_doubles(orders)] if row["count"] else []
+    odd += _describe_lost_refunds(events, identity)
     if row["count"] < _ENOUGH_ORDERS or not row["total_minor"]:
         return odd
     kinds = (("order", orders), ("refund", events.filter(events.type == ORDER_REFUNDED)))
@@ -95,6 +97,29 @@ def _describe_doubles(orders: ir.Table) -> list[str]:
         f"{row['count']:,} {are_told} to be told twice, the first on {to_time(row['first_us']):%Y-%m-%d} by "
         f"{row['source']}: the same customer, number and amount within ten minutes, under another id. Each counts. If "
         "numbers of that source never begin anew, name it in PERENNIAL_ORDER_IDENTITY."
+    )
+    return [sentence]
+
+
+def _describe_lost_refunds(events: ir.Table, identity: OrderIdentity) -> list[str]:
+    """Refunds that name an order that never came, by sources whose orders have an identity."""
+    orders = events.filter(events.type.isin((*SALES, ORDER_VOIDED)))
+    folder = events.source + "/"
+    names_order = events.reference.notnull() & ~events.reference.re_search(UNNUMBERED)
+    is_covered = ibis.or_(*(folder.startswith(each) for each in identity.folders))
+    refunds = events.filter(events.type == ORDER_REFUNDED, names_order, is_covered)
+    lost = refunds.anti_join(orders, ["source", "reference"])
+    found = lost.aggregate(
+        count=lost.count(), source=lost.source.argmin(lost.occurred_us), first_us=lost.occurred_us.min()
+    )
+    row = found.to_pyarrow().to_pylist()[0]
+    if not row["count"]:
+        return []
+    name = "refund names an order" if row["count"] == 1 else "refunds name orders"
+    sentence = (
+        f"{row['count']:,} {name} that never came, the first on {to_time(row['first_us']):%Y-%m-%d} by "
+        f"{row['source']}: they lower the spend, but no order is known as given back. Bring the orders, or mend the "
+        "numbers."
     )
     return [sentence]
 

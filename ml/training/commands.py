@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.commands.progress import say
 from app.database.engine import transaction
 from app.foundation.settings import Settings
+from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import has_demo_events
 from app.models.service import register
 from ml.data.cutoffs import Untrainable
@@ -43,7 +44,7 @@ async def train_from_database(
         kind = "events of the demo shop" if simulated else "real events"
         raise Untrainable(f"There are no {kind} to learn from. {await say_what_to_do(engine, simulated)}")
     events = connection.table("events")
-    for sentence in find_oddities(events, settings.currency):
+    for sentence in find_oddities(events, settings.currency, OrderIdentity.of(settings.order_identity)):
         say(sentence)
     try:
         return await _train(engine, events, "database", settings, states_by, simulated)

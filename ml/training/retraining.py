@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.commands.progress import say
 from app.database.engine import transaction
 from app.foundation.settings import Settings
+from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGETS, Target, target_of
@@ -110,7 +111,7 @@ async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
     if not await load_events(engine, duck.con, simulated=False):
         raise Untrainable(f"There are no real events to learn from. {await say_what_to_do(engine, simulated=False)}")
     events = duck.table("events")
-    for sentence in find_oddities(events, settings.currency):
+    for sentence in find_oddities(events, settings.currency, OrderIdentity.of(settings.order_identity)):
         say(sentence)
     training = Training(events, "database", False, settings.churn_horizon_days, settings.digits, settings.calendar)
     try:

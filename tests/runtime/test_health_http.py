@@ -9,7 +9,7 @@ from app.runtime.main import create_app
 CHECKS = {
     *("database:responseTime", "database:schema", "model:version", "model:age"),
     "service:background",
-    *("events:lag", "events:rejected", "events:times", "stages:sweepAge"),
+    *("events:lag", "events:rejected", "events:times", "events:refunds", "stages:sweepAge"),
     *("model:drift", "model:calibration"),
 }
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.events import DAY_US
 from ml.data.cutoffs import span_of
 from ml.data.histories import find_oddities
@@ -22,7 +23,7 @@ def test_a_stray_time_moves_neither_span_nor_tenure(table_of, order_of):
     history = summarise(rows)
     np.testing.assert_allclose(history.tenure_days, 100 - np.arange(5), atol=0.5)
     np.testing.assert_allclose(history.purchases, 12)
-    (sentence,) = find_oddities(table, "CNY")
+    (sentence,) = find_oddities(table, "CNY", OrderIdentity())
     assert sentence.startswith(
         "1 order is dated years before all others, the first on 1970-01-01; the history begins on 20"
     )
