@@ -6,6 +6,7 @@ from app.checkout.batch import Batch
 from app.foundation.errors import Conflict
 from app.foundation.times import iso
 from app.ingest.admission import Rejection
+from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import KEEP_REJECTED
 from app.lifecycle.events import Event
 
@@ -14,7 +15,7 @@ async def keep_refused(batch: Batch) -> None:
     """Keeps the refusals that submissions bring, and the events that came before with other content."""
     refused = [rejection for item in batch.submissions for rejection in item.rejections]
     refused += [
-        Rejection(_raw(event), Conflict())
+        Rejection(_raw(event, batch.identity), Conflict())
         for item, statuses in zip(batch.submissions, batch.statuses, strict=True)
         for event, status in zip(item.events, statuses, strict=True)
         if status == "conflict"
@@ -28,12 +29,12 @@ async def keep_refused(batch: Batch) -> None:
         )
 
 
-def _raw(event: Event) -> bytes:
+def _raw(event: Event, identity: OrderIdentity) -> bytes:
     """An event as the CloudEvent it came as, identifiers hashed."""
     return orjson.dumps(
         {
             "specversion": "1.0",
-            "id": event.id,
+            "id": identity.name_by_sender(event.source, event.id),
             "source": event.source,
             "type": event.type,
             "subject": event.customer_id,

@@ -269,7 +269,7 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
     return Event(
         customer_id=customer_id,
         source=envelope.source,
-        id=identity or envelope.id,
+        id=identity or rules.orders.name_event(envelope.source, envelope.id, facts["reference"]),
         type=envelope.type,
         occurred_us=occurred_us,
         digest=digest,

@@ -5,6 +5,7 @@ A till's receipt numbers may begin anew each day, so that its orders stay events
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -36,12 +37,24 @@ REFUND_AFTER_DAYS: Final = 366
 REFUND_SLACK_US: Final = 600_000_000
 """A refund at a till is of the latest order of its customer with that number, at most so long before it; clocks of one
 shop may differ by the slack."""
+OURS: Final = ("/shopify/", "/woocommerce/", f"{FILES}/")
+"""Where we name events ourselves, after their orders (`order-7-cancelled`)."""
+_APART: Final = "event:"
+_LIKE_ORDERS: Final = re.compile(f"(?:{_APART})*order-")
 _OF_ORDERS: Final = frozenset((*CHANGES, ORDER_COMPLETED, ORDER_REFUNDED, *POINTS_TYPES))
 
 
 def name_order(order_id: str) -> str:
     """The id of the event that an order of a source with identity is kept as."""
     return f"order-{order_id}"
+
+
+def keep_apart(id_: str) -> str:
+    """What an event that is no order is kept under, at a source with identity: never what an order is.
+
+    Ids that are like orders', and ids that are like what comes of those, get a prefix more: no two become one.
+    """
+    return f"{_APART}{id_}" if _LIKE_ORDERS.match(id_) else id_
 
 
 class OrderIdentity(NamedTuple):
@@ -68,7 +81,7 @@ class OrderIdentity(NamedTuple):
         return f"{source}/".startswith(self.folders)
 
     def identify(self, type_: str, source: str, facts: Mapping[str, Any], within: tuple[str, ...]) -> str | None:
-        """The id that the event of a purchase is kept under; None: its own. `facts` are those of `read_facts`.
+        """The id that the event of an order is kept under; None: its own. `facts` are those of `read_facts`.
 
         Raises Malformed for what must know its order, of a source whose orders have no identity.
         """
@@ -88,6 +101,19 @@ class OrderIdentity(NamedTuple):
             )
         return None
 
+    def name_event(self, source: str, id_: str, reference: str | None) -> str:
+        """The id that an event is kept under that is no order; `reference` is the order that it speaks of."""
+        if not self.covers(source) or (
+            f"{source}/".startswith(OURS) and id_.startswith(tuple(_named_after(reference)))
+        ):
+            return id_
+        return keep_apart(id_)
+
+    def name_by_sender(self, source: str, id_: str) -> str:
+        """The id that an event came with which is kept under `id_`."""
+        is_apart = self.covers(source) and _LIKE_ORDERS.match(id_)
+        return id_.removeprefix(_APART) if is_apart else id_
+
     def orders_of(self, events: Iterable[Event]) -> dict[str, list[str]]:
         """The orders with identity that events speak of: sources and order ids, each once, as statements take them."""
         found = dict.fromkeys((event.source, event.reference or "") for event in events if self._concerns(event))
@@ -104,6 +130,11 @@ class OrderIdentity(NamedTuple):
     def _concerns(self, event: Event) -> bool:
         """Whether an event may change what is counted of an order with identity, or be changed by what came before."""
         return event.type in _OF_ORDERS and event.reference is not None and self.covers(event.source)
+
+
+def _named_after(reference: str | None) -> list[str]:
+    """How the ids begin that we give what happens to an order."""
+    return [] if reference is None else [f"{name_order(reference)}{mark}" for mark in "-/"]
 
 
 def digest_order(identity: str, amount_minor: int) -> bytes:
