@@ -99,6 +99,8 @@ class Settings(BaseSettings):
     """How often models are asked of a sample of customers, and compared with what came; 0: never."""
     warning_risk: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Churn risk from which a customer is warned of."""
+    recommendation_days: Annotated[int, Field(ge=1, le=3650)] = 400
+    """After which what was recommended is forgotten; what was bought of it stays an order as always."""
     rejected_warn: Annotated[int, Field(ge=1, le=10_000)] = 1000
     """From so many rejected events on, /health warns."""
     metrics_open: bool = False
