@@ -13,7 +13,9 @@ from app.database.item_tables import items
 
 ITEMS_LOCK: Final = 0x6974656D  # "item": changes go one after the other, so that versions are seen in their order
 AT_ONCE: Final = 1000
-"""Rows of a statement."""
+"""Rows of a statement that writes."""
+READ_AT_ONCE: Final = 500
+"""Rows that a worker takes over between two turns of other requests."""
 
 CONTENT: Final = tuple(
     each.name for each in items.c if each.name not in ("item_id", "version", "updated_us", "is_deleted")
@@ -111,6 +113,7 @@ async def read_page(
 
 
 async def read_changes(connection: AsyncConnection, since: int, until: int, after: str) -> Sequence[Any]:
-    """Rows changed in the versions (since, until], deleted ones too, the next AT_ONCE after an id in their order."""
+    """Rows changed in the versions (since, until], deleted ones too: the next READ_AT_ONCE after an id."""
     changed = (items.c.version > since, items.c.version <= until, items.c.item_id > after)
-    return (await connection.execute(select(items).where(*changed).order_by(items.c.item_id).limit(AT_ONCE))).all()
+    query = select(items).where(*changed).order_by(items.c.item_id).limit(READ_AT_ONCE)
+    return (await connection.execute(query)).all()
