@@ -125,6 +125,24 @@ for each in TARGETS:
     _offer(each)
 
 
+@commands.command(name="replenishment")
+def evaluate_due_items(
+    data: Data,
+    cutoff: Cutoff = None,
+    horizon: Annotated[int, typer.Option(min=1, max=90, help="Days within which an item is due")] = 7,
+    number: Annotated[int, typer.Option("--number", min=1, max=12, help="Cut-offs, 28 days apart")] = 1,
+    as_json: AsJson = False,
+    timezone: Timezone = "UTC",
+) -> None:
+    """Whether items that are called due are bought, by what was said, beside silence, gap ratios and popularity."""
+    from ml.evaluation.figures import render_replenishment
+    from ml.evaluation.replenishment import evaluate_replenishment
+
+    day = None if cutoff is None else cutoff.date()
+    result = evaluate_replenishment(data, day, horizon_days=horizon, cutoffs=number, timezone=timezone, say=say)
+    print(json.dumps(result, indent=2) if as_json else render_replenishment(result), flush=True)
+
+
 @commands.command(name="baskets")
 def evaluate_next_baskets(
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Baskets, or transactions with items")],

@@ -33,6 +33,24 @@ def render_baskets(result: Mapping[str, Any]) -> str:
     return captured.get()
 
 
+def render_replenishment(result: Mapping[str, Any]) -> str:
+    """What was said of items that were called due, and what came, by decile of what was said."""
+    due = result["due"]
+    table = Table(
+        "items", "said", "came", "came − said", "95 %", title=f"{result['n']:,} due items: {result['method']}"
+    )
+    for each in due["deciles"]:
+        if each["n"]:
+            interval = " to ".join(map(_figure, each["interval"]))
+            table.add_row(f"{each['n']:,}", *(_figure(each[name]) for name in ("said", "came", "difference")), interval)
+    console = Console(width=_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+        console.print(_metrics_table(due, "items that are called due"))
+        console.print(_metrics_table(result["all"], "all items that somebody bought before"))
+    return captured.get()
+
+
 def _title(result: Mapping[str, Any]) -> str:
     days = result["horizon_days"]
     if result["target"] == CHURN.name:
