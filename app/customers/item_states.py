@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Double,
     FromClause,
     LargeBinary,
@@ -72,7 +73,7 @@ def _read(spec: StateSpec) -> Statement:
     asked = func.unnest(wanted).table_valued(column("customer_id", Text), name="asked").render_derived(name="asked")
     rows = union_all(_alone(asked, spec), _together(asked, spec)).subquery("rows")
     numbers = [func.float8send(func.coalesce(cast(rows.c[item.name], Double), _NAN)) for item in spec.measures]
-    whole = numbers[0]
+    whole: ColumnElement[Any] = numbers[0]
     for number in numbers[1:]:
         whole = whole.op("||")(number)
     nothing = literal_column("''::bytea", LargeBinary)
