@@ -21,6 +21,8 @@ from app.models import rendering, service
 commands = typer.Typer()
 registry = typer.Typer(help="The registry of models: which one serves, and which did.", no_args_is_help=True)
 commands.add_typer(registry, name="models")
+training = typer.Typer(invoke_without_command=True)
+commands.add_typer(training, name="train")
 
 Told = TypeVar("Told")
 Version = Annotated[str, typer.Argument(help="As listed")]
@@ -31,8 +33,9 @@ NICENESS = 10
 """Of a scheduled retraining: tills come first."""
 
 
-@commands.command()
+@training.callback()
 def train(
+    context: typer.Context,
     data: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Transactions file (default: the database)"),
@@ -43,6 +46,8 @@ def train(
     calendar: CalendarOption = None,
 ) -> None:
     """Make a model from the database's events or from a file, and register it."""
+    if context.invoked_subcommand is not None:
+        return
     from ml.training.commands import train_from_database, train_from_file
 
     async def work(url: str, settings: Settings) -> str:
@@ -52,6 +57,30 @@ def train(
                 return await train_from_file(engine, data, settings, timezone, states_by)
             return await train_from_database(engine, settings, simulated, states_by)
 
+    with database() as (settings, url):
+        say(asyncio.run(work(url, settings)))
+
+
+@training.command()
+def recommend(
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Transactions or numbered baskets (default: the database)"),
+    ] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Learn from the demo shop's orders")] = False,
+    timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",
+    horizon: Annotated[int, typer.Option(min=1, help="In how many days the next basket counts")] = 30,
+) -> None:
+    """Make a model of recommendations from the database's orders or from a file."""
+    from ml.training.commands import recommend_from_database, recommend_from_file
+
+    async def work(url: str, settings: Settings) -> str:
+        async with engine_of(url) as engine:
+            return await recommend_from_database(engine, settings, simulated, horizon)
+
+    if data is not None:
+        say(recommend_from_file(data, Settings(), timezone, horizon))
+        return
     with database() as (settings, url):
         say(asyncio.run(work(url, settings)))
 

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import JSON, Boolean, Text, cast, exists, func, literal_column, select, update
+from sqlalchemy import JSON, Boolean, Text, and_, cast, exists, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import Statement, compile_statement, unnested
+from app.database.item_rows import item_rows
 from app.database.tables import events, imports, persons, rejected_events
-from app.lifecycle.events import Event
+from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, Event
 from app.lifecycle.identifiers import BASKET
 
 FACTS = tuple(item for item in events.c if item.name in Event._fields)
@@ -96,6 +97,31 @@ async def export_events(
         select(*wanted)
         .join_from(events, persons, persons.c.customer_id == events.c.customer_id, isouter=True)
         .where(is_demo if simulated else ~is_demo, ~events.c.customer_id.startswith(BASKET))
+    )
+    text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
+    await connection.copy_from_query(str(text), output=file, format="csv")
+
+
+async def export_order_items(connection: "asyncpg.Connection[Any]", file: Path, simulated: bool) -> None:
+    """Writes what real orders and refunds, or the demo shop's, say of each item to a CSV file: `customer_id` as in
+    `export_events`, type, time, order, item, quantity."""
+    is_demo = events.c.source.startswith(DEMO_SOURCES)
+    told = (
+        select(events)
+        .where(events.c.type.in_((ORDER_COMPLETED, ORDER_REFUNDED)))
+        .where(is_demo if simulated else ~is_demo, ~events.c.customer_id.startswith(BASKET))
+        .subquery("told")
+    )
+    rows = item_rows(told)
+    of_event = and_(*(rows.c[name] == told.c[name] for name in ("customer_id", "source", "id")))
+    query = (
+        select(
+            func.coalesce(persons.c.person_id, rows.c.customer_id),
+            *(rows.c.type, rows.c.occurred_us, func.coalesce(told.c.reference, told.c.id), rows.c.item_id),
+            rows.c.quantity,
+        )
+        .join_from(rows, told, of_event)
+        .join(persons, persons.c.customer_id == rows.c.customer_id, isouter=True)
     )
     text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     await connection.copy_from_query(str(text), output=file, format="csv")

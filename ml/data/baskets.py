@@ -132,6 +132,25 @@ def read_baskets(path: Path, targets: Path | None, timezone: str, say: Say) -> t
         return _collect(connection)
 
 
+def collect_orders(connection: duckdb.DuckDBPyConnection) -> Baskets:
+    """The history in the table `order_items` (customer_id, type, occurred_us, order_id, item_id, quantity), an order a
+    basket, less what was given back of it. Raises UnusableTransactions where there is none."""
+    connection.execute(_KEPT_SQL)
+    connection.execute("CREATE TABLE wanted AS SELECT * FROM bought WHERE false")
+    return _collect(connection)[0]
+
+
+_KEPT_SQL: Final = """
+CREATE TABLE bought AS
+WITH kept AS (
+    SELECT customer_id, order_id, item_id, min(occurred_us) FILTER (type = 'order.completed') AS occurred_us
+    FROM order_items GROUP BY ALL
+    HAVING sum(CASE WHEN type = 'order.completed' THEN quantity ELSE -quantity END) > 0)
+SELECT customer_id, min(occurred_us) OVER (PARTITION BY customer_id, order_id) AS basket, item_id, 'history' AS part,
+    min(occurred_us) OVER (PARTITION BY customer_id, order_id) AS occurred_us
+FROM kept WHERE occurred_us IS NOT NULL
+"""
+
 _BOUGHT_SQL: Final = """
 CREATE TABLE bought AS
 WITH kept AS (

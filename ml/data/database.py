@@ -8,7 +8,7 @@ import duckdb
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database.engine import Driver
-from app.ingest.queries import export_events
+from app.ingest.queries import export_events, export_order_items
 
 _COLUMNS: Final = {
     "customer_id": "VARCHAR",
@@ -27,6 +27,38 @@ _COLUMNS: Final = {
 }
 
 
+_ITEM_COLUMNS: Final = {
+    "customer_id": "VARCHAR",
+    "type": "VARCHAR",
+    "occurred_us": "BIGINT",
+    "order_id": "VARCHAR",
+    "item_id": "VARCHAR",
+    "quantity": "DOUBLE",
+}
+
+
+async def load_order_items(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection, simulated: bool) -> int:
+    """Makes the table `order_items` that `ml.data.baskets` reads, as `load_events` does; how many rows there are."""
+    driver = Driver(engine)
+    with tempfile.TemporaryDirectory(prefix="perennial-") as directory:
+        file = Path(directory) / "order_items.csv"
+        try:
+            await export_order_items(await driver.connection(), file, simulated)
+        finally:
+            await driver.close()
+        return _read_csv(connection, "order_items", file, _ITEM_COLUMNS)
+
+
+def _read_csv(connection: duckdb.DuckDBPyConnection, table: str, file: Path, columns: dict[str, str]) -> int:
+    connection.execute(  # nothing is guessed from the file: it may be empty
+        f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM"
+        " read_csv($file, auto_detect = false, header = false, columns = $columns)",
+        {"file": str(file), "columns": columns},
+    )
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    return int(count)
+
+
 async def load_events(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection, simulated: bool) -> int:
     """Makes the table `events` that `ml.data.states` reads, from real events or those of the demo shop.
 
@@ -39,10 +71,4 @@ async def load_events(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection
             await export_events(await driver.connection(), file, tuple(_COLUMNS), simulated)
         finally:
             await driver.close()
-        connection.execute(  # nothing is guessed from the file: it may be empty
-            "CREATE OR REPLACE TABLE events AS SELECT * FROM"
-            " read_csv($file, auto_detect = false, header = false, columns = $columns)",
-            {"file": str(file), "columns": _COLUMNS},
-        )
-    ((count,),) = connection.execute("SELECT count(*) FROM events").fetchall()
-    return int(count)
+        return _read_csv(connection, "events", file, _COLUMNS)

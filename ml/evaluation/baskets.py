@@ -110,7 +110,7 @@ def _of_file(baskets: Baskets, known: Digest, told: Targets, wanted: Targets, sa
     others = told.of_customers(~np.isin(told.customers, wanted.customers))
     if len(others.customers):
         say(f"Learning from {len(others.customers):,} other customers.")
-        ranker = fit_ranker(make_examples(known, others))
+        ranker = fit_ranker(make_examples(known, others).thin(0))
     else:
         say("Learning from last baskets.")
         ranker = fit_on_splits([(last_left_out(baskets), 0.0)])
@@ -123,7 +123,7 @@ def _in_folds(known: Digest, targets: Targets, say: Say) -> Iterator[tuple[Targe
     fold_of_pair = fold[np.searchsorted(targets.customers, examples.candidates.customers)]
     for number in range(FOLDS):
         say(f"Learning for fold {number + 1} of {FOLDS}.")
-        yield targets.of_customers(fold == number), fit_ranker(examples.keep(fold_of_pair != number))
+        yield targets.of_customers(fold == number), fit_ranker(examples.keep(fold_of_pair != number).thin(number))
 
 
 def _judge(case: _Case, say: Say) -> dict[str, dict[str, Floats]]:

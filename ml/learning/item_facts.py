@@ -31,7 +31,7 @@ def make_facts(baskets: Baskets, ages: Floats, owned: Owned, buyers: Buyers) -> 
     last = _count(owned.items[owned.last_age == buyers.last_age[owned.rows]], width)
     gap_days = _gap_days(owned, width)
     repeat = (repeated + _REPEAT_SHARE * _REPEAT_PRIOR) / (owners + _REPEAT_PRIOR)
-    popular = np.argsort(-(orders * (1.0 + recent)), kind="stable")[:_POPULAR]
+    popular = np.argsort(-(orders * (1.0 + recent)), kind="stable")[: min(_POPULAR, np.count_nonzero(orders))]
     return Facts(
         np.stack([orders, owners, repeat, last, recent, recent * orders, gap_days]),
         _neighbours(nearest_rows(_by_basket(baskets), _NEIGHBOURS)),

@@ -34,6 +34,11 @@ class Examples:
         """Those that are wanted."""
         return Examples(self.candidates.keep(wanted), self.is_bought[wanted])
 
+    def thin(self, seed: int) -> "Examples":
+        """All that were bought, and a share of the others."""
+        drawn = np.random.default_rng(seed).random(len(self.is_bought)) < _NEGATIVE_SHARE
+        return self.keep(self.is_bought | drawn)
+
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
@@ -52,12 +57,10 @@ def make_examples(known: Digest, targets: Targets) -> Examples:
     return Examples(candidates, np.isin(candidates.customers * known.width + candidates.items, bought))
 
 
-def fit_ranker(examples: Examples, seed: int = 0) -> Ranker:
-    """Raises TooFewBaskets."""
-    if examples.is_bought.sum() < _FEWEST_BOUGHT:
-        raise TooFewBaskets(f"{examples.is_bought.sum()} items were bought next; {_FEWEST_BOUGHT} are needed")
-    drawn = np.random.default_rng(seed).random(len(examples.is_bought)) < _NEGATIVE_SHARE
-    kept = examples.keep(examples.is_bought | drawn)
+def fit_ranker(kept: Examples, seed: int = 0) -> Ranker:
+    """Of thinned examples. Raises TooFewBaskets."""
+    if kept.is_bought.sum() < _FEWEST_BOUGHT:
+        raise TooFewBaskets(f"{kept.is_bought.sum()} items were bought next; {_FEWEST_BOUGHT} are needed")
     of_all = fit_pairwise(kept.candidates.signals, kept.is_bought, seed=seed)
     new = kept.keep(~kept.candidates.is_own)
     is_enough = new.is_bought.sum() >= _FEWEST_BOUGHT
@@ -66,6 +69,6 @@ def fit_ranker(examples: Examples, seed: int = 0) -> Ranker:
 
 def fit_on_splits(splits: list[tuple[Split, float]], seed: int = 0) -> Ranker:
     """Learns from histories and what came next; of each also the day on which it ends."""
-    made = [make_examples(digest(split.history, until), split.targets) for split, until in splits]
+    made = [make_examples(digest(split.history, until), split.targets).thin(seed) for split, until in splits]
     candidates = join_candidates(each.candidates for each in made)
     return fit_ranker(Examples(candidates, np.concatenate([each.is_bought for each in made])), seed)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,10 +16,13 @@ from app.foundation.settings import Settings
 from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import has_demo_events
 from app.models.service import register
+from ml.data.baskets import collect_orders, read_baskets
 from ml.data.cutoffs import Untrainable
-from ml.data.database import load_events
+from ml.data.database import load_events, load_order_items
 from ml.data.engines import open_engine
 from ml.data.histories import find_oddities, read_history
+from ml.learning.ranking import TooFewBaskets
+from ml.training.recommending import HORIZON_DAYS, Recommending, train_recommender
 from ml.training.training import Training, train
 
 BY: Final = "training"
@@ -50,6 +54,39 @@ async def train_from_database(
         return await _train(engine, events, "database", settings, states_by, simulated)
     except Untrainable as error:
         raise Untrainable(f"{error} {await say_what_to_do(engine, simulated)}") from error
+
+
+def recommend_from_file(path: Path, settings: Settings, timezone: str, horizon_days: int) -> str:
+    """Makes a model of recommendations of a file of orders or of numbered baskets; where it is, in a sentence.
+
+    Raises Untrainable, UnusableTransactions.
+    """
+    baskets, *_ = read_baskets(path, None, timezone, say)
+    return _recommend(Recommending(baskets, path.name, False, horizon_days), settings)
+
+
+async def recommend_from_database(
+    engine: AsyncEngine, settings: Settings, simulated: bool, horizon_days: int = HORIZON_DAYS
+) -> str:
+    """The same of the database's real orders, or of the demo shop's."""
+    with duckdb.connect() as connection:
+        if not await load_order_items(engine, connection, simulated):
+            kind = "orders of the demo shop" if simulated else "real orders"
+            raise Untrainable(
+                f"There are no {kind} with items to learn from. {await say_what_to_do(engine, simulated)}"
+            )
+        baskets = collect_orders(connection)
+    return _recommend(Recommending(baskets, "database", simulated, horizon_days), settings)
+
+
+def _recommend(training: Recommending, settings: Settings) -> str:
+    made_at = datetime.now(UTC)
+    try:
+        directory = train_recommender(training, settings.models_directory, made_at, say)
+    except TooFewBaskets as error:
+        raise Untrainable(f"Recommendations are not learned: {error}.") from error
+    seconds = (datetime.now(UTC) - made_at).total_seconds()
+    return f"The model of recommendations {directory.name} was made in {seconds:.1f} s, in {directory.parent}."
 
 
 async def say_what_to_do(engine: AsyncEngine, simulated: bool) -> str:

@@ -1,0 +1,98 @@
+"""Making a model of recommendations: what went with what, what came next, and the artefact of it.
+
+What is learned from ends where its next baskets begin: cut-offs lie before the end of the data, each history before its
+cut-off, and whatever comes later is in no signal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from app.lifecycle.events import DAY_US
+from app.lifecycle.ranking.ranker import ItemRanker
+from ml.data.baskets import Baskets, Split, last_left_out, next_after
+from ml.learning.digest import digest, join_candidates
+from ml.learning.ranking import Examples, TooFewBaskets, fit_ranker, make_examples
+from ml.training.item_artefact import write_item_artefact
+
+Say = Callable[[str], None]
+CUTOFFS: Final = 3
+HORIZON_DAYS: Final = 30
+_MOST_LEARNED: Final = 15_000
+"""Customers of a cut-off whose next baskets are learned from; all others' are in the facts about items."""
+_SEED: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Recommending:
+    """What a model is made from; `source` names the data, `simulated`: they are the demo shop's."""
+
+    baskets: Baskets
+    source: str
+    simulated: bool
+    horizon_days: int = HORIZON_DAYS
+
+
+def train_recommender(training: Recommending, models_directory: Path, made_at: datetime, say: Say) -> Path:
+    """Learns from everything, for use from the end of the data on, and writes the artefact; its directory.
+
+    Raises TooFewBaskets.
+    """
+    baskets = training.baskets
+    until = float(np.floor(baskets.days.max())) + 1 if baskets.is_timed else 0.0
+    splits = list(_splits(training, until))
+    examples = _learn_from(splits, say)
+    say("Learning to rank …")
+    ranker = fit_ranker(examples)
+    say("Looking at who buys what with what, to the end …")
+    facts = digest(baskets, until).facts
+    known = ItemRanker(facts, ranker.of_all.tables, ranker.of_new.tables)
+    members = {
+        "training": {
+            "data_from": _time_of(baskets.days.min(), made_at),
+            "data_until": _time_of(until if baskets.is_timed else np.nan, made_at),
+            "cutoffs": [_time_of(day, made_at) for _, day in splits if baskets.is_timed],
+            "horizon_days": training.horizon_days,
+            "candidates": len(examples.is_bought),
+            "bought": int(examples.is_bought.sum()),
+        },
+        "population": {"customers": len(np.unique(baskets.customers)), "items": len(baskets.item_ids)},
+        "data": {"source": training.source, "simulated": training.simulated},
+    }
+    return write_item_artefact(models_directory, made_at, known, baskets.item_ids.tolist(), members)
+
+
+def _time_of(day: float, otherwise: datetime) -> str:
+    return (otherwise if np.isnan(day) else datetime.fromtimestamp(day * DAY_US / 1e6, UTC)).isoformat()
+
+
+def _splits(training: Recommending, until: float) -> Any:
+    """(history and what came next, the day between) of each cut-off after which somebody came."""
+    baskets, horizon = training.baskets, training.horizon_days
+    if not baskets.is_timed:
+        yield last_left_out(baskets), 0.0
+        return
+    for number in range(1, CUTOFFS + 1):
+        day = until - number * horizon
+        split = next_after(baskets, day, day + horizon)
+        if len(split.targets.customers):
+            yield split, day
+
+
+def _learn_from(splits: list[tuple[Split, float]], say: Say) -> Examples:
+    """Raises TooFewBaskets."""
+    made = []
+    for split, day in splits:
+        at = f" at {datetime.fromtimestamp(day * DAY_US / 1e6, UTC):%Y-%m-%d}" if split.history.is_timed else ""
+        say(f"{len(split.targets.customers):,} next baskets{at} …")
+        chosen = np.zeros(len(split.targets.customers), bool)
+        chosen[np.random.default_rng(_SEED).permutation(len(chosen))[:_MOST_LEARNED]] = True
+        made.append(make_examples(digest(split.history, day), split.targets.of_customers(chosen)).thin(_SEED))
+    if not made:
+        raise TooFewBaskets("there is no earlier horizon to learn from")
+    candidates = join_candidates(each.candidates for each in made)
+    return Examples(candidates, np.concatenate([each.is_bought for each in made]))
