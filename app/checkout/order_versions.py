@@ -120,6 +120,8 @@ async def _settle_own(driver: Driver, events: tuple[Event, ...], versions: Versi
         before = known.get(id_)
         if event.type == ORDER_COMPLETED and before is not None:
             settled.append(_change(event, before, versions))
+        elif event.type == ORDER_REFUNDED and before is not None and before["amount_minor"] == event.amount_minor:
+            settled.append(None)
         elif event.type != ORDER_CANCELLED:
             settled.append(event)
         elif before is not None and before["type"] in SALES:

@@ -11,6 +11,7 @@ from app.ingest.order_identity import UNNUMBERED, OrderIdentity
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_VOIDED, SALES, minor_digits
 from app.lifecycle.strays import Strays
 from ml.data.cutoffs import FALL_BACK, strays_of, to_time
+from ml.data.orders import settle_returns
 from ml.data.transactions import AS_TOLD, UnusableTransactions, load_orders
 
 _ODD_SHARE: Final = 0.2
@@ -43,6 +44,7 @@ def read_history(path: Path, *, source: str, currency: str, timezone: str, say: 
         if not reason.startswith(path.name):
             reason = reason[0].upper() + reason[1:]
         raise UnusableTransactions(f"{reason}. {FALL_BACK}") from error
+    settle_returns(connection.con)
     events = connection.table("events")
     for sentence in find_oddities(events, currency, OrderIdentity().including(source)):
         say(sentence)

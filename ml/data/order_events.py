@@ -21,13 +21,13 @@ LINE_ORDER = "ORDER BY e.customer_id, e.occurred_us, e.id"
 
 _ORDERS_SQL = """
 WITH baskets AS (
-    SELECT l.customer_id, l.order_id, l.is_return,
+    SELECT l.customer_id, l.order_id, CASE WHEN l.is_return THEN l.occurred_us ELSE -1 END AS returned_us,
            to_json(list_sort(list({members}) FILTER (WHERE l.item_id IS NOT NULL AND l.quantity > 0))) AS products
-    FROM lines l GROUP BY ALL)
+    FROM lines l GROUP BY l.customer_id, l.order_id, returned_us)
 SELECT e.customer_id, e.source, e.id, e.type, e.occurred_us, e.reference, e.number, e.amount_minor,
        e.discount_minor, e.channel, e.store, b.products
 FROM events e JOIN baskets b ON b.customer_id = e.customer_id AND b.order_id = e.order_id
-     AND b.is_return = (e.type = 'order.refunded')
+     AND b.returned_us = CASE WHEN e.type = 'order.refunded' THEN e.occurred_us ELSE -1 END
 {order}"""
 
 # JSON has no NaN and no infinity: they become what is refused. (`least` passes over NULL.)

@@ -10,7 +10,7 @@ from typing import Final
 
 import duckdb
 
-from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED
+from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_RETURNED
 from ml.data.leavings import CANCELLED, NO_SALE
 from ml.data.meanings import cancelled_sql
 from ml.data.reading import literal
@@ -38,6 +38,26 @@ def make_orders(
     connection.execute(
         f"CREATE OR REPLACE TABLE cancelled AS {_cancelled_sql(words, by_number=by_number, is_parted=is_parted)}"
     )
+
+
+def settle_returns(connection: duckdb.DuckDBPyConnection) -> int:
+    """Keeps orders in `events` that were given back whole as the service keeps them: as no purchase any more. How many.
+
+    That is once the refunds of an order come to its amount. For whoever learns from a file alone: what is imported is
+    told as it was, and the service settles it.
+    """
+    returned = f"""
+        SELECT source, reference FROM events GROUP BY source, reference
+        HAVING sum(amount_minor) FILTER (WHERE type = '{ORDER_COMPLETED}') > 0
+           AND sum(amount_minor) FILTER (WHERE type = '{ORDER_REFUNDED}')
+               >= sum(amount_minor) FILTER (WHERE type = '{ORDER_COMPLETED}')"""
+    connection.execute(
+        f"UPDATE events SET type = '{ORDER_RETURNED}' FROM ({returned}) AS returned"
+        f" WHERE events.type = '{ORDER_COMPLETED}' AND events.source = returned.source"
+        " AND events.reference = returned.reference"
+    )
+    ((count,),) = connection.execute(f"SELECT count(*) FROM events WHERE type = '{ORDER_RETURNED}'").fetchall()
+    return int(count)
 
 
 def _lines_sql(digits: int, *, is_parted: bool) -> str:

@@ -59,3 +59,13 @@ def test_a_price_that_is_no_number_is_left_out(tmp_path):
     admitted = admit_or_reject(event, Rules("CNY", 2, b"key"), 2 * 10**15)
     assert isinstance(admitted, Event)
     assert (admitted.amount_minor, lines_of(admitted)[0].price_minor) == (950, None)
+
+
+def test_a_refund_names_the_lines_that_came_back_then(tmp_path):
+    lines = [
+        ("C-1", f"2026-01-0{day} 09:00:00", "A-1", quantity, 5, "tea") for day, quantity in ((5, 4), (6, -1), (7, -3))
+    ]
+    events = read(tmp_path / "lines.csv", lines, NAMES[:-1])
+    returned = [(event["data"]["total"], event["data"]["products"][0]["quantity"]) for event in events[1:]]
+    assert returned == [(5.0, 1.0), (15.0, 3.0)]
+    assert [len(event["data"]["products"]) for event in events] == [1, 1, 1]
