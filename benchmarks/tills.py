@@ -15,6 +15,7 @@ import httpx
 
 TILLS = 16
 CUSTOMERS = 300
+ITEMS = 40
 SOURCE = "/chaos"
 PAUSE_S = 0.1  # at most, between two sales: the load leaves cores for the recovery
 RETRY_S = (0.02, 0.1)  # sooner than tills should, Retry-After or not: a recovery is seen within milliseconds
@@ -118,6 +119,10 @@ class Tills:
 
 
 def _make_order(event_id: str, customer_id: str) -> Json:
+    """Of a few lines, the same for the same id: a repeat is no other order."""
+    draw = random.Random(event_id)
+    names = [f"item-{draw.randrange(ITEMS)}" for _ in range(draw.randint(1, 5))]
+    products = [{"product_id": name, "price": 2.5, "quantity": 1} for name in names]
     return {
         "specversion": "1.0",
         "id": event_id,
@@ -125,5 +130,5 @@ def _make_order(event_id: str, customer_id: str) -> Json:
         "type": "order.completed",
         "subject": customer_id,
         "time": datetime.now(UTC).isoformat(),
-        "data": {"order_id": event_id, "total": 12.5, "channel": "store"},
+        "data": {"order_id": event_id, "total": 12.5, "channel": "store", "products": products},
     }
