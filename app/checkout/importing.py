@@ -73,7 +73,7 @@ async def run_import(
     """
     async with transaction(engine) as connection:
         plan = await begin_import(connection, key, time.time_ns() // 1000)
-        versions = None if source is None else await begin_versions(connection, source, plan.began_us)
+        versions = None if source is None else await begin_versions(connection, source, plan.began_us, rules.digits)
     batches = 0 if plan.finished_us is not None else plan.batches_done
     raws = islice(open_events(plan.began_us), batches * BATCH_EVENTS, None)
     async for count in count_events(engine, raws, rules, versions):

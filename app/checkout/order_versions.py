@@ -17,7 +17,7 @@ from app.database.engine import Driver, compile_statement
 from app.ingest.admission import digest_content
 from app.ingest.intake import Submission
 from app.ingest.order_identity import ID_BY_SENDER, ORDER_NUMBER, name_order
-from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, SALES, Event
+from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, SALES, Event, to_major
 
 _EXPORTED: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 
@@ -26,12 +26,13 @@ _EXPORTED: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 class Versions:
     """Orders of one source that a file brings, at an import that began at `began_us`; and what was found of them.
 
-    `elsewhere`: orders and refunds known from another source; `changed` and `cancelled`: known from this one, and told
-    anew.
+    `digits`: of the currency's minor unit. `elsewhere`: orders and refunds known from another source; `changed` and
+    `cancelled`: known from this one, and told anew.
     """
 
     source: str
     began_us: int
+    digits: int
     has_own: bool = True
     has_others: bool = True
     elsewhere: int = field(default=0, init=False)
@@ -39,10 +40,10 @@ class Versions:
     cancelled: int = field(default=0, init=False)
 
 
-async def begin_versions(connection: AsyncConnection, source: str, began_us: int) -> Versions:
+async def begin_versions(connection: AsyncConnection, source: str, began_us: int, digits: int) -> Versions:
     """Looks whether anything can have told of its orders before: of an import into an empty log nothing is asked."""
     row = (await connection.execute(_HAS_ANY, {"source": source})).one()
-    return Versions(source, began_us, *row)
+    return Versions(source, began_us, digits, *row)
 
 
 _HAS_ANY: Final = text("""
@@ -64,8 +65,15 @@ _OWN: Final = compile_statement(
 SELECT events.id, events.type, events.amount_minor,
        (SELECT max(change.occurred_us) FROM events AS change
         WHERE change.source = events.source AND change.reference = events.reference AND change.type = 'order.updated')
-       AS changed_us
+       AS changed_us,
+       part.amount_minor AS parts_minor, part.received_us AS part_us
 FROM {told} JOIN events ON events.source = told.source AND events.id = told.id
+LEFT JOIN LATERAL (
+  SELECT CAST(sum(part.amount_minor) AS bigint) AS amount_minor, max(part.received_us) AS received_us
+  FROM events AS part
+  WHERE part.source = events.source AND part.reference = events.reference
+    AND part.type IN ('order.refunded', 'order.refunded (void)') AND starts_with(part.id, events.id || '/')
+) AS part ON events.type LIKE 'order.refunded%'
 """,
             source="text",
             id="text",
@@ -120,14 +128,37 @@ async def _settle_own(driver: Driver, events: tuple[Event, ...], versions: Versi
         before = known.get(id_)
         if event.type == ORDER_COMPLETED and before is not None:
             settled.append(_change(event, before, versions))
-        elif event.type == ORDER_REFUNDED and before is not None and before["amount_minor"] == event.amount_minor:
-            settled.append(None)
+        elif event.type == ORDER_REFUNDED and before is not None:
+            settled.append(_add_refund(event, before, versions))
         elif event.type != ORDER_CANCELLED:
             settled.append(event)
         elif before is not None and before["type"] in SALES:
             versions.cancelled += 1
             settled.append(event)
     return settled
+
+
+def _add_refund(event: Event, before: Mapping[str, Any], versions: Versions) -> Event | None:
+    """What came back since, as a refund of its own; None where nothing did, or a later import said more. One that says
+    less than was known is left as it is: it is refused, and kept."""
+    more_minor = event.amount_minor - before["amount_minor"] - (before["parts_minor"] or 0)
+    if more_minor == 0 or (more_minor < 0 and (before["part_us"] or 0) >= versions.began_us):
+        return None
+    if more_minor < 0:
+        return event
+    versions.changed += 1
+    content = orjson.loads(event.data)
+    content.pop("products", None)
+    content["total"] = to_major(more_minor, versions.digits)
+    written = orjson.dumps(content)
+    return event._replace(
+        id=f"{event.id}/{versions.began_us}",
+        amount_minor=more_minor,
+        items=0,
+        digest=digest_content(ORDER_REFUNDED, event.customer_id, event.occurred_us, written),
+        data=written.decode(),
+        lines=None,
+    )
 
 
 def _change(event: Event, before: Mapping[str, Any], versions: Versions) -> Event | None:

@@ -138,7 +138,7 @@ def _tell_versions(versions: Versions | None) -> Iterator[str]:
     if versions is None:
         return
     if versions.changed:
-        yield f"{versions.changed:,} orders were known with other amounts: what this file says of them counts now."
+        yield f"{versions.changed:,} orders and refunds were known with other amounts: what this file says counts now."
     if versions.cancelled:
         yield f"{versions.cancelled:,} orders were counted before and are none by this file: they count no more."
     if versions.elsewhere:

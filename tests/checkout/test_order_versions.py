@@ -121,3 +121,20 @@ async def test_orders_of_a_source_that_is_known_by_number_are_joined_by_it(expor
     assert (await client.post("/v1/events", json=[order])).json()["accepted"] == 1
     assert (await export(OCTOBER, NOVEMBER, source=source)).duplicate == 1
     assert await counted() == (2, 5000, 0)
+
+
+async def test_more_was_given_back_by_a_later_export(export, counted, sql):
+    header = "customer_id,order_date,order_id,total,refunded_amount\n"
+    told = [f"C,2026-10-01 10:00,1001,30,{amount}" for amount in (10, 25, 30)]
+    results = [await export(line, header=header) for line in (told[0], told[1], told[1], told[0])]
+    counts = [(each.accepted, each.duplicate, each.rejected) for each in results]
+    assert counts == [
+        (2, 0, 0),
+        (1, 1, 0),
+        (0, 2, 0),
+        (0, 2, 0),
+    ]
+    assert await counted() == (1, 3000, 2500)
+    await export(told[2], header=header)
+    assert await counted() == (0, 3000, 3000)
+    assert await sql.value("SELECT count(*) FROM rejected_events") == 0
