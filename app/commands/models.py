@@ -79,7 +79,7 @@ def recommend(
             return await recommend_from_database(engine, settings, simulated, horizon)
 
     if data is not None:
-        say(recommend_from_file(data, Settings(), timezone, horizon))
+        say(recommend_from_file(data, Settings.from_environment(), timezone, horizon))
         return
     with database() as (settings, url):
         say(asyncio.run(work(url, settings)))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from app.checkout.importing import run_import
+from app.commands.main import main
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.lifecycle.ranking.signals import ITEM, SIGNALS
@@ -137,3 +138,16 @@ async def test_baskets_of_the_database(sql, engine, tmp_path):
         await recommend_from_database(engine, settings, simulated=False)
     with pytest.raises(Untrainable, match="There are no orders of the demo shop with items"):
         await recommend_from_database(engine, settings, simulated=True)
+
+
+def test_the_command_writes_where_the_deployment_keeps_models(tmp_path, monkeypatch, capsys):
+    make_file(tmp_path / "orders.csv")
+    monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path / "home"))
+    arguments = ["perennial", "train", "recommend", "--data", str(tmp_path / "orders.csv"), "--horizon", "28"]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    (made,) = (tmp_path / "home" / "models").iterdir()
+    assert load_item_model(made).version == made.name
+    assert made.name in " ".join(capsys.readouterr())
