@@ -1,7 +1,7 @@
 """Times as tills and spreadsheets write them → TIMESTAMPTZ, in DuckDB; what may be read two ways is not guessed.
 
 ISO 8601 and its relatives (2026/9/3 9:05, 2026年9月3日, 20260903), days and months in the order that all of them allow,
-names of months, serial dates of Excel, seconds and milliseconds since 1970.
+names of months (`ml.data.months`), serial dates of Excel, seconds and milliseconds since 1970.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Final
 import duckdb
 
 from ml.data.columns import UnusableTransactions
+from ml.data.months import numbered
 from ml.data.reading import is_number
 
 DATE_ORDERS: Final = ("dmy", "mdy", "ymd")
@@ -17,21 +18,6 @@ _PARTS: Final = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})(\D.*|)$"
 _ORDERED: Final = {"dmy": r"\3-\2-\1\4", "mdy": r"\3-\1-\2\4", "ymd": r"\1-\2-\3\4"}
 _WORDS: Final = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day"}
 _CLOCKS: Final = ("%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S%p", "%Y-%m-%d %I:%M%p")
-_NAMED: Final = tuple(
-    day + clock
-    for day in (
-        "%d %b %Y",
-        "%d-%b-%Y",
-        "%d-%b-%y",
-        "%d %B %Y",
-        "%b %d, %Y",
-        "%B %d, %Y",
-        "%b %d %Y",
-        "%B %d %Y",
-        "%a, %d %b %Y",
-    )
-    for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-)
 _PLAIN: Final = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$"
 _FIRST_SERIAL, _LAST_SERIAL = 20_000, 80_000
 """Days of Excel: 1954 to 2119."""
@@ -72,7 +58,7 @@ def has_words(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _tidy(column: str, *, worded: bool = True) -> str:
     """Chinese signs, AM and PM behind, a zone without a blank and with its colon."""
-    text = f"translate(trim({column}), '{_WIDE}', '{_NARROW}')"
+    text = f"translate(trim({numbered(column) if worded else column}), '{_WIDE}', '{_NARROW}')"
     for pattern, replacement in (*(_WORDS_TIDYING if worded else ()), *_TIDYING):
         text = f"regexp_replace({text}, '{pattern}', '{replacement}', 'g')"
     return f"trim({text})"
@@ -125,7 +111,7 @@ def moment_sql(column: str, kind: str, order: str | None, *, worded: bool = True
         {parts}
         WHEN regexp_matches({text}, '^\\d{{4}}[-/.]') THEN {_iso(text)}
         WHEN regexp_matches({text}, '^\\d+(\\.\\d+)?$') THEN {_of_number(f"try_cast({text} AS DOUBLE)")}
-        ELSE coalesce(try_cast({text} AS TIMESTAMPTZ), CAST(try_strptime({text}, {list(_NAMED)}) AS TIMESTAMPTZ)) END"""
+        ELSE try_cast({text} AS TIMESTAMPTZ) END"""
 
 
 def tell_date_order(

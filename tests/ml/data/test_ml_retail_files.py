@@ -148,6 +148,20 @@ def test_options_settle_it(tmp_path):
         ("202610021800", 1.75),
         ("1790899200000000", 1),
         ("Oct 2 2026 12:00", 1.5),
+        ("October 2nd, 2026 6:00 PM", 1.75),
+        ("02-Oct-26", 1),
+        ("2. Oktober 2026, 12:00 Uhr", 1.5),
+        ("Freitag, 2. Okt. 2026 um 18:00", 1.75),
+        ("5. März 2026", -210),
+        ("Mar 05 2026", -210),
+        ("2 octobre 2026 à 12:00", 1.5),
+        ("ven. 2 oct. 2026", 1),
+        ("1er juin 2026", -122),
+        ("1 juil. 2026", -92),
+        ("viernes, 2 de octubre de 2026", 1),
+        ("Fri Oct 02 2026 12:00:00 GMT+0800 (中国标准时间)", 1 + 4 / 24),
+        ("Fri, 02 Oct 2026 12:00:00 +0800", 1 + 4 / 24),
+        ("Fri, 02 Oct 2026 12:00:00 GMT", 1.5),
     ],
 )
 def test_dates_as_they_are_written(tmp_path, written, day):
@@ -156,7 +170,8 @@ def test_dates_as_they_are_written(tmp_path, written, day):
 
 
 @pytest.mark.parametrize(
-    "written", ["2026-10-02 12:00:00 CST", "2026-10-02 晚上12:00", "10月2日", "2026-10", "0000-00-00"]
+    "written",
+    ["2026-10-02 12:00:00 CST", "2026-10-02 晚上12:00", "10月2日", "2026-10", "0000-00-00", "2 Foo 2026", "Oct 2026"],
 )
 def test_a_time_that_may_be_two_or_none_is_not_read(tmp_path, written):
     """CST is China's and Chicago's."""
