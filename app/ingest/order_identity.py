@@ -21,6 +21,7 @@ from app.lifecycle.events import (
     POINTS_TYPES,
     Event,
 )
+from app.lifecycle.placeholders import is_placeholder
 
 ID_BY_SENDER: Final = "id_by_sender"
 """The member of `data` that keeps the id that an order's event came with, where it is kept under the order's."""
@@ -87,7 +88,7 @@ class OrderIdentity(NamedTuple):
         """
         order_id = facts["reference"]
         if type_ == ORDER_COMPLETED and order_id is not None and self.covers(source):
-            return name_order(order_id)
+            return name_order(order_id) if order_id.isdecimal() or not is_placeholder(order_id) else None
         if type_ in CHANGES and not self.covers(source):
             raise violation(
                 (*within, "source"),

@@ -46,3 +46,11 @@ def test_what_we_name_after_orders_keeps_its_name():
     assert OrderIdentity().name_event("/shopify/shop", "order-7-cancelled", "7") == "order-7-cancelled"
     assert OrderIdentity().name_event("/import", "order-7/2026/C/cancelled", "7/2026/C") == "order-7/2026/C/cancelled"
     assert OrderIdentity().name_event("/shopify/shop", "order-7-cancelled", "8") == "event:order-7-cancelled"
+
+
+async def test_a_placeholder_names_no_order(sql, tell, count, engine):
+    orders = [tell("order.completed", order_id="undefined", total=total) for total in (5, 6)]
+    assert await count(*orders) == ["accepted"] * 2
+    assert await count(*orders) == ["duplicate"] * 2
+    assert await state(sql) == (2, 1100, 0, 0, 0)
+    assert await differences(engine) == []
