@@ -3,6 +3,8 @@
 Revises: 0012
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,15 +16,15 @@ branch_labels = None
 depends_on = None
 
 
-def _times(*names: str) -> list[sa.Column[int]]:
+def _times(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.BigInteger()) for name in names]
 
 
-def _sums(*names: str, type_: type[sa.types.TypeEngine[object]] = sa.BigInteger) -> list[sa.Column[object]]:
+def _sums(*names: str, type_: type[sa.types.TypeEngine[Any]] = sa.BigInteger) -> list[sa.Column[Any]]:
     return [sa.Column(name, type_(), server_default=sa.text("0"), nullable=False) for name in names]
 
 
-def _create(name: str, *columns: sa.Column[object]) -> None:
+def _create(name: str, *columns: sa.Column[Any]) -> None:
     keys = [sa.Column(key, sa.Text(), nullable=False) for key in ("customer_id", "item_id")]
     primary = sa.PrimaryKeyConstraint("customer_id", "item_id", name=f"pk_{name}")
     op.create_table(name, *keys, *columns, primary, postgresql_with={"fillfactor": 70})

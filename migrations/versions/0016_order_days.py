@@ -7,6 +7,8 @@ has gone, by `perennial rebuild --measure order_days`.
 Revises: 0015
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -38,7 +40,9 @@ WHERE customer_states.customer_id = found.customer_id AND NOT order_days @> foun
 
 
 def upgrade() -> None:
-    days = sa.Column("order_days", postgresql.ARRAY(sa.Integer()), nullable=False, server_default=sa.text("'{}'"))
+    days: sa.Column[Any] = sa.Column(
+        "order_days", postgresql.ARRAY(sa.Integer()), nullable=False, server_default=sa.text("'{}'")
+    )
     op.add_column("customer_states", days, if_not_exists=True)
     with op.get_context().autocommit_block():
         connection, after = op.get_bind(), ""

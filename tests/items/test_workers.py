@@ -53,6 +53,7 @@ async def test_a_change_waits_for_the_one_before(service, engine, sql):
 
     async def change(item_id, connection):
         (row,) = await admit_items([{"item_id": item_id}], 2)
+        assert isinstance(row, dict)
         await put_items(connection, [row], 100)
 
     async def change_another():
