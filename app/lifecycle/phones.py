@@ -25,6 +25,8 @@ _WHOLE: Final = re.compile(r"(\+?(?:\d{5,}|\d{1,3}(?:,\d{3})+))[.,]0+")
 _LEAST_RUN: Final = 7
 _RUN: Final = "0123456789" * 4
 _ZEROS: Final = "0" * _LEAST_RUN
+_MASKED: Final = re.compile(r"[*•●?]|\d[xX]{2,}\d|\d\.{2,}\d")
+_SEVERAL: Final = re.compile(r"(\+?\d{10,})\D+\d{10,}")
 _LETTER: Final = re.compile(r"[^\W\d_]")
 
 
@@ -39,11 +41,14 @@ class _Written(NamedTuple):
 def phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:
     """The normal form of a phone, then the ones of before where they were others; nothing: it identifies nobody.
 
-    What `former_phone_forms` says of it, once a number's exponent or fraction is undone. Digits that an exponent has
-    lost cannot be known; a name, digits in a row (`12345678`) and zeros (`13800000000`) are no phone.
+    What `former_phone_forms` says of it, once a number's exponent or fraction is undone; of two numbers, of the first.
+    Digits that an exponent or a mask (`138****8000`) has lost cannot be known; a name, digits in a row (`12345678`) and
+    zeros (`13800000000`) are no phone.
     """
     number = _undo_number(plain.strip().lstrip("'"))
-    if number is None or _has_too_many_letters(number) or _is_filler(number):
+    if number is not None and (several := _SEVERAL.fullmatch(number)):
+        number = several.group(1)
+    if number is None or _MASKED.search(number) or _has_too_many_letters(number) or _is_filler(number):
         return ()
     repaired = former_phone_forms(number, number, country_code)
     if not repaired or number == plain:

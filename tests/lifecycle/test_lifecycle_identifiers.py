@@ -32,6 +32,15 @@ from app.lifecycle.identifiers import former_forms, identifier_forms, normalise_
         ("see notes", None),
         ("ask at desk 12", None),
         ("[object Object]", None),
+        ("138****8000", None),
+        ("138＊＊＊＊8000", None),
+        ("138xxxx8000", None),
+        ("+86 138...8000", None),
+        ("13800138000 13900139000", "13800138000"),
+        ("13800138000/13900139000", "13800138000"),
+        ("13800138000；13900139000", "13800138000"),
+        ("+8613800138000, +8613900139000", "+8613800138000"),
+        ("13800138000 x123", "13800138000"),
     ],
 )
 def test_phones_of_spreadsheets(written, normal):
