@@ -18,7 +18,7 @@ from app.models.artefact import MANIFEST, canonical_manifest
 from ml.demo import preparing
 from ml.demo.simulate import simulate
 
-CUSTOMERS, DAYS = 300, 400
+CUSTOMERS, DAYS = 300, 430
 """Just enough to learn trees from."""
 
 
