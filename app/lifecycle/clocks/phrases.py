@@ -1,0 +1,56 @@
+"""Why an item is due, in a sentence for people, English or Chinese, with the numbers of its clock."""
+
+from math import floor
+from typing import Final, NamedTuple
+
+from app.lifecycle.events import DAY_US
+from app.lifecycle.phrases import CHINESE
+
+_OWN_RHYTHM_ORDERS: Final = 3
+"""Two gaps make a mean of the customer's own; before, the rhythm is mostly the item's."""
+_FEW_DAYS: Final = 2
+"""A gap that rounds to less is told as every day."""
+
+
+class Habit(NamedTuple):
+    """Of one customer and item: how often it was bought, when, and the gap by which it is due."""
+
+    orders: float
+    first_us: float
+    last_us: float
+    gap_days: float
+
+
+def say_habit(habit: Habit, as_of_us: int, language: str) -> str:
+    """The customer's own mean gap where they have one, else the one by which the item is due; and the last purchase.
+
+    As days are counted: 10.9 days ago are 10. Gaps are rounded.
+    """
+    is_chinese = language == CHINESE
+    silent_days = max(floor((as_of_us - habit.last_us) / DAY_US), 0)
+    if habit.orders >= _OWN_RHYTHM_ORDERS:
+        own_days = (habit.last_us - habit.first_us) / DAY_US / (habit.orders - 1)
+        pace = _write_pace(round(own_days), is_chinese)
+        if is_chinese:
+            return f"平均{pace}买一次，{_write_last(silent_days, is_chinese)}"
+        return f"Bought {pace} on average, {_write_last(silent_days, is_chinese)}"
+    gap_days = max(round(habit.gap_days), 1)
+    if is_chinese:
+        return f"通常约 {gap_days:,} 天后再买，{_write_last(silent_days, is_chinese)}"
+    return f"Usually bought again after {_count_days(gap_days)}, {_write_last(silent_days, is_chinese)}"
+
+
+def _write_pace(days: int, is_chinese: bool) -> str:
+    if days < _FEW_DAYS:
+        return "每天" if is_chinese else "every day"
+    return f"每 {days:,} 天" if is_chinese else f"every {days:,} days"
+
+
+def _write_last(days: int, is_chinese: bool) -> str:
+    if is_chinese:
+        return f"上次是 {days:,} 天前" if days else "上次不到 1 天前"
+    return f"last {_count_days(days)} ago" if days else "last less than a day ago"
+
+
+def _count_days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days:,} days"
