@@ -31,8 +31,8 @@ from app.lifecycle.strays import may_have_strays, set_strays_apart, without_stra
 
 Floats = NDArray[np.float64]
 VISIT_US: Final = 3600 * 10**6
-"""Orders of someone who never bought before or after, within so long, are receipts of one visit: nothing is known of a
-rhythm."""
+"""Orders of someone who never bought before or after, within so long, are receipts of one visit, on whichever side of
+midnight: nothing is known of a rhythm."""
 
 
 def days_since(time_measure: str) -> str:
@@ -171,36 +171,94 @@ _REFERENCE_AGE: Final = _COLUMN[days_since(REFERENCE)]
 _COUNTED: Final = [
     at for at, measure in enumerate(NUMERIC) if measure.unit == "orders" or measure.name in ("orders", "orders_store")
 ]
-_ORDERS_IN, _FIRST_IN, _LAST_IN, _SECOND_LAST_IN = (
+_ORDERS_IN, _DAYS_IN, _FIRST_IN, _LAST_IN, _SECOND_LAST_IN, _LAST_EVENT_IN = (
     [measure.name for measure in NUMERIC].index(name)
-    for name in ("orders", "first_order_us", "last_order_us", "second_last_order_us")
+    for name in ("orders", "order_days", "first_order_us", "last_order_us", "second_last_order_us", REFERENCE)
 )
+_ORDERS_DECAYED_IN: Final = [
+    at for at, measure in enumerate(NUMERIC) if measure in DECAYED and measure.unit == "orders"
+]
+_ORDER_HALF_LIVES: Final = np.array([float(NUMERIC[at].half_life_days) for at in _ORDERS_DECAYED_IN])
+_ORDERS_DECAYED: Final = tuple(zip(_ORDERS_DECAYED_IN, _ORDER_HALF_LIVES.tolist(), strict=True))
+_RECEIPTS_POWER: Final = 3
+"""Of the share of days in receipts: a few days with two receipts tell where orders lay, one with ten does not."""
+_LEAST_GAP_DAYS: Final = 1e-3
+"""Visits are taken to be so far apart at least: what is left of evenly spaced ones is a quotient."""
 _HALVINGS_PER_DAY: Final = -1.0 / np.array([measure.half_life_days for measure in DECAYED])
 
 
 def _join_receipts(states: Floats) -> None:
-    """Counts the receipts of who came once, and for no longer than VISIT_US, as one order; (n, measures), in place.
+    """Counts the receipts of a day, and of who came for no longer than VISIT_US, as one order; (n, measures), in place.
 
-    The digests of the features say nothing of it: it is what an order always meant, of a till that books each line.
+    The digests of the features say nothing of it: it is what an order always meant, of a till that books each line. A
+    state without days, which a process of an earlier version wrote, is left as it is. What is left of orders at each
+    half-life is between that of the receipts, times the share of days in them, and that of days evenly spaced from the
+    first to the last: the more receipts a day, the nearer to the latter (_RECEIPTS_POWER), which is right of one or two
+    days.
     """
+    orders, days = states[:, _ORDERS_IN], states[:, _DAYS_IN]
     span_us = states[:, _LAST_IN] - states[:, _FIRST_IN]
-    once = np.flatnonzero((states[:, _ORDERS_IN] > 1.0) & (span_us <= VISIT_US))
-    if once.size:
-        states[once[:, None], _COUNTED] /= states[once, _ORDERS_IN, None]
-        states[once, _FIRST_IN] = states[once, _LAST_IN]
-        states[once, _SECOND_LAST_IN] = np.nan
+    visits = np.where(span_us <= VISIT_US, 1.0, np.where(days >= 1.0, days, orders))
+    several = np.flatnonzero((orders > visits) & (orders > 1.0))
+    if several.size:
+        joined = states[several]
+        _join(joined, visits[several, None])
+        states[several] = joined
+
+
+def _join(states: Floats, visits: Floats) -> None:
+    """Reads states (n, measures) as those of so many visits (n, 1), fewer than their orders; in place."""
+    orders, first_us, last_us = states[:, [_ORDERS_IN, _FIRST_IN, _LAST_IN], None].swapaxes(0, 1)
+    share = visits / orders
+    age_days = (states[:, _LAST_EVENT_IN, None] - last_us) / DAY_US
+    gap_days = (last_us - first_us) / DAY_US / np.maximum(visits - 1.0, 1.0)
+    left = np.exp2(-np.maximum(gap_days, _LEAST_GAP_DAYS) / _ORDER_HALF_LIVES)
+    even = np.exp2(-age_days / _ORDER_HALF_LIVES) * (1.0 - left**visits) / (1.0 - left)
+    weight = np.where(visits <= 2.0, 0.0, share**_RECEIPTS_POWER)
+    decayed = weight * share * states[:, _ORDERS_DECAYED_IN] + (1.0 - weight) * even
+    states[:, _COUNTED] *= visits
+    states[:, _COUNTED] /= orders
+    states[:, _ORDERS_DECAYED_IN] = decayed
+    second_us = states[:, _SECOND_LAST_IN, None]
+    is_same = np.floor(second_us / DAY_US) == np.floor(last_us / DAY_US)
+    before_us = np.where(is_same, np.where(visits == 2.0, first_us, np.nan), second_us)
+    states[:, _SECOND_LAST_IN] = np.where(visits == 1.0, np.nan, before_us)[:, 0]
+    states[:, _FIRST_IN] = np.where(visits == 1.0, last_us, first_us)[:, 0]
 
 
 def _join_receipts_of_one(state: Sequence[float | None]) -> Sequence[float | None]:
     """`_join_receipts` of a single state, which is left as it was."""
-    orders, first_us, last_us = state[_ORDERS_IN], state[_FIRST_IN], state[_LAST_IN]
-    if not orders or orders <= 1.0 or first_us is None or last_us is None or last_us - first_us > VISIT_US:
+    orders, days, first_us, last_us = (state[at] for at in (_ORDERS_IN, _DAYS_IN, _FIRST_IN, _LAST_IN))
+    if not orders or orders <= 1.0 or first_us is None or last_us is None:
         return state
-    joined = list(state)
+    visits = 1.0 if last_us - first_us <= VISIT_US else days or orders
+    if visits >= orders:
+        return state
+    return _joined(list(state), float(orders), visits, first_us, last_us)
+
+
+def _joined(
+    state: list[float | None], orders: float, visits: float, first_us: float, last_us: float
+) -> list[float | None]:
+    """`_join` of a single state, which is changed; plain arithmetic beats array calls for one."""
+    share, age_days = visits / orders, ((state[_LAST_EVENT_IN] or last_us) - last_us) / DAY_US
+    gap_days = max((last_us - first_us) / DAY_US / max(visits - 1.0, 1.0), _LEAST_GAP_DAYS)
+    weight = 0.0 if visits <= 2.0 else share**_RECEIPTS_POWER
+    decayed = []
+    for at, half_life in _ORDERS_DECAYED:
+        left = 2.0 ** (-gap_days / half_life)
+        even = 2.0 ** (-age_days / half_life) * (1.0 - left**visits) / (1.0 - left)
+        decayed.append(weight * share * (state[at] or 0.0) + (1.0 - weight) * even)
     for at in _COUNTED:
-        joined[at] = (state[at] or 0.0) / orders
-    joined[_FIRST_IN], joined[_SECOND_LAST_IN] = last_us, None
-    return joined
+        state[at] = (state[at] or 0.0) * visits / orders
+    for (at, _), left_of_visits in zip(_ORDERS_DECAYED, decayed, strict=True):
+        state[at] = left_of_visits
+    second_us = state[_SECOND_LAST_IN]
+    if visits == 1.0:
+        state[_FIRST_IN], state[_SECOND_LAST_IN] = last_us, None
+    elif second_us is not None and second_us // DAY_US == last_us // DAY_US:
+        state[_SECOND_LAST_IN] = first_us if visits == 2.0 else None
+    return state
 
 
 def _base_columns(states: Floats, as_of_us: float) -> Floats:
@@ -229,7 +287,7 @@ def features(states: Floats, as_of_us: float) -> Floats:
 
     `states` is (n, len(NUMERIC)), NaN where a measure has no value; `as_of_us` microseconds since
     1970 UTC, not before the events in the state (an event that is after it counts as age zero: a
-    till's clock may run ahead). Who has bought within VISIT_US only has one order, and stray times are set apart
+    till's clock may run ahead). Receipts of one day (UTC) are one order, and stray times are set apart
     (`app.lifecycle.strays`). Returns (n, len(FEATURES)), NaN = unknown.
     """
     base = _base_columns(states, as_of_us)

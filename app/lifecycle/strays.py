@@ -62,7 +62,7 @@ _SHARED: Final = [
 ]
 """Sums of which the strays have the share of as many average orders."""
 _DAYS: Final = _AT["order_days"]
-"""Strays are each of a day of its own, or all of one that is taken off as often: at least one is left."""
+"""Strays are of one day at least, which is taken off; there are no more days than orders left."""
 _PHASE: Final = [_AT["season_cos"], _AT["season_sin"]]
 _FAR_US: Final = FAR_DAYS * DAY_US
 
@@ -101,7 +101,7 @@ def _begin_relations(states: Floats) -> None:
     found, share = states[is_stray], (count / orders)[is_stray, None]
     _leave_out_first_phase(found)
     found[:, _SHARED] *= share
-    found[:, _DAYS] = np.maximum(found[:, _DAYS] - strays[is_stray], 1.0)
+    found[:, _DAYS] = np.clip(found[:, _DAYS] - 1.0, 1.0, count[is_stray])
     found[:, _PHASE] *= (count / (orders - 1.0))[is_stray, None]
     found[:, _FIRST] = found[:, _FIRST_EVENT] = last_us[is_stray] - days[is_stray] * DAY_US
     found[count[is_stray] <= 1.0, _SECOND_LAST] = np.nan

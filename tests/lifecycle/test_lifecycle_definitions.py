@@ -71,11 +71,12 @@ def test_a_time_is_read_with_the_one_that_it_stands_behind():
 
 
 def test_a_base_column_moves_with_the_measures_that_it_reads_and_with_no_other():
-    """Each measure is moved in turn."""
+    """Each measure is moved in turn, of customers with one receipt a day."""
     draws, at_of = np.random.default_rng(5), {measure.name: at for at, measure in enumerate(NUMERIC)}
     states = draws.uniform(5.0, 50.0, (40, len(NUMERIC)))
     times = [at for at, measure in enumerate(NUMERIC) if measure.unit == "us"]
     states[:, times] = AS_OF_US - draws.uniform(10.0, 300.0, (40, len(times))) * DAY_US
+    states[:, at_of["order_days"]] = 100.0
     states[:, at_of["first_order_us"]] = AS_OF_US - 400 * DAY_US
     before = _base_columns(states, AS_OF_US)
     moving: dict[str, set[str]] = {column: set() for column in BASE}

@@ -3,8 +3,8 @@
 
 async def test_a_checkout_notes_a_stage_once(service, sql, shop):
     client = service.client
-    await client.post("/v1/checkouts", json={"event": shop.order(at=shop.ago(days=1))})
-    await client.post("/v1/checkouts", json={"event": shop.order(at=shop.ago(hours=1))})
+    await client.post("/v1/checkouts", json={"event": shop.order(at=shop.ago(days=4))})
+    await client.post("/v1/checkouts", json={"event": shop.order(at=shop.ago(days=2))})
     rows = (await client.get("/v1/customers/C-1/stages")).json()["transitions"]
     assert [(row["from"], row["to"], row["cause"]) for row in rows] == [("none", "new", "event")]
     await client.post("/v1/events", json=[shop.order(), shop.order("C-2"), shop.event("store.visited", "C-3")])
