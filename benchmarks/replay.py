@@ -155,9 +155,14 @@ async def check_figures(client: httpx.AsyncClient, events: Sequence[Event], time
     """Compares every customer's profile with the events; the number of customers. Raises AssertionError."""
     orders: Counter[str] = Counter()
     spend: defaultdict[str, float] = defaultdict(float)
+    given: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for event in events:
+        if event["type"] != ORDER_COMPLETED:
+            given[event["subject"], event["data"]["order_id"]] += event["data"]["total"]
     for event in events:
         is_order = event["type"] == ORDER_COMPLETED
-        orders[event["subject"]] += is_order
+        is_kept = given[event["subject"], event["data"]["order_id"]] < event["data"]["total"]
+        orders[event["subject"]] += is_order and is_kept
         spend[event["subject"]] += event["data"]["total"] * (1 if is_order else -1)
     for customer_id, count in orders.items():
         profile = (await client.get(f"/v1/customers/{customer_id}")).json()

@@ -85,10 +85,16 @@ def evaluations(orders_file, learnt_once):
 
 
 def known_at_the_cutoff(events):
-    """Times of the orders of each customer who bought before it."""
+    """Times of the orders of each customer who bought before it; without those that were given back whole."""
+    given: dict[tuple[str, str | None], int] = {}
+    for event in events:
+        if event.type == e.ORDER_REFUNDED:
+            key = (event.customer_id, event.reference)
+            given[key] = given.get(key, 0) + event.amount_minor
     bought: dict[str, list[int]] = {}
     for event in events:
-        if event.type == e.ORDER_COMPLETED:
+        is_kept = given.get((event.customer_id, event.reference), 0) < event.amount_minor
+        if event.type == e.ORDER_COMPLETED and is_kept:
             bought.setdefault(event.customer_id, []).append(event.occurred_us)
     return {customer_id: times for customer_id, times in bought.items() if min(times) < to_us(MIDNIGHT)}
 

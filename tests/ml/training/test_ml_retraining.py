@@ -171,7 +171,10 @@ async def test_no_seat_is_taken_unjudged(sql, engine, settings, trained, worse, 
 
 
 async def count_none(engine, connection, simulated):
-    connection.execute("CREATE TABLE events AS SELECT 'store.visited' AS type, 0 AS amount_minor, 0 AS occurred_us")
+    connection.execute(
+        "CREATE TABLE events AS SELECT 'store.visited' AS type, 0 AS amount_minor, 0 AS occurred_us, '' AS source,"
+        " '' AS reference"
+    )
     return 1
 
 
@@ -257,7 +260,7 @@ async def test_an_order_or_refund_that_outweighs_the_rest_is_told_of_the_databas
         **REAL,
         "type": "order.refunded",
         "id": "refund",
-        "data": {"total": 900.0, "currency": "CNY", "order_id": "1"},
+        "data": {"total": 900.0, "currency": "CNY", "order_id": "of before"},
     }
     await count(engine, settings, *made, refund)
     monkeypatch.setattr("ml.training.retraining.train", lambda *_: trained)
