@@ -1,15 +1,20 @@
 """What the running service holds of the registry."""
 
 from app.models.artefact import Model
+from app.models.item_artefact import ItemModel
 from app.models.loading import Held
 
 
 class Models:
-    """Champion and challenger in this process; `refusal` says which registered model could not be read, and why."""
+    """Champion and challenger in this process; `refusal` says which registered model could not be read, and why.
+
+    `item_champion` recommends items; None: what sells is recommended.
+    """
 
     def __init__(self) -> None:
         self.champion: Model | None = None
         self.challenger: Model | None = None
+        self.item_champion: ItemModel | None = None
         self.refusal: str | None = None
         self.held = Held()
         self.was_read = False

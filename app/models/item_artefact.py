@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
 
+from app.lifecycle.clocks.clock import ClockTables
 from app.lifecycle.ranking.packing import unpack
 from app.lifecycle.ranking.ranker import ItemRanker
 from app.lifecycle.ranking.signals import SIGNALS, VERSION
@@ -34,7 +35,7 @@ SIGNALS_DIGEST: Final = hashlib.sha256(json.dumps([VERSION, *SIGNALS]).encode())
 
 @dataclass(frozen=True, slots=True)
 class ItemModel:
-    """A loaded ranker of items. `places` are of the item ids in the ranker's arrays."""
+    """A loaded ranker of items. `places` are of the item ids in the ranker's arrays; `clocks` None: without rhythms."""
 
     version: str
     ranker: ItemRanker
@@ -44,6 +45,7 @@ class ItemModel:
     data_until: datetime
     simulated: bool
     manifest: Mapping[str, Any]
+    clocks: ClockTables | None = None
 
 
 def load_item_model(directory: Path) -> ItemModel:
