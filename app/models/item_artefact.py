@@ -6,11 +6,14 @@ Its signals are named with one digest of them all: tables of other signals are r
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.lifecycle.clocks.clock import ClockTables
 from app.lifecycle.ranking.packing import unpack
@@ -46,6 +49,8 @@ class ItemModel:
     simulated: bool
     manifest: Mapping[str, Any]
     clocks: ClockTables | None = None
+    popular: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Places of items by store, those that sell best there first; '' is everywhere."""
 
 
 def load_item_model(directory: Path) -> ItemModel:

@@ -9,10 +9,8 @@ came back. Lines of one item in an order are of one recommendation, the latest.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Text, bindparam, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from app.database.engine import Statement, compile_statement
 
 _TOLD: Final = """
 told AS (
@@ -93,34 +91,6 @@ LEFT JOIN became ON became.recommendation_id = placed.recommendation_id AND beca
 LEFT JOIN kept ON kept.recommendation_id = placed.recommendation_id AND kept.item_id = placed.item_id
 GROUP BY 1, 2 ORDER BY 1, 2
 """.replace("<told>", _TOLD)
-
-_SHOWN: Final = """
-WITH made AS (
-  SELECT recommendation.* FROM recommendations AS recommendation
-  WHERE recommendation.customer_id = ANY (ARRAY(
-      SELECT other.customer_id FROM persons AS own JOIN persons AS other ON other.person_id = own.person_id
-      WHERE own.customer_id = :customer_id) || CAST(:customer_id AS text))
-    AND recommendation.given_us >= :since_us
-), <told>
-SELECT item.item_id, count(DISTINCT made.recommendation_id) AS shown,
-       count(DISTINCT made.recommendation_id) FILTER (WHERE told.type <> 'recommendation.shown') AS taken
-FROM made CROSS JOIN LATERAL jsonb_array_elements_text(made.items) AS item (item_id)
-JOIN told ON told.recommendation_id = made.recommendation_id
- AND (told.item_id = item.item_id OR told.item_id IS NULL)
-GROUP BY 1
-""".replace("<told>", _TOLD)
-
-
-def _read_shown() -> Statement:
-    parameters = (bindparam("customer_id", type_=Text), bindparam("since_us", type_=BigInteger))
-    return compile_statement(text(_SHOWN).bindparams(*parameters))
-
-
-READ_SHOWN: Final = _read_shown()
-"""Rows of a customer with all their ids: item_id, in how many recommendations since then it was shown, and taken.
-
-Parameters `customer_id`, `since_us`. Taken is clicked or put into the basket.
-"""
 
 
 async def read_effects(connection: AsyncConnection, from_us: int, to_us: int) -> Sequence[Any]:

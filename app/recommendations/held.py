@@ -2,11 +2,37 @@
 
 from collections.abc import Sequence
 
+from app.database.gatherer import Gatherer
+from app.items.following import Items
+from app.models.held import Models
+from app.recommendations.assortment import Assortment
+from app.recommendations.histories import History
+from app.recommendations.keeping import Given
 from app.recommendations.merchant_rules import MerchantRule
 
 
 class Recommendations:
-    """The merchant's rules, read anew every few seconds."""
+    """The merchant's rules, read anew every few seconds; what gathers readings of histories, and what is to be kept."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        models: Models,
+        items: Items,
+        histories: Gatherer[str, History],
+        keeping: Gatherer[Given, bool],
+        keep_patience_s: float,
+    ) -> None:
         self.rules: Sequence[MerchantRule] = ()
+        self.histories = histories
+        self.keeping = keeping
+        self.keep_patience_s = keep_patience_s
+        self._models = models
+        self._items = items
+        self._made: Assortment | None = None
+
+    def assortment(self) -> Assortment:
+        """All items as they are now."""
+        model, catalogue, made = self._models.item_champion, self._items.catalogue, self._made
+        if made is None or made.model is not model or made.catalogue is not catalogue:
+            made = self._made = Assortment(model, catalogue, made)
+        return made

@@ -1,25 +1,66 @@
 """Recommendations as the service runs them."""
 
-from collections.abc import Coroutine
-from typing import Any
+import time
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any, Final
 
-from app.database.engine import transaction
+from app.customers.item_states import READ_ITEMS
+from app.customers.queries import READ_STATES
+from app.database.engine import CONNECTION_LOST, Driver, transaction
+from app.database.gatherer import Gatherer
+from app.foundation.errors import NotReady
 from app.http.resources import BackgroundTask, Part, Resources
+from app.items.following import Items
+from app.lifecycle.events import DAY_US
+from app.models.held import Models
 from app.recommendations.effects_router import router as effects
 from app.recommendations.forgetting import keep_forgetting
 from app.recommendations.held import Recommendations
+from app.recommendations.histories import SHOWN_DAYS, History, read_histories
+from app.recommendations.keeping import KEEP, Given, keep_recommendations
 from app.recommendations.merchant_rules import MerchantRule
+from app.recommendations.router import router
 from app.recommendations.rule_queries import read_rules
-from app.recommendations.rules_router import router
+from app.recommendations.rules_router import router as rules
+from app.recommendations.shown_queries import READ_SHOWN
+from app.recommendations.wanted import RecommendationIn
+
+_KEEPING_SHARE: Final = 0.5
+"""Of the patience for the database, how long an answer waits for its being kept."""
 
 
 def _build(resources: Resources) -> None:
-    resources.hold(Recommendations())
+    reading, writing = resources.open_driver(), resources.open_driver()
+    histories: Gatherer[str, History] = resources.gather("histories", partial(_read, reading))
+    keeping: Gatherer[Given, bool] = resources.gather("recommendations", partial(_keep, writing))
+    patience_s = resources.settings.patience_ms / 1000 * _KEEPING_SHARE
+    models, items = resources.of(Models), resources.of(Items)
+    resources.hold(Recommendations(models, items, histories, keeping, patience_s))
+    for statement in (READ_STATES, READ_ITEMS, READ_SHOWN):
+        resources.plan(reading, statement, since_us=0)
+    resources.plan(writing, KEEP)
+
+
+async def _read(driver: Driver, customer_ids: Sequence[str]) -> list[History]:
+    return await read_histories(driver, customer_ids, time.time_ns() // 1000 - SHOWN_DAYS * DAY_US)
+
+
+async def _keep(driver: Driver, givens: Sequence[Given]) -> list[bool]:
+    try:
+        await keep_recommendations(driver, givens)
+    except CONNECTION_LOST as error:
+        await driver.close()
+        raise NotReady("The database went away; what was recommended may yet have been kept.") from error
+    return [True] * len(givens)
 
 
 async def _refresh(resources: Resources) -> None:
+    held = resources.of(Recommendations)
     async with transaction(resources.engine) as connection:
-        resources.of(Recommendations).rules = await read_rules(connection)
+        rules = await read_rules(connection)
+    if rules != held.rules:  # what was made of them is held by the very same ones
+        held.rules = rules
 
 
 def _forgetting(resources: Resources) -> Coroutine[Any, Any, None]:
@@ -28,8 +69,8 @@ def _forgetting(resources: Resources) -> Coroutine[Any, Any, None]:
 
 PART = Part(
     "recommendations",
-    routers=(router, effects),
-    schemas=(MerchantRule,),
+    routers=(rules, effects, router),
+    schemas=(MerchantRule, RecommendationIn),
     build=_build,
     refresh=_refresh,
     background=(BackgroundTask("forgetting", _forgetting),),

@@ -1,5 +1,7 @@
 """Recommendations on the wire."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.recommendations.merchant_rules import MerchantRule
@@ -33,3 +35,66 @@ class EffectsOut(BaseModel):
     from_: str = Field(alias="from")
     to: str
     effects: list[EffectOut]
+
+
+class TitlesOut(BaseModel):
+    """Where one language is missing the other serves; null: the catalogue has none."""
+
+    en: str | None
+    zh: str | None
+
+
+class RecommendationReasonOut(BaseModel):
+    """`rule_id` of what the merchant wished."""
+
+    code: Literal[
+        "due",
+        "bought_before",
+        "bought_once",
+        "goes_with",
+        "bought_with",
+        "bought_by_others",
+        "popular",
+        "popular_in_store",
+        "in_catalogue",
+        "pinned",
+        "boosted",
+    ]
+    rule_id: str | None = None
+    en: str
+    zh: str
+
+
+class RecommendedItemOut(BaseModel):
+    """`score` is the sum of `terms`, of which those that are 0 are left out.
+
+    `due_at` and `probability`, of a purchase within seven days, are of what is due; null otherwise.
+    """
+
+    item_id: str
+    rank: int
+    title: TitlesOut
+    score: float
+    terms: dict[str, float]
+    due_at: str | None
+    probability: float | None
+    reasons: list[RecommendationReasonOut]
+
+
+class RecommendationOut(BaseModel):
+    """`recommendation_id` null: nothing is recommended, or it could not be kept in time.
+
+    `short_because` says why there are fewer items than were asked for.
+    """
+
+    recommendation_id: str | None
+    customer_id: str | None
+    scenario: str
+    store: str | None
+    as_of: str
+    based_on: Literal["history", "basket", "popularity"]
+    model_version: str | None
+    degraded: bool
+    degraded_because: Literal["no_model"] | None
+    short_because: Literal["no_more_items", "no_more_due"] | None
+    items: list[RecommendedItemOut]

@@ -51,6 +51,8 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/recommendations/rules"): {"read"},
     ("PUT", "/v1/recommendations/rules/{rule_id}"): {"admin"},
     ("DELETE", "/v1/recommendations/rules/{rule_id}"): {"admin"},
+    ("GET", "/v1/customers/{customer_id:path}/recommendations"): {"read"},
+    ("POST", "/v1/recommendations"): {"read"},
     ("GET", "/v1/recommendations/effects"): {"read"},
     ("GET", "/v1/models"): {"admin"},
     ("GET", "/v1/models:compare"): {"admin"},

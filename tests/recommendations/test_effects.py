@@ -5,8 +5,8 @@ import time
 import pytest
 
 from app.database.engine import Driver
-from app.recommendations.effect_queries import READ_SHOWN
 from app.recommendations.keeping import NOBODY, Given, keep_recommendation, keep_recommendations
+from app.recommendations.shown_queries import READ_SHOWN
 
 MINUTE_US = 60_000_000
 
@@ -188,9 +188,9 @@ async def test_how_often_an_item_was_shown_to_a_customer(keep, tell, driver, cli
     await tell("clicked", product_id="b")
     merged = shop.event("customer.merged", "C-1", data={"merged": "C-2"})
     assert (await client.post("/v1/events", json=merged)).status_code == 200
-    rows = await driver.fetch(READ_SHOWN, customer_id="C-1", since_us=0)
+    rows = await driver.fetch(READ_SHOWN, customer_ids=["C-1"], since_us=0)
     assert {row["item_id"]: (row["shown"], row["taken"]) for row in rows} == {"a": (2, 0), "b": (1, 1)}
-    assert not await driver.fetch(READ_SHOWN, customer_id="C-1", since_us=time.time_ns() // 1000)
+    assert not await driver.fetch(READ_SHOWN, customer_ids=["C-1"], since_us=time.time_ns() // 1000)
 
 
 @pytest.mark.parametrize(

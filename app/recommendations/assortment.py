@@ -1,0 +1,133 @@
+"""All items that may be recommended, by one numbering: those of the model first, then those of the catalogue alone.
+
+What is the same for many requests is made once: how items sell, and what may be shown where.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.items.held import NOTHING, UNKNOWN, Catalogue, Mask, Places
+from app.lifecycle.ranking.choosing import NO_CATEGORY
+from app.models.item_artefact import ItemModel
+from app.recommendations.merchant_rules import MerchantRule, Wishes, weigh
+
+Ints = NDArray[np.int64]
+_MOST_HELD: Final = 256
+"""Masks, and orders of stores, that are held: of 50,000 items some 50 kB and 400 kB each."""
+_ITEM_RECENT: Final = 5
+"""Among `signals.ITEM`: what was bought of it of late."""
+_ITEM_ORDERS: Final = 0
+_FOR_EVER: Final = np.iinfo(np.int64).max
+EVERYWHERE: Final = ""
+_MOST_ORDERS: Final = 16
+
+
+class _Numbered(NamedTuple):
+    """What stays the same while no item comes to the catalogue."""
+
+    ids: Sequence[str]
+    at: Mapping[str, int]
+    places: Places
+    order: Ints
+
+
+class Assortment:
+    """Of one model and one version of the catalogue. (items,) each: `ids`, `places` in the catalogue, `products`, the
+    same for packs of one, and `categories`.
+
+    `known`: how many the model has, which come first.
+    """
+
+    def __init__(self, model: ItemModel | None, catalogue: Catalogue, before: "Assortment | None" = None) -> None:
+        """`before` spares what is the same still."""
+        self.model, self.catalogue = model, catalogue
+        self.known = 0 if model is None else len(model.item_ids)
+        self._numbered: _Numbered
+        self._orders: dict[str, Ints]
+        if before is not None and before.model is model and before.catalogue.places is catalogue.places:
+            self._numbered, self._orders = before._numbered, before._orders
+        else:
+            ids, at = _number(model, catalogue)
+            order = np.concatenate([sales_order(model), np.arange(self.known, len(ids))])
+            self._numbered, self._orders = _Numbered(ids, at, catalogue.places_of(ids), order), {}
+        self.ids, self.at, self.places = self._numbered.ids, self._numbered.at, self._numbered.places
+        records = catalogue.records
+        packs = records["pack"][self.places].astype(np.int64)
+        categories = records["category"][self.places].astype(np.int64)
+        self.products: Ints = np.where(packs == NOTHING, -1 - np.arange(len(packs)), packs)
+        self.categories: Ints = np.where(categories == NOTHING, NO_CATEGORY, categories)
+        self._shown: dict[tuple[str | None, bool, tuple[str, ...]], tuple[Mask, int]] = {}
+        self._wishes: dict[tuple[int, ...], tuple[tuple[MerchantRule, ...], Wishes]] = {}
+
+    def may_be_shown(self, at_us: int, store: str | None, in_stock_only: bool, category: tuple[str, ...]) -> Mask:
+        """(items,): those that are not hidden, valid, in stock where that is asked, and within the category."""
+        key = (store if in_stock_only and store in self.catalogue.exceptions else None, in_stock_only, category)
+        mask, until_us = self._shown.get(key, (None, -1))
+        if mask is None or at_us >= until_us:
+            mask = self.catalogue.may_be_shown(self.places, at_us) & self.catalogue.are_within(self.places, category)
+            if in_stock_only:
+                mask &= self.catalogue.are_in_stock(self.places, store)
+            if len(self._shown) >= _MOST_HELD:
+                self._shown.clear()
+            self._shown[key] = mask, self._next_change_us(at_us)
+        return mask
+
+    def _next_change_us(self, at_us: int) -> int:
+        """When the next item becomes valid, or is so no more."""
+        times = [self.catalogue.records[name] for name in ("valid_from_us", "valid_to_us")]
+        return min(int(each[each > at_us].min(initial=_FOR_EVER)) for each in times)
+
+    def wishes(self, rules: Sequence[MerchantRule]) -> Wishes | None:
+        """What rules that are in force make of all items; None: there are none."""
+        if not rules:
+            return None
+        key = tuple(map(id, rules))
+        if key not in self._wishes:
+            if len(self._wishes) >= _MOST_HELD:
+                self._wishes.clear()
+            # the rules are kept beside, since an id is of whoever comes next once they are gone
+            self._wishes[key] = tuple(rules), weigh(rules, self.ids, self.places, self.catalogue)
+        return self._wishes[key][1]
+
+    def best_selling(self, store: str | None) -> Ints:
+        """All items, what sells best first: in the store, then everywhere, then those nothing is known of."""
+        popular = {} if self.model is None else self.model.popular
+        if store is None or store not in popular:
+            return self._first(popular, EVERYWHERE)
+        return self._first(popular, store)
+
+    def _first(self, popular: Mapping[str, NDArray[np.int64]], store: str) -> Ints:
+        if store not in popular:
+            return self._numbered.order
+        if store not in self._orders:
+            if len(self._orders) >= _MOST_ORDERS:
+                self._orders.clear()
+            behind = self._numbered.order if store == EVERYWHERE else self._first(popular, EVERYWHERE)
+            self._orders[store] = _distinct(np.concatenate([popular[store], behind]))
+        return self._orders[store]
+
+
+def _number(model: ItemModel | None, catalogue: Catalogue) -> tuple[Sequence[str], Mapping[str, int]]:
+    known: Sequence[str] = () if model is None else model.item_ids
+    at: Mapping[str, int] = {} if model is None else model.places
+    more = [item_id for item_id in catalogue.ids[UNKNOWN + 1 :] if item_id not in at]
+    if not more:
+        return known, at
+    return [*known, *more], {**at, **{item_id: len(known) + n for n, item_id in enumerate(more)}}
+
+
+def sales_order(model: ItemModel | None) -> Ints:
+    """The model's items, what sells of late first."""
+    if model is None:
+        return np.arange(0)
+    signals = model.ranker.facts.signals
+    return np.asarray((-(signals[_ITEM_ORDERS] + signals[_ITEM_RECENT])).argsort(kind="stable"))
+
+
+def _distinct(items: Ints) -> Ints:
+    """Each where it comes first."""
+    _, first = np.unique(items, return_index=True)
+    return np.asarray(items[np.sort(first)])

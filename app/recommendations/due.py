@@ -1,0 +1,87 @@
+"""What a customer buys again, and is due now: by the clocks of the model, or else by plain gaps."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.items.held import Catalogue
+from app.lifecycle.clocks.clock import TERMS as CLOCK_TERMS
+from app.lifecycle.clocks.clock import WEEK_DAYS, ClockTables, Due
+from app.lifecycle.clocks.renewal import Bought
+from app.lifecycle.events import DAY_US
+from app.lifecycle.features import Floats
+from app.models.item_artefact import ItemModel
+from app.recommendations.histories import Habits
+from app.recommendations.pools import Pool, make_pool
+
+AHEAD_SHARE: Final = 0.25
+"""Of its own gap an item is called due so long before, and no longer than a week: just bought is not due."""
+FEWEST_ORDERS: Final = 2.0
+"""What was bought once is no habit."""
+_ITEM_GAPS: Final = 2.0
+"""Without clocks: gaps of the item that weigh as much as the customer's own."""
+_SHORTEST_DAYS: Final = 1.0
+_LEFT_AFTER: Final = 3.0
+"""Without clocks: silence, in gaps, after which an item is not called due any more."""
+
+
+class DueItems(NamedTuple):
+    """(n,) each, as in `pool`. `probability` of a purchase within seven days; NaN: no clock tells."""
+
+    pool: Pool
+    due_us: Floats
+    gap_days: Floats
+    probability: Floats
+
+
+def find_due(
+    habits: Habits, ids: Sequence[str], orders: Bought, model: ItemModel | None, catalogue: Catalogue, as_of_us: int
+) -> DueItems:
+    """Which of the habits, whose ids are `ids`, are due now."""
+    if model is None or model.clocks is None:
+        return _find_by_gaps(habits, model, as_of_us)
+    clocks, bought = model.clocks, habits.bought()
+    paths = [catalogue.item(item_id).category for item_id in ids]
+    leaves = np.array([path[-1] if path else "" for path in paths], np.str_)
+    read = clocks.read(bought, clocks.rhythm_places(np.array(ids, np.str_), leaves), orders, as_of_us)
+    is_due = _is_due(habits, read.due_us, read.gap_days, as_of_us)
+    pool = make_pool(habits.items, **_explain(clocks, bought, orders, read)).some(is_due)
+    return DueItems(pool, read.due_us[is_due], read.gap_days[is_due], read.probability[is_due])
+
+
+def _is_due(habits: Habits, due_us: Floats, gap_days: Floats, as_of_us: int) -> NDArray[np.bool_]:
+    ahead_us = np.minimum(gap_days * AHEAD_SHARE, WEEK_DAYS) * DAY_US
+    # NaN is not due
+    return np.asarray((habits.orders >= FEWEST_ORDERS) & (due_us - ahead_us <= as_of_us))
+
+
+def _explain(clocks: ClockTables, bought: Bought, orders: Bought, read: Due) -> dict[str, Floats]:
+    """The terms of the logarithm of the hazard by subject."""
+    weighed = clocks.weights[:, None] * clocks.terms(bought, orders, read.waiting, read.visiting, WEEK_DAYS)
+    term = dict(zip(CLOCK_TERMS, weighed, strict=True))
+    return {
+        "base": np.full(len(read.raw), clocks.bias),
+        "rhythm": term["item"] + term["ripe"] + term["beyond"] + term["beyond_often"],
+        "customer": term["visit"],
+        "habit": term["orders"] + term["share"],
+        "calibration": np.log(-np.log1p(-read.probability)) - read.raw,
+    }
+
+
+def _find_by_gaps(habits: Habits, model: ItemModel | None, as_of_us: int) -> DueItems:
+    """By the customer's mean gap, shrunk to the item's where there is a model that knows it."""
+    gaps = np.maximum(habits.orders - 1.0, 1.0)
+    gap_days = (habits.last_us - habits.first_us) / DAY_US / gaps
+    if model is not None:
+        known = habits.items < len(model.item_ids)
+        usual = model.ranker.facts.gap_days[np.where(known, habits.items, 0)]
+        gap_days = np.where(known, (gap_days * gaps + _ITEM_GAPS * usual) / (gaps + _ITEM_GAPS), gap_days)
+    gap_days = np.maximum(gap_days, _SHORTEST_DAYS)
+    due_us = habits.last_us + gap_days * DAY_US
+    silence = np.maximum(as_of_us - habits.last_us, 0.0) / DAY_US / gap_days
+    is_due = _is_due(habits, due_us, gap_days, as_of_us) & (silence <= _LEFT_AFTER)
+    terms = {"habit": np.log(np.maximum(habits.orders, 1.0)), "rhythm": -np.log(np.maximum(silence, 1.0))}
+    pool = make_pool(habits.items, **terms).some(is_due)
+    return DueItems(pool, due_us[is_due], gap_days[is_due], np.full(int(is_due.sum()), np.nan))

@@ -1,0 +1,145 @@
+"""What is known of a customer when something is recommended: habits, orders, and what they were shown in vain."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.customers.item_states import ItemStates, read_item_states
+from app.customers.service import read_states
+from app.customers.state import CustomerState
+from app.database.engine import Driver
+from app.lifecycle.clocks.renewal import Bought
+from app.lifecycle.events import DAY_US
+from app.lifecycle.features import Floats
+from app.lifecycle.measures import REFERENCE
+from app.lifecycle.ranking.owned import Buyers, Owned
+from app.recommendations.shown_queries import READ_SHOWN
+
+Ints = NDArray[np.int64]
+SHOWN_DAYS: Final = 30
+_HALF_LIVES_DAYS: Final = (30, 120)
+
+
+class Shown(NamedTuple):
+    """In how many of the latest recommendations an item was shown, and in how many of these taken."""
+
+    shown: int
+    taken: int
+
+
+class History(NamedTuple):
+    """Of all ids of a person together. `customer` None: there is no event of them."""
+
+    customer: CustomerState | None
+    items: ItemStates
+    shown: Mapping[str, Shown]
+
+    def last_us(self) -> int:
+        """The time of the last event."""
+        return 0 if self.customer is None else int(self.customer.number(REFERENCE) or 0)
+
+
+class Habits(NamedTuple):
+    """What a customer has bought, by items as they are numbered, ascending; (n,) each, as counted at one time.
+
+    Items that nothing but the history knows are `strays`, numbered beyond the others. What was given back, all of it,
+    is `is_returned`: it is known, and not bought.
+    """
+
+    items: Ints
+    orders: Floats
+    quantity: Floats
+    first_us: Floats
+    last_us: Floats
+    second_last_us: Floats
+    decayed_30d: Floats
+    decayed_120d: Floats
+    is_returned: NDArray[np.bool_]
+    strays: Sequence[str]
+
+    def kept(self) -> "Habits":
+        """Without what was given back."""
+        return self.some(~self.is_returned) if self.is_returned.any() else self
+
+    def some(self, which: NDArray[np.bool_]) -> "Habits":
+        """Those wanted."""
+        columns = {name: getattr(self, name)[which] for name in self._fields if name != "strays"}
+        return self._replace(**columns)
+
+    def bought(self) -> Bought:
+        """For the clocks."""
+        return Bought(self.orders, self.quantity, self.first_us, self.last_us)
+
+
+async def read_histories(driver: Driver, customer_ids: Sequence[str], since_us: int) -> list[History]:
+    """Of each customer in the order asked for, what was shown since a time. Raises NotReady."""
+    wanted = list(dict.fromkeys(customer_ids))
+    customers = dict(zip(wanted, await read_states(driver, wanted), strict=True))
+    items = dict(zip(wanted, await read_item_states(driver, wanted), strict=True))
+    shown: dict[str, dict[str, Shown]] = {}
+    for row in await driver.fetch(READ_SHOWN, customer_ids=wanted, since_us=since_us):
+        shown.setdefault(row["customer_id"], {})[row["item_id"]] = Shown(row["shown"], row["taken"])
+    return [History(customers[each], items[each], shown.get(each, {})) for each in customer_ids]
+
+
+def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us: int) -> Habits:
+    """Habits from states, as they are at a time; items beyond `at` are numbered from `width` on, by id."""
+    strays = sorted(item_id for item_id in states.item_ids if item_id not in at)
+    numbered = {item_id: width + n for n, item_id in enumerate(strays)}
+    found = [numbered[item_id] if (n := at.get(item_id)) is None else n for item_id in states.item_ids]
+    items = np.array(found, np.int64)
+    order = items.argsort()
+    column = {
+        measure.name: values for measure, values in zip(states.spec.measures, states.numbers[order].T, strict=True)
+    }
+    bought = column["orders"] > 0
+    quantity = column["quantity"]
+    given_back = column["refunded_quantity"]
+    is_returned = ~bought | ((given_back > 0) & (given_back >= quantity))
+    ages_days = np.maximum(as_of_us - column[REFERENCE], 0.0) / DAY_US
+    short, long = (column[f"orders_decayed_{days}d"] * 2.0 ** (-ages_days / days) for days in _HALF_LIVES_DAYS)
+    return Habits(
+        items[order],
+        column["orders"],
+        np.maximum(quantity - given_back, 0.0),
+        column["first_order_us"],
+        column["last_order_us"],
+        column["second_last_order_us"],
+        short,
+        long,
+        is_returned,
+        strays,
+    )
+
+
+def owned_of(habits: Habits, known: int, as_of_us: int) -> Owned:
+    """For the ranker, which has the first `known` items."""
+    own = habits.some(habits.items < known)
+    first, last, second = (_ages(column, as_of_us) for column in (own.first_us, own.last_us, own.second_last_us))
+    starts = np.array([0, len(own.items)])
+    return Owned(starts, own.items, own.orders, first, last, second, own.decayed_30d, own.decayed_120d)
+
+
+def buyers_of(customer: CustomerState, habits: Habits, as_of_us: int) -> Buyers:
+    """For the ranker: orders of the customer, no fewer than they have of one item."""
+    bought = orders_of(customer, habits)
+    age_days = max(as_of_us - (customer.number(REFERENCE) or as_of_us), 0.0) / DAY_US
+    decayed = [
+        np.array([(customer.number(f"orders_decayed_{days}d") or 0.0) * 2.0 ** (-age_days / days)])
+        for days in _HALF_LIVES_DAYS
+    ]
+    return Buyers(bought.orders, _ages(bought.first_us, as_of_us), _ages(bought.last_us, as_of_us), *decayed)
+
+
+def orders_of(customer: CustomerState, habits: Habits) -> Bought:
+    """For the clocks: (1,) of all orders of a customer who has bought."""
+    orders = np.array([max(customer.number("orders") or 0.0, habits.orders.max(initial=1.0))])
+    first = min(customer.number("first_order_us") or np.inf, habits.first_us.min())
+    last = max(customer.number("last_order_us") or 0.0, habits.last_us.max())
+    return Bought(orders, orders, np.array([float(first)]), np.array([float(last)]))
+
+
+def _ages(times_us: Floats, as_of_us: int) -> Floats:
+    return np.asarray(np.maximum(as_of_us - times_us, 0.0) / DAY_US)

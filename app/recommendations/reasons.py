@@ -1,0 +1,140 @@
+"""Why an item is recommended, in words, English and Chinese, by what is true of it."""
+
+from collections.abc import Mapping
+from math import floor
+from typing import Final
+
+from app.lifecycle.clocks.phrases import Habit, say_habit
+from app.lifecycle.events import DAY_US
+from app.recommendations.merchant_rules import MerchantRule
+from app.recommendations.nearness import find_by_owners, find_in_baskets
+from app.recommendations.service import Recommended
+
+_WORTH_TELLING: Final = 1.95
+"""A lift from which it is told."""
+Reason = dict[str, str]
+
+
+class Explaining:
+    """Reasons of one recommendation: what all of its items need is found once."""
+
+    def __init__(self, recommended: Recommended) -> None:
+        self._told = recommended
+        asked = recommended.asked
+        self._catalogue = asked.assortment.catalogue
+        self._habits = None if asked.habits is None else asked.habits.kept()
+        self._due: Mapping[int, int] = {}
+        if recommended.found.due is not None:
+            due = recommended.found.due
+            self._due = {item: n for n, item in enumerate(due.pool.items.tolist())}
+        self._companions: Mapping[int, int] = {}
+        if recommended.found.companions is not None:
+            self._companions = {item: n for n, item in enumerate(recommended.found.companions.items.tolist())}
+        self._in_baskets, self._by_owners = self._find_near()
+
+    def _find_near(self) -> tuple[Mapping[int, int], Mapping[int, int]]:
+        """Of the items that are chosen and new to the customer: own items that they stand close to."""
+        told, model = self._told, self._told.asked.assortment.model
+        if model is None or self._habits is None:
+            return {}, {}
+        known = len(model.item_ids)
+        own = self._habits.items[self._habits.items < known]
+        chosen = told.pool.items[told.chosen].tolist() if told.chosen else []
+        new = [n for n in chosen if n < known and n not in self._companions and self._place_of(n) is None]
+        if not new or not len(own):
+            return {}, {}
+        return find_in_baskets(new, own, model), find_by_owners(new, own, model)
+
+    def due(self, item: int) -> tuple[float, float] | None:
+        """(due, probability) of an item that is; NaN: not known."""
+        place, due = self._due.get(item), self._told.found.due
+        return None if place is None or due is None else (float(due.due_us[place]), float(due.probability[place]))
+
+    def reasons(self, place: int) -> list[Reason]:
+        """Of an item at a place of the pool, the first the foremost."""
+        item = int(self._told.pool.items[place])
+        said = []
+        if (pin := self._told.pinned.get(place)) is not None:
+            said.append(_wished("pinned", pin, "Shown first by the shop", "店家优先推荐"))
+        if (boost := self._told.boosted_by.get(item)) is not None:
+            more = (boost.factor or 1.0) >= 1.0
+            said.append(_wished("boosted", boost, *_BOOSTED[more]))
+        return [*said, self._own_reason(item)]
+
+    def _own_reason(self, item: int) -> Reason:
+        if item in self._companions:
+            return self._say_companion(self._companions[item])
+        owned = self._place_of(item)
+        if owned is not None:
+            return self._say_habit(item, owned)
+        if (partner := self._in_baskets.get(item)) is not None:
+            return self._say_of("bought_with", partner, "Often bought with %s, which you buy", "常与您买过的%s一起购买")
+        if (partner := self._by_owners.get(item)) is not None:
+            return self._say_of("bought_by_others", partner, "Bought by customers who buy %s too", "购买%s的顾客也常买")
+        return self._say_popular()
+
+    def _place_of(self, item: int) -> int | None:
+        habits = self._habits
+        if habits is None or not len(habits.items):
+            return None
+        place = int(habits.items.searchsorted(item))
+        return place if place < len(habits.items) and int(habits.items[place]) == item else None
+
+    def _say_habit(self, item: int, owned: int) -> Reason:
+        assert self._habits is not None
+        now_us, due = self._told.asked.now_us, self._told.found.due
+        orders, first_us, last_us = (
+            float(column[owned]) for column in (self._habits.orders, self._habits.first_us, self._habits.last_us)
+        )
+        if orders < 2:
+            return _say_once(max(floor((now_us - last_us) / DAY_US), 0))
+        gap_days = (last_us - first_us) / DAY_US / (orders - 1)
+        if due is not None and item in self._due:
+            gap_days = float(due.gap_days[self._due[item]])
+        habit = Habit(orders, first_us, last_us, gap_days)
+        code = "due" if item in self._due else "bought_before"
+        return {"code": code, **{language: say_habit(habit, now_us, language) for language in ("en", "zh")}}
+
+    def _say_companion(self, place: int) -> Reason:
+        companions = self._told.found.companions
+        assert companions is not None
+        said = self._say_of("goes_with", int(companions.partners[place]), "Often bought with %s", "常与%s一起购买")
+        lift = float(companions.lift[place])
+        if lift >= _WORTH_TELLING:
+            times = f"{lift:.1f}" if lift < 10 else f"{lift:.0f}"
+            said["en"] += f": {times} times as often as by chance"
+            said["zh"] += f"：是偶然情况的 {times} 倍"
+        return said
+
+    def _say_of(self, code: str, partner: int, en: str, zh: str) -> Reason:
+        item_id = self._told.asked.id_of(partner)
+        item = self._catalogue.item(item_id)
+        return {"code": code, "en": en % (item.title("en") or item_id), "zh": zh % (item.title("zh") or item_id)}
+
+    def _say_popular(self) -> Reason:
+        asked = self._told.asked
+        model, store = asked.assortment.model, asked.wanted.store
+        if model is None:
+            return {"code": "in_catalogue", "en": "From our range", "zh": "本店商品"}
+        if store is not None and store in model.popular:
+            return {"code": "popular_in_store", "en": "Popular in this store", "zh": "本店热销"}
+        return {"code": "popular", "en": "Popular now", "zh": "当前热销"}
+
+
+_BOOSTED: Final = {
+    True: ("The shop shows more of these", "店家近期主推"),
+    False: ("The shop shows fewer of these", "店家减少展示"),
+}
+
+
+def _wished(code: str, rule: MerchantRule, en: str, zh: str) -> Reason:
+    title = rule.title
+    if title is None:
+        return {"code": code, "rule_id": rule.rule_id, "en": en, "zh": zh}
+    return {"code": code, "rule_id": rule.rule_id, "en": title.en, "zh": title.zh}
+
+
+def _say_once(days: int) -> Reason:
+    ago = "less than a day" if not days else "1 day" if days == 1 else f"{days:,} days"
+    chinese = f"{days:,} 天前" if days else "不到 1 天前"
+    return {"code": "bought_once", "en": f"Bought once, {ago} ago", "zh": f"买过一次，{chinese}"}

@@ -1,0 +1,57 @@
+"""Recommendations on the wire."""
+
+from typing import Any, Final
+
+from app.foundation.times import iso
+from app.recommendations.pools import TERMS
+from app.recommendations.reasons import Explaining
+from app.recommendations.service import Recommended
+
+_PLACES: Final = 6
+
+
+def render(told: Recommended, customer_id: str | None) -> dict[str, Any]:
+    """The answer but for its `recommendation_id`."""
+    asked, model = told.asked, told.asked.assortment.model
+    return {
+        "customer_id": customer_id,
+        "scenario": asked.wanted.scenario,
+        "store": asked.wanted.store,
+        "as_of": iso(asked.as_of_us),
+        "based_on": told.found.based_on,
+        "model_version": None if model is None else model.version,
+        "degraded": model is None,
+        "degraded_because": "no_model" if model is None else None,
+        "short_because": _why_short(told),
+        "items": _render_items(told),
+    }
+
+
+def _why_short(told: Recommended) -> str | None:
+    if not told.is_short:
+        return None
+    return "no_more_items" if told.found.is_filled else "no_more_due"
+
+
+def _render_items(told: Recommended) -> list[dict[str, Any]]:
+    explaining = Explaining(told)
+    return [_render_item(told, explaining, place, rank + 1) for rank, place in enumerate(told.chosen)]
+
+
+def _render_item(told: Recommended, explaining: Explaining, place: int, rank: int) -> dict[str, Any]:
+    number = int(told.pool.items[place])
+    item_id = told.asked.id_of(number)
+    item = told.asked.assortment.catalogue.item(item_id)
+    values = told.pool.terms[place].tolist()
+    terms = {name: round(value, _PLACES) for name, value in zip(TERMS, values, strict=True) if value}
+    due_us, probability = explaining.due(number) or (None, None)
+    return {
+        "item_id": item_id,
+        "rank": rank,
+        "title": {"en": item.title("en"), "zh": item.title("zh")},
+        "score": round(sum(terms.values()), _PLACES),
+        "terms": terms,
+        "due_at": None if due_us is None else iso(due_us),
+        "probability": None if probability is None or probability != probability else round(probability, 4),
+        "reasons": explaining.reasons(place),
+    }

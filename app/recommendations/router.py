@@ -1,0 +1,56 @@
+"""`GET /v1/customers/{id}/recommendations` and `POST /v1/recommendations`."""
+
+from typing import Any, Final, get_args
+
+from fastapi import APIRouter
+
+from app.customers.service import read_customer_id
+from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
+from app.recommendations.merchant_rules import Scenario
+from app.recommendations.recommending import answer
+from app.recommendations.schemas import RecommendationOut
+from app.recommendations.wanted import MOST, USUAL, RecommendationIn, Wanted, read_wanted
+
+router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=HotRoute)
+_ANY: Final = Wanted()
+
+
+def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+_PARAMETERS: Final = [
+    _parameter("scenario", "What it is for.", {"type": "string", "enum": list(get_args(Scenario)), "default": "home"}),
+    _parameter("limit", "Items.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+    _parameter("exclude", "Items that are not to be shown: repeat it, or part ids by commas.", _TEXTS),
+    _parameter("category", "A path, its first level first: repeat it for each level.", _TEXTS),
+    _parameter("in_stock_only", "Whether what is out of stock is left out.", {"type": "boolean", "default": True}),
+    _parameter("store", "Where it is shown: its stock, its rules, what sells there.", {"type": "string"}),
+]
+
+
+@router.get(
+    "/customers/{customer_id:path}/recommendations",
+    dependencies=[requires("read")],
+    response_model=RecommendationOut,
+    summary="Items for a customer: due again, new to them, or what sells",
+    openapi_extra={"parameters": _PARAMETERS},
+)
+async def get_recommendations(request: HotRequest, customer_id: str) -> bytes:
+    """Of somebody there is no event of, what sells. The same request has the same items while nothing has changed."""
+    wanted = read_wanted(request.query_params) if request.scope["query_string"] else _ANY
+    return await answer(request.resources, wanted, read_customer_id(customer_id))
+
+
+@router.post(
+    "/recommendations",
+    dependencies=[requires("read")],
+    response_model=RecommendationOut,
+    summary="Items that go with a basket, or for somebody who is not known",
+    openapi_extra=json_body(schema_of(RecommendationIn)),
+)
+async def post_recommendations(request: HotRequest) -> bytes:
+    """As `GET`, with a basket, and without a customer where there is none."""
+    asked = await read_model(request, RecommendationIn)
+    return await answer(request.resources, asked.wanted(), asked.customer_id)

@@ -1,0 +1,199 @@
+"""One recommendation: what may be shown, what the scenario is about, what the merchant wishes, and the choice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from app.items.held import Mask
+from app.lifecycle.features import Floats
+from app.lifecycle.ranking.choosing import NO_CATEGORY, Shelf, choose_items
+from app.recommendations.assortment import Assortment, Ints
+from app.recommendations.histories import Habits, History, Shown, read_habits
+from app.recommendations.merchant_rules import MerchantRule, Wishes
+from app.recommendations.pools import AT, Pool, by_order, stack
+from app.recommendations.scenarios import Asked, Found, find
+from app.recommendations.wanted import OF_BASKET, Wanted
+
+HOUR_US: Final = 3_600_000_000
+"""Ages are counted to the hour: within it the same request has the same answer, while nothing changes."""
+_VARIETY: Final = {"replenish": 1.0, "discover": 0.8}
+_USUAL_VARIETY: Final = 0.9
+_SEEN_ENOUGH: Final = 2
+_SINKS: Final = 0.5
+_SINKS_AT_MOST: Final = 4.0
+"""Of an item that was shown and never taken: each time after the second its score falls by _SINKS."""
+_SUBSTITUTE: Final = 8.0
+"""By which what may stand in for something in the basket falls behind what goes with it."""
+_FIRST_LOOK: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """The items chosen, in the order shown: places in `pool`. `pinned` are by place."""
+
+    asked: Asked
+    found: Found
+    pool: Pool
+    chosen: Sequence[int]
+    pinned: Mapping[int, MerchantRule]
+    boosted_by: Mapping[int, MerchantRule]
+    is_short: bool
+
+
+def recommend(
+    wanted: Wanted, history: History | None, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int
+) -> Recommended:
+    """Of a customer with this history; None: of nobody who is known."""
+    as_of_us = now_us - now_us % HOUR_US
+    habits = None
+    if history is not None:
+        as_of_us = max(as_of_us, history.last_us())
+        if history.items.item_ids:
+            habits = read_habits(history.items, assortment.at, len(assortment.ids), as_of_us)
+    in_force = [rule for rule in rules if rule.is_in_force(wanted.scenario, wanted.store, now_us)]
+    wishes = assortment.wishes(in_force)
+    allowed = _allow(wanted, habits, assortment, wishes, now_us)
+    asked = Asked(wanted, history, habits, assortment, allowed, now_us, as_of_us)
+    found = find(asked)
+    pool = stack([_keep_allowed(pool, asked) for pool in found.pools])
+    pool = _fill(pool, found, asked, wishes)
+    boosted = _adjust(pool, asked, wishes)
+    return _choose(pool, found, asked, wishes, boosted)
+
+
+def _allow(wanted: Wanted, habits: Habits | None, assortment: Assortment, wishes: Wishes | None, now_us: int) -> Mask:
+    """(items,): what may be shown to whoever asks."""
+    allowed = assortment.may_be_shown(now_us, wanted.store, wanted.in_stock_only, wanted.category)
+    if wishes is not None:
+        allowed = allowed & wishes.shown
+    out = [n for item_id in (*wanted.exclude, *wanted.basket) if (n := assortment.at.get(item_id)) is not None]
+    is_new_only = wanted.scenario == "discover" and habits is not None
+    if not out and not is_new_only:
+        return allowed
+    allowed = allowed.copy()
+    allowed[out] = False
+    if is_new_only and habits is not None:
+        known = habits.items[habits.items < len(allowed)]
+        allowed[known] = False
+        packs = np.unique(assortment.products[known])
+        packs = packs[packs > 0]
+        if len(packs):
+            allowed &= ~np.isin(assortment.products, packs)
+    return allowed
+
+
+def _keep_allowed(pool: Pool, asked: Asked) -> Pool:
+    """Of what nothing but the customer's history knows, what is not excluded; but within a category none of it."""
+    width = len(asked.allowed)
+    inside = pool.items < width
+    kept = np.zeros(len(pool.items), np.bool_)
+    kept[inside] = asked.allowed[pool.items[inside]]
+    if not inside.all() and not asked.wanted.category:
+        out = {*asked.wanted.exclude, *asked.wanted.basket}
+        for place in np.flatnonzero(~inside).tolist():
+            kept[place] = asked.id_of(int(pool.items[place])) not in out
+    return pool if kept.all() else pool.some(kept)
+
+
+def _fill(pool: Pool, found: Found, asked: Asked, wishes: Wishes | None) -> Pool:
+    """With pins, and with what sells until there are enough products."""
+    if wishes is not None and wishes.pins:
+        pinned = np.array([at for _, at, _ in wishes.pins], np.int64)
+        pool = stack([pool, by_order(pinned[asked.allowed[pinned]])])
+    if not found.is_filled:
+        return pool
+    limit, look = asked.wanted.limit, _FIRST_LOOK
+    order = asked.assortment.best_selling(asked.wanted.store)
+    selling = order[:0]
+    while _count_products(pool, asked.assortment, selling) < limit and len(selling) < len(order):
+        first = order[:look]
+        selling = first[asked.allowed[first]]
+        if look >= len(order):
+            break
+        look *= 8
+    return stack([pool, by_order(selling)]) if len(selling) else pool
+
+
+def _count_products(pool: Pool, assortment: Assortment, more: Ints) -> int:
+    width = len(assortment.ids)
+    items = np.concatenate([pool.items, more])
+    inside = items[items < width]
+    return len(np.unique(assortment.products[inside])) + len(items) - len(inside)
+
+
+def _adjust(pool: Pool, asked: Asked, wishes: Wishes | None) -> dict[int, MerchantRule]:
+    """Adds what comes to scores last, in place; which rule boosted which item."""
+    _sink(pool, {} if asked.history is None else asked.history.shown, asked)
+    if asked.wanted.scenario in OF_BASKET:
+        _put_substitutes_behind(pool, asked)
+    boosted: dict[int, MerchantRule] = {}
+    if wishes is not None:
+        inside = np.flatnonzero(pool.items < len(asked.allowed))
+        factors = wishes.factors[pool.items[inside]]
+        pool.terms[inside, AT["boost"]] = np.log(factors)
+        for place in inside[factors != 1.0].tolist():
+            rule = wishes.boosted_by[int(pool.items[place])]
+            if rule is not None:
+                boosted[int(pool.items[place])] = rule
+    return boosted
+
+
+def _sink(pool: Pool, shown: Mapping[str, Shown], asked: Asked) -> None:
+    tired = {item_id: each.shown for item_id, each in shown.items() if each.shown > _SEEN_ENOUGH and not each.taken}
+    if not tired:
+        return
+    for place, item in enumerate(pool.items.tolist()):
+        times = tired.get(asked.id_of(item))
+        if times is not None:
+            pool.terms[place, AT["shown"]] = -min(_SINKS * (times - _SEEN_ENOUGH), _SINKS_AT_MOST)
+
+
+def _put_substitutes_behind(pool: Pool, asked: Asked) -> None:
+    """What stands in for an item of the basket, or it for that; and another pack of the same product."""
+    assortment = asked.assortment
+    alike, products = set[int](), set[str]()
+    for item_id in asked.wanted.basket:
+        item = assortment.catalogue.item(item_id)
+        same = [*assortment.catalogue.substitutes_for(item_id)] if item.is_known else []
+        if item.substitute_of is not None:
+            same += [item.substitute_of, *assortment.catalogue.substitutes_for(item.substitute_of)]
+        if item.pack_of is not None and item.pack_of not in products:
+            products.add(item.pack_of)
+            same += assortment.catalogue.packs_of(item.pack_of)
+        alike.update(at for each in same if (at := assortment.at.get(each)) is not None)
+    if alike:
+        stands_in = np.isin(pool.items, np.fromiter(alike, np.int64, len(alike)))
+        pool.terms[stands_in, AT["substitute"]] = -_SUBSTITUTE
+
+
+def _choose(
+    pool: Pool, found: Found, asked: Asked, wishes: Wishes | None, boosted: Mapping[int, MerchantRule]
+) -> Recommended:
+    wanted = asked.wanted
+    products, categories = _shelve(pool, asked)
+    pins, pinned = [], {}
+    if wishes is not None and wishes.pins:
+        place_of = {item: place for place, item in enumerate(pool.items.tolist())}
+        for rank, at, rule in wishes.pins:
+            if at in place_of:
+                pins.append((rank, place_of[at]))
+                pinned[place_of[at]] = rule
+    scores: Floats = pool.scores
+    shelf = Shelf(np.exp(scores - scores.max(initial=-np.inf)) if len(scores) else scores, categories, products)
+    variety = _VARIETY.get(wanted.scenario, _USUAL_VARIETY)
+    chosen = choose_items(shelf, wanted.limit, variety, pins)
+    return Recommended(asked, found, pool, chosen, pinned, boosted, len(chosen) < wanted.limit)
+
+
+def _shelve(pool: Pool, asked: Asked) -> tuple[Ints, Ints]:
+    """(n,) each: products and categories."""
+    assortment, width = asked.assortment, len(asked.allowed)
+    if not asked.strays:
+        return assortment.products[pool.items], assortment.categories[pool.items]
+    inside = pool.items < width
+    products, categories = -1 - pool.items, np.full(len(pool.items), NO_CATEGORY)
+    products[inside] = assortment.products[pool.items[inside]]
+    categories[inside] = assortment.categories[pool.items[inside]]
+    return products, categories

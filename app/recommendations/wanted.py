@@ -1,0 +1,120 @@
+"""What recommendations are asked for, in a query or in a body."""
+
+from typing import Annotated, Any, Final, NamedTuple, get_args
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from starlette.datastructures import QueryParams
+
+from app.foundation.errors import violation
+from app.http.strict_json import is_plain_text
+from app.items.schemas import ItemId, Word
+from app.recommendations.merchant_rules import Scenario
+
+MOST: Final = 100
+USUAL: Final = 10
+MOST_EXCLUDED: Final = 1000
+MOST_LINES: Final = 1000
+_MOST_LEVELS: Final = 8
+_ID_LENGTH: Final = 256
+_WORD_LENGTH: Final = 128
+_SCENARIOS: Final[tuple[Scenario, ...]] = get_args(Scenario)
+_SCENARIO: Final[dict[str, Scenario]] = {name: name for name in _SCENARIOS}
+_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
+OF_BASKET: Final = frozenset(("checkout", "cart"))
+"""Scenarios that go by a basket."""
+
+
+class Wanted(NamedTuple):
+    """A request, whoever it is for. `category` is a path, () any; `basket` are item ids, each once."""
+
+    scenario: Scenario = "home"
+    limit: int = USUAL
+    exclude: frozenset[str] = frozenset()
+    category: tuple[str, ...] = ()
+    in_stock_only: bool = True
+    store: str | None = None
+    basket: tuple[str, ...] = ()
+
+
+class BasketLineIn(BaseModel):
+    """A line as orders have them; of its members the item alone is read."""
+
+    model_config = ConfigDict(strict=True)
+
+    product_id: Annotated[ItemId, Field(validation_alias=AliasChoices("product_id", "item_id"))]
+
+
+class RecommendationIn(BaseModel):
+    """Without `customer_id` it is for somebody who is not known; without `scenario` it is `cart` where there is a
+    basket, else `home`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    customer_id: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")] | None = None
+    scenario: Scenario | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST)] = USUAL
+    basket: Annotated[list[ItemId | BasketLineIn], Field(default_factory=list, max_length=MOST_LINES)]
+    """Items that are in it: ids, or lines as orders have them."""
+    exclude: Annotated[list[ItemId], Field(default_factory=list, max_length=MOST_EXCLUDED)]
+    category: Annotated[list[Word], Field(default_factory=list, max_length=_MOST_LEVELS)]
+    in_stock_only: bool = True
+    store: Word | None = None
+    context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
+    """Where it is shown. Of its members `store` is read, where there is none beside it."""
+
+    def wanted(self) -> Wanted:
+        """The request."""
+        lines = [line if isinstance(line, str) else line.product_id for line in self.basket]
+        scenario: Scenario = self.scenario or ("cart" if lines else "home")
+        store = self.store if self.store is not None else _store_of(self.context)
+        return Wanted(
+            *(scenario, self.limit, frozenset(self.exclude), tuple(self.category), self.in_stock_only, store),
+            tuple(dict.fromkeys(lines)),
+        )
+
+
+def _store_of(context: dict[str, Any]) -> str | None:
+    store = context.get("store")
+    return store if isinstance(store, str) and 0 < len(store) <= _WORD_LENGTH else None
+
+
+def read_wanted(query: QueryParams) -> Wanted:
+    """The request in a query; a parameter without a value is as if it was not there. Raises Malformed."""
+    scenario, limit, in_stock_only = (query.get(name) for name in ("scenario", "limit", "in_stock_only"))
+    excluded, category = _texts(query, "exclude", _ID_LENGTH), _texts(query, "category", _WORD_LENGTH)
+    stores = _texts(query, "store", _WORD_LENGTH)
+    if scenario and scenario not in _SCENARIO:
+        raise violation(("scenario",), f"It is one of {', '.join(_SCENARIOS)}.")
+    if in_stock_only and in_stock_only not in _FLAGS:
+        raise violation(("in_stock_only",), "It is true or false.")
+    if len(category) > _MOST_LEVELS:
+        raise violation(("category",), f"A path has at most {_MOST_LEVELS} levels.")
+    exclude = frozenset(part for text in excluded for part in (text, *text.split(",")) if part)
+    if len(exclude) > MOST_EXCLUDED:
+        raise violation(("exclude",), f"It names at most {MOST_EXCLUDED} items.")
+    return Wanted(
+        _SCENARIO[scenario or "home"],
+        _read_limit(limit),
+        exclude,
+        tuple(category),
+        _FLAGS[in_stock_only or "true"],
+        stores[-1] if stores else None,
+    )
+
+
+def _read_limit(limit: str | None) -> int:
+    if not limit:
+        return USUAL
+    if not (limit.isascii() and limit.isdigit() and len(limit) <= len(str(MOST)) and 1 <= int(limit) <= MOST):
+        raise violation(("limit",), f"It is a whole number from 1 to {MOST}.")
+    return int(limit)
+
+
+def _texts(query: QueryParams, name: str, most: int) -> list[str]:
+    """All values of a parameter that says something; a list of ids with commas may be as long as a URL."""
+    values = [value for value in query.getlist(name) if value]
+    for value in values:
+        parts = value.split(",") if name == "exclude" else [value]
+        if not is_plain_text(value) or any(len(part) > most for part in parts):
+            raise violation((name,), f"Each is a text of at most {most} characters without control characters.")
+    return values
