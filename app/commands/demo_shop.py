@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database.engine import transaction
 from app.ingest.queries import find_import, has_events
-from app.models.artefact import is_servable
+from app.models.kinds import KINDS, SCORE
 from app.models.queries import read_champion
 
 IMPORT_ID: Final = "demo"
@@ -21,17 +21,19 @@ async def needs_events(engine: AsyncEngine) -> bool:
         return not await has_events(connection)
 
 
-async def needs_model(engine: AsyncEngine) -> bool:
-    """Whether the demo shop is there, and no model that this version can serve, or none at all."""
+async def needs_model(engine: AsyncEngine, kind: str) -> bool:
+    """Whether the demo shop is there, and no model of a kind that this version can serve, or none at all."""
     async with transaction(engine) as connection:
         if await find_import(connection, IMPORT_ID) is None:
             return False
-        champion = await read_champion(connection)
+        champion = await read_champion(connection, kind)
     if champion is None:
         return True
-    return champion.is_simulated and not is_servable(champion.version, champion.manifest)
+    return champion.is_simulated and not KINDS[kind].can_serve(champion.version, champion.manifest)
 
 
 async def is_prepared(engine: AsyncEngine) -> bool:
     """Whether `perennial demo` has nothing to do."""
-    return not await needs_events(engine) and not await needs_model(engine)
+    if await needs_events(engine):
+        return False
+    return not await needs_model(engine, SCORE)

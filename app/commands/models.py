@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +17,7 @@ from app.commands.progress import say
 from app.database.engine import transaction
 from app.foundation.settings import Settings
 from app.models import rendering, service
+from app.models.kinds import SCORE
 
 commands = typer.Typer()
 registry = typer.Typer(help="The registry of models: which one serves, and which did.", no_args_is_help=True)
@@ -132,14 +133,15 @@ def _print_table(models: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=None)
-    for name in ("version", "state", "horizon", "data until", "registered"):
+    for name in ("version", "kind", "state", "horizon", "data until", "registered"):
         table.add_column(name, overflow="fold")
     for model in models:
         state = (
             model["state"] + (" (demo)" if model["simulated"] else "") + ("" if model["readable"] else ", unreadable")
         )
         horizon = f"{model['horizon_days']} days"
-        table.add_row(model["version"], state, horizon, model["data_until"][:10], model["registered_at"][:19])
+        named = (model["version"], model["kind"], state, horizon)
+        table.add_row(*named, model["data_until"][:10], model["registered_at"][:19])
     Console(width=120).print(table)
 
 
@@ -202,9 +204,12 @@ def promote(version: Version, reason: Reason = "") -> None:
 
 
 @registry.command()
-def rollback(reason: Reason = "") -> None:
+def rollback(
+    reason: Reason = "",
+    kind: Annotated[Literal["score", "recommend"], typer.Option(help="Of which models")] = SCORE,
+) -> None:
     """Go back to the model that was in force before; again, to the one before that."""
-    _say_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), BY, reason)))
+    _say_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), BY, reason, kind)))
 
 
 def _say_promoted(promoted: service.Promoted) -> None:

@@ -258,6 +258,7 @@ models = Table(
     "models",
     metadata,
     Column("version", Text, primary_key=True),
+    Column("kind", Text, nullable=False, server_default="score"),
     Column("state", Text, nullable=False),
     Column("is_simulated", Boolean, nullable=False),
     Column("horizon_days", BigInteger, nullable=False),
@@ -271,11 +272,13 @@ models = Table(
     Column("manifest", LargeBinary, nullable=False),
     Column("tables", LargeBinary, nullable=False),
     Column("card", Text),
+    CheckConstraint("kind IN ('score', 'recommend')", name="kind"),
     CheckConstraint("state IN ('champion', 'challenger', 'retired')", name="state"),
-    Index("uq_models_champion", "state", unique=True, postgresql_where=text("state = 'champion'")),
+    Index("uq_models_champion_of_kind", "kind", unique=True, postgresql_where=text("state = 'champion'")),
 )
 """Every model there was, with the bytes that serve it: replicas share no disk. `sha256` is of `manifest`, which
-has the digests of the other files. One champion serves; one challenger is scored in its shadow."""
+has the digests of the other files. Of each kind one champion serves; one challenger of the scores' is scored in its
+shadow. `feature_digest` says what a model's inputs mean."""
 
 model_changes = Table(
     "model_changes",

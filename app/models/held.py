@@ -8,7 +8,7 @@ from app.models.loading import Held
 class Models:
     """Champion and challenger in this process; `refusal` says which registered model could not be read, and why.
 
-    `item_champion` recommends items; None: what sells is recommended.
+    `item_champion` recommends items; None: what sells is recommended. `item_refusal` is of these models.
     """
 
     def __init__(self) -> None:
@@ -16,5 +16,6 @@ class Models:
         self.challenger: Model | None = None
         self.item_champion: ItemModel | None = None
         self.refusal: str | None = None
+        self.item_refusal: str | None = None
         self.held = Held()
         self.was_read = False

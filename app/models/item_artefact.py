@@ -52,6 +52,11 @@ class ItemModel:
     popular: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     """Places of items by store, those that sell best there first; '' is everywhere."""
 
+    @property
+    def horizon_days(self) -> int:
+        """In how many days a customer's next basket counted. Raises LookupError, TypeError or ValueError."""
+        return int(self.manifest["training"]["horizon_days"])
+
 
 def load_item_model(directory: Path) -> ItemModel:
     """`read_item_artefact` of a directory that holds every file its manifest names. Raises ArtefactRefused."""
@@ -76,6 +81,15 @@ def read_item_artefact(name: str, files: Mapping[str, bytes]) -> ItemModel:
         return _read(manifest, read_arrays(files[TABLES]))
     except (LookupError, TypeError, ValueError, BadZipFile) as error:
         raise ArtefactRefused(f"{name}: its content does not fit ({error}).") from error
+
+
+def is_item_servable(name: str, manifest: bytes) -> bool:
+    """Whether this version can serve the model, as far as its manifest says."""
+    try:
+        members = check_manifest(name, manifest, (FORMAT,))
+    except ArtefactRefused:
+        return False
+    return (members.get("kind"), members.get("signals_digest")) == (KIND, SIGNALS_DIGEST)
 
 
 def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> ItemModel:

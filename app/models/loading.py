@@ -12,28 +12,36 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.foundation.logs import log
 from app.models import queries
 from app.models.artefact import ArtefactRefused, Model
+from app.models.item_artefact import ItemModel
+from app.models.kinds import RECOMMEND, SCORE, AnyModel
 from app.models.queries import ActiveModel
 from app.models.service import load_predecessor, load_stored
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Champion, challenger, and by the version of a model why it was refused. `seen`: the rows they were read from."""
+    """Champions, the scores' challenger, and by kind and version of a model why it was refused. `seen`: the rows they
+    were read from. A challenger of recommendations has no shadow, and is not held."""
 
     champion: Model | None = None
     challenger: Model | None = None
-    refusals: dict[str, str] = field(default_factory=dict)
+    item_champion: ItemModel | None = None
+    refusals: dict[tuple[str, str], str] = field(default_factory=dict)
     seen: tuple[ActiveModel, ...] = ()
 
+    def refusal(self, kind: str) -> str | None:
+        """Why models of a kind were refused, in a line; None: none was."""
+        return " ".join(told for of, told in sorted(self.refusals.items()) if of[0] == kind) or None
+
     @property
-    def refusal(self) -> str | None:
-        """Why models were refused, in a line; None: none was."""
-        return " ".join(self.refusals[name] for name in sorted(self.refusals)) or None
+    def models(self) -> tuple[Model | None, Model | None, ItemModel | None]:
+        """Champion, challenger, champion of recommendations."""
+        return self.champion, self.challenger, self.item_champion
 
     def is_same(self, other: "Held") -> bool:
         """Whether the very same models are held, for the same reasons."""
-        models = self.champion is other.champion and self.challenger is other.challenger
-        return models and self.refusals == other.refusals and self.seen == other.seen
+        are_same = all(one is another for one, another in zip(self.models, other.models, strict=True))
+        return are_same and self.refusals == other.refusals and self.seen == other.seen
 
 
 async def refresh_held(connection: AsyncConnection, held: Held) -> Held:
@@ -41,33 +49,50 @@ async def refresh_held(connection: AsyncConnection, held: Held) -> Held:
     active = await queries.read_active_models(connection)
     if active == held.seen and not held.refusals:
         return held
-    found, refusals = {}, {}
+    found: dict[tuple[str, str], AnyModel | None] = {}
+    refusals = {}
     for row in active:
+        if (row.kind, row.state) == (RECOMMEND, "challenger"):
+            continue
         try:
-            found[row.state] = await _read(connection, row, held)
+            found[row.kind, row.state] = await _read(connection, row, held)
         except ArtefactRefused as error:
-            refusals[row.version] = str(error)
+            refusals[row.kind, row.version] = str(error)
             _log_refusal(row, str(error), held)
-    champion = found.get("champion")
-    if champion is None and any(row.state == "champion" for row in active):
-        champion = held.champion or await _read_predecessor(connection)
-    after = Held(champion, found.get("challenger"), refusals, active)
+            if row.state == "champion":
+                before = held.champion if row.kind == SCORE else held.item_champion
+                found[row.kind, row.state] = before or await _read_predecessor(connection, row.kind)
+    after = Held(
+        _model_of_scores(found.get((SCORE, "champion"))),
+        _model_of_scores(found.get((SCORE, "challenger"))),
+        _model_of_items(found.get((RECOMMEND, "champion"))),
+        refusals,
+        active,
+    )
     return held if after.is_same(held) else after
 
 
-async def _read(connection: AsyncConnection, row: ActiveModel, held: Held) -> Model:
+def _model_of_scores(model: AnyModel | None) -> Model | None:
+    return model if isinstance(model, Model) else None
+
+
+def _model_of_items(model: AnyModel | None) -> ItemModel | None:
+    return model if isinstance(model, ItemModel) else None
+
+
+async def _read(connection: AsyncConnection, row: ActiveModel, held: Held) -> AnyModel:
     """The model held where its row is as it was, else the row's, checked. Raises ArtefactRefused."""
-    if row in held.seen and row.version not in held.refusals:
-        for model in (held.champion, held.challenger):
+    if row in held.seen and (row.kind, row.version) not in held.refusals:
+        for model in held.models:
             if model is not None and model.version == row.version:
                 return model
     return await load_stored(connection, row.version)
 
 
-async def _read_predecessor(connection: AsyncConnection) -> Model | None:
+async def _read_predecessor(connection: AsyncConnection, kind: str) -> AnyModel | None:
     """For a process that starts on a champion that is refused: what others went on with, as far as can be known."""
     try:
-        return await load_predecessor(connection)
+        return await load_predecessor(connection, kind)
     except ArtefactRefused:
         return None
 
@@ -81,5 +106,5 @@ def warn_of_unregistered(held: Held, models_directory: Path) -> None:
 
 
 def _log_refusal(row: ActiveModel, sentence: str, held: Held) -> None:
-    if held.refusals.get(row.version) != sentence:
+    if held.refusals.get((row.kind, row.version)) != sentence:
         log.error("model.refused", version=row.version, state=row.state, reason=sentence)

@@ -10,12 +10,12 @@ from app.foundation.logs import log
 from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut
 from app.http.resources import BackgroundTask, Checks, Part, Resources
-from app.models.artefact import Model
 from app.models.held import Models
+from app.models.kinds import RECOMMEND, SCORE, AnyModel
 from app.models.loading import refresh_held, warn_of_unregistered
 from app.models.retraining import keep_retrained
 from app.models.router import changes, router
-from app.models.schemas import ModelChangeIn
+from app.models.schemas import ModelChangeIn, RollbackIn
 
 
 def _build(resources: Resources) -> None:
@@ -31,11 +31,13 @@ async def _refresh(resources: Resources) -> None:
         warn_of_unregistered(held, resources.settings.models_directory)
     if held is not models.held:
         models.held = held
-        models.champion, models.challenger, models.refusal = held.champion, held.challenger, held.refusal
-        log.info("models.held", champion=_version(held.champion), challenger=_version(held.challenger))
+        models.champion, models.challenger, models.item_champion = held.models
+        models.refusal, models.item_refusal = held.refusal(SCORE), held.refusal(RECOMMEND)
+        champion, challenger, recommend = map(_version, held.models)
+        log.info("models.held", champion=champion, challenger=challenger, recommend=recommend)
 
 
-def _version(model: Model | None) -> str | None:
+def _version(model: AnyModel | None) -> str | None:
     return None if model is None else model.version
 
 
@@ -47,6 +49,10 @@ def _retraining(resources: Resources) -> Coroutine[Any, Any, None] | None:
 def _check(resources: Resources) -> Checks:
     """The model's version, and its age in days; without one the answers come from rules."""
     models = resources.of(Models)
+    return {**_check_scores(resources, models), "recommendations:model": _check_items(resources, models)}
+
+
+def _check_scores(resources: Resources, models: Models) -> Checks:
     model, refusal = models.champion, models.refusal
     if model is None:
         missing = refusal or "No model is loaded: scores come from rules. Run 'perennial train'."
@@ -61,7 +67,22 @@ def _check(resources: Resources) -> Checks:
     return {"model:version": version, "model:age": _check_age(model, resources.settings.model_max_age_days)}
 
 
-def _check_age(model: Model, most_days: int) -> CheckOut:
+def _check_items(resources: Resources, models: Models) -> CheckOut:
+    """The model of recommendations; a shop may do without one."""
+    model, refusal = models.item_champion, models.item_refusal
+    if model is None:
+        missing = refusal or "None is loaded: what sells is recommended. 'perennial train recommend' makes one."
+        return CheckOut(status="warn" if refusal else "pass", componentType="component", output=missing)
+    old = _check_age(model, resources.settings.model_max_age_days).output
+    return CheckOut(
+        status="warn" if refusal or old else "pass",
+        componentType="component",
+        observedValue=model.version,
+        output=refusal or (old and "The model is old: run 'perennial train recommend'."),
+    )
+
+
+def _check_age(model: AnyModel, most_days: int) -> CheckOut:
     age_days = (datetime.now(UTC) - model.trained_at).total_seconds() / 86400
     is_old = age_days > most_days
     return CheckOut(
@@ -78,13 +99,13 @@ def _gauges(resources: Resources) -> Iterable[GaugeValue]:
     if models.champion is not None:
         yield "perennial_model_info", (models.champion.version,), 1
         yield "perennial_model_age_seconds", (), time.time() - models.champion.trained_at.timestamp()
-    yield "perennial_model_refused", (), models.refusal is not None
+    yield "perennial_model_refused", (), bool(models.refusal or models.item_refusal)
 
 
 PART = Part(
     "models",
     routers=(router, changes),
-    schemas=(ModelChangeIn,),
+    schemas=(ModelChangeIn, RollbackIn),
     build=_build,
     refresh=_refresh,
     background=(BackgroundTask("retraining", _retraining),),

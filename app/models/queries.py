@@ -18,12 +18,14 @@ REPORTS_READ: Final = 60
 """The latest reports of a model, of drift and of outcomes: a month of them."""
 
 _BYTES: Final = ("manifest", "tables", "card")
+_FILES: Final = ("kind", *_BYTES)
 _LARGE: Final = ("tables", "card")
 
 
 class ActiveModel(NamedTuple):
     """Who serves, who stands in its shadow, and which version of each row that was seen in."""
 
+    kind: str
     version: str
     state: str
     row_version: str
@@ -51,27 +53,27 @@ async def lock_registry(connection: AsyncConnection) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(REGISTRY_LOCK)))
 
 
-async def read_last_registered_us(connection: AsyncConnection) -> int | None:
-    """When the last model of real events was registered."""
-    query = select(func.max(models.c.registered_us)).where(~models.c.is_simulated)
+async def read_last_registered_us(connection: AsyncConnection, kind: str) -> int | None:
+    """When the last model of a kind and of real events was registered."""
+    query = select(func.max(models.c.registered_us)).where(~models.c.is_simulated, models.c.kind == kind)
     last_us: int | None = (await connection.execute(query)).scalar_one()
     return last_us
 
 
 async def read_active_models(connection: AsyncConnection) -> tuple[ActiveModel, ...]:
-    """Champion and challenger, by state. Whatever changes a row makes another `row_version` of it."""
+    """Champion and challenger of each kind, by state. Whatever changes a row makes another `row_version` of it."""
     row_version = cast(literal_column("models.xmin"), Text)
     rows = await connection.execute(
-        select(models.c.version, models.c.state, row_version)
+        select(models.c.kind, models.c.version, models.c.state, row_version)
         .where(models.c.state != "retired")
-        .order_by(models.c.state, models.c.version)
+        .order_by(models.c.kind, models.c.state, models.c.version)
     )
     return tuple(ActiveModel(*row) for row in rows)
 
 
 async def read_files(connection: AsyncConnection, version: str) -> Any:
-    """`manifest` and `tables` (bytes) and `card` of a model; None: there is no such model."""
-    columns = [models.c[name] for name in _BYTES]
+    """`kind`, `manifest` and `tables` (bytes) and `card` of a model; None: there is no such model."""
+    columns = [models.c[name] for name in _FILES]
     return (await connection.execute(select(*columns).where(models.c.version == version))).one_or_none()
 
 
@@ -84,10 +86,11 @@ async def read_models(connection: AsyncConnection, versions: Sequence[str] | Non
     return (await connection.execute(query)).all()
 
 
-async def read_champion(connection: AsyncConnection) -> Any:
-    """The champion without tables and card; None: there is none."""
+async def read_champion(connection: AsyncConnection, kind: str) -> Any:
+    """The champion of a kind without tables and card; None: there is none."""
     columns = [column for column in models.c if column.name not in _LARGE]
-    return (await connection.execute(select(*columns).where(models.c.state == "champion"))).one_or_none()
+    serving = select(*columns).where(models.c.state == "champion", models.c.kind == kind)
+    return (await connection.execute(serving)).one_or_none()
 
 
 async def write_model(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
@@ -114,10 +117,14 @@ async def read_changes(connection: AsyncConnection, version: str) -> Sequence[An
     return (await connection.execute(query.order_by(model_changes.c.change_id.desc()).limit(CHANGES))).all()
 
 
-async def read_reigns(connection: AsyncConnection) -> list[Became]:
-    """Every time that a model became champion, in order."""
-    columns = (model_changes.c.version, model_changes.c.act)
-    query = select(*columns).where(model_changes.c.state == "champion").order_by(model_changes.c.change_id)
+async def read_reigns(connection: AsyncConnection, kind: str) -> list[Became]:
+    """Every time that a model of a kind became champion, in order."""
+    query = (
+        select(model_changes.c.version, model_changes.c.act)
+        .join_from(model_changes, models, models.c.version == model_changes.c.version)
+        .where(model_changes.c.state == "champion", models.c.kind == kind)
+        .order_by(model_changes.c.change_id)
+    )
     return [Became(*row) for row in await connection.execute(query)]
 
 

@@ -9,17 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.foundation.errors import NotFound
 from app.foundation.times import iso
 from app.models import queries
-from app.models.artefact import is_servable
+from app.models.kinds import KINDS
 
 
 def render_model(row: Any) -> dict[str, Any]:
     """The members of ModelOut."""
     return {
         "version": row.version,
+        "kind": row.kind,
         "state": row.state,
         "simulated": row.is_simulated,
         "horizon_days": row.horizon_days,
-        "readable": is_servable(row.version, row.manifest),
+        "readable": KINDS[row.kind].can_serve(row.version, row.manifest),
         "data_from": iso(row.data_from_us),
         "data_until": iso(row.data_until_us),
         "registered_at": iso(row.registered_us),
@@ -88,19 +89,25 @@ async def _compare_two(connection: AsyncConnection, first: Any, second: Any) -> 
         model.version: {"brier": getattr(row, f"brier_{place}"), "log_loss": getattr(row, f"log_loss_{place}")}
         for model, place in ((first, "first"), (second, "second"))
     }
-    is_comparable = first.horizon_days == second.horizon_days
+    left_out = _explain_difference(first, second)
+    is_comparable = left_out is None
     return {
         "first": first.version,
         "second": second.version,
         **{name: getattr(row, name) for name in names},
         "matured": row.matured if is_comparable else 0,
         "errors": errors if is_comparable and row.matured else None,
-        "left_out": None if is_comparable else _explain_horizons(first.horizon_days, second.horizon_days),
+        "left_out": left_out,
     }
 
 
-def _explain_horizons(first_days: int, second_days: int) -> str:
+def _explain_difference(first: Any, second: Any) -> str | None:
+    """Why no outcome can judge both; None: it can."""
+    if first.kind != second.kind:
+        return f"One is a model of the kind {first.kind}, the other {second.kind}: no outcome can judge both."
+    if first.horizon_days == second.horizon_days:
+        return None
     return (
-        f"One speaks of {first_days} days ahead, the other of {second_days}: their risks are of different things,"
-        " and no outcome can judge both."
+        f"One speaks of {first.horizon_days} days ahead, the other of {second.horizon_days}: their risks are of"
+        " different things, and no outcome can judge both."
     )

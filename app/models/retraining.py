@@ -21,6 +21,7 @@ from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.lifecycle.events import DAY_US
 from app.models import queries
+from app.models.kinds import SCORE
 
 LOOK_SECONDS: Final = 600.0
 """How often a service looks whether a model is due."""
@@ -32,7 +33,7 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 
 async def is_due(connection: AsyncConnection, every_days: int, now_us: int) -> bool:
     """Whether the last model of real events was registered so many days ago, or there is none."""
-    last_us = await queries.read_last_registered_us(connection)
+    last_us = await queries.read_last_registered_us(connection, SCORE)
     return last_us is None or now_us - last_us >= every_days * DAY_US
 
 

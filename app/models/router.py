@@ -26,6 +26,7 @@ from app.models.schemas import (
     ModelDetailOut,
     ModelListOut,
     PromotedOut,
+    RollbackIn,
 )
 from app.models.service import Promoted, promote, rollback
 
@@ -96,14 +97,15 @@ async def post_promotion(request: HotRequest, version: str) -> bytes:
     dependencies=[requires("admin")],
     response_model=PromotedOut,
     summary="Go back to the model before",
-    openapi_extra=json_body(schema_of(ModelChangeIn), required=False),
+    openapi_extra=json_body(schema_of(RollbackIn), required=False),
 )
 async def post_rollback(request: HotRequest) -> bytes:
     """The model that was in force before the champion serves again; asked again, the one before that."""
-    resources, reason = request.resources, await _read_reason(request)
+    resources = request.resources
+    wanted = await read_model(request, RollbackIn) if has_body(request) else RollbackIn()
     async with transaction(resources.engine) as connection:
         who = await _who(connection, request)
-        return _render(await rollback(connection, time.time_ns() // 1000, who, reason))
+        return _render(await rollback(connection, time.time_ns() // 1000, who, wanted.reason, wanted.kind))
 
 
 async def _read_reason(request: HotRequest) -> str:

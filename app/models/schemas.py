@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Kind = Literal["score", "recommend"]
 State = Literal["champion", "challenger", "retired"]
 
 
@@ -11,6 +12,7 @@ class ModelOut(BaseModel):
     """A registered model. `metrics` are of its hold-out, by target; of data from `data_from` up to `data_until`."""
 
     version: str
+    kind: Kind
     state: State
     simulated: bool
     horizon_days: int
@@ -67,6 +69,12 @@ class ModelChangeIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class RollbackIn(ModelChangeIn):
+    """The kind of model that goes back, and why."""
+
+    kind: Kind = "score"
 
 
 class PromotedOut(BaseModel):

@@ -14,15 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.foundation.errors import NotFound, NotPromotable, Refusal
 from app.models import queries
-from app.models.artefact import (
-    CARD,
-    MANIFEST,
-    TABLES,
-    ArtefactRefused,
-    Model,
-    load_model,
-    read_artefact,
-)
+from app.models.artefact import CARD, MANIFEST, TABLES, ArtefactRefused, Model
+from app.models.kinds import KINDS, SCORE, AnyModel, Kind, kind_of
 
 State = Literal["champion", "challenger", "retired"]
 Act = Literal["registered", "promoted", "rolled_back", "replaced", "kept"]
@@ -58,24 +51,26 @@ async def register(
 ) -> Registered:
     """Takes an artefact into the registry, checked first; the same one again changes no state.
 
-    It is a challenger, and the challenger before it retires. It serves at once where nothing else can: no champion
-    is there, the one there is cannot be read by this version, or knows only the demo shop. Not `may_serve`: never,
-    since it is yet to be judged.
+    It is a challenger, and the challenger of its kind before it retires. It serves at once where nothing else can: no
+    champion of its kind is there, the one there is cannot be read by this version, or knows only the demo shop. Not
+    `may_serve`: never, since it is yet to be judged.
     Raises Refusal for an artefact that is refused, and for another one of the same version.
     """
-    model, files = read_directory(directory)
+    kind, model, files = read_directory(directory)
     try:
-        row = _row_of(model, files, now_us)
+        row = _row_of(kind, model, files, now_us)
     except (LookupError, TypeError, ValueError) as error:
         raise Refusal(f"The manifest of {model.version} does not say what a model is registered by.") from error
     await queries.lock_registry(connection)
     if found := await queries.read_models(connection, [model.version]):
         return await _register_again(connection, found[0], row)
     seat = (
-        await _find_seat(connection, model) if may_serve else _Seat("challenger", "It is a challenger, to be judged.")
+        await _find_seat(connection, kind, model)
+        if may_serve
+        else _Seat("challenger", "It is a challenger, to be judged.")
     )
     for held in await queries.read_active_models(connection):
-        if held.state in ("challenger", seat.state):
+        if held.kind == kind.name and held.state in ("challenger", seat.state):
             change = Change("replaced", now_us, by, f"{model.version} took its place.")
             await _move(connection, held.version, held.state, "retired", change)
     await queries.write_model(connection, {**row, "state": seat.state})
@@ -89,9 +84,9 @@ class _Seat(NamedTuple):
     sentence: str
 
 
-async def _find_seat(connection: AsyncConnection, model: Model) -> _Seat:
+async def _find_seat(connection: AsyncConnection, kind: Kind, model: AnyModel) -> _Seat:
     """Where a new model begins."""
-    champion = await queries.read_champion(connection)
+    champion = await queries.read_champion(connection, kind.name)
     if champion is None:
         return _Seat("champion", "It is the first one and serves at once.")
     if champion.is_simulated and not model.simulated:
@@ -101,7 +96,8 @@ async def _find_seat(connection: AsyncConnection, model: Model) -> _Seat:
     except ArtefactRefused:
         return _Seat("champion", f"It takes the place of {champion.version}, which this version cannot read.")
     how = f"'perennial models promote {model.version}' puts it in force"
-    return _Seat("challenger", f"It is the challenger of {champion.version}, scored in its shadow; {how}.")
+    where = ", scored in its shadow" if kind.name == SCORE else ""
+    return _Seat("challenger", f"It is the challenger of {champion.version}{where}; {how}.")
 
 
 async def _register_again(connection: AsyncConnection, found: Any, row: dict[str, Any]) -> Registered:
@@ -111,30 +107,33 @@ async def _register_again(connection: AsyncConnection, found: Any, row: dict[str
     return Registered(found.version, found.state, f"Model {found.version} is registered already: {found.state}.")
 
 
-def read_directory(directory: Path) -> tuple[Model, dict[str, bytes]]:
-    """An artefact whose every file is as its manifest says, and the files that the registry keeps.
+def read_directory(directory: Path) -> tuple[Kind, AnyModel, dict[str, bytes]]:
+    """An artefact whose every file is as its manifest says, its kind, and the files that the registry keeps.
 
     Raises Refusal.
     """
     directory = directory.resolve()  # the version is its name
     try:
-        load_model(directory)
+        manifest = directory / MANIFEST
+        kind = kind_of(directory.name, manifest.read_bytes() if manifest.exists() else b"")
+        kind.load(directory)
         kept = (directory / name for name in (MANIFEST, TABLES, CARD))
         files = {path.name: path.read_bytes() for path in kept if path.exists()}
-        return read_artefact(directory.name, files), files
+        return kind, kind.read(directory.name, files), files
     except ArtefactRefused as error:
         raise Refusal(f"The model is refused. {error}") from error
     except OSError as error:
         raise Refusal(f"The model cannot be read ({type(error).__name__}).") from error
 
 
-def _row_of(model: Model, files: dict[str, bytes], now_us: int) -> dict[str, Any]:
+def _row_of(kind: Kind, model: AnyModel, files: dict[str, bytes], now_us: int) -> dict[str, Any]:
     card = files.get(CARD)
     return {
         "version": model.version,
+        "kind": kind.name,
         "is_simulated": model.simulated,
         "horizon_days": model.horizon_days,
-        "feature_digest": model.manifest["feature_digest"],
+        "feature_digest": model.manifest[kind.digest],
         "sha256": hashlib.sha256(files[MANIFEST]).hexdigest(),
         "data_from_us": _us_of(model.manifest["training"]["data_from"]),
         "data_until_us": _us_of(model.manifest["training"]["data_until"]),
@@ -152,27 +151,36 @@ def _us_of(time: str) -> int:
 
 
 async def load_champion(connection: AsyncConnection) -> Model | None:
-    """The model in force, checked; None: there is none. Raises ArtefactRefused."""
-    champion = await queries.read_champion(connection)
-    return None if champion is None else await load_stored(connection, champion.version)
+    """The model of scores in force, checked; None: there is none. Raises ArtefactRefused."""
+    champion = await queries.read_champion(connection, SCORE)
+    return None if champion is None else await load_scores(connection, champion.version)
 
 
-async def load_stored(connection: AsyncConnection, version: str) -> Model:
+async def load_scores(connection: AsyncConnection, version: str) -> Model:
+    """`load_stored` of a model of scores. Raises ArtefactRefused, too where it is of another kind."""
+    model = await load_stored(connection, version)
+    if not isinstance(model, Model):
+        raise ArtefactRefused(f"{version}: it is no model of scores.")
+    return model
+
+
+async def load_stored(connection: AsyncConnection, version: str) -> AnyModel:
     """The model of the registry's bytes, checked in a thread. Raises ArtefactRefused."""
     files = await queries.read_files(connection, version)
     if files is None:
         raise ArtefactRefused(f"{version}: the registry has no such model.")
-    return await asyncio.to_thread(read_artefact, version, {MANIFEST: files.manifest, TABLES: files.tables})
+    kind = KINDS[files.kind]
+    return await asyncio.to_thread(kind.read, version, {MANIFEST: files.manifest, TABLES: files.tables})
 
 
-async def load_predecessor(connection: AsyncConnection) -> Model | None:
-    """The model that served before the champion; None: there was none. Raises ArtefactRefused."""
-    before = find_predecessor(await queries.read_reigns(connection))
+async def load_predecessor(connection: AsyncConnection, kind: str) -> AnyModel | None:
+    """The model that served before the champion of a kind; None: there was none. Raises ArtefactRefused."""
+    before = find_predecessor(await queries.read_reigns(connection, kind))
     return None if before is None else await load_stored(connection, before)
 
 
 async def promote(connection: AsyncConnection, version: str, now_us: int, by: str, reason: str = "") -> Promoted:
-    """Puts a model in force; the champion retires. Two at once go one after the other.
+    """Puts a model in force; the champion of its kind retires. Two at once go one after the other.
 
     Raises NotFound, and NotPromotable where it is the champion already or this version cannot read it.
     """
@@ -180,13 +188,13 @@ async def promote(connection: AsyncConnection, version: str, now_us: int, by: st
     return await _enthrone(connection, version, Change("promoted", now_us, by, reason))
 
 
-async def rollback(connection: AsyncConnection, now_us: int, by: str, reason: str = "") -> Promoted:
-    """Puts the model in force that was before the champion; again, the one before that.
+async def rollback(connection: AsyncConnection, now_us: int, by: str, reason: str = "", kind: str = SCORE) -> Promoted:
+    """Puts the model in force that was before the champion of a kind; again, the one before that.
 
     Raises NotPromotable where there is none, or where this version cannot read it.
     """
     await queries.lock_registry(connection)
-    before = find_predecessor(await queries.read_reigns(connection))
+    before = find_predecessor(await queries.read_reigns(connection, kind))
     if before is None:
         raise NotPromotable("There is no model before the champion.")
     return await _enthrone(connection, before, Change("rolled_back", now_us, by, reason))
@@ -215,7 +223,7 @@ async def _enthrone(connection: AsyncConnection, version: str, change: Change) -
         raise NotFound("There is no such model.")
     model = found[0]
     await _check_promotable(connection, model)
-    champion = await queries.read_champion(connection)
+    champion = await queries.read_champion(connection, model.kind)
     if champion is not None:
         told = Change("replaced", change.now_us, change.made_by, f"{version} took its place.")
         await _move(connection, champion.version, "champion", "retired", told)

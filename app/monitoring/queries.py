@@ -37,6 +37,7 @@ from app.database.tables import (
 )
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_RETURNED
 from app.lifecycle.targets import SUMMED
+from app.models.kinds import SCORE
 from app.models.queries import Report
 from app.monitoring.reports import LatestReports
 
@@ -130,7 +131,7 @@ KEEP_PREDICTIONS = _keep_predictions()
 def _matured() -> Statement:
     """Snapshots whose horizon ended by `ended_us`, oldest first: at_us, horizon_days, versions."""
     ended_us = bindparam("ended_us", type_=BigInteger)
-    shortest = select(func.min(models.c.horizon_days)).scalar_subquery()
+    shortest = select(func.min(models.c.horizon_days)).where(models.c.kind == SCORE).scalar_subquery()
     return compile_statement(
         select(
             predictions.c.at_us,

@@ -16,6 +16,7 @@ from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.models.kinds import SCORE
 from ml.demo.simulate import simulate
 from ml.training.commands import train_from_database
 
@@ -54,7 +55,7 @@ async def prepare_demo(database_url: str, settings: Settings) -> None:
             with counting("Counting the demo shop's events") as progress:
                 count = await fill_demo(engine, settings, read_identity_key(settings), progress)
             say(f"{count.accepted:,} events counted")
-        if await needs_model(engine):
+        if await needs_model(engine, SCORE):
             say(await train_from_database(engine, settings, simulated=True))
     finally:
         await engine.dispose()

@@ -30,10 +30,11 @@ from app.lifecycle.features import Floats
 from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGETS, Target, target_of
 from app.models import queries
 from app.models.artefact import ArtefactRefused, Model
+from app.models.kinds import SCORE
 from app.models.retraining import is_due, retraining_lock
 from app.models.service import (
     load_champion,
-    load_stored,
+    load_scores,
     promote,
     record_kept,
     register,
@@ -122,8 +123,8 @@ async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
         registered = await register(connection, directory, _now_us(), BY, may_serve=False)
         if registered.state != "challenger":
             return registered.sentence
-        held = await queries.read_champion(connection)
-        challenger = await load_stored(connection, registered.version)
+        held = await queries.read_champion(connection, SCORE)
+        challenger = await load_scores(connection, registered.version)
         holder = await _find_holder(connection, settings, challenger.horizon_days)
     say(f"Comparing with {'the rules' if isinstance(holder, Scoring) else holder.version} …")
     verdict = judge(events, holder, challenger, partial(learn_twin_of, calendar=settings.calendar))
@@ -147,7 +148,8 @@ async def settle(engine: AsyncEngine, champion: str | None, challenger: str, ver
     """Promotes the challenger, or says in the audit why not. Nothing changes that was changed meanwhile."""
     async with transaction(engine) as connection:
         await queries.lock_registry(connection)
-        held = {row.state: row.version for row in await queries.read_active_models(connection)}
+        active = await queries.read_active_models(connection)
+        held = {row.state: row.version for row in active if row.kind == SCORE}
         if (held.get("champion"), held.get("challenger")) != (champion, challenger):
             return f"{verdict.sentence} Meanwhile the registry was changed; it is left as it is."
         if verdict.is_better:

@@ -13,6 +13,8 @@ from app.lifecycle.scorer import StepTables, combine
 from app.lifecycle.value import ValueCurve
 from app.models import service
 from ml.training.artefact import Parts, write_artefact
+from ml.training.item_artefact import write_item_artefact
+from tests.lifecycle.ranking.item_rankers import draw_ranker
 
 MADE_AT = datetime(2026, 3, 1, tzinfo=UTC)
 RECENCY = FEATURE_NAMES.index("recency_days")
@@ -64,6 +66,25 @@ def make_artefact(tmp_path_factory):
     return make
 
 
+@pytest.fixture(scope="session")
+def make_item_artefact(tmp_path_factory):
+    """The same of models of recommendations, all of the same ranker."""
+    directory, made = tmp_path_factory.mktemp("item-artefacts"), iter(range(10_000))
+
+    def make(*, simulated=False, horizon_days=30, into=None):
+        made_at = MADE_AT + timedelta(days=next(made))
+        training = {
+            "data_from": (made_at - timedelta(days=365)).isoformat(),
+            "data_until": made_at.isoformat(),
+            "horizon_days": horizon_days,
+        }
+        members = {"training": training, "data": {"source": "tests", "simulated": simulated}}
+        ids = [f"item-{number}" for number in range(300)]
+        return write_item_artefact(into or directory, made_at, draw_ranker(), ids, members)
+
+    return make
+
+
 @pytest.fixture
 def registry(sql, engine):
     """The service's functions, each in a transaction of its own, one microsecond after the other."""
@@ -89,8 +110,8 @@ class Registry:
     async def promote(self, version, reason=""):
         return await self.ask(service.promote, version, self._tick(), "tests", reason)
 
-    async def rollback(self, reason=""):
-        return await self.ask(service.rollback, self._tick(), "tests", reason)
+    async def rollback(self, reason="", kind="score"):
+        return await self.ask(service.rollback, self._tick(), "tests", reason, kind)
 
     async def states(self):
         """Version → state."""

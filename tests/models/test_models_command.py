@@ -12,6 +12,7 @@ from app.commands.demo_shop import needs_model
 from app.commands.main import app
 from app.foundation.errors import NotPromotable
 from app.models.artefact import canonical_manifest
+from app.models.kinds import SCORE
 
 (RELEASED,) = (Path(__file__).parent / "released").glob("churn-*")
 
@@ -73,13 +74,13 @@ async def test_horizons_that_differ_leave_out_who_was_right(perennial, make_arte
 
 
 async def test_the_demo_shop_needs_a_model_until_one_is_registered(registry, engine, make_artefact, sql):
-    assert not await needs_model(engine)  # there is no demo shop
+    assert not await needs_model(engine, SCORE)  # there is no demo shop
     await sql.rows("INSERT INTO imports VALUES ('demo', 1, 0, 2)")
-    assert await needs_model(engine)
+    assert await needs_model(engine, SCORE)
     await registry.register(make_artefact(simulated=True))
-    assert not await needs_model(engine)
+    assert not await needs_model(engine, SCORE)
     await sql.rows("UPDATE models SET manifest = ''")
-    assert await needs_model(engine)
+    assert await needs_model(engine, SCORE)
 
 
 async def test_the_demo_shops_model_is_not_trained_anew_after_an_upgrade(registry, engine, sql, tmp_path):
@@ -90,4 +91,4 @@ async def test_the_demo_shops_model_is_not_trained_anew_after_an_upgrade(registr
     path.write_bytes(canonical_manifest(manifest | {"data": {"source": "tests", "simulated": True}}))
     await sql.rows("INSERT INTO imports VALUES ('demo', 1, 0, 2)")
     await registry.register(directory)
-    assert not await needs_model(engine)
+    assert not await needs_model(engine, SCORE)

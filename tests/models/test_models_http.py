@@ -40,6 +40,7 @@ async def test_the_list_of_models(client, pair):
     ]
     assert models[0] == {
         "version": challenger.name,
+        "kind": "score",
         "state": "challenger",
         "simulated": False,
         "horizon_days": 90,

@@ -7,7 +7,7 @@ from app.models.held import Models
 from app.runtime.main import create_app
 
 CHECKS = {
-    *("database:responseTime", "database:schema", "model:version", "model:age"),
+    *("database:responseTime", "database:schema", "model:version", "model:age", "recommendations:model"),
     "service:background",
     *("events:lag", "events:rejected", "events:times", "events:refunds", "stages:sweepAge"),
     *("model:drift", "model:calibration"),

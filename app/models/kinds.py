@@ -1,0 +1,62 @@
+"""The kinds of model that the registry keeps. Each has a champion and a challenger of its own."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from app.models.artefact import ArtefactRefused, Model, is_servable, load_model, read_artefact
+from app.models.item_artefact import KIND, ItemModel, is_item_servable, load_item_model, read_item_artefact
+
+SCORE: Final = "score"
+RECOMMEND: Final = KIND
+
+AnyModel = Model | ItemModel
+
+
+class Kind(NamedTuple):
+    """How models of a kind are read. Each raises ArtefactRefused but `can_serve`."""
+
+    name: str
+    load: Callable[[Path], AnyModel]
+    """Of a directory."""
+    read: Callable[[str, Mapping[str, bytes]], AnyModel]
+    """Of a version's files."""
+    can_serve: Callable[[str, bytes], bool]
+    """Of a version and its manifest, as far as that says."""
+    digest: str
+    """The member of the manifest that says what the inputs mean."""
+    made_by: str
+    """The command that makes one."""
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            Kind(SCORE, load_model, read_artefact, is_servable, "feature_digest", "perennial train"),
+            Kind(
+                RECOMMEND,
+                load_item_model,
+                read_item_artefact,
+                is_item_servable,
+                "signals_digest",
+                "perennial train recommend",
+            ),
+        )
+    }
+)
+
+
+def kind_of(name: str, manifest: bytes) -> Kind:
+    """The kind that a manifest names; models of scores name none. Raises ArtefactRefused: it is none of KINDS."""
+    try:
+        members = json.loads(manifest)
+    except ValueError:
+        members = None
+    named = members.get("kind", SCORE) if isinstance(members, dict) else SCORE
+    kind = KINDS.get(named) if isinstance(named, str) else None
+    if kind is None:
+        raise ArtefactRefused(f"{name}: its kind is none of {', '.join(KINDS)}.")
+    return kind
