@@ -8,15 +8,22 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
 from app.checkout.batch import Asked
-from app.decisions.deadlines import deadline_of
+from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.schemas import DecisionOut, DecisionRequest
 from app.foundation.errors import malformed
+from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
 from app.http.strict_json import check_texts, read_json
 from app.ingest.admission import Rejection, admit_with_warnings
 from app.ingest.intake import Intake, Submission
 from app.ingest.receipts import render_result
 from app.ingest.schemas import EventIn, ResultOut
+from app.lifecycle.events import ORDER_COMPLETED, Event
+from app.lifecycle.identifiers import BASKET
+from app.lifecycle.order_lines import read_lines
+from app.recommendations.recommending import answer_in_time, recommendation_id_of
+from app.recommendations.schemas import RecommendationOut
+from app.recommendations.wanted import CheckoutRecommendationsIn
 from app.scores.schemas import ScoreOut
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
@@ -26,18 +33,24 @@ class CheckoutIn(DecisionRequest):
     """A till's event, and the wish for a decision."""
 
     event: EventIn
+    recommendations: CheckoutRecommendationsIn | None = None
 
 
 class CheckoutOut(BaseModel):
-    """What became of the event, the score and the decision. A repeat is answered as the first time."""
+    """What became of the event, the score and the decision. A repeat is answered as the first time.
+
+    `recommendations` is there where it was asked for; null: there was no time.
+    """
 
     event: ResultOut
     score: ScoreOut
     decision: DecisionOut
+    recommendations: RecommendationOut | None = None
 
 
 class _CheckoutEnvelope(DecisionRequest):
     event: Any
+    recommendations: CheckoutRecommendationsIn | None = None
 
 
 @router.post(
@@ -67,4 +80,17 @@ async def post_checkout(request: HotRequest) -> bytes:
     entry = await intake.till(event.customer_id).submit(Submission((event,), (), asked), deadline.gone_s)
     assert entry.answer is not None
     result = orjson.dumps(render_result(entry.statuses[0], warnings, ("event",)))
-    return b'{"event":%b,%b' % (result, entry.answer[1:])
+    if checkout.recommendations is None:
+        return b'{"event":%b,%b' % (result, entry.answer[1:])
+    told = await _recommend(request.resources, checkout.recommendations, event, deadline)
+    return b'{"event":%b,%b,"recommendations":%b}' % (result, entry.answer[1:-1], told or b"null")
+
+
+async def _recommend(
+    resources: Resources, asked: CheckoutRecommendationsIn, event: Event, deadline: Deadline
+) -> bytes | None:
+    """Once the sale is counted, and with it: what was just bought is not due. None: there was no time."""
+    basket = [line.item_id for line in read_lines(event.lines)] if event.type == ORDER_COMPLETED else ()
+    customer_id = None if event.customer_id.startswith(BASKET) else event.customer_id
+    recommendation_id = recommendation_id_of(event.occurred_us, event.source, event.id)
+    return await answer_in_time(resources, asked.wanted(basket), customer_id, recommendation_id, deadline.due_s)

@@ -1,6 +1,7 @@
 """From a request to its answer: what is read, what is recommended, and what is kept of it."""
 
 import asyncio
+import hashlib
 import secrets
 import time
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 
 from app.foundation.errors import NotReady
+from app.foundation.logs import log
 from app.http.resources import Resources
 from app.recommendations.held import Recommendations
 from app.recommendations.histories import History
@@ -22,31 +24,65 @@ def new_recommendation_id(now_us: int) -> str:
     return f"{now_us:014x}{secrets.token_hex(9)}"
 
 
+def recommendation_id_of(occurred_us: int, *event: str) -> str:
+    """The same for the same event, however often it is sent; in the same order as all others."""
+    name = "\x1f".join(event).encode()
+    return f"{max(occurred_us, 0):014x}{hashlib.blake2b(name, digest_size=9, person=b'recommendation').hexdigest()}"
+
+
 async def answer(resources: Resources, wanted: Wanted, customer_id: str | None) -> bytes:
     """The answer, JSON. Raises NotReady where the customer cannot be read.
 
     It waits for its being kept as long as a page may wait, and no longer: one that is not kept has no id.
     """
+    now_us = time.time_ns() // 1000
+    told = await _recommend(resources, wanted, customer_id, now_us)
+    return await _answer(resources, told, customer_id, new_recommendation_id(now_us), now_us)
+
+
+async def answer_in_time(
+    resources: Resources, wanted: Wanted, customer_id: str | None, recommendation_id: str, due_s: float
+) -> bytes | None:
+    """The answer, JSON, by a time of the monotonic clock; None: it could not be made by then, for whatever reason.
+
+    For whoever has something else to tell that must not wait, nor fail.
+    """
+    now_us = time.time_ns() // 1000
+    try:
+        async with asyncio.timeout_at(due_s):
+            told = await _recommend(resources, wanted, customer_id, now_us)
+            return await _answer(resources, told, customer_id, recommendation_id, now_us)
+    except (TimeoutError, NotReady):
+        return None
+    except Exception as error:  # noqa: BLE001 - a sale does not fail for what is recommended beside it
+        log.defect("recommendation.failed", error)
+        return None
+
+
+async def _recommend(resources: Resources, wanted: Wanted, customer_id: str | None, now_us: int) -> Recommended:
     held = resources.of(Recommendations)
     history: History | None = None
     if customer_id is not None:
         history = await held.histories.submit(customer_id)
-    now_us = time.time_ns() // 1000
-    told = recommend(wanted, history, held.assortment(), held.rules, now_us)
+    return recommend(wanted, history, held.assortment(), held.rules, now_us)
+
+
+async def _answer(
+    resources: Resources, told: Recommended, customer_id: str | None, recommendation_id: str, now_us: int
+) -> bytes:
     rendered: dict[str, Any] = {"recommendation_id": None, **render(told, customer_id)}
-    if told.chosen:
-        rendered["recommendation_id"] = await _keep(held, told, customer_id, now_us)
+    given = given_of(told, customer_id, recommendation_id, now_us)
+    if given.item_ids and await _keep(resources.of(Recommendations), given):
+        rendered["recommendation_id"] = recommendation_id
     return orjson.dumps(rendered)
 
 
-async def _keep(held: Recommendations, told: Recommended, customer_id: str | None, now_us: int) -> str | None:
-    given = given_of(told, customer_id, new_recommendation_id(now_us), now_us)
+async def _keep(held: Recommendations, given: Given) -> bool:
     try:
         async with asyncio.timeout(held.keep_patience_s):
-            await held.keeping.submit(given)
+            return await held.keeping.submit(given)
     except (TimeoutError, NotReady):
-        return None
-    return given.recommendation_id
+        return False
 
 
 def given_of(told: Recommended, customer_id: str | None, recommendation_id: str, now_us: int) -> Given:

@@ -1,5 +1,6 @@
 """What recommendations are asked for, in a query or in a body."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, NamedTuple, get_args
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
@@ -42,6 +43,26 @@ class BasketLineIn(BaseModel):
     model_config = ConfigDict(strict=True)
 
     product_id: Annotated[ItemId, Field(validation_alias=AliasChoices("product_id", "item_id"))]
+
+
+class CheckoutRecommendationsIn(BaseModel):
+    """What a till asks for beside a sale: its basket is that of the sale."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    scenario: Scenario = "checkout"
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 3
+    exclude: Annotated[list[ItemId], Field(default_factory=list, max_length=MOST_EXCLUDED)]
+    category: Annotated[list[Word], Field(default_factory=list, max_length=_MOST_LEVELS)]
+    in_stock_only: bool = True
+    store: Word | None = None
+
+    def wanted(self, basket: Iterable[str]) -> Wanted:
+        """The request, with the items that were sold."""
+        return Wanted(
+            *(self.scenario, self.limit, frozenset(self.exclude), tuple(self.category), self.in_stock_only, self.store),
+            tuple(dict.fromkeys(basket)),
+        )
 
 
 class RecommendationIn(BaseModel):
