@@ -3,7 +3,8 @@
 `shown`, `clicked` and `added` are said by events, however often; they are found by the recommendation, whoever they are
 said to be of. `bought` are lines of orders that name the recommendation: orders of whom it was given to, of whom an
 event of it is of, and of the other ids of these persons; cancelled and given back ones do not count, nor do pieces that
-came back. Lines of one item in an order are of one recommendation, the latest.
+came back. Lines of one item in an order are of one recommendation, the latest. Clocks of shops may be behind ours, or
+tell whole seconds: by so much an order may be before its recommendation.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.foundation.times import MAX_AHEAD_US
 
 _TOLD: Final = """
 told AS (
@@ -58,7 +61,7 @@ WITH made AS (
   SELECT DISTINCT ON (said.customer_id, said.source, said.id, said.item_id)
          buyers.recommendation_id, said.source, said.reference, said.lines, said.item_id
   FROM said JOIN buyers ON buyers.customer_id = said.customer_id
-   AND buyers.recommendation_id = said.recommendation_id AND said.occurred_us >= buyers.given_us
+   AND buyers.recommendation_id = said.recommendation_id AND said.occurred_us >= buyers.given_us - <behind>
   ORDER BY said.customer_id, said.source, said.id, said.item_id, buyers.given_us DESC
 ), sold AS (
   SELECT tagged.recommendation_id, tagged.item_id, line.pieces, line.worth_minor, coalesce(back.pieces, 0) AS back
@@ -90,7 +93,7 @@ LEFT JOIN whole ON whole.recommendation_id = placed.recommendation_id
 LEFT JOIN became ON became.recommendation_id = placed.recommendation_id AND became.item_id = placed.item_id
 LEFT JOIN kept ON kept.recommendation_id = placed.recommendation_id AND kept.item_id = placed.item_id
 GROUP BY 1, 2 ORDER BY 1, 2
-""".replace("<told>", _TOLD)
+""".replace("<told>", _TOLD).replace("<behind>", str(MAX_AHEAD_US))
 
 
 async def read_effects(connection: AsyncConnection, from_us: int, to_us: int) -> Sequence[Any]:

@@ -153,6 +153,13 @@ async def test_a_purchase_before_it_is_none_of_it(keep, buy, effects, shop):
     assert (await effects())[1] == (0, 0, 0, 0, 0.0)
 
 
+async def test_clocks_may_be_behind(keep, buy, effects, shop):
+    """It was made an hour ago."""
+    await keep()
+    await buy(("a", "R-1", 1, 10.0), at=shop.ago(minutes=64))
+    assert (await effects())[1] == (1, 0, 0, 1, 10.0)
+
+
 async def test_nobodys_recommendation_is_bought_by_whom_clicked_it(keep, tell, buy, effects):
     await keep(customer_id=NOBODY)
     await tell("clicked", "C-9", product_id="a")
