@@ -27,12 +27,10 @@ from app.lifecycle.measures import (
     SUMS,
     TIMES,
 )
+from app.lifecycle.receipts import join_receipts, join_receipts_of_one
 from app.lifecycle.strays import may_have_strays, set_strays_apart, without_strays
 
 Floats = NDArray[np.float64]
-VISIT_US: Final = 3600 * 10**6
-"""Orders of someone who never bought before or after, within so long, are receipts of one visit, on whichever side of
-midnight: nothing is known of a rhythm."""
 
 
 def days_since(time_measure: str) -> str:
@@ -168,97 +166,7 @@ _ORDERS, _RECENCY, _SILENCE = _COLUMN["orders"], _COLUMN["days_since_last_order"
 _TENURE = _COLUMN["days_since_first_order"]
 _LAPSE, _PACE = _COLUMN["lapse_chance"], _COLUMN["pace_orders"]
 _REFERENCE_AGE: Final = _COLUMN[days_since(REFERENCE)]
-_COUNTED: Final = [
-    at for at, measure in enumerate(NUMERIC) if measure.unit == "orders" or measure.name in ("orders", "orders_store")
-]
-_ORDERS_IN, _DAYS_IN, _FIRST_IN, _LAST_IN, _SECOND_LAST_IN, _LAST_EVENT_IN = (
-    [measure.name for measure in NUMERIC].index(name)
-    for name in ("orders", "order_days", "first_order_us", "last_order_us", "second_last_order_us", REFERENCE)
-)
-_ORDERS_DECAYED_IN: Final = [
-    at for at, measure in enumerate(NUMERIC) if measure in DECAYED and measure.unit == "orders"
-]
-_ORDER_HALF_LIVES: Final = np.array([float(NUMERIC[at].half_life_days) for at in _ORDERS_DECAYED_IN])
-_ORDERS_DECAYED: Final = tuple(zip(_ORDERS_DECAYED_IN, _ORDER_HALF_LIVES.tolist(), strict=True))
-_RECEIPTS_POWER: Final = 3
-"""Of the share of days in receipts: a few days with two receipts tell where orders lay, one with ten does not."""
-_LEAST_GAP_DAYS: Final = 1e-3
-"""Visits are taken to be so far apart at least: what is left of evenly spaced ones is a quotient."""
 _HALVINGS_PER_DAY: Final = -1.0 / np.array([measure.half_life_days for measure in DECAYED])
-
-
-def _join_receipts(states: Floats) -> None:
-    """Counts the receipts of a day, and of who came for no longer than VISIT_US, as one order; (n, measures), in place.
-
-    The digests of the features say nothing of it: it is what an order always meant, of a till that books each line. A
-    state without days, which a process of an earlier version wrote, is left as it is. What is left of orders at each
-    half-life is between that of the receipts, times the share of days in them, and that of days evenly spaced from the
-    first to the last: the more receipts a day, the nearer to the latter (_RECEIPTS_POWER), which is right of one or two
-    days.
-    """
-    orders, days = states[:, _ORDERS_IN], states[:, _DAYS_IN]
-    span_us = states[:, _LAST_IN] - states[:, _FIRST_IN]
-    visits = np.where(span_us <= VISIT_US, 1.0, np.where(days >= 1.0, days, orders))
-    several = np.flatnonzero((orders > visits) & (orders > 1.0))
-    if several.size:
-        joined = states[several]
-        _join(joined, visits[several, None])
-        states[several] = joined
-
-
-def _join(states: Floats, visits: Floats) -> None:
-    """Reads states (n, measures) as those of so many visits (n, 1), fewer than their orders; in place."""
-    orders, first_us, last_us = states[:, [_ORDERS_IN, _FIRST_IN, _LAST_IN], None].swapaxes(0, 1)
-    share = visits / orders
-    age_days = (states[:, _LAST_EVENT_IN, None] - last_us) / DAY_US
-    gap_days = (last_us - first_us) / DAY_US / np.maximum(visits - 1.0, 1.0)
-    left = np.exp2(-np.maximum(gap_days, _LEAST_GAP_DAYS) / _ORDER_HALF_LIVES)
-    even = np.exp2(-age_days / _ORDER_HALF_LIVES) * (1.0 - left**visits) / (1.0 - left)
-    weight = np.where(visits <= 2.0, 0.0, share**_RECEIPTS_POWER)
-    decayed = weight * share * states[:, _ORDERS_DECAYED_IN] + (1.0 - weight) * even
-    states[:, _COUNTED] *= visits
-    states[:, _COUNTED] /= orders
-    states[:, _ORDERS_DECAYED_IN] = decayed
-    second_us = states[:, _SECOND_LAST_IN, None]
-    is_same = np.floor(second_us / DAY_US) == np.floor(last_us / DAY_US)
-    before_us = np.where(is_same, np.where(visits == 2.0, first_us, np.nan), second_us)
-    states[:, _SECOND_LAST_IN] = np.where(visits == 1.0, np.nan, before_us)[:, 0]
-    states[:, _FIRST_IN] = np.where(visits == 1.0, last_us, first_us)[:, 0]
-
-
-def _join_receipts_of_one(state: Sequence[float | None]) -> Sequence[float | None]:
-    """`_join_receipts` of a single state, which is left as it was."""
-    orders, days, first_us, last_us = (state[at] for at in (_ORDERS_IN, _DAYS_IN, _FIRST_IN, _LAST_IN))
-    if not orders or orders <= 1.0 or first_us is None or last_us is None:
-        return state
-    visits = 1.0 if last_us - first_us <= VISIT_US else days or orders
-    if visits >= orders:
-        return state
-    return _joined(list(state), float(orders), visits, first_us, last_us)
-
-
-def _joined(
-    state: list[float | None], orders: float, visits: float, first_us: float, last_us: float
-) -> list[float | None]:
-    """`_join` of a single state, which is changed; plain arithmetic beats array calls for one."""
-    share, age_days = visits / orders, ((state[_LAST_EVENT_IN] or last_us) - last_us) / DAY_US
-    gap_days = max((last_us - first_us) / DAY_US / max(visits - 1.0, 1.0), _LEAST_GAP_DAYS)
-    weight = 0.0 if visits <= 2.0 else share**_RECEIPTS_POWER
-    decayed = []
-    for at, half_life in _ORDERS_DECAYED:
-        left = 2.0 ** (-gap_days / half_life)
-        even = 2.0 ** (-age_days / half_life) * (1.0 - left**visits) / (1.0 - left)
-        decayed.append(weight * share * (state[at] or 0.0) + (1.0 - weight) * even)
-    for at in _COUNTED:
-        state[at] = (state[at] or 0.0) * visits / orders
-    for (at, _), left_of_visits in zip(_ORDERS_DECAYED, decayed, strict=True):
-        state[at] = left_of_visits
-    second_us = state[_SECOND_LAST_IN]
-    if visits == 1.0:
-        state[_FIRST_IN], state[_SECOND_LAST_IN] = last_us, None
-    elif second_us is not None and second_us // DAY_US == last_us // DAY_US:
-        state[_SECOND_LAST_IN] = first_us if visits == 2.0 else None
-    return state
 
 
 def _base_columns(states: Floats, as_of_us: float) -> Floats:
@@ -268,7 +176,7 @@ def _base_columns(states: Floats, as_of_us: float) -> Floats:
     base[:, 1] = 1.0
     base[:, _STATE_AT] = states
     set_strays_apart(base[:, _STATE_AT])
-    _join_receipts(base[:, _STATE_AT])
+    join_receipts(base[:, _STATE_AT])
     ages = base[:, _TIMES_AT]
     np.subtract(as_of_us, ages, out=ages)
     ages /= DAY_US
@@ -312,7 +220,7 @@ _UNKNOWN: Final = math.nan
 
 def features_of_one(state: Sequence[float | None], as_of_us: float) -> list[float]:
     """`features` of a single state vector (None = no value); plain arithmetic beats array calls for one."""
-    state = _join_receipts_of_one(without_strays(state) if may_have_strays(state) else state)
+    state = join_receipts_of_one(without_strays(state) if may_have_strays(state) else state)
     ages = [_UNKNOWN if us is None else max(as_of_us - us, 0.0) / DAY_US for us in state[_STATE_TIMES]]
     age = ages[_REFERENCE_AGE - _TIMES_AT.start]
     left = [2.0 ** (-age / days) for days in _HALF_LIVES]

@@ -62,7 +62,8 @@ _SHARED: Final = [
 ]
 """Sums of which the strays have the share of as many average orders."""
 _DAYS: Final = _AT["order_days"]
-"""Strays are of one day at least, which is taken off; there are no more days than orders left."""
+"""Where no more receipts shared a day than strays may be, each order that is left has a day of its own; else strays are
+of one day, which is taken off, and there are no more days than orders left."""
 _PHASE: Final = [_AT["season_cos"], _AT["season_sin"]]
 _FAR_US: Final = FAR_DAYS * DAY_US
 
@@ -97,11 +98,13 @@ def _begin_relations(states: Floats) -> None:
     count, days = _relations(states)
     strays = orders - count
     is_far = (last_us - first_us) / DAY_US > FAR_DAYS + FAR_TIMES * days
-    is_stray = is_far & (strays >= 1.0) & (strays <= np.maximum(FEW, FEW_SHARE * orders))
+    few = np.maximum(FEW, FEW_SHARE * orders)
+    is_stray = is_far & (strays >= 1.0) & (strays <= few)
     found, share = states[is_stray], (count / orders)[is_stray, None]
     _leave_out_first_phase(found)
     found[:, _SHARED] *= share
-    found[:, _DAYS] = np.clip(found[:, _DAYS] - 1.0, 1.0, count[is_stray])
+    receipts, left = orders[is_stray] - found[:, _DAYS], count[is_stray]
+    found[:, _DAYS] = np.where(receipts < few[is_stray], left, np.clip(found[:, _DAYS] - 1.0, 1.0, left))
     found[:, _PHASE] *= (count / (orders - 1.0))[is_stray, None]
     found[:, _FIRST] = found[:, _FIRST_EVENT] = last_us[is_stray] - days[is_stray] * DAY_US
     found[count[is_stray] <= 1.0, _SECOND_LAST] = np.nan

@@ -68,11 +68,11 @@ async def check_refunds(connection: AsyncConnection, order_identity: str) -> Che
     output, is_late = None, False
     if first_us is not None:
         is_late = first_us <= time.time_ns() // 1000 - WAITING_US
-        name = "refund names an order" if number == 1 else "refunds name orders"
+        told = "refund names an order that has" if number == 1 else "refunds name orders that have"
         output = (
-            f"{number} {name} that has not come, the first received at {iso(first_us)} from {source}. Send the orders, "
+            f"{number} {told} not come, the first received at {iso(first_us)} from {source}. Send the orders, "
             "or mend the numbers that the refunds name."
-        ).replace("orders that has", "orders that have")
+        )
     return CheckOut(
         status="warn" if is_late else "pass",
         componentType="datastore",
