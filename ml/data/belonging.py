@@ -4,7 +4,12 @@ from typing import Final
 
 import duckdb
 
-_OF_ORDERS: Final = ("order_id", "customer_id", "timestamp", "status", "currency", "channel", "cancelled_at")
+from ml.data.sums import sum_sql
+
+_OF_ORDERS: Final = (
+    *("order_id", "customer_id", "timestamp", "status", "payment", "currency", "channel"),
+    "cancelled_at",
+)
 
 
 def strip_marks(connection: duckdb.DuckDBPyConnection, types: dict[str, str]) -> None:
@@ -20,7 +25,7 @@ def fill_line_rows(connection: duckdb.DuckDBPyConnection, types: dict[str, str])
     """Gives line rows of `raw` what the row says that they belong to.
 
     One belongs to the row above where it says less of its order than it might, and nothing else: its number, customer
-    and time are those of the row above, or empty.
+    and time are those of the row above, or empty. Where they all are, something is bought in it, and no sum.
     """
     if types.get("order_id") != "VARCHAR" or types.get("timestamp") != "VARCHAR":
         return
@@ -37,7 +42,11 @@ def _fill(connection: duckdb.DuckDBPyConnection, types: dict[str, str], lacks: s
         for name in ("order_id", "customer_id", "timestamp")
         if name in known
     )
-    is_line = f"coalesce({lacks} AND {same} AND {_above('order_id')} IS NOT NULL, false)"
+    is_bare = " AND ".join(f"coalesce(trim({name}), '') = ''" for name in ("order_id", "customer_id", "timestamp"))
+    is_line = (
+        f"coalesce({lacks} AND {same} AND {_above('order_id')} IS NOT NULL"
+        f" AND (NOT ({is_bare}) OR {_is_bought(types)}), false)"
+    )
     filled = ", ".join(
         f"CASE WHEN is_line AND coalesce(trim({name}), '') = '' THEN first_value({name}) OVER of_order "
         f"ELSE {name} END AS {name}"
@@ -51,6 +60,23 @@ def _fill(connection: duckdb.DuckDBPyConnection, types: dict[str, str], lacks: s
         WINDOW of_order AS (PARTITION BY place ORDER BY row)
         ORDER BY row"""
     )
+
+
+def _is_bought(types: dict[str, str]) -> str:
+    """Whether a row names an item, in SQL; in a file without items, whether it has pieces and a price."""
+    named = [name for name in ("item_id", "category") if name in types]
+    if named:
+        return f"(({' OR '.join(map(_says, named))}) AND NOT ({' OR '.join(sum_sql(_text(name)) for name in named)}))"
+    return f"({_says('quantity')} AND {_says('unit_price')})" if {"quantity", "unit_price"} <= types.keys() else "false"
+
+
+def _text(name: str) -> str:
+    return f"CAST({name} AS VARCHAR)"
+
+
+def _says(name: str) -> str:
+    """Whether a column has something, in SQL."""
+    return f"coalesce(trim({_text(name)}), '') <> ''"
 
 
 def _above(name: str) -> str:

@@ -9,34 +9,46 @@ from typing import Final
 from app.foundation.errors import Refusal
 from ml.data.exports import Export, find_export
 
+_KINDS: Final = """
+    transaction_type order_type sale_type sales_type document_type doc_type record_type movement_type receipt_type
+    type kind belegart vorgangsart buchungsart type_de_transaction tipo
+    交易类型 业务类型 单据类型 销售类型 订单类型 小票类型 记录类型 类型
+    """
+"""What a line is of: looked at where a word of it says that something came back."""
 _GUESSES: Final = {
     "customer_id": """customer_id customerid customer user_id member_id cid customer_no customer_number
         customer_code client_id client member member_no member_number card_no card_number loyalty_card account_id
-        email customer_email billing_email email_address partner_id phone mobile kundennummer
+        email customer_email billing_email email_address partner_id phone mobile kundennummer kunde
+        id_client numéro_client code_client cliente id_cliente klantnummer
         会员号 会员卡号 会员编号 会员id 会员 卡号 客户编号 客户号 客户id 客户代码 客户 顾客编号 顾客号 顾客id 顾客
         用户id
         用户编号 用户 买家id 买家账号 买家会员名 买家昵称 手机号 手机号码 会员手机号 客户手机号 手机 电话 联系电话
         邮箱""",
     "timestamp": """timestamp invoicedate invoice_date order_date ordered_at datetime time date created_at
         date_order order_datetime purchase_date transaction_date transaction_time sale_date completed_at paid_at
-        bestelldatum datum
+        bestelldatum datum kaufdatum rechnungsdatum belegdatum date_commande date_de_commande date_achat fecha
+        fecha_pedido data_ordine orderdatum
         下单时间 交易时间 订单时间 订单创建时间 创建时间 成交时间 消费时间 购买时间 销售时间 付款时间 支付时间
         订单付款时间
         下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 日期 时间""",
     "order_id": """order_id orderid invoice invoiceno invoice_no basket_id receipt_id order_no order_number
         order_ref order
         receipt_no receipt_number receipt ticket_no transaction_id transaction_no bill_no invoice_number pos_reference
-        bestellnummer 订单号 订单编号 订单id 小票号 小票编号 小票 单号 单据号 单据编号 交易号 交易单号 流水号
+        bestellnummer bestellnr auftragsnummer rechnungsnummer belegnummer bonnummer numéro_commande commande
+        n_commande pedido número_pedido ordine ordernummer
+        订单号 订单编号 订单id 小票号 小票编号 小票 单号 单据号 单据编号 交易号 交易单号 流水号
         交易流水号 销售单号
         发票号""",
     "amount": """amount total order_total spend sales value line_total net_amount amount_paid paid_amount grand_total
         total_amount amount_total subtotal revenue turnover price_total betrag gesamtbetrag
+        gesamtsumme summe umsatz bruttobetrag montant montant_total total_ttc importe importo bedrag
         实付金额 实付款 实付 实收金额 实收 买家实付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额
         消费金额 销售金额 销售额
         金额 小计 订单金额 订单总额 总金额 总价 合计 应付金额""",
-    "quantity": """quantity qty units pieces items_sold menge anzahl
+    "quantity": """quantity qty units pieces items_sold menge anzahl stück quantité cantidad quantità aantal
         数量 商品数量 购买数量 销售数量 件数 购买件数 销量""",
     "unit_price": """unit_price unitprice price price_unit item_price item_cost einzelpreis preis
+        stückpreis prix prix_unitaire precio precio_unitario prezzo
         单价 商品单价 销售单价 成交单价 价格 商品价格 售价""",
     "item_id": """item_id product_id sku stockcode stock_code article product_code item_code barcode ean item_sku
         product
@@ -53,8 +65,14 @@ _GUESSES: Final = {
         支付状态 状态""",
     "is_return": """is_return refunded_amount refund_amount amount_refunded refunded_total order_refund_amount 退款金额
         return refund is_refund returned refunded refund_flag return_flag is_returned
-        is_refunded
-        是否退货 是否退款 退货标志 退货标记 退款标志 退货 退款""",
+        is_refunded refund_total total_refunded total_refund refunds refund_value return_amount returned_amount
+        erstattet erstattung erstattungsbetrag rückerstattung retoure retourenbetrag montant_remboursé remboursement
+        remboursé importe_reembolsado reembolso rimborso
+        退款总额 退款总金额 实退金额 已退金额 已退款金额 退款额 退货金额 是否退货 是否退款 退货标志 退货标记 退款标志
+        退货 退款
+        """
+    + _KINDS,
+    "payment": "payment_status financial_status payment_state 支付状态 付款状态 zahlungsstatus",
     "day": """date order_date invoice_date transaction_date sale_date purchase_date datum bestelldatum belegdatum
         日期 下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 小票日期""",
     "clock": """time order_time invoice_time transaction_time sale_time time_of_day uhrzeit zeit heure hora
@@ -87,11 +105,15 @@ class Columns:
     is_return: str | None = None
     currency: str | None = None
     status: str | None = None
+    payment: str | None = None
+    """Status of the payment, where another column has the order's."""
     cancelled_at: str | None = None
     day: str | None = None
     clock: str | None = None
     export: Export | None = None
     """The form of export that the file is of; None: none that is known."""
+    has_kinds: bool = False
+    """Whether `is_return` was guessed of a column of kinds of lines, which may say nothing of returns."""
 
     @property
     def has_totals(self) -> bool:
@@ -126,7 +148,7 @@ def guess_columns(names: list[str], *, by_number: bool = False, **chosen: str | 
     Raises UnusableTransactions where customer, time or amount cannot be found.
     """
     plain: dict[str, str] = {}
-    for name in names:
+    for name in sorted(names, key=_is_bracketed):
         if "%" not in name:  # `Discount (%)` is no money
             plain.setdefault(compact(name), name)
     export = find_export(set(plain))
@@ -140,7 +162,16 @@ def guess_columns(names: list[str], *, by_number: bool = False, **chosen: str | 
         )
     if export or chosen.get("timestamp") or not (found["day"] and found["clock"]):
         found |= {"day": None, "clock": None}
-    return Columns(**found, export=export)  # type: ignore[arg-type]
+    if export or found["payment"] == found["status"]:
+        found["payment"] = None
+    kind = None if chosen.get("is_return") else found["is_return"]
+    has_kinds = kind is not None and compact(kind) in _KINDS_COMPACT
+    return Columns(**found, export=export, has_kinds=has_kinds)  # type: ignore[arg-type]
+
+
+def _is_bracketed(name: str) -> bool:
+    """`N. Revenue` comes before `N. Revenue (formatted)`."""
+    return "(" in name or "[" in name
 
 
 def _guess(guesses: Sequence[str], names: list[str], plain: dict[str, str], wanted: str | None) -> str | None:
@@ -163,8 +194,9 @@ def _missing(found: dict[str, str | None]) -> list[str]:
     return missing + [meaning for meaning in ("customer_id", "timestamp") if not found[meaning]]
 
 
+_KINDS_COMPACT: Final = frozenset(compact(guess) for guess in _KINDS.split())
 _GUESSES_COMPACT.update(
     {meaning: tuple(compact(guess) for guess in guesses.split()) for meaning, guesses in _GUESSES.items()}
 )
 
-assert {field.name for field in fields(Columns)} == {*_GUESSES, "export"}
+assert {field.name for field in fields(Columns)} == {*_GUESSES, "export", "has_kinds"}

@@ -1,7 +1,5 @@
 """Lines of a file in our own names, and which of them do not count, and why: SQL for DuckDB."""
 
-from typing import Final
-
 from app.lifecycle.events import MAX_AMOUNT_MINOR, minor_digits
 from ml.data import leavings
 from ml.data.columns import Columns
@@ -10,11 +8,6 @@ from ml.data.moments import moment_sql
 from ml.data.numbers import number_sql
 from ml.data.reading import is_number, literal
 from ml.data.words import Words
-
-_SUMS: Final = (
-    *("total", "totals", "grand total", "sum", "subtotal", "summe", "gesamt", "total général"),
-    *("合计", "总计", "小计", "共计", "汇总"),
-)
 
 
 class Expressions:
@@ -26,8 +19,9 @@ class Expressions:
         """`plain`: the columns of texts whose every number is written as programs do."""
         self._types, self._plain, self._decimal, self._date_order = types, plain, decimal, date_order
         self._words = words
-        self.has_refunds = self.has_statuses = False
-        self.has_words = True
+        self.has_refunds = False
+        self.statuses = list[str]()
+        self.has_words = self.has_returns = True
 
     def text(self, meaning: str) -> str:
         return f"CAST({meaning} AS VARCHAR)" if meaning in self._types else "CAST(NULL AS VARCHAR)"
@@ -50,6 +44,8 @@ class Expressions:
 
     def returned(self) -> str:
         """Whether the line is marked as one that came back."""
+        if not self.has_returns:
+            return "false"
         if self._types.get("is_return") == "BOOLEAN":
             return "coalesce(is_return, false)"
         return "false" if self.has_refunds else return_sql(self.text("is_return"), self._words)
@@ -58,7 +54,10 @@ class Expressions:
         return f"abs({self.number('is_return')})" if self.has_refunds else "CAST(NULL AS DOUBLE)"
 
     def status(self) -> str:
-        return self.text("status") if self.has_statuses else "CAST(NULL AS VARCHAR)"
+        """Of the order, or of its payment where that says that it is no sale."""
+        said = [self.text(meaning) for meaning in self.statuses]
+        over = [f"WHEN {no_sale_sql(text, self._words)} THEN {text}" for text in said]
+        return f"CASE {' '.join(over)} ELSE {said[0]} END" if said else "CAST(NULL AS VARCHAR)"
 
     def moment(self) -> str:
         return moment_sql("timestamp", self._types["timestamp"], self._date_order, worded=self.has_words)
@@ -81,12 +80,6 @@ def read_sql(columns: Columns, expressions: Expressions) -> str:
         FROM raw"""
 
 
-def _sums(column: str) -> str:
-    """Whether a line says that it is a sum: it has no time, and this word where others have an id."""
-    words = ", ".join(map(literal, _SUMS))
-    return f"coalesce(lower(rtrim({column}, ' :：')) IN ({words}), false)"
-
-
 def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
     """The same, and why a line is left out: NULL where it counts."""
     # A receipt of nothing (all of it paid by vouchers) is a purchase; a line of no price is a give-away.
@@ -97,7 +90,6 @@ def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
                   CASE WHEN moment IS NULL OR NOT isfinite(moment)
                        THEN CASE WHEN coalesce(customer_id, order_id, item_id) IS NULL AND amount IS NULL
                                  THEN {literal(leavings.EMPTY)}
-                                 WHEN {_sums("customer_id")} OR {_sums("order_id")} THEN {literal(leavings.TOTALS)}
                                  ELSE {literal(leavings.NO_TIME)} END
                        WHEN is_cancelled THEN {literal(leavings.CANCELLED)}
                        WHEN {no_sale_sql("status", words)} AND coalesce(refunded, 0) = 0
@@ -119,18 +111,27 @@ def left_out_sql(columns: Columns) -> str:
         (leavings.NO_CUSTOMER, columns.customer_id, "customer_id"),
         (leavings.NO_TIME, columns.timestamp, "timestamp"),
         (leavings.CANCELLED, columns.cancelled_at, "cancelled_at"),
-        (leavings.NO_SALE, columns.status, "status"),
         (leavings.FOREIGN, columns.currency, "currency"),
         (leavings.NO_AMOUNT, amount, shown),
         (leavings.TOO_MUCH, amount, shown),
     )
     name = "".join(f" WHEN {literal(reason)} THEN {literal(name or '')}" for reason, name, _ in blamed)
+    name += f" WHEN {literal(leavings.NO_SALE)} THEN {_status_name(columns)}"
     value = "".join(
         f" WHEN {literal(reason)} THEN CAST(raw.{meaning} AS VARCHAR)" for reason, name, meaning in blamed if name
     )
+    value += f" WHEN {literal(leavings.NO_SALE)} THEN judged.status"
     return f"""
         SELECT row, reason, CASE reason{name} END, CASE reason{value} END, {leavings.is_lost("reason")}, true
         FROM judged JOIN raw ON raw.rowid + 1 = row WHERE reason IS NOT NULL"""
+
+
+def _status_name(columns: Columns) -> str:
+    """The column whose word says that a line is no sale, in SQL."""
+    order, payment = literal(columns.status or ""), literal(columns.payment or "")
+    if columns.payment is None:
+        return order
+    return f"CASE WHEN judged.status = CAST(raw.status AS VARCHAR) THEN {order} ELSE {payment} END"
 
 
 def changed_sql(columns: Columns, meaning: str) -> str:

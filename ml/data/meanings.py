@@ -7,7 +7,7 @@ import duckdb
 
 from ml.data.columns import UnusableTransactions, compact
 from ml.data.reading import literal
-from ml.data.words import Words, option_value, word_sql
+from ml.data.words import MARKS, Words, option_value, word_sql
 
 _COUPONS: Final = """
     UPDATE judged SET is_coupon = true
@@ -37,6 +37,11 @@ def check_return_words(connection: duckdb.DuckDBPyConnection, name: str, words: 
         )
 
 
+def tells_returns(connection: duckdb.DuckDBPyConnection, words: Words) -> bool:
+    """Whether a column of kinds of lines says of some that they came back, or never were."""
+    return not _words(connection, "is_return").isdisjoint((words.returned | words.over) - MARKS)
+
+
 def holds_amounts(connection: duckdb.DuckDBPyConnection, name: str, number: str) -> bool:
     """Whether what was taken for marks of returns are amounts: numbers, and not only 0 and 1, unless `name` says so."""
     row = connection.execute(
@@ -53,12 +58,12 @@ def return_sql(column: str, words: Words) -> str:
     return f"coalesce({word_sql(column)} IN ({_list(words.returned)}), false)"
 
 
-def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str, words: Words) -> bool:
+def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str, words: Words, meaning: str = "status") -> bool:
     """Whether the column is one of orders' statuses: it is none where no word of it is known.
 
     Raises UnusableTransactions where some are and some are not.
     """
-    said = _words(connection, "status")
+    said = _words(connection, meaning)
     known = said & (words.sale | words.over | words.waiting)
     unknown = sorted(said - known)
     if unknown and known:
@@ -81,7 +86,7 @@ def no_sale_sql(column: str, words: Words) -> str:
 
 def own_currency(currency: str) -> tuple[str, ...]:
     """What a currency is called in files."""
-    return (currency, *(("RMB", "人民币", "元", "¥", "￥") if currency == "CNY" else ()))
+    return (currency, *(("RMB", "人民币", "人民币元", "元", "¥", "￥", "CN¥", "CNH") if currency == "CNY" else ()))
 
 
 def foreign_sql(column: str, currency: str) -> str:

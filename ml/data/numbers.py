@@ -12,10 +12,12 @@ import duckdb
 
 from ml.data.columns import UnusableTransactions
 
-_WIDE: Final = "０１２３４５６７８９．，－（）−–＋"
-_NARROW: Final = "0123456789.,-()--+"
-_BESIDE: Final = r"""[\s\x{a0}\x{202f}\x{2009}’''`元円圆块整"]|人民币|[A-Z]{0,2}\p{Sc}|RMB|kr\.?|zł|^="""
-_NO_CENTS: Final = r"[.,]-+$"
+_WIDE: Final = "０１２３４５６７８９．，－（）−–＋△▲٠١٢٣٤٥٦٧٨٩٫٬"
+_NARROW: Final = "0123456789.,-()--+--0123456789.,"
+_BESIDE: Final = (
+    r"""[\s\x{a0}\x{202f}\x{2009}’''`元円圆块整"]|人民币|[A-Z]{0,2}\p{Sc}|RMB|kr\.?|zł|^=|^s?fr\.|&#?\w+;"""
+)
+_NO_CENTS: Final = r"[.,:]-+$"
 """`5.-` and `5,–` are five francs and no cents, not a negative."""
 _UNITS: Final = (("万", 1e4), ("萬", 1e4), ("千", 1e3), ("亿", 1e8), ("億", 1e8))
 _UNIT: Final = "[万萬千亿億]$"

@@ -13,14 +13,12 @@ from ml.data.belonging import fill_line_rows, strip_marks
 from ml.data.channels import settle_channels
 from ml.data.clocks import settle_clock
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
+from ml.data.ids import mend_ids
 from ml.data.judging import Expressions, changed_sql, judged_sql, left_out_sql, read_sql
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
 from ml.data.meanings import (
-    check_return_words,
-    holds_amounts,
     mark_coupons,
     own_currency,
-    tell_statuses,
 )
 from ml.data.moments import DATE_ORDERS, has_words, tell_date_order
 from ml.data.numbers import plain_columns, tell_decimal_sign, tell_other_currency
@@ -28,6 +26,9 @@ from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
 from ml.data.rates import Rates, converted_sql, count_converted, load_rates
 from ml.data.reading import Source, literal, load_raw, open_source
+from ml.data.sums import settle_sums
+from ml.data.taken import doubled, recognised, taken, unused_columns, why_nothing
+from ml.data.telling import tell_meanings
 from ml.data.totals import AMOUNT_IS, settle_totals
 from ml.data.words import OwnWords, Words
 
@@ -120,16 +121,20 @@ def load_orders(
         chosen["currency"] = chosen.pop("currency_column", None)
         names = _names(connection, opened)
         columns = guess_columns(names, by_number=reading.by_number, **chosen)
-        for sentence in (*opened.notes, *_recognised(columns), *_doubled(columns, names)):
+        for sentence in (*opened.notes, *recognised(columns), *doubled(columns, names)):
             say(sentence)
         set_zone(connection, timezone)
         try:
             types = load_raw(connection, opened, columns.found())
+            create_left_out(connection)
+            unused = unused_columns(columns, names)
             columns, types = settle_clock(connection, columns, types, say)
-            say(_taken(columns))
+            say(taken(columns))
+            if unused:
+                say(unused)
             strip_marks(connection, types)
             fill_line_rows(connection, types)
-            create_left_out(connection)
+            mend_ids(connection, columns, types, say)
         except duckdb.Error as error:
             raise UnusableTransactions(opened.explain(error)) from error
     try:
@@ -139,7 +144,7 @@ def load_orders(
     except UnusableTransactions as error:
         raise UnusableTransactions(f"{path.name}: {error}") from error
     if not kept:
-        raise UnusableTransactions(_why_nothing(connection, path, columns, total))
+        raise UnusableTransactions(why_nothing(connection, path, columns, total))
     for sentence in describe_left_out(connection):
         say(sentence)
     connection.execute("DROP TABLE judged; DROP TABLE raw")
@@ -160,13 +165,14 @@ def _load(
     texts = {meaning: name for meaning, name in columns.found().items() if types[meaning] == "VARCHAR"}
     numbers: dict[str, str] = {meaning: texts[meaning] for meaning in _NUMBERS if meaning in texts}
     expressions = _tell_forms(connection, types, texts, numbers, separator, currency, reading, words, say)
-    _tell_meanings(connection, columns, types, expressions, words, say)
+    tell_meanings(connection, columns, types, expressions, words, say)
     lines = read_sql(columns, expressions)
     has_rates = load_rates(connection, reading.rates) and columns.currency is not None
     if has_rates:
         lines = converted_sql(lines, own_currency(currency))
     judged = judged_sql(columns, lines, currency, words)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
+    settle_sums(connection)
     if has_rates and (converted := count_converted(connection)):
         say(f"{converted:,} line{' is' if converted == 1 else 's are'} converted to {currency} at the rates given.")
     if reading.keeps_nobody:
@@ -226,27 +232,6 @@ def _keep_nobody(connection: duckdb.DuckDBPyConnection, columns: Columns) -> Non
     connection.execute(f"UPDATE judged SET customer_id = '', reason = NULL WHERE {nobody}")
 
 
-def _tell_meanings(
-    connection: duckdb.DuckDBPyConnection,
-    columns: Columns,
-    types: dict[str, str],
-    expressions: Expressions,
-    words: Words,
-    say: Say,
-) -> None:
-    """Finds out by their values whether returns are words or amounts, and whether statuses are those of orders."""
-    if columns.is_return and types["is_return"] != "BOOLEAN":
-        expressions.has_refunds = holds_amounts(connection, columns.is_return, expressions.number("is_return"))
-        if expressions.has_refunds:
-            say(f"Column {columns.is_return!r} has amounts: they are refunds beside their orders.")
-        elif types["is_return"] == "VARCHAR":
-            check_return_words(connection, columns.is_return, words)
-    if columns.status and types["status"] == "VARCHAR":
-        expressions.has_statuses = tell_statuses(connection, columns.status, words)
-        if not expressions.has_statuses:
-            say(f"Column {columns.status!r} is not looked at: no word of it is known for an order's status.")
-
-
 def set_zone(connection: duckdb.DuckDBPyConnection, timezone: str) -> None:
     """Of times that carry none. Raises UnusableTransactions."""
     try:
@@ -255,34 +240,3 @@ def set_zone(connection: duckdb.DuckDBPyConnection, timezone: str) -> None:
         raise UnusableTransactions(
             f"there is no time zone {timezone!r}: Asia/Shanghai, Europe/Berlin are some"
         ) from error
-
-
-def _doubled(columns: Columns, names: list[str]) -> list[str]:
-    """Columns that mean something, and stand several times: a reader tells the others apart by a number."""
-    known = {name.casefold() for name in names}
-    return [
-        f"Column {name!r} stands several times: the first is taken, {name + '_1'!r} is the second."
-        for name in columns.found().values()
-        if f"{name}_1".casefold() in known
-    ]
-
-
-def _recognised(columns: Columns) -> tuple[str, ...]:
-    return (f"This looks like an export of {columns.export.name}.",) if columns.export else ()
-
-
-def _taken(columns: Columns) -> str:
-    return "Columns: " + ", ".join(f"{meaning} = {name!r}" for meaning, name in columns.found().items()) + "."
-
-
-def _why_nothing(connection: duckdb.DuckDBPyConnection, path: Path, columns: Columns, total: int) -> str:
-    """Which column no line has anything usable in."""
-    timed, known = connection.execute("SELECT count(moment), count(customer_id) FROM judged").fetchall()[0]
-    if not total:
-        return f"{path.name} has no lines."
-    if not timed:
-        return f"{path.name}: column {columns.timestamp!r} has no time like 2026-01-31 10:15:00."
-    if not known:
-        return f"{path.name}: column {columns.customer_id!r} names no customer; anonymous orders are no use."
-    reasons = " ".join(describe_left_out(connection))
-    return f"{path.name}: no line has a customer, a time and an amount that can be used. {reasons}"

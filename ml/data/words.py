@@ -19,23 +19,31 @@ def words(text: str) -> frozenset[str]:
     return frozenset(word.strip() for word in text.replace("\n", ",").split(",") if word.strip())
 
 
-_RETURNED: Final = words("""
-y, yes, true, t, 1, return, returned, returns, refund, refunded, r, credit, credit note, retoure, storno, ja, oui, si
-是, 退货, 退款, 退, 退单, 已退货, 已退款, 有
+MARKS: Final = words("y, yes, true, t, 1, r, x, ja, oui, si, ✓, ✔, √, ☑, 是, 有")
+"""That say of a line what its column is called."""
+_RETURNED: Final = MARKS | words("""
+return, returned, returns, refund, refunded, credit, credit note, retoure, storno
+credit memo, creditmemo, gutschrift, rückgabe, rücksendung, refund sale, sale return, sales return, customer return
+avoir, retour, remboursement, devolución, reembolso, reso, rimborso
+退货, 退款, 退, 退单, 已退货, 已退款, 销售退货, 零售退货, 销退, 退货单, 退款单, 退货退款, 仅退款
 """)
 _KEPT: Final = words("""
 n, no, false, f, 0, sale, sales, sold, purchase, order, s, verkauf, nein, non, none
+invoice, rechnung, kauf, receipt, payment, charge, vente, facture, achat, venta, factura, compra, vendita
 否, 销售, 销货, 正常, 购买, 消费, 未退, 未退货, 未退款, 无, 没有
+零售, 销售单, 零售单, 普通销售, 正常销售, 商品销售, 收款
 """)
 _OVER: Final = words("""
-cancelled, canceled, cancel, failed, voided, void, refunded, expired, declined, abandoned, trash, rejected, returned
+cancelled, canceled, cancel, failed, payment failed, chargeback, charged back
+fraud, voided, void, refunded, expired, declined, abandoned, trash, rejected, returned
 storniert, annulliert, erstattet, fehlgeschlagen
 已取消, 取消, 已关闭, 关闭, 交易关闭, 已退款, 退款成功, 退款, 全额退款, 失败, 作废, 已作废, 已退货, 退货
-支付失败, 交易失败
+支付失败, 交易失败, 已拒收, 拒收, 订单取消, 用户取消, 超时取消, 超时关闭
 """)
 _WAITING: Final = words("""
 pending, draft, unpaid, on hold, pending payment, checkout draft, quotation, quotation sent, awaiting payment, offen
-待付款, 待支付, 未付款, 未支付, 等待买家付款, 待确认
+payment review, holded, not paid, payment pending
+待付款, 待支付, 等待付款, 等待支付, 支付中, 未付款, 未支付, 等待买家付款, 待确认
 """)
 """No sale, and may yet be one."""
 _SALE: Final = words("""
@@ -86,7 +94,7 @@ def plain_word(word: str) -> str:
 
 def word_sql(column: str) -> str:
     """The same in SQL, but for width."""
-    return f"regexp_replace(replace(replace(lower(trim({column})), '_', ' '), '-', ' '), '^wc ', '')"
+    return f"trim(regexp_replace(replace(replace(lower(trim({column})), '_', ' '), '-', ' '), '^wc ', ''))"
 
 
 def option_value(word: str, meaning: str) -> str:

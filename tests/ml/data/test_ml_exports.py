@@ -78,6 +78,15 @@ def test_woocommerce_analytics(tmp_path):
     assert lost == 0
 
 
+def test_woocommerce_analytics_of_now_has_revenue_twice(tmp_path):
+    amounts, _, _, lost = read(
+        tmp_path,
+        "Date,Order #,N. Revenue (formatted),Status,Customer,Customer type,Product(s),Items sold,Coupon(s),N. Revenue",
+        '2026-10-01 10:00:00,201,"&#165;1.220,50",completed,Ann Lee,new,"2× Mug",3,SPRING,1220.5',
+    )
+    assert (amounts, lost) == ({("201", "completed"): 1220.5}, 0)
+
+
 WOO_LINES = (
     "order_id,order_number,date,status,shipping_total,order_total,refunded_total,order_currency,customer_id,"
     "billing_email,item_name,item_sku,item_quantity,item_total"

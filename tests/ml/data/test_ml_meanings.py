@@ -101,3 +101,52 @@ def test_a_coupon_takes_off_and_is_no_refund(tmp_path):
 def test_a_negative_line_of_a_later_day_is_a_refund(tmp_path):
     lines = ["C,2026-10-01 18:20,A,100", "C,2026-10-01 18:20,A,-20", "C,2026-10-09 15:30,A,-5"]
     assert read(tmp_path, "customer_id,order_date,order_id,total", *lines)[0] == {"A": (80, 5)}
+
+
+@pytest.mark.parametrize(
+    ("name", "sale", "back"),
+    [
+        *(("transaction_type", "SALE", "Return"), ("交易类型", "销售", "退货"), ("业务类型", "零售", "销售退货")),
+        *(("Type", "Invoice", "Credit Memo"), ("Belegart", "Rechnung", "Gutschrift")),
+    ],
+)
+def test_kinds_of_lines_tell_returns(tmp_path, name, sale, back):
+    lines = [f"C,2026-10-01,A,100,{sale}", f"C,2026-10-02,B,30,{back}"]
+    assert read(tmp_path, f"customer_id,order_date,order_id,total,{name}", *lines)[0] == {
+        "A": (100, None),
+        "B": (None, 30),
+    }
+
+
+def test_kinds_that_say_nothing_of_returns_are_not_looked_at_and_mixed_ones_refused(tmp_path):
+    header = "customer_id,order_date,order_id,total,type"
+    assert read(tmp_path, header, "C,2026-10-01,A,5,gift", "C,2026-10-01,B,6,1")[0] == {"A": (5, None), "B": (6, None)}
+    with pytest.raises(UnusableTransactions, match="--return-word swap"):
+        read(tmp_path, header, "C,2026-10-01,A,5,refund", "C,2026-10-01,B,6,swap")
+
+
+@pytest.mark.parametrize("mark", ["x", "✓", "-1", "1"])
+def test_marks_of_returns(tmp_path, mark):
+    lines = ["C,2026-10-01,A,5,", f"C,2026-10-02,B,6,{mark}"]
+    assert read(tmp_path, "customer_id,order_date,order_id,total,returned", *lines)[0] == {
+        "A": (5, None),
+        "B": (None, 6),
+    }
+
+
+def test_a_payment_that_failed_or_was_given_back_is_no_sale_whatever_the_order_says(tmp_path):
+    lines = [
+        *("C,2026-10-01,A,5,Completed,Paid", "C,2026-10-01,B,6,Completed,Refunded"),
+        *("C,2026-10-01,D,7,Cancelled,Paid", "C,2026-10-01,E,8,Processing,Failed", "C,2026-10-01,F,9,,Paid"),
+    ]
+    orders = read(tmp_path, "customer_id,order_date,order_id,total,Order Status,Payment Status", *lines)
+    assert orders == ({"A": (5, None), "F": (9, None)}, 0)
+
+
+def test_columns_that_are_not_used_are_told(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("customer_id,order_date,total,Voucher,Clerk\nC,2026-10-01,5,1,Li\n", encoding="utf-8")
+    said: list[str] = []
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t", say=said.append)
+    assert "Not used: 'Voucher', 'Clerk'." in said
