@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any
 
-from app.checkout.router import CheckoutIn, router
+from app.checkout.envelope import CheckoutIn
+from app.checkout.router import router
 from app.checkout.transaction import STEPS, Transactions
 from app.database.gatherer import Gatherer
 from app.decisions.held import Decisions

@@ -1,23 +1,21 @@
 """`POST /v1/checkouts`."""
 
 import time
-from typing import Any
 
 import orjson
 from fastapi import APIRouter
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from app.checkout.batch import Asked
+from app.checkout.envelope import CheckoutIn, read_checkout
 from app.decisions.deadlines import Deadline, deadline_of
-from app.decisions.schemas import DecisionOut, DecisionRequest
-from app.foundation.errors import malformed
+from app.decisions.schemas import DecisionOut
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
-from app.http.strict_json import check_texts, read_json
 from app.ingest.admission import Rejection, admit_with_warnings
 from app.ingest.intake import Intake, Submission
 from app.ingest.receipts import render_result
-from app.ingest.schemas import EventIn, ResultOut
+from app.ingest.schemas import ResultOut
 from app.lifecycle.events import ORDER_COMPLETED, Event
 from app.lifecycle.identifiers import BASKET
 from app.lifecycle.order_lines import read_lines
@@ -27,13 +25,6 @@ from app.recommendations.wanted import CheckoutRecommendationsIn
 from app.scores.schemas import ScoreOut
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
-
-
-class CheckoutIn(DecisionRequest):
-    """A till's event, and the wish for a decision."""
-
-    event: EventIn
-    recommendations: CheckoutRecommendationsIn | None = None
 
 
 class CheckoutOut(BaseModel):
@@ -46,11 +37,6 @@ class CheckoutOut(BaseModel):
     score: ScoreOut
     decision: DecisionOut
     recommendations: RecommendationOut | None = None
-
-
-class _CheckoutEnvelope(DecisionRequest):
-    event: Any
-    recommendations: CheckoutRecommendationsIn | None = None
 
 
 @router.post(
@@ -66,11 +52,7 @@ async def post_checkout(request: HotRequest) -> bytes:
     Without a model the answer comes from rules and says `degraded`.
     """
     intake, now_us, began_s = request.resources.of(Intake), time.time_ns() // 1000, time.monotonic()
-    try:
-        checkout = _CheckoutEnvelope.model_validate(read_json(await read_body(request)))
-        check_texts(checkout.context, orjson.dumps(checkout.context), ("context",))
-    except ValidationError as error:
-        raise malformed(error) from None
+    checkout, left_out = read_checkout(await read_body(request))
     event, warnings = admit_with_warnings(checkout.event, intake.rules, now_us, ("event",))
     if isinstance(event, Rejection):
         await intake.till("").submit(Submission((), (event,)))
@@ -79,7 +61,8 @@ async def post_checkout(request: HotRequest) -> bytes:
     asked = Asked(event.customer_id, checkout, language_of(request), deadline)
     entry = await intake.till(event.customer_id).submit(Submission((event,), (), asked), deadline.gone_s)
     assert entry.answer is not None
-    result = orjson.dumps(render_result(entry.statuses[0], warnings, ("event",)))
+    warned = [*left_out, *(each._replace(path=("event", *each.path)) for each in warnings)]
+    result = orjson.dumps(render_result(entry.statuses[0], warned))
     if checkout.recommendations is None:
         return b'{"event":%b,%b' % (result, entry.answer[1:])
     told = await _recommend(request.resources, checkout.recommendations, event, deadline)

@@ -321,3 +321,41 @@ async def test_events_other_than_orders_may_come_from_a_till(client, shop):
     answer = await check_out(client, shop.event("store.visited", "C-9", data={"channel": "store"}))
     assert answer["score"]["stage"] == "prospect"
     assert offered(answer) == ["first-order-coupon"]
+
+
+@pytest.mark.parametrize(
+    ("beside", "pointer"),
+    [
+        ({"deadline_ms": "soon"}, "/deadline_ms"),
+        ({"channel": "pigeon"}, "/channel"),
+        ({"exclude": "coupon"}, "/exclude"),
+        ({"context": {"till": "3\u0000"}}, "/context"),
+        ({"recommendations": "yes"}, "/recommendations"),
+        ({"recommendations": {"scenario": "surprise"}}, "/recommendations/scenario"),
+        ({"channel": None}, "/channel"),
+        ({"nobody_knows_this": 1}, ""),
+    ],
+)
+async def test_a_wish_that_cannot_be_read_costs_no_sale(client, sql, shop, beside, pointer):
+    response = await client.post("/v1/checkouts", json={"event": shop.order(), **beside})
+    told = response.json()
+    assert (response.status_code, told["event"]["status"]) == (200, "accepted")
+    (warning,) = told["event"]["warnings"]
+    assert (warning["pointer"], warning["code"]) == (pointer, "dropped")
+    assert "nobody_knows" not in response.text
+    assert await sql.value("SELECT orders FROM customer_states") == 1
+
+
+async def test_several_wishes_that_cannot_be_read_are_told_beside_what_was_mended(client, shop):
+    event = shop.order(note={"of": "another type"}, total=" 12.50 ")
+    body = {"event": event, "deadline_ms": -1, "context": {"till": "\u0007"}, "max_actions": 99}
+    told = (await client.post("/v1/checkouts", json=body)).json()
+    pointers = [warning["pointer"] for warning in told["event"]["warnings"]]
+    assert {"/deadline_ms", "/max_actions", "/context"} <= set(pointers)
+    assert any(pointer.startswith("/event/data/") for pointer in pointers)
+
+
+@pytest.mark.parametrize("body", [{"deadline_ms": 50}, [], "sale", {"event": None, "deadline_ms": "soon"}])
+async def test_without_an_event_there_is_no_checkout(client, body):
+    response = await client.post("/v1/checkouts", json=body)
+    assert (response.status_code, response.json()["type"]) == (422, "urn:perennial:problem:malformed")
