@@ -15,7 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from app.lifecycle.features import Floats
-from app.lifecycle.ranking.tables import Codes, PairTables
+from app.lifecycle.ranking.tables import Codes, PairTables, count_cut
 
 BINS: Final = 40
 PAIRS: Final = 24
@@ -66,14 +66,13 @@ def fit_pairwise(signals: Floats, outcome: NDArray[np.bool_], pairs: int = PAIRS
 
 def _edges(values: Floats) -> Floats:
     """Between values of equal mass; a common one has a bin of its own apart: most pairs were never bought."""
-    known = values[~np.isnan(values)]
-    distinct, counts = np.unique(known, return_counts=True)
+    distinct, counts = count_cut(values)
     if len(distinct) <= BINS:
         return np.asarray(distinct[1:])
-    common = distinct[counts * BINS > len(known)]
+    is_common = counts * BINS > counts.sum()
+    common, others, up_to = distinct[is_common], distinct[~is_common], np.cumsum(counts[~is_common])
     parts = np.linspace(0, 1, max(BINS - 2 * len(common), 2))[:-1]
-    others = known[~np.isin(known, common)]
-    even = np.quantile(others, parts, method="higher") if len(others) else others
+    even = others[up_to.searchsorted(np.ceil(parts * (up_to[-1] - 1)), side="right")] if len(others) else others
     after = np.minimum(np.searchsorted(distinct, common) + 1, len(distinct) - 1)
     edges = np.unique(np.concatenate([even, common, distinct[after]]))
     return np.asarray(edges[edges > distinct[0]])
@@ -102,7 +101,7 @@ def _find_pairs(codes: Codes, outcome: NDArray[np.bool_], most: int, seed: int) 
     draw = np.random.default_rng(seed)
     half = _PROBED // 2
     drawn = np.concatenate([draw.choice(np.flatnonzero(part), half) for part in (outcome, ~outcome)])
-    rows, middle = codes[drawn], np.median(codes, axis=0).astype(np.intp)
+    rows, middle = codes[drawn], np.median(codes, axis=0).astype(np.uint8)
     chosen = [[each] for each in range(codes.shape[1])] + every.tolist()
     scores = score(np.concatenate([_with(middle, columns, rows) for columns in chosen])).reshape(len(chosen), -1)
     alone, together = np.split(scores, [codes.shape[1]])
@@ -121,7 +120,7 @@ def _read_tables(score: Score, codes: Codes, edges: tuple[Floats, ...], pairs: N
     """Varies one signal over its bins, and two over theirs, with the others fixed: exact, since no three interact."""
     count, sizes = codes.shape[1], [len(each) + 2 for each in edges]
     width = max(sizes)
-    base = np.zeros(count, np.intp)
+    base = np.zeros(count, np.uint8)
     intercept = float(score(base[None])[0])
     one, two = np.zeros((count, width)), np.zeros((len(pairs), width, width))
     for signal, size in enumerate(sizes):
@@ -143,7 +142,10 @@ def _centre(tables: PairTables, codes: Codes) -> PairTables:
     for table, (a, b) in zip(two, tables.pairs, strict=True):
         sizes = np.array([len(tables.edges[a]), len(tables.edges[b])]) + 2
         used = np.ix_(*map(np.arange, sizes))
-        seen = np.bincount(codes[:, a] * width + codes[:, b], minlength=width**2).reshape(width, width)[used] + _SEEN
+        seen = (
+            np.bincount(codes[:, a] * np.intp(width) + codes[:, b], minlength=width**2).reshape(width, width)[used]
+            + _SEEN
+        )
         part = table[used]
         for _ in range(_PURIFIED):
             rows = (part * seen).sum(axis=1) / seen.sum(axis=1)

@@ -3,9 +3,10 @@
 The same in training and at the till. What is looked at is bounded, however long the history.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.lifecycle.features import Floats
 from app.lifecycle.ranking.facts import Facts
@@ -28,19 +29,29 @@ def find_candidates(owned: Owned, customer: int, facts: Facts) -> Ints:
     if not len(items):
         return np.sort(facts.popular)
     chosen = (-weights).argsort(kind="stable")[:_STRONGEST]
-    return np.unique(np.concatenate([items, facts.popular, _nearest(items[chosen], weights[chosen], facts)]))
+    found = np.concatenate([items, facts.popular, _nearest(items.take(chosen), weights.take(chosen), facts)])
+    found.sort()
+    return found[_begins(found)]
 
 
 def _nearest(items: Ints, weights: Floats, facts: Facts) -> Ints:
     """Those that go best with all the items together."""
     lists = (facts.basket, facts.owners)
-    near = np.concatenate([each.items[items, :_EACH].ravel() for each in lists])
-    alike = np.concatenate([(each.weights[items, :_EACH] * weights[:, None]).ravel() for each in lists])
+    near = np.concatenate([each.items.take(items, axis=0)[:, :_EACH].ravel() for each in lists])
+    alike = np.concatenate([(each.weights.take(items, axis=0)[:, :_EACH] * weights[:, None]).ravel() for each in lists])
     order = near.argsort()
-    near = near[order]
-    begins = np.flatnonzero(np.append(True, near[1:] != near[:-1]))
-    distinct = near[begins].astype(np.int64)
+    near = near.take(order)
+    begins = _begins(near)
+    distinct = near.take(begins).astype(np.int64)
     if len(distinct) <= _NEAR:
         return distinct
-    total = np.add.reduceat(alike[order], begins)
+    total = np.add.reduceat(alike.take(order), begins)
     return distinct[np.argpartition(-total, _NEAR)[:_NEAR]]
+
+
+def _begins(items: NDArray[Any]) -> Ints:
+    """Where each begins of those that follow one another."""
+    is_new = np.empty(len(items), bool)
+    is_new[0] = True
+    np.not_equal(items[1:], items[:-1], out=is_new[1:])
+    return is_new.nonzero()[0]

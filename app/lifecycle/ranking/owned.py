@@ -47,10 +47,12 @@ class Owned(NamedTuple):
 
     def strongest(self, most: int) -> "Owned":
         """Of each customer so many states at most, those bought most, of late more; in the same order."""
-        if self.sizes.max(initial=0) <= most:
+        if len(self.items) <= most or self.sizes.max() <= most:
             return self
+        if len(self.starts) == 2:
+            return self._take(np.array([0, most]), _greatest(self.decayed_120d, most))
         rows = self.rows
-        order = np.lexsort((-self.decayed_120d, rows)) if rows[-1] else (-self.decayed_120d).argsort(kind="stable")
+        order = np.lexsort((-self.decayed_120d, rows))
         kept = np.sort(order[np.arange(len(rows)) - self.starts[rows] < most])
         starts = np.concatenate([[0], np.cumsum(np.minimum(self.sizes, most))])
         return self._take(starts, kept)
@@ -63,11 +65,15 @@ class Owned(NamedTuple):
         return self._take(starts, places)
 
     def _take(self, starts: Ints, places: Ints) -> "Owned":
-        return Owned(starts, self.items[places], *(column[places] for column in self._amounts))
+        return Owned(starts, *(column.take(places) for column in self[1:]))
 
-    @property
-    def _amounts(self) -> tuple[Floats, ...]:
-        return self[2:]
+
+def _greatest(values: Floats, most: int) -> Ints:
+    """The places of so many, ascending; of equal ones the first."""
+    kept = (values >= np.partition(values, -most)[-most]).nonzero()[0]
+    if len(kept) > most:
+        kept = np.sort(kept[(-values[kept]).argsort(kind="stable")[:most]])
+    return kept
 
 
 class Buyers(NamedTuple):

@@ -70,10 +70,7 @@ def _unpack_neighbours(arrays: Arrays, name: str, items: int) -> Neighbours:
 
 def _unpack_model(arrays: Arrays, name: str) -> Any:
     parts = {part.removeprefix(f"{name}."): array for part, array in arrays.items() if part.startswith(f"{name}.")}
-    tables = unpack_tables(parts, len(SIGNALS))
-    if tables.one.shape[1] > np.iinfo(np.uint8).max:
-        raise ValueError("tables of more bins than are counted")
-    return tables
+    return unpack_tables(parts, len(SIGNALS))
 
 
 def _are_places(places: NDArray[Any], items: int) -> bool:

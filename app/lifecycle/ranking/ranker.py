@@ -50,7 +50,7 @@ class ItemRanker:
 
     def __post_init__(self) -> None:
         codes = {
-            id(tables): np.ascontiguousarray(tables.codes(self.facts.signals, _ITEM_AT).T, np.uint8)
+            id(tables): np.ascontiguousarray(tables.codes(self.facts.signals, _ITEM_AT).T)
             for tables in (self.of_all, self.of_new)
         }
         object.__setattr__(self, "_item_codes", codes)
@@ -71,20 +71,19 @@ class ItemRanker:
         found = find_candidates(strong, 0, self.facts)
         if allowed is not None:
             found = found[allowed[found]]
-        place = owned.items.searchsorted(found)
-        is_own = np.append(owned.items, -1).take(place) == found
         if only_new:
-            found, is_own = found[~is_own], is_own[~is_own]
+            found = found[~_are_own(owned, found)]
         pairs = make_pairs(strong, np.zeros(len(found), np.int64), found, len(self.facts.gap_days))
         tables = self.of_new if only_new else self.of_all
         codes = self.codes(tables, pairs, strong, of_buyer, buyers)
         scores = tables.score_codes(codes)
         best = _best(scores, limit)
-        return Ranked(found[best], scores[best], is_own[best], tables.terms(codes[:, best]).T)
+        items = found[best]
+        return Ranked(items, scores[best], _are_own(owned, items), tables.terms(codes.take(best, axis=1)).T)
 
     def codes(self, tables: PairTables, pairs: Pairs, owned: Owned, of_buyer: Floats, buyers: Buyers) -> Codes:
         """(SIGNALS, n): the bins of `pair_signals`, of one customer."""
-        codes = np.empty((len(SIGNALS), len(pairs.items)), np.intp)
+        codes = np.empty((len(SIGNALS), len(pairs.items)), np.uint8)
         of_own = tables.codes(own_signals(owned, buyers, self.facts))
         codes[:_NEAR_AT] = of_own.take(pairs.places, axis=1)
         codes[_NEAR_AT:_ITEM_AT] = tables.codes(near_signals(pairs, owned, buyers, self.facts), _NEAR_AT)
@@ -93,10 +92,16 @@ class ItemRanker:
         return codes
 
 
+def _are_own(owned: Owned, items: Ints) -> NDArray[np.bool_]:
+    """(n,): the weak ones too, that are not looked at for themselves."""
+    places = owned.items.searchsorted(items)
+    return np.append(owned.items, -1).take(places) == items
+
+
 def _best(scores: Floats, limit: int) -> Ints:
     """Places of the greatest, the greatest first; of equal ones the first."""
     if limit < len(scores):
-        edge = -np.partition(-scores, limit - 1)[limit - 1]
-        kept = np.flatnonzero(scores >= edge)
+        edge = np.partition(scores, -limit)[-limit]
+        kept = (scores >= edge).nonzero()[0]
         return np.asarray(kept[(-scores[kept]).argsort(kind="stable")][:limit])
     return np.asarray((-scores).argsort(kind="stable"))

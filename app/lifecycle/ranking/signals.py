@@ -32,8 +32,8 @@ BUYER: Final = (
 )
 """Of the customer, whatever the item."""
 SIGNALS: Final = (*OWN, *NEAR, *ITEM, *BUYER)
-VERSION: Final = 1
-"""Of what the names mean: raised whenever a formula or a constant below changes, so that no older tables are served."""
+VERSION: Final = 2
+"""Of what the names mean and of how they are binned: raised with each change, so that no older tables are served."""
 _AMOUNTS: Final = 6
 _GAP_PRIOR: Final = 2.0
 """Gaps of the item that weigh as much as the customer's own ones."""
@@ -56,10 +56,25 @@ class Pairs(NamedTuple):
 
 def make_pairs(owned: Owned, rows: Ints, items: Ints, width: int) -> Pairs:
     """Finds the states of pairs; those of `owned` are by customer and item, of `width` items."""
-    keys, wanted = owned.rows * width + owned.items, rows * width + items
+    keys, wanted = _keys(owned, owned.items, width), items if _is_of_one(owned) else rows * width + items
+    if not len(keys):
+        return Pairs(rows, items, np.zeros(len(items), np.int64))
     places = keys.searchsorted(wanted)
-    is_own = np.append(keys, -1).take(places) == wanted
-    return Pairs(rows, items, np.where(is_own, places, len(keys)))
+    places[keys.take(places, mode="clip") != wanted] = len(keys)
+    return Pairs(rows, items, places)
+
+
+def _is_of_one(owned: Owned) -> bool:
+    """A single customer: what is of each state's customer needs no array."""
+    return len(owned.starts) == 2
+
+
+def _keys(owned: Owned, items: NDArray[Any], width: int) -> NDArray[Any]:
+    """Items of states → places among those of all customers; `items` (m,) or (m, k)."""
+    if _is_of_one(owned):
+        return items
+    begins = owned.rows * width
+    return items + (begins[:, None] if items.ndim > 1 else begins)
 
 
 def pair_signals(pairs: Pairs, owned: Owned, of_buyers: Floats, buyers: Buyers, facts: Facts) -> Floats:
@@ -76,91 +91,99 @@ def pair_signals(pairs: Pairs, owned: Owned, of_buyers: Floats, buyers: Buyers, 
 
 def own_signals(owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
     """(OWN, m + 1): of each state, and last of an item never bought."""
-    rows, last = owned.rows, owned.last_age
-    every, short, long, visit, buyer_gap = np.stack(
-        [
-            buyers.orders,
-            np.maximum(buyers.decayed_30d, _LEAST),
-            np.maximum(buyers.decayed_120d, _LEAST),
-            buyers.last_age,
-            _gap_days(buyers),
-        ]
-    ).take(rows, axis=1)
+    every, first, visit, short, long = _spread(buyers, owned)
+    buyer_gap = _gap_days(every, first, visit)
+    last, second = owned.last_age, owned.second_last_age
     span, gaps = owned.first_age - last, owned.orders - 1.0
-    gap = np.where(gaps > 0.0, span / np.maximum(gaps, 1.0), np.nan)
-    shrunk = (span + _GAP_PRIOR * facts.gap_days[owned.items]) / (gaps + _GAP_PRIOR)
     block = np.empty((len(OWN), len(last) + 1))
-    block[:, :-1] = (
-        owned.orders,
-        owned.decayed_30d,
-        owned.decayed_120d,
-        owned.orders / every,
-        owned.decayed_30d / short,
-        owned.decayed_120d / long,
-        last,
-        (last - visit) / buyer_gap,
-        owned.second_last_age - last,
-        gap,
-        gap / buyer_gap,
-        owned.first_age,
-        last / np.maximum(shrunk, 1.0),
-    )
     block[:, -1:] = _NEVER
+    of = block[:, :-1]
+    of[0], of[1], of[2] = owned.orders, owned.decayed_30d, owned.decayed_120d
+    np.divide(of[0], every, of[3])
+    np.divide(of[1], np.maximum(short, _LEAST), of[4])
+    np.divide(of[2], np.maximum(long, _LEAST), of[5])
+    of[6] = last
+    np.divide(last - visit, buyer_gap, of[7])
+    np.subtract(second, last, of[8])
+    gap = span / np.maximum(gaps, 1.0)
+    gap[gaps <= 0.0] = np.nan
+    of[9] = gap
+    np.divide(gap, buyer_gap, of[10])
+    of[11] = owned.first_age
+    shrunk = (span + _GAP_PRIOR * facts.gap_days.take(owned.items)) / (gaps + _GAP_PRIOR)
+    np.divide(last, np.maximum(shrunk, 1.0), of[12])
     return block
 
 
+def _spread(buyers: Buyers, owned: Owned) -> tuple[Any, ...]:
+    """What is known of the customer of each state: (m,) each, or a number where all states are of one."""
+    if _is_of_one(owned):
+        return tuple(column[0] for column in buyers)
+    rows = owned.rows
+    return tuple(column.take(rows) for column in buyers)
+
+
 def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
-    """(NEAR, n): neighbours of the item that the customer buys, weighed by how much, and the product of tastes."""
-    rows, width, states = owned.rows, len(facts.factors), len(owned.items)
-    slots = np.zeros((len(owned.starts) - 1) * width, np.int32)  # 0: never bought
-    slots[rows * width + owned.items] = np.arange(1, states + 1)
-    amount, last = np.zeros(states + 1, np.float32), np.zeros(states + 1, np.float32)
-    amount[1:], last[1:] = owned.decayed_120d, owned.last_age == buyers.last_age[rows]
+    """(NEAR, n): how near the item is to what the customer buys, weighed by how much, and the product of tastes.
+
+    Near is what is among the neighbours of something bought. `pairs` are those of `owned`, each once.
+    """
+    width, count = len(facts.factors), len(pairs.items)
+    slots = np.zeros((len(owned.starts) - 1) * width, np.int32)  # 0: not asked about
+    slots[pairs.items if _is_of_one(owned) else pairs.rows * width + pairs.items] = np.arange(1, count + 1)
+    amount = owned.decayed_120d.astype(np.float32)[:, None]
     basket, owners = (
-        (slots.take(_shift(each.items.take(pairs.items, axis=0), pairs, width)), each.weights.take(pairs.items, axis=0))
-        for each in (facts.basket, facts.owners)
+        slots.take(_keys(owned, each.items.take(owned.items, axis=0), width)) for each in (facts.basket, facts.owners)
     )
-    near = np.empty((len(NEAR), len(pairs.items)))
-    near[0], near[1] = _dot(amount.take(basket[0]), basket[1]), _dot(last.take(basket[0]), basket[1])
-    near[2] = _dot(amount.take(owners[0]), owners[1])
-    near[3] = _dot(_tastes(owned, facts).take(pairs.rows, axis=0), facts.factors.take(pairs.items, axis=0))
+    with_basket, with_owners = (each.weights.take(owned.items, axis=0) for each in (facts.basket, facts.owners))
+    in_last = (owned.last_age == _spread(buyers, owned)[2]).nonzero()[0]
+    near = np.empty((len(NEAR), count))
+    near[0] = _sum(basket, with_basket * amount, count)
+    near[1] = _sum(basket.take(in_last, axis=0), with_basket.take(in_last, axis=0), count)
+    near[2] = _sum(owners, with_owners * amount, count)
+    near[3] = _taste(pairs, owned, facts)
     return near
 
 
-def _tastes(owned: Owned, facts: Facts) -> NDArray[np.float32]:
-    """(customers, factors): customer by customer, so that one alone comes to the same as among many."""
+def _sum(slots: NDArray[np.int32], weights: NDArray[np.float32], count: int) -> Floats:
+    """(count,): of each slot but the first, which stands for all that was not asked about."""
+    return np.bincount(slots.ravel(), weights.ravel(), count + 1)[1:]
+
+
+def _taste(pairs: Pairs, owned: Owned, facts: Facts) -> NDArray[np.float32]:
+    """(n,): customer by customer, so that one alone comes to the same as among many."""
     weights, factors = owned.decayed_30d.astype(np.float32), facts.factors.take(owned.items, axis=0)
     spans = zip(owned.starts[:-1].tolist(), owned.starts[1:].tolist(), strict=True)
-    return np.stack([weights[begin:end] @ factors[begin:end] for begin, end in spans])
+    tastes = [np.einsum("i,ij->j", weights[begin:end], factors[begin:end]) for begin, end in spans]
+    alike = facts.factors.take(pairs.items, axis=0)
+    wanted = np.stack(tastes).take(pairs.rows, axis=0) if len(tastes) > 1 else np.broadcast_to(tastes[0], alike.shape)
+    return np.asarray(np.einsum("ij,ij->i", alike, wanted))
 
 
-def _shift(items: NDArray[np.int32], pairs: Pairs, width: int) -> NDArray[Any]:
-    """Items → places among those of all customers."""
-    return items + (pairs.rows * width)[:, None] if pairs.rows.any() else items
-
-
-def _dot(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, k) × (n, k) → (n,)."""
-    return np.asarray(np.einsum("ij,ij->i", one, other))
-
-
-def _gap_days(buyers: Buyers) -> Floats:
-    return np.asarray((buyers.first_age - buyers.last_age + _USUAL_GAP_DAYS) / buyers.orders)
+def _gap_days(orders: Any, first_age: Any, last_age: Any) -> Any:
+    return (first_age - last_age + _USUAL_GAP_DAYS) / orders
 
 
 def buyer_signals(owned: Owned, buyers: Buyers) -> Floats:
     """(BUYER, customers)."""
+    if _is_of_one(owned):  # plain numbers are quicker than arrays of one
+        orders, first, last = (float(column[0]) for column in buyers[:3])
+        in_last = np.count_nonzero(owned.last_age == last)
+        told = _told(orders, first, last, float(owned.orders.sum()), in_last, len(owned.items), max)
+        return np.array(told)[:, None]
     rows, sizes = owned.rows, owned.sizes
     lines = np.bincount(rows, weights=owned.orders, minlength=len(sizes))
     in_last = np.bincount(rows[owned.last_age == buyers.last_age[rows]], minlength=len(sizes))
-    return np.stack(
-        [
-            buyers.orders,
-            lines / np.maximum(buyers.orders, 1.0),
-            1.0 - sizes / np.maximum(lines, 1.0),
-            in_last,
-            sizes,
-            buyers.last_age,
-            _gap_days(buyers),
-        ]
-    )
+    return np.stack(_told(*buyers[:3], lines, in_last, sizes, np.maximum))
+
+
+def _told(orders: Any, first: Any, last: Any, lines: Any, in_last: Any, items: Any, most: Any) -> list[Any]:
+    return [
+        orders,
+        lines / most(orders, 1.0),
+        1.0 - items / most(lines, 1.0),
+        in_last,
+        items,
+        last,
+        _gap_days(orders, first, last),
+    ]
