@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Text, and_, bindparam, cast, func, literal_column, or_, select
+from sqlalchemy import BigInteger, Text, and_, bindparam, cast, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.database.bounds import forget
-from app.database.engine import Statement, compile_statement
+from app.database.engine import Statement, compile_statement, unnested
 from app.database.order_lines import ORDER_LINES
 from app.database.states import aggregated, merge_into
-from app.database.tables import events, metadata
+from app.database.tables import events, metadata, state_horizons
 from app.ingest.queries import unnested_columns
 from app.lifecycle.measures import Merge
 from app.lifecycle.states import INTEREST, ITEM, StateSpec
@@ -30,8 +30,37 @@ def _merge(spec: StateSpec, more: str) -> Statement:
     return compile_statement(merge_into(spec, aggregated(spec, rows).cte("deltas")))
 
 
-MERGE_ITEMS: Final = _merge(ITEM, "lines")
-MERGE_INTERESTS: Final = _merge(INTEREST, "reference")
+MERGE: Final[Mapping[str, Statement]] = {
+    spec.name: _merge(spec, more) for spec, more in ((ITEM, "lines"), (INTEREST, "reference"))
+}
+"""By `StateSpec.name`."""
+
+
+def _merge_summed(spec: StateSpec) -> Statement:
+    """Merges states into those that are kept. Parameters: an array a column of the table."""
+    return compile_statement(merge_into(spec, unnested_columns(tuple(metadata.tables[spec.table].c), "deltas")))
+
+
+MERGE_SUMMED: Final[Mapping[str, Statement]] = {spec.name: _merge_summed(spec) for spec in (ITEM, INTEREST)}
+"""By `StateSpec.name`. Nothing is looked up of what was forgotten."""
+
+
+def _find_kept(spec: StateSpec) -> Statement:
+    """Of the customers of the array `customer_id` those who have states of `spec`, or had; `has_horizon`: some were
+    forgotten."""
+    wanted = unnested("wanted", customer_id=Text())
+    table, once = metadata.tables[spec.table], literal_column("1", BigInteger)
+    is_of_spec = state_horizons.c.state == literal_column(f"'{spec.name}'")
+    is_theirs = and_(state_horizons.c.customer_id == wanted.c.customer_id, is_of_spec)
+    horizon, kept = (  # with a limit each is a look at an index; without, all of a table is read once
+        select(once).where(condition).limit(once).correlate(wanted).scalar_subquery().is_not(None)
+        for condition in (is_theirs, table.c.customer_id == wanted.c.customer_id)
+    )
+    return compile_statement(select(wanted.c.customer_id, horizon.label("has_horizon")).where(or_(kept, horizon)))
+
+
+FIND_KEPT: Final[Mapping[str, Statement]] = {spec.name: _find_kept(spec) for spec in (ITEM, INTEREST)}
+"""By `StateSpec.name`."""
 
 
 def _restate(spec: StateSpec) -> tuple[Statement, Statement]:

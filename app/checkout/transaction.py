@@ -16,7 +16,7 @@ import asyncpg
 from app.checkout.answering import answer_tills, record_changed_stages
 from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_events, link_customers
-from app.checkout.item_queries import FORGET, MERGE_INTERESTS, MERGE_ITEMS, REMOVE_ITEMS, RESTATE_ITEMS
+from app.checkout.item_queries import FIND_KEPT, FORGET, MERGE, MERGE_SUMMED, REMOVE_ITEMS, RESTATE_ITEMS
 from app.checkout.items import count_items
 from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS, begin_with
 from app.checkout.orders import lock_states, restate_orders
@@ -51,10 +51,14 @@ def _planned(*statements: Statement, **scalars: Any) -> dict[Statement, Mapping[
     return dict.fromkeys(statements, scalars)
 
 
+_ITEMS: Final = {
+    **_planned(*MERGE.values(), *MERGE_SUMMED.values(), *FIND_KEPT.values()),
+    **_planned(*FORGET.values(), most=0),
+}
 COUNTING: Final = (
     Step("lock", lock_states, {LOCK_STATES: {}}),
     Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}}),
-    Step("items", count_items, {MERGE_ITEMS: {}, MERGE_INTERESTS: {}, **_planned(*FORGET.values(), most=0)}),
+    Step("items", count_items, _ITEMS),
     Step(
         "restate",
         restate_orders,

@@ -167,6 +167,12 @@ class Driver:
         """The rows of a prepared statement."""
         return await fetch(await self.connection(), statement, parameters)
 
+    async def copy(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Writes rows, given as a list a column, into a table that has none of their keys."""
+        connection = await self.connection()
+        rows = zip(*columns.values(), strict=True)
+        await connection.copy_records_to_table(table, records=rows, columns=list(columns))
+
     async def prepare(self, statement: Statement, **scalars: Any) -> None:
         """Has a statement of arrays parsed and planned before it is wanted, by running it on none of anything.
 

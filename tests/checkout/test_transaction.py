@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from app.checkout import items
 from app.checkout.batch import Asked
 from app.checkout.transaction import Transactions
 from app.database.engine import Driver
@@ -176,19 +177,21 @@ async def read_lines(engine, customer_ids):
 
 
 @settings(max_examples=75, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
-@given(delivery=deliveries())
-async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, transactions, delivery):
-    """Integers, times and texts exactly, sums of floats to 1e-9.
+@given(delivery=deliveries(), many=st.sampled_from((1, items.MANY)))
+async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, transactions, delivery, many):
+    """Integers, times and texts exactly, sums of floats to 1e-9; items summed by the statement, or before it.
 
     Failures are not shrunk: each try is several transactions. The same property without a database is.
     """
     drawn, batches = delivery
     events = make_events(drawn)
     statuses = []
-    for batch in batches:  # one transaction, of two submissions; a repeat is another object, as over HTTP
-        halves = batch[: len(batch) // 2], batch[len(batch) // 2 :]
-        submissions = [Submission(tuple(events[place]._replace() for place in half)) for half in halves]
-        statuses += [status for entry in await transactions.enter(submissions) for status in entry.statuses]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(items, "MANY", many)
+        for batch in batches:  # one transaction, of two submissions; a repeat is another object, as over HTTP
+            halves = batch[: len(batch) // 2], batch[len(batch) // 2 :]
+            submissions = [Submission(tuple(events[place]._replace() for place in half)) for half in halves]
+            statuses += [status for entry in await transactions.enter(submissions) for status in entry.statuses]
     assert statuses.count("accepted") == len(events)
     assert statuses.count("duplicate") == len(statuses) - len(events)
     for customer_id in {event.customer_id for event in events}:
