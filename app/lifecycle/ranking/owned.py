@@ -65,7 +65,11 @@ class Owned(NamedTuple):
         return self._take(starts, places)
 
     def _take(self, starts: Ints, places: Ints) -> "Owned":
-        return Owned(starts, *(column.take(places) for column in self[1:]))
+        return Owned(starts, self.items.take(places), *(column.take(places) for column in self._amounts))
+
+    @property
+    def _amounts(self) -> tuple[Floats, ...]:
+        return self[2:]
 
 
 def _greatest(values: Floats, most: int) -> Ints:
@@ -73,7 +77,7 @@ def _greatest(values: Floats, most: int) -> Ints:
     kept = (values >= np.partition(values, -most)[-most]).nonzero()[0]
     if len(kept) > most:
         kept = np.sort(kept[(-values[kept]).argsort(kind="stable")[:most]])
-    return kept
+    return np.asarray(kept, np.int64)
 
 
 class Buyers(NamedTuple):

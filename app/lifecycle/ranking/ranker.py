@@ -95,7 +95,7 @@ class ItemRanker:
 def _are_own(owned: Owned, items: Ints) -> NDArray[np.bool_]:
     """(n,): the weak ones too, that are not looked at for themselves."""
     places = owned.items.searchsorted(items)
-    return np.append(owned.items, -1).take(places) == items
+    return np.asarray(np.append(owned.items, -1).take(places) == items)
 
 
 def _best(scores: Floats, limit: int) -> Ints:

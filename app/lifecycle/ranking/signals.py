@@ -147,7 +147,7 @@ def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Fl
 
 def _sum(slots: NDArray[np.int32], weights: NDArray[np.float32], count: int) -> Floats:
     """(count,): of each slot but the first, which stands for all that was not asked about."""
-    return np.bincount(slots.ravel(), weights.ravel(), count + 1)[1:]
+    return np.asarray(np.bincount(slots.ravel(), weights.ravel(), count + 1)[1:], np.float64)
 
 
 def _taste(pairs: Pairs, owned: Owned, facts: Facts) -> NDArray[np.float32]:
@@ -173,8 +173,8 @@ def buyer_signals(owned: Owned, buyers: Buyers) -> Floats:
         return np.array(told)[:, None]
     rows, sizes = owned.rows, owned.sizes
     lines = np.bincount(rows, weights=owned.orders, minlength=len(sizes))
-    in_last = np.bincount(rows[owned.last_age == buyers.last_age[rows]], minlength=len(sizes))
-    return np.stack(_told(*buyers[:3], lines, in_last, sizes, np.maximum))
+    of_last = np.bincount(rows[owned.last_age == buyers.last_age[rows]], minlength=len(sizes))
+    return np.stack(_told(*buyers[:3], lines, of_last, sizes, np.maximum))
 
 
 def _told(orders: Any, first: Any, last: Any, lines: Any, in_last: Any, items: Any, most: Any) -> list[Any]:
