@@ -49,6 +49,7 @@ _DAY: Final = literal_column(str(DAY_US), BigInteger)
 _ZERO: Final = literal_column("0", BigInteger)
 _ORDER: Final = literal_column(f"'{ORDER_COMPLETED}'", Text)
 _REFUND: Final = literal_column(f"'{ORDER_REFUNDED}'", Text)
+_SCORE: Final = literal_column(f"'{SCORE}'", Text)
 _RETURNED: Final = literal_column(f"'{ORDER_RETURNED}'", Text)
 _NO_TEXTS: Final = literal_column("'{}'::text[]", ARRAY(Text))
 
@@ -131,7 +132,7 @@ KEEP_PREDICTIONS = _keep_predictions()
 def _matured() -> Statement:
     """Snapshots whose horizon ended by `ended_us`, oldest first: at_us, horizon_days, versions."""
     ended_us = bindparam("ended_us", type_=BigInteger)
-    shortest = select(func.min(models.c.horizon_days)).where(models.c.kind == SCORE).scalar_subquery()
+    shortest = select(func.min(models.c.horizon_days)).where(models.c.kind == _SCORE).scalar_subquery()
     return compile_statement(
         select(
             predictions.c.at_us,
