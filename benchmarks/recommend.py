@@ -31,7 +31,7 @@ from app.lifecycle.ranking.signals import ITEM, SIGNALS, buyer_signals, make_pai
 from app.lifecycle.ranking.tables import PairTables
 from app.models.item_artefact import ItemModel, load_item_model
 from benchmarks.score import Timing, loop, measure
-from ml.training.item_artefact import write_item_artefact
+from ml.training.item_artefact import ItemParts, write_item_artefact
 
 ITEMS: Final = 50_000
 HISTORY: Final = 300
@@ -87,7 +87,7 @@ def write_model(directory: Path, draw: np.random.Generator) -> Path:
         "data": {"source": "benchmark", "simulated": True},
     }
     ids = [f"4006381{number:06d}" for number in range(ITEMS)]
-    return write_item_artefact(directory, datetime.now(UTC), draw_ranker(draw), ids, members)
+    return write_item_artefact(directory, datetime.now(UTC), ItemParts(draw_ranker(draw), ids), members)
 
 
 def resident_mib(directory: Path) -> float:

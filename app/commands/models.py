@@ -72,16 +72,15 @@ def recommend(
     timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",
     horizon: Annotated[int, typer.Option(min=1, help="In how many days the next basket counts")] = 30,
 ) -> None:
-    """Make a model of recommendations from the database's orders or from a file."""
+    """Make a model of recommendations from the database's orders or from a file, and register it."""
     from ml.training.commands import recommend_from_database, recommend_from_file
 
     async def work(url: str, settings: Settings) -> str:
         async with engine_of(url) as engine:
+            if data is not None:
+                return await recommend_from_file(engine, data, settings, timezone, horizon)
             return await recommend_from_database(engine, settings, simulated, horizon)
 
-    if data is not None:
-        say(recommend_from_file(data, Settings.from_environment(), timezone, horizon))
-        return
     with database() as (settings, url):
         say(asyncio.run(work(url, settings)))
 

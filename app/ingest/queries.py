@@ -5,13 +5,28 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import JSON, Boolean, Text, and_, cast, exists, func, literal_column, select, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Double,
+    Text,
+    and_,
+    cast,
+    column,
+    exists,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import Statement, compile_statement, unnested
-from app.database.item_rows import item_rows
+from app.database.item_tables import items
 from app.database.tables import events, imports, persons, rejected_events
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, Event
 from app.lifecycle.identifiers import BASKET
@@ -102,9 +117,16 @@ async def export_events(
     await connection.copy_from_query(str(text), output=file, format="csv")
 
 
+_STORE_OF_SOURCE: Final = "/pos/([^/]+)"
+
+
 async def export_order_items(connection: "asyncpg.Connection[Any]", file: Path, simulated: bool) -> None:
-    """Writes what real orders and refunds, or the demo shop's, say of each item to a CSV file: `customer_id` as in
-    `export_events`, type, time, order, item, quantity."""
+    """Writes the lines of real orders and refunds, or of the demo shop's, to a CSV file: `customer_id` as in
+    `export_events`, type, time, order, item, quantity, category, store.
+
+    The category is the last of the catalogue's, else the line's. The store is what the order says in `store`, else what
+    its source names: `/pos/STORE/…`. Both may be NULL.
+    """
     is_demo = events.c.source.startswith(DEMO_SOURCES)
     told = (
         select(events)
@@ -112,16 +134,20 @@ async def export_order_items(connection: "asyncpg.Connection[Any]", file: Path, 
         .where(is_demo if simulated else ~is_demo, ~events.c.customer_id.startswith(BASKET))
         .subquery("told")
     )
-    rows = item_rows(told)
-    of_event = and_(*(rows.c[name] == told.c[name] for name in ("customer_id", "source", "id")))
+    columns = (column("item_id", Text), column("category", Text), column("quantity", Double))
+    line = func.unnest(told.c.lines, type_=ARRAY(Text)).table_valued(*columns, name="line").render_derived(name="line")
+    in_catalogue = and_(items.c.item_id == line.c.item_id, ~items.c.is_deleted)
     query = (
         select(
-            func.coalesce(persons.c.person_id, rows.c.customer_id),
-            *(rows.c.type, rows.c.occurred_us, func.coalesce(told.c.reference, told.c.id), rows.c.item_id),
-            rows.c.quantity,
+            func.coalesce(persons.c.person_id, told.c.customer_id),
+            *(told.c.type, told.c.occurred_us, func.coalesce(told.c.reference, told.c.id)),
+            *(line.c.item_id, line.c.quantity),
+            func.coalesce(items.c.category[-1].as_string(), line.c.category),
+            func.coalesce(told.c.data["store"].as_string(), func.substring(told.c.source, _STORE_OF_SOURCE)),
         )
-        .join_from(rows, told, of_event)
-        .join(persons, persons.c.customer_id == rows.c.customer_id, isouter=True)
+        .join_from(told, line, true())
+        .join(persons, persons.c.customer_id == told.c.customer_id, isouter=True)
+        .join(items, in_catalogue, isouter=True)
     )
     text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     await connection.copy_from_query(str(text), output=file, format="csv")

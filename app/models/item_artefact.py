@@ -1,4 +1,5 @@
-"""The artefact of recommendations: a manifest, the items' ids, and a ranker's arrays, checked; never a pickle.
+"""The artefact of recommendations: a manifest, the items' ids, and the arrays of a ranker, of clocks and of what sells
+where, checked; never a pickle.
 
 Its signals are named with one digest of them all: tables of other signals are refused, whatever else fits.
 """
@@ -15,8 +16,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from app.lifecycle.clocks import packing as clock_packing
 from app.lifecycle.clocks.clock import ClockTables
-from app.lifecycle.ranking.packing import unpack
+from app.lifecycle.ranking.packing import unpack, unpack_popular
 from app.lifecycle.ranking.ranker import ItemRanker
 from app.lifecycle.ranking.signals import SIGNALS, VERSION
 from app.models.artefact import (
@@ -50,7 +52,8 @@ class ItemModel:
     manifest: Mapping[str, Any]
     clocks: ClockTables | None = None
     popular: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    """Places of items by store, those that sell best there first; '' is everywhere."""
+    """(k,) places of items by store, those of which most will be sold there soon first: some hundred, and some of each
+    category. '' is everywhere; nothing is known of a store that is not there. Empty where nothing is known of times."""
 
     @property
     def horizon_days(self) -> int:
@@ -107,4 +110,6 @@ def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> ItemModel:
         data_until=datetime.fromisoformat(manifest["training"]["data_until"]),
         simulated=bool(manifest["data"]["simulated"]),
         manifest=manifest,
+        clocks=clock_packing.unpack(arrays),
+        popular=unpack_popular(arrays, len(ids)),
     )

@@ -120,11 +120,8 @@ def read_baskets(path: Path, targets: Path | None, timezone: str, say: Say) -> t
     Raises UnusableTransactions.
     """
     with duckdb.connect() as connection:
-        if not _read_numbered(connection, path, "bought"):
-            if targets is not None:
-                raise UnusableTransactions(f"{path.name}: targets need the columns {', '.join(_NUMBERED)}")
-            load_orders(connection, path, source="baskets", timezone=timezone, reading=AS_TOLD, say=say)
-            connection.execute(_BOUGHT_SQL)
+        if not load_baskets(connection, path, timezone, say) and targets is not None:
+            raise UnusableTransactions(f"{path.name}: targets need the columns {', '.join(_NUMBERED)}")
         if targets is None:
             connection.execute("CREATE TABLE wanted AS SELECT * FROM bought WHERE false")
         elif not _read_numbered(connection, targets, "wanted"):
@@ -132,12 +129,27 @@ def read_baskets(path: Path, targets: Path | None, timezone: str, say: Say) -> t
         return _collect(connection)
 
 
+def load_baskets(connection: duckdb.DuckDBPyConnection, path: Path, timezone: str, say: Say) -> bool:
+    """Makes the table `bought` of a file; whether it is one of numbered baskets. Of any other there are the tables of
+    `ml.data.transactions.load_orders`, too. Raises UnusableTransactions."""
+    if _read_numbered(connection, path, "bought"):
+        return True
+    load_orders(connection, path, source="baskets", timezone=timezone, reading=AS_TOLD, say=say)
+    connection.execute(_BOUGHT_SQL)
+    return False
+
+
+def collect_baskets(connection: duckdb.DuckDBPyConnection) -> Baskets:
+    """The history in the table `bought`. Raises UnusableTransactions where there is none."""
+    connection.execute("CREATE TABLE wanted AS SELECT * FROM bought WHERE false")
+    return _collect(connection)[0]
+
+
 def collect_orders(connection: duckdb.DuckDBPyConnection) -> Baskets:
     """The history in the table `order_items` (customer_id, type, occurred_us, order_id, item_id, quantity), an order a
     basket, less what was given back of it. Raises UnusableTransactions where there is none."""
     connection.execute(_KEPT_SQL)
-    connection.execute("CREATE TABLE wanted AS SELECT * FROM bought WHERE false")
-    return _collect(connection)[0]
+    return collect_baskets(connection)
 
 
 _KEPT_SQL: Final = """

@@ -34,6 +34,8 @@ _ITEM_COLUMNS: Final = {
     "order_id": "VARCHAR",
     "item_id": "VARCHAR",
     "quantity": "DOUBLE",
+    "category": "VARCHAR",
+    "store": "VARCHAR",
 }
 
 

@@ -1,8 +1,9 @@
 """Purchases of items with their times and units: by whom, of what category, in which store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import duckdb
 import numpy as np
@@ -78,17 +79,65 @@ def read_purchases(path: Path, timezone: str, say: Say) -> Purchases:
     """Of a file of transactions with items. Raises UnusableTransactions."""
     with duckdb.connect() as connection:
         load_orders(connection, path, source="baskets", timezone=timezone, reading=AS_TOLD, say=say)
-        columns = connection.execute(_LINES_SQL).fetchnumpy()
-    texts = {name: np.ma.filled(columns[name], "").astype(str) for name in ("customer", "item", "category", "store")}
-    occurred_us, quantities = (np.asarray(np.ma.getdata(columns[name]), np.float64) for name in _NUMBERS)
-    if not len(columns["occurred_us"]):
+        purchases = collect_lines(connection)
+    if not len(purchases.days):
         raise UnusableTransactions(f"{path.name} tells of no items.")
-    return collect_purchases(
-        texts["customer"], texts["item"], occurred_us, quantities, texts["category"], texts["store"]
-    )
+    return purchases
 
 
+def collect_lines(connection: duckdb.DuckDBPyConnection) -> Purchases:
+    """Of the tables of `ml.data.transactions.load_orders`."""
+    return _collect(connection, _LINES_SQL)
+
+
+def collect_order_items(connection: duckdb.DuckDBPyConnection) -> Purchases:
+    """Of the table `order_items` of `ml.data.database.load_order_items`."""
+    return _collect(connection, _ORDER_ITEMS_SQL)
+
+
+def _collect(connection: duckdb.DuckDBPyConnection, lines: str) -> Purchases:
+    """Of lines `customer`, `item`, `occurred_us`, `quantity`, `category`, `store`. Texts stay in the engine: what comes
+    out of it is their places."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE sold AS {lines}")
+    ids = {}
+    for name in _CODED:
+        of_none = "UNION SELECT ''" if name == "category" else ""
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name}_codes AS SELECT {name}, row_number() OVER (ORDER BY {name}) - 1 AS"
+            f" code FROM (SELECT DISTINCT {name} FROM sold {of_none})"
+        )
+        texts = connection.execute(f"SELECT {name} FROM {name}_codes ORDER BY code").fetchnumpy()[name]
+        ids[name] = np.ma.getdata(texts).astype(str)
+    columns = connection.execute(_CODES_SQL).fetchnumpy()
+    coded = [_Coded(ids[name], np.asarray(np.ma.getdata(columns[name]), np.int64)) for name in _CODED]
+    occurred_us, quantities = (np.asarray(np.ma.getdata(columns[name]), np.float64) for name in _NUMBERS)
+    return _gather(coded, occurred_us, quantities)
+
+
+class _Coded(NamedTuple):
+    """Texts, ascending, and (n,) places in them."""
+
+    ids: NDArray[np.str_]
+    places: Ints
+
+
+_CODED: Final = ("customer", "item", "category", "store")
 _NUMBERS: Final = ("occurred_us", "quantity")
+_CODES_SQL: Final = f"""
+SELECT {", ".join(f"{name}_codes.code AS {name}" for name in _CODED)}, {", ".join(_NUMBERS)}
+FROM sold {" ".join(f"JOIN {name}_codes USING ({name})" for name in _CODED)}
+ORDER BY customer, item, occurred_us, store, quantity
+"""
+_ORDER_ITEMS_SQL: Final = """
+SELECT customer_id AS customer, item_id AS item, order_us AS occurred_us, quantity, category, store FROM (
+    SELECT customer_id, order_id, item_id, coalesce(max(category), '') AS category,
+           coalesce(max(store) FILTER (type = 'order.completed'), '') AS store,
+           min(min(occurred_us) FILTER (type = 'order.completed')) OVER (PARTITION BY customer_id, order_id)
+               AS order_us,
+           sum(CASE WHEN type = 'order.completed' THEN quantity ELSE -quantity END) AS quantity
+    FROM order_items GROUP BY customer_id, order_id, item_id)
+WHERE quantity > 0 AND order_us IS NOT NULL
+"""
 _LINES_SQL: Final = """
 WITH kept AS (
     SELECT customer_id, order_id, item_id, max(category) AS category, max(store) AS store,
@@ -114,24 +163,37 @@ def collect_purchases(
 
     An item is of the category that most of its lines name.
     """
-    customer_ids, customer = np.unique(customers, return_inverse=True)
-    item_ids, item = np.unique(items, return_inverse=True)
     category_ids, category = np.unique(np.append("", categories), return_inverse=True)
-    store_ids, store = np.unique(stores, return_inverse=True)
+    customer, item, store = (_Coded(*np.unique(each, return_inverse=True)) for each in (customers, items, stores))
+    return _gather([customer, item, _Coded(category_ids, category[1:]), store], occurred_us, quantities)
+
+
+def _gather(coded: Sequence[_Coded], occurred_us: Floats, quantities: Floats) -> Purchases:
+    """`coded` as _CODED names them."""
+    customer, item, category, store = (each.places for each in coded)
+    customer_ids, item_ids, category_ids, store_ids = (each.ids for each in coded)
     order = np.lexsort((occurred_us, item, customer))
     customer_of, item_of, us = customer[order], item[order], occurred_us[order]
-    is_new = np.append(True, (np.diff(customer_of) != 0) | (np.diff(item_of) != 0) | (np.diff(us) != 0))
+    is_new = np.append(True, (np.diff(customer_of) != 0) | (np.diff(item_of) != 0) | (np.diff(us) != 0))[: len(us)]
     starts = np.flatnonzero(is_new)
-    named = np.bincount(item * len(category_ids) + category[1:], minlength=len(item_ids) * len(category_ids))
     return Purchases(
         customer_ids,
         item_ids,
         category_ids,
         store_ids,
-        named.reshape(len(item_ids), -1).argmax(axis=1),
+        _name_most(item, category, len(item_ids), len(category_ids)),
         customer_of[starts],
         item_of[starts],
         us[starts] / DAY_US,
         np.add.reduceat(quantities[order], starts),
         store[order][starts],
     )
+
+
+def _name_most(items: Ints, categories: Ints, width: int, kinds: int) -> Ints:
+    """(items,): of each the category that most of its lines name; of several the first."""
+    pairs, counts = np.unique(items * kinds + categories, return_counts=True)
+    order = np.lexsort((pairs, -counts, pairs // kinds))
+    of_item = pairs[order] // kinds
+    first = np.searchsorted(of_item, np.arange(width))
+    return np.asarray(pairs[order][first] % kinds)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,11 +15,11 @@ from app.foundation.settings import Settings
 from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import has_demo_events
 from app.models.service import register
-from ml.data.baskets import collect_orders, read_baskets
 from ml.data.cutoffs import Untrainable
-from ml.data.database import load_events, load_order_items
+from ml.data.database import load_events
 from ml.data.engines import open_engine
 from ml.data.histories import find_oddities, read_history
+from ml.data.sales import load_sales, read_sales
 from ml.learning.ranking import TooFewBaskets
 from ml.training.recommending import HORIZON_DAYS, Recommending, train_recommender
 from ml.training.training import Training, train
@@ -56,37 +55,43 @@ async def train_from_database(
         raise Untrainable(f"{error} {await say_what_to_do(engine, simulated)}") from error
 
 
-def recommend_from_file(path: Path, settings: Settings, timezone: str, horizon_days: int) -> str:
-    """Makes a model of recommendations of a file of orders or of numbered baskets; where it is, in a sentence.
+async def recommend_from_file(
+    engine: AsyncEngine, path: Path, settings: Settings, timezone: str, horizon_days: int = HORIZON_DAYS
+) -> str:
+    """Makes a model of recommendations of a file of orders or of numbered baskets, and registers it; what became of it,
+    in a sentence.
 
     Raises Untrainable, UnusableTransactions.
     """
-    baskets, *_ = read_baskets(path, None, timezone, say)
-    return _recommend(Recommending(baskets, path.name, False, horizon_days), settings)
+    sales = read_sales(path, timezone, say)
+    return await _recommend(engine, Recommending(sales, path.name, False, horizon_days), settings)
 
 
 async def recommend_from_database(
     engine: AsyncEngine, settings: Settings, simulated: bool, horizon_days: int = HORIZON_DAYS
 ) -> str:
     """The same of the database's real orders, or of the demo shop's."""
-    with duckdb.connect() as connection:
-        if not await load_order_items(engine, connection, simulated):
-            kind = "orders of the demo shop" if simulated else "real orders"
-            raise Untrainable(
-                f"There are no {kind} with items to learn from. {await say_what_to_do(engine, simulated)}"
-            )
-        baskets = collect_orders(connection)
-    return _recommend(Recommending(baskets, "database", simulated, horizon_days), settings)
+    sales = await load_sales(engine, simulated)
+    if sales is None:
+        kind = "orders of the demo shop" if simulated else "real orders"
+        raise Untrainable(f"There are no {kind} with items to learn from. {await say_what_to_do(engine, simulated)}")
+    return await _recommend(engine, Recommending(sales, "database", simulated, horizon_days), settings)
 
 
-def _recommend(training: Recommending, settings: Settings) -> str:
+async def _recommend(engine: AsyncEngine, training: Recommending, settings: Settings) -> str:
     made_at = datetime.now(UTC)
     try:
         directory = train_recommender(training, settings.models_directory, made_at, say)
     except TooFewBaskets as error:
         raise Untrainable(f"Recommendations are not learned: {error}.") from error
+    return await _register(engine, directory, made_at)
+
+
+async def _register(engine: AsyncEngine, directory: Path, made_at: datetime) -> str:
     seconds = (datetime.now(UTC) - made_at).total_seconds()
-    return f"The model of recommendations {directory.name} was made in {seconds:.1f} s, in {directory.parent}."
+    async with transaction(engine) as connection:
+        registered = await register(connection, directory, time.time_ns() // 1000, BY)
+    return f"{registered.sentence} It was made in {seconds:.1f} s."
 
 
 async def say_what_to_do(engine: AsyncEngine, simulated: bool) -> str:
@@ -109,7 +114,4 @@ async def _train(
         horizon_days = settings.churn_horizon_days
         training = Training(states.take(events), source, simulated, horizon_days, settings.digits, settings.calendar)
         directory = train(training, settings.models_directory, made_at, say)
-    seconds = (datetime.now(UTC) - made_at).total_seconds()
-    async with transaction(engine) as connection:
-        registered = await register(connection, directory, time.time_ns() // 1000, BY)
-    return f"{registered.sentence} It was made in {seconds:.1f} s."
+    return await _register(engine, directory, made_at)

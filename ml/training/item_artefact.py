@@ -4,13 +4,17 @@ import hashlib
 import importlib.metadata
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.lifecycle.ranking.packing import pack
+from app.lifecycle.clocks import packing as clock_packing
+from app.lifecycle.clocks.clock import ClockTables
+from app.lifecycle.ranking.packing import pack, pack_popular
 from app.lifecycle.ranking.ranker import ItemRanker
 from app.lifecycle.ranking.signals import SIGNALS
 from app.models.artefact import MANIFEST, TABLES, canonical_manifest
@@ -20,12 +24,18 @@ from ml.training.artefact import write_files
 _LIBRARIES: Final = ("scikit-learn", "numpy", "scipy", "duckdb")
 
 
+@dataclass(frozen=True, slots=True)
+class ItemParts:
+    """What is packed, as `ItemModel` has it: `item_ids` in the order of the ranker's, `popular` places of them."""
+
+    ranker: ItemRanker
+    item_ids: Sequence[str]
+    clocks: ClockTables | None = None
+    popular: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
 def write_item_artefact(
-    models_directory: Path,
-    made_at: datetime,
-    ranker: ItemRanker,
-    item_ids: Sequence[str],
-    members: Mapping[str, Any],
+    models_directory: Path, made_at: datetime, parts: ItemParts, members: Mapping[str, Any]
 ) -> Path:
     """Writes `<models>/<version>/`; the directory. Of the same arrays the same digest.
 
@@ -33,9 +43,12 @@ def write_item_artefact(
     An id holds no zero byte: events do not.
     """
     made_at = made_at.astimezone(UTC).replace(microsecond=0)
-    ids = np.frombuffer("\0".join(item_ids).encode(), np.uint8)
+    ids = np.frombuffer("\0".join(parts.item_ids).encode(), np.uint8)
+    arrays = pack(parts.ranker) | pack_popular(parts.popular) | {IDS: ids}
+    if parts.clocks is not None:
+        arrays |= clock_packing.pack(parts.clocks)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **pack(ranker), **{IDS: ids})  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     tables = buffer.getvalue()
     digest = hashlib.sha256(tables).hexdigest()
     prefix = f"demo-{KIND}" if members["data"]["simulated"] else KIND

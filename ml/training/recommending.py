@@ -1,4 +1,5 @@
-"""Making a model of recommendations: what went with what, what came next, and the artefact of it.
+"""Making a model of recommendations: what went with what, what came next, when it is bought again, what sells where,
+and the artefact of it.
 
 What is learned from ends where its next baskets begin: cut-offs lie before the end of the data, each history before its
 cut-off, and whatever comes later is in no signal.
@@ -12,12 +13,17 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.lifecycle.clocks.clock import ClockTables
 from app.lifecycle.events import DAY_US
 from app.lifecycle.ranking.ranker import ItemRanker
-from ml.data.baskets import Baskets, Split, last_left_out, next_after
+from ml.data.baskets import Baskets, Ints, Split, last_left_out, next_after
+from ml.data.purchases import Purchases
+from ml.data.sales import Sales
+from ml.learning.clocks import TooFewPurchases, fit_clock
 from ml.learning.digest import digest, join_candidates
+from ml.learning.popularity import find_popular
 from ml.learning.ranking import Examples, TooFewBaskets, fit_ranker, make_examples
-from ml.training.item_artefact import write_item_artefact
+from ml.training.item_artefact import ItemParts, write_item_artefact
 
 Say = Callable[[str], None]
 CUTOFFS: Final = 3
@@ -31,7 +37,7 @@ _SEED: Final = 7
 class Recommending:
     """What a model is made from; `source` names the data, `simulated`: they are the demo shop's."""
 
-    baskets: Baskets
+    sales: Sales
     source: str
     simulated: bool
     horizon_days: int = HORIZON_DAYS
@@ -40,9 +46,9 @@ class Recommending:
 def train_recommender(training: Recommending, models_directory: Path, made_at: datetime, say: Say) -> Path:
     """Learns from everything, for use from the end of the data on, and writes the artefact; its directory.
 
-    Raises TooFewBaskets.
+    Without times, or of too short a time, there are no clocks. Raises TooFewBaskets.
     """
-    baskets = training.baskets
+    baskets, purchases = training.sales
     until = float(np.floor(baskets.days.max())) + 1 if baskets.is_timed else 0.0
     splits = list(_splits(training, until))
     examples = _learn_from(splits, say)
@@ -50,7 +56,12 @@ def train_recommender(training: Recommending, models_directory: Path, made_at: d
     ranker = fit_ranker(examples)
     say("Looking at who buys what with what, to the end …")
     facts = digest(baskets, until).facts
-    known = ItemRanker(facts, ranker.of_all.tables, ranker.of_new.tables)
+    parts = ItemParts(
+        ItemRanker(facts, ranker.of_all.tables, ranker.of_new.tables),
+        baskets.item_ids.tolist(),
+        None if purchases is None else _fit_clocks(purchases, until, say),
+        {} if purchases is None else _find_popular(purchases, baskets, until),
+    )
     members = {
         "training": {
             "data_from": _time_of(baskets.days.min(), made_at),
@@ -59,11 +70,28 @@ def train_recommender(training: Recommending, models_directory: Path, made_at: d
             "horizon_days": training.horizon_days,
             "candidates": len(examples.is_bought),
             "bought": int(examples.is_bought.sum()),
+            "has_clocks": parts.clocks is not None,
+            "stores": max(len(parts.popular) - 1, 0),
         },
         "population": {"customers": len(np.unique(baskets.customers)), "items": len(baskets.item_ids)},
         "data": {"source": training.source, "simulated": training.simulated},
     }
-    return write_item_artefact(models_directory, made_at, known, baskets.item_ids.tolist(), members)
+    return write_item_artefact(models_directory, made_at, parts, members)
+
+
+def _fit_clocks(purchases: Purchases, until: float, say: Say) -> ClockTables | None:
+    say("Learning when items are bought again …")
+    try:
+        return fit_clock(purchases, until)
+    except TooFewPurchases as error:
+        say(f"Without dates on which items are due: {error}.")
+        return None
+
+
+def _find_popular(purchases: Purchases, baskets: Baskets, until: float) -> dict[str, Ints]:
+    """In places of the baskets' items, of which the purchases' are a part."""
+    places = np.searchsorted(baskets.item_ids, purchases.item_ids)
+    return {store: places[items] for store, items in find_popular(purchases, until).items()}
 
 
 def _time_of(day: float, otherwise: datetime) -> str:
@@ -72,7 +100,7 @@ def _time_of(day: float, otherwise: datetime) -> str:
 
 def _splits(training: Recommending, until: float) -> Any:
     """(history and what came next, the day between) of each cut-off after which somebody came."""
-    baskets, horizon = training.baskets, training.horizon_days
+    baskets, horizon = training.sales.baskets, training.horizon_days
     if not baskets.is_timed:
         yield last_left_out(baskets), 0.0
         return

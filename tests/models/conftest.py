@@ -13,7 +13,7 @@ from app.lifecycle.scorer import StepTables, combine
 from app.lifecycle.value import ValueCurve
 from app.models import service
 from ml.training.artefact import Parts, write_artefact
-from ml.training.item_artefact import write_item_artefact
+from ml.training.item_artefact import ItemParts, write_item_artefact
 from tests.lifecycle.ranking.item_rankers import draw_ranker
 
 MADE_AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -80,7 +80,7 @@ def make_item_artefact(tmp_path_factory):
         }
         members = {"training": training, "data": {"source": "tests", "simulated": simulated}}
         ids = [f"item-{number}" for number in range(300)]
-        return write_item_artefact(into or directory, made_at, draw_ranker(), ids, members)
+        return write_item_artefact(into or directory, made_at, ItemParts(draw_ranker(), ids), members)
 
     return make
 

@@ -1,4 +1,4 @@
-"""A ranker of items as plain arrays: what an artefact keeps, and the server reads."""
+"""A ranker of items, and what sells where, as plain arrays: what an artefact keeps, and the server reads."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,6 +14,7 @@ from app.lifecycle.ranking.tables import unpack_tables
 Arrays = Mapping[str, NDArray[Any]]
 _MODELS: Final = ("all", "new")
 _NEIGHBOURS: Final = ("basket", "owners")
+_POPULAR: Final = tuple(f"popular.{part}" for part in ("stores", "starts", "items"))
 
 
 def pack(ranker: ItemRanker) -> dict[str, NDArray[Any]]:
@@ -54,6 +55,29 @@ def unpack(arrays: Arrays, items: int) -> ItemRanker:
     basket, owners = (_unpack_neighbours(arrays, name, items) for name in _NEIGHBOURS)
     facts = Facts(signals, basket, owners, factors, popular, gap_days)
     return ItemRanker(facts, *(_unpack_model(arrays, name) for name in _MODELS))
+
+
+def pack_popular(popular: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[Any]]:
+    """Places of items by store as plain arrays; of no store none. A store's id holds no zero byte."""
+    if not popular:
+        return {}
+    stores = np.frombuffer("\0".join(popular).encode(), np.uint8)
+    starts = np.cumsum([0, *map(len, popular.values())])
+    return dict(zip(_POPULAR, (stores, starts, np.concatenate(list(popular.values())).astype(np.int32)), strict=True))
+
+
+def unpack_popular(arrays: Arrays, items: int) -> dict[str, NDArray[np.int64]]:
+    """The places of so many items, by store. Raises ValueError and KeyError as `unpack` does."""
+    if not any(name in arrays for name in _POPULAR):
+        return {}
+    stores, starts, places = (arrays[name] for name in _POPULAR)
+    names = bytes(stores).decode().split("\0")
+    starts, places = starts.astype(np.int64, copy=False), places.astype(np.int64, copy=False)
+    if starts.shape != (len(names) + 1,) or len(set(names)) != len(names) or places.ndim != 1:
+        raise ValueError("what sells in stores that are none")
+    if starts[0] != 0 or starts[-1] != len(places) or (np.diff(starts) < 0).any() or not _are_places(places, items):
+        raise ValueError("what sells of items that are none")
+    return dict(zip(names, np.split(places, starts[1:-1]), strict=True))
 
 
 def _unpack_neighbours(arrays: Arrays, name: str, items: int) -> Neighbours:

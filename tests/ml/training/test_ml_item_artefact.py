@@ -1,5 +1,6 @@
 """The artefact of recommendations: written whole, read back, refused when it is not what it was."""
 
+import hashlib
 import json
 import shutil
 from datetime import UTC, datetime
@@ -7,9 +8,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from app.lifecycle.clocks.clock import KINDS, TERMS, ClockTables
+from app.lifecycle.clocks.renewal import Bought, Renewal
+from app.lifecycle.events import DAY_US
 from app.models.artefact import MANIFEST, TABLES, ArtefactRefused, canonical_manifest, load_model
 from app.models.item_artefact import load_item_model
-from ml.training.item_artefact import write_item_artefact
+from ml.training.item_artefact import ItemParts, write_item_artefact
 from tests.lifecycle.ranking.item_rankers import draw_history, draw_ranker
 
 IDS = [f"商品-{number}" for number in range(300)]
@@ -22,7 +26,7 @@ MEMBERS = {
 
 @pytest.fixture
 def written(tmp_path):
-    return write_item_artefact(tmp_path, MADE_AT, draw_ranker(), IDS, MEMBERS)
+    return write_item_artefact(tmp_path, MADE_AT, ItemParts(draw_ranker(), IDS), MEMBERS)
 
 
 def rewrite(directory, **members):
@@ -43,7 +47,7 @@ def test_it_is_read_back(written):
 
 def test_the_same_ranker_is_the_same_artefact(written, tmp_path):
     shutil.rmtree(written)
-    assert write_item_artefact(tmp_path, MADE_AT, draw_ranker(), IDS, MEMBERS) == written
+    assert write_item_artefact(tmp_path, MADE_AT, ItemParts(draw_ranker(), IDS), MEMBERS) == written
 
 
 def test_a_changed_bit_is_refused(written):
@@ -74,7 +78,86 @@ def test_it_is_no_model_of_scores(written):
         load_model(written)
 
 
+def draw_clocks():
+    draw = np.random.default_rng(8)
+    ids, kinds = np.array(sorted(IDS)), np.array(["", "茶", "食"])
+
+    def renewal(rhythms):
+        gaps, stays, packs = 1 + 40 * draw.random(rhythms), draw.random(rhythms), 1 + draw.random(rhythms)
+        return Renewal(np.arange(4.0), np.array([0.1, 0.2, 0.4, 0.9]), gaps, stays, packs, 2.0, 3.0, 0.5)
+
+    hazards = np.tile(np.linspace(-5, 1, 6), (len(KINDS), 1))
+    weights = draw.random(len(TERMS))
+    return ClockTables(ids, kinds, renewal(len(ids) + 4), renewal(3), -0.5, weights, hazards, hazards - 0.1)
+
+
+POPULAR = {"": np.array([7, 3, 9]), "南京路": np.array([], np.int64), "store-2": np.array([2])}
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """With clocks, and what sells in stores."""
+    return write_item_artefact(tmp_path, MADE_AT, ItemParts(draw_ranker(), IDS, draw_clocks(), POPULAR), MEMBERS)
+
+
+def test_clocks_and_what_sells_are_read_back(whole):
+    model, clocks = load_item_model(whole), draw_clocks()
+    assert model.clocks is not None
+    draw = np.random.default_rng(2)
+    orders, last_us = draw.integers(1, 9, 20).astype(float), DAY_US * draw.random(20) * 99
+    bought = Bought(orders, np.full(20, 9.0), np.zeros(20), last_us)
+    ids, kinds = np.array([*IDS[:18], "new", "new"]), np.array([*[""] * 18, "茶", "无"])
+    said = [
+        each.read(bought, each.rhythm_places(ids, kinds), bought, round(100 * DAY_US)).probability.tolist()
+        for each in (model.clocks, clocks)
+    ]
+    assert said[0] == said[1]
+    assert len(set(said[0])) == 20
+    assert {store: places.tolist() for store, places in model.popular.items()} == {
+        store: places.tolist() for store, places in POPULAR.items()
+    }
+
+
+def test_without_clocks_and_stores_there_are_none(written):
+    model = load_item_model(written)
+    assert (model.clocks, model.popular) == (None, {})
+
+
+SPOILED = {
+    "clocks.items_gap_days": lambda array: array[:-1],
+    "clocks.items_stays": lambda array: array * np.nan,
+    "clocks.visits_phases": lambda array: array[::-1],
+    "clocks.weights": lambda array: array[1:],
+    "clocks.hazards": lambda array: array[:, :-1],
+    "clocks.item_ids": lambda array: array[::-1],
+    "popular.items": lambda array: array + 300,
+    "popular.starts": lambda array: array[:-1],
+    "popular.stores": lambda array: array[:1],
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_clocks_and_stores_that_do_not_fit_are_refused(whole, name):
+    """With digests that are right: as another program might have made it."""
+    with np.load(whole / TABLES) as tables:
+        arrays = dict(tables)
+    arrays[name] = SPOILED[name](arrays[name])
+    np.savez_compressed(whole / TABLES, **arrays)
+    rewrite(whole, files={TABLES: hashlib.sha256((whole / TABLES).read_bytes()).hexdigest()})
+    with pytest.raises(ArtefactRefused, match="its content does not fit"):
+        load_item_model(whole)
+
+
+def test_no_pickle_is_read(whole):
+    with np.load(whole / TABLES) as tables:
+        arrays = dict(tables) | {"clocks.bias": np.array([{}], object)}
+    np.savez_compressed(whole / TABLES, **arrays)
+    rewrite(whole, files={TABLES: hashlib.sha256((whole / TABLES).read_bytes()).hexdigest()})
+    with pytest.raises(ArtefactRefused, match="its content does not fit"):
+        load_item_model(whole)
+
+
 def test_an_item_twice_is_refused(tmp_path):
-    twice = write_item_artefact(tmp_path, MADE_AT, draw_ranker(), [*IDS[:-1], IDS[0]], MEMBERS)
+    twice = write_item_artefact(tmp_path, MADE_AT, ItemParts(draw_ranker(), [*IDS[:-1], IDS[0]]), MEMBERS)
     with pytest.raises(ArtefactRefused, match="an item twice"):
         load_item_model(twice)
