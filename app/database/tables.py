@@ -18,6 +18,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -39,6 +40,8 @@ OF_RECOMMENDATIONS = "type IN ('recommendation.shown', 'recommendation.clicked',
 REFUNDS = "type = 'order.refunded'"
 OF_RECOMMENDED = "type = 'order.completed' AND strpos(CAST(data AS text), 'recommendation_id') > 0"
 """Orders with a line that names one."""
+ORDERS = "type = 'order.completed'"
+"""Orders that count."""
 
 events = Table(
     "events",
@@ -66,6 +69,7 @@ events = Table(
     Index("ix_events_reference", "reference", postgresql_where=text(OF_RECOMMENDATIONS)),
     Index("ix_events_occurred_us", "occurred_us", postgresql_where=text(OF_RECOMMENDED)),
     Index("ix_events_received_us", "received_us", postgresql_where=text(REFUNDS)),
+    Index("ix_events_ordered_us", "occurred_us", postgresql_where=text(ORDERS)),
 )
 """The log of all that happened. `uq_events_source_id` makes an event count once for ever, whoever
 it is said to be of. `lines` are without what was given back, as far as their order is known; `told_lines`, where
@@ -102,6 +106,7 @@ customer_states = _state_table(CUSTOMER)
 Index("ix_customer_states_first_event_us", customer_states.c.first_event_us)
 customer_cases = _state_table(CASE)
 customer_items = _state_table(ITEM)
+Index("ix_customer_items_drawn", customer_items.c.item_id, func.hashtext(customer_items.c.customer_id))
 customer_interests = _state_table(INTEREST)
 
 state_horizons = Table(

@@ -14,6 +14,7 @@ from app.http.resources import BackgroundTask, Part, Resources
 from app.items.following import Items
 from app.lifecycle.events import DAY_US
 from app.models.held import Models
+from app.recommendations.demand_router import router as demand
 from app.recommendations.effects_router import router as effects
 from app.recommendations.forgetting import keep_forgetting
 from app.recommendations.held import Recommendations
@@ -69,7 +70,7 @@ def _forgetting(resources: Resources) -> Coroutine[Any, Any, None]:
 
 PART = Part(
     "recommendations",
-    routers=(rules, effects, router),
+    routers=(rules, effects, demand, router),
     schemas=(MerchantRule, RecommendationIn),
     build=_build,
     refresh=_refresh,

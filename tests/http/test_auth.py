@@ -54,6 +54,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/customers/{customer_id:path}/recommendations"): {"read"},
     ("POST", "/v1/recommendations"): {"read"},
     ("GET", "/v1/recommendations/effects"): {"read"},
+    ("GET", "/v1/demand"): {"read"},
     ("GET", "/v1/models"): {"admin"},
     ("GET", "/v1/models:compare"): {"admin"},
     ("GET", "/v1/models/{version}"): {"admin"},
