@@ -83,7 +83,11 @@ def draw_history(draw: np.random.Generator) -> History:
 
 def write_model(directory: Path, draw: np.random.Generator) -> Path:
     members = {
-        "training": {"data_from": "2025-01-01T00:00:00+00:00", "data_until": "2026-01-01T00:00:00+00:00"},
+        "training": {
+            "data_from": "2025-01-01T00:00:00+00:00",
+            "data_until": "2026-01-01T00:00:00+00:00",
+            "horizon_days": 30,
+        },
         "data": {"source": "benchmark", "simulated": True},
     }
     ids = [f"4006381{number:06d}" for number in range(ITEMS)]

@@ -14,7 +14,7 @@ def scores(port: int, api_key: str, customers: int, *, seed: int = 0) -> Iterato
     """Endless `GET /v1/customers/{id}/score` of customers C-1 … at random."""
     chance = random.Random(seed)
     while True:
-        yield _get(port, api_key, f"/v1/customers/C-{1 + int(chance.random() * customers)}/score")
+        yield get(port, api_key, f"/v1/customers/C-{1 + int(chance.random() * customers)}/score")
 
 
 def mixture(port: int, api_key: str, *, seed: int = 0) -> Iterator[bytes]:
@@ -35,14 +35,15 @@ def mixture(port: int, api_key: str, *, seed: int = 0) -> Iterator[bytes]:
         if kind == "decision":
             yield _post(port, api_key, "/v1/decisions", {"customer_id": customer_id, "max_actions": 2})
         else:
-            yield _get(port, api_key, f"/v1/customers/{customer_id}{'/score' if kind == 'score' else ''}")
+            yield get(port, api_key, f"/v1/customers/{customer_id}{'/score' if kind == 'score' else ''}")
 
 
 def _head(method: str, path: str, port: int, api_key: str) -> str:
     return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {api_key}\r\n"
 
 
-def _get(port: int, api_key: str, path: str) -> bytes:
+def get(port: int, api_key: str, path: str) -> bytes:
+    """A request of a path."""
     return f"{_head('GET', path, port, api_key)}\r\n".encode("ascii")
 
 

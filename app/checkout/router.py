@@ -8,7 +8,9 @@ from pydantic import BaseModel
 
 from app.checkout.batch import Asked
 from app.checkout.envelope import CheckoutIn, read_checkout
+from app.decisions.carrying import carry_items, may_carry
 from app.decisions.deadlines import Deadline, deadline_of
+from app.decisions.held import Decisions
 from app.decisions.schemas import DecisionOut
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
@@ -63,10 +65,23 @@ async def post_checkout(request: HotRequest) -> bytes:
     assert entry.answer is not None
     warned = [*left_out, *(each._replace(path=("event", *each.path)) for each in warnings)]
     result = orjson.dumps(render_result(entry.statuses[0], warned))
+    answer = entry.answer
+    if may_carry(answer):
+        answer = await _carry_items(request.resources, answer, event, deadline)
     if checkout.recommendations is None:
-        return b'{"event":%b,%b' % (result, entry.answer[1:])
+        return b'{"event":%b,%b' % (result, answer[1:])
     told = await _recommend(request.resources, checkout.recommendations, event, deadline)
-    return b'{"event":%b,%b,"recommendations":%b}' % (result, entry.answer[1:-1], told or b"null")
+    return b'{"event":%b,%b,"recommendations":%b}' % (result, answer[1:-1], told or b"null")
+
+
+async def _carry_items(resources: Resources, answer: bytes, event: Event, deadline: Deadline) -> bytes:
+    """The score and decision with the items of the actions; of a repeat by the same ids."""
+    suggest = resources.of(Decisions).suggest
+    if suggest is None:
+        return answer
+    told = orjson.loads(answer)
+    await carry_items(suggest, told["decision"], event.occurred_us, deadline.due_s)
+    return orjson.dumps(told)
 
 
 async def _recommend(

@@ -1,5 +1,6 @@
 """What the running service decides with."""
 
+from app.decisions.carrying import Suggest
 from app.decisions.keeping import Receipts
 from app.decisions.service import Deciding
 from app.foundation.settings import Settings
@@ -8,11 +9,15 @@ from app.scores.held import Scores
 
 
 class Decisions:
-    """The catalogue of actions, read anew every few seconds, and where receipts wait to be written."""
+    """The catalogue of actions, read anew every few seconds, and where receipts wait to be written.
+
+    `suggest` gives the items that actions carry: whoever recommends sets it.
+    """
 
     def __init__(self, settings: Settings, scores: Scores, receipts: Receipts) -> None:
         self.catalogue = ActionCatalogue(())
         self.receipts = receipts
+        self.suggest: Suggest | None = None
         self._settings = settings
         self._scores = scores
 

@@ -13,6 +13,7 @@ from app.customers.queries import read_offered
 from app.customers.state import CustomerState, newcomer
 from app.database.engine import transaction
 from app.decisions import queries
+from app.decisions.carrying import carry_items, may_carry
 from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
 from app.decisions.keeping import keep_decision
@@ -57,7 +58,8 @@ async def post_decision(request: HotRequest) -> bytes:
     async with request.resources.patience():
         state = await _read_in_time(request.resources, wanted.customer_id, deadline)
         if state is not None:
-            return await _decide(request, wanted, state, deadline)
+            answer = await _decide(request, wanted, state, deadline)
+            return await _carry_items(request.resources, answer, deadline) if may_carry(answer) else answer
     count_unkept(1)
     return orjson.dumps(undecided(secrets.token_hex(16), wanted.customer_id))
 
@@ -88,6 +90,17 @@ async def _decide(request: HotRequest, wanted: DecisionIn, state: CustomerState,
         return answer
     count_unkept(1)
     return orjson.dumps(choose(lateness="no_receipt").answer)
+
+
+async def _carry_items(resources: Resources, answer: bytes, deadline: Deadline | None) -> bytes:
+    """The answer with the items of its actions, which its receipt need not wait for."""
+    suggest = resources.of(Decisions).suggest
+    if suggest is None:
+        return answer
+    due_s = (deadline or deadline_of(None, time.monotonic(), resources.settings)).due_s
+    decision = orjson.loads(answer)
+    await carry_items(suggest, decision, time.time_ns() // 1000, due_s)
+    return orjson.dumps(decision)
 
 
 async def _meet(resources: Resources, customer_id: str) -> CustomerState:

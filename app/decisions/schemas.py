@@ -41,6 +41,8 @@ class ActionChoiceOut(BaseModel):
     selection_probability: float
     expires_at: str
     reasons: list[ReasonOut]
+    recommendations: dict[str, Any] | None = None
+    """Of an action that speaks of items: these, as `RecommendationOut`; null: there was no time."""
 
 
 class SuppressedOut(BaseModel):

@@ -9,6 +9,7 @@ from app.customers.item_states import READ_ITEMS
 from app.customers.queries import READ_STATES
 from app.database.engine import CONNECTION_LOST, Driver, transaction
 from app.database.gatherer import Gatherer
+from app.decisions.held import Decisions
 from app.foundation.errors import NotReady
 from app.http.resources import BackgroundTask, Part, Resources
 from app.items.following import Items
@@ -21,6 +22,7 @@ from app.recommendations.held import Recommendations
 from app.recommendations.histories import SHOWN_DAYS, History, read_histories
 from app.recommendations.keeping import KEEP, Given, keep_recommendations
 from app.recommendations.merchant_rules import MerchantRule
+from app.recommendations.recommending import suggest
 from app.recommendations.router import router
 from app.recommendations.rule_queries import read_rules
 from app.recommendations.rules_router import router as rules
@@ -38,6 +40,7 @@ def _build(resources: Resources) -> None:
     patience_s = resources.settings.patience_ms / 1000 * _KEEPING_SHARE
     models, items = resources.of(Models), resources.of(Items)
     resources.hold(Recommendations(models, items, histories, keeping, patience_s))
+    resources.of(Decisions).suggest = partial(suggest, resources)
     for statement in (READ_STATES, READ_ITEMS, READ_SHOWN):
         resources.plan(reading, statement, since_us=0)
     resources.plan(writing, KEEP)

@@ -4,19 +4,23 @@ import asyncio
 import hashlib
 import secrets
 import time
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.http.resources import Resources
+from app.lifecycle.identifiers import BASKET
 from app.recommendations.held import Recommendations
 from app.recommendations.histories import History
 from app.recommendations.keeping import NOBODY, Given
+from app.recommendations.merchant_rules import Scenario
 from app.recommendations.rendering import render
 from app.recommendations.service import Recommended, recommend
 from app.recommendations.wanted import Wanted
+
+ITEMS_OF_AN_ACTION: Final = 5
 
 
 def new_recommendation_id(now_us: int) -> str:
@@ -57,6 +61,15 @@ async def answer_in_time(
     except Exception as error:  # noqa: BLE001 - a sale does not fail for what is recommended beside it
         log.defect("recommendation.failed", error)
         return None
+
+
+async def suggest(
+    resources: Resources, scenario: Scenario, customer_id: str, whose: tuple[str, str], decided_us: int, due_s: float
+) -> bytes | None:
+    """The items of an action of a decision, for `app.decisions`: the same id for the same decision and action."""
+    wanted = Wanted(scenario, ITEMS_OF_AN_ACTION)
+    known = None if customer_id.startswith(BASKET) else customer_id
+    return await answer_in_time(resources, wanted, known, recommendation_id_of(decided_us, *whose), due_s)
 
 
 async def _recommend(resources: Resources, wanted: Wanted, customer_id: str | None, now_us: int) -> Recommended:

@@ -73,7 +73,11 @@ def train_recommender(training: Recommending, models_directory: Path, made_at: d
             "has_clocks": parts.clocks is not None,
             "stores": max(len(parts.popular) - 1, 0),
         },
-        "population": {"customers": len(np.unique(baskets.customers)), "items": len(baskets.item_ids)},
+        "population": {
+            "customers": len(np.unique(baskets.customers)),
+            "items": len(baskets.item_ids),
+            "baskets": int((baskets.last_baskets() + 1).sum()),
+        },
         "data": {"source": training.source, "simulated": training.simulated},
     }
     return write_item_artefact(models_directory, made_at, parts, members)

@@ -1,0 +1,85 @@
+"""Actions that speak of items carry them."""
+
+import pytest
+
+from app.decisions.carrying import CARRIED
+from app.decisions.held import Decisions
+from app.lifecycle.decisions import ActionCatalogue
+from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.recommendations import recommending
+from tests.recommendations.conftest import ids_of
+from tests.recommendations.test_recommending_http import WEEKLY
+
+
+@pytest.fixture
+def only(service, monkeypatch):
+    """Leaves one action, for every stage and in the store."""
+
+    def only(action_id):
+        (action,) = [each for each in DEFAULT_ACTIONS if each.action_id == action_id]
+        stages = ("prospect", "new", "growing", "mature", "declining", "lost")
+        always = {"stages": stages, "channels": ("store",), "min_risk": 0.0, "min_value": 0.0, "cost": 0.0}
+        action = action.model_copy(update={**always, "cool_down_days": 0})
+        monkeypatch.setattr(service.resources.of(Decisions), "catalogue", ActionCatalogue([action]))
+
+    return only
+
+
+@pytest.fixture
+def decide(client):
+    async def decide(**wanted):
+        answer = await client.post("/v1/decisions", json={"customer_id": "C-1", "channel": "store", **wanted})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return decide
+
+
+def test_the_actions_that_speak_of_items_are_there():
+    assert CARRIED.keys() < {action.action_id for action in DEFAULT_ACTIONS}
+
+
+@pytest.mark.parametrize("action_id", CARRIED)
+async def test_they_carry_them(model, buy, decide, only, action_id, sql):
+    await buy("C-1", *WEEKLY)
+    only(action_id)
+    (action,) = (await decide())["actions"]
+    told = action["recommendations"]
+    assert (action["action_id"], told["scenario"]) == (action_id, CARRIED[action_id])
+    assert await sql.value("SELECT recommendation_id FROM recommendations") == told["recommendation_id"]
+    bought = {"milk-1l", "bread"}
+    if told["scenario"] == "replenish":
+        assert {*ids_of(told)} == bought
+    else:
+        assert len(ids_of(told)) == 5
+        assert ({*ids_of(told)[:2]} == bought) is (told["scenario"] == "home")
+
+
+async def test_others_carry_none(model, buy, decide, only):
+    await buy("C-1", *WEEKLY)
+    only("bundle-offer")
+    (action,) = (await decide())["actions"]
+    assert "recommendations" not in action
+
+
+async def test_at_the_till_too_and_a_repeat_has_the_same(model, buy, only, client, shop, sql):
+    await buy("C-1", *WEEKLY)
+    only("replenishment-reminder")
+    line = {"product_id": "bread", "quantity": 1, "price": 2.0}
+    body = {"event": shop.order(total=2.0, products=[line]), "recommendations": {"limit": 1}}
+    first, again = [(await client.post("/v1/checkouts", json=body)).json() for _ in range(2)]
+    (action,) = first["decision"]["actions"]
+    assert ids_of(action["recommendations"]) == ["milk-1l"]
+    assert again == {**first, "event": {"status": "duplicate"}}
+    assert await sql.value("SELECT count(*) FROM recommendations") == 2
+
+
+async def test_what_cannot_be_recommended_costs_no_decision(model, buy, decide, only, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    await buy("C-1", *WEEKLY)
+    only("cross-sell")
+    monkeypatch.setattr(recommending, "recommend", fail)
+    (action,) = (await decide())["actions"]
+    assert (action["action_id"], action["recommendations"]) == ("cross-sell", None)
