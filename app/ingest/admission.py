@@ -32,13 +32,13 @@ from app.lifecycle.identifiers import (
     BASKET,
     former_forms,
     identifier_forms,
+    is_nobody,
     make_basket,
     make_pseudonym,
     normalise_kind,
     pseudonyms_in,
 )
 from app.lifecycle.mending import CLOCK, DROPPED, MENDED, NOBODY, Warned
-from app.lifecycle.placeholders import is_placeholder
 from app.lifecycle.states import ITEMS_KEPT
 
 _EXACT_INTEGERS: Final = 2**53
@@ -158,7 +158,7 @@ def _canonical(event: Content) -> bytes:
     data.pop(ID_BY_SENDER, None)
     given = data.get("identifiers", ())
     theirs = {make_pseudonym(each["kind"], each.get("hash") or each["void"]) for each in given}
-    if customer_id in theirs or customer_id.startswith(BASKET) or is_placeholder(customer_id):
+    if customer_id in theirs or customer_id.startswith(BASKET) or is_nobody(customer_id):
         customer_id = BASKET
     if given:
         data["identifiers"] = [
@@ -244,6 +244,9 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
         occurred_us = _correct_time(claimed_us, raw, rules, now_us, within)
         warnings.append(Warned(("time",), CLOCK, "The clock was wrong; it is counted at the right time."))
     data = envelope.data
+    if data.get("currency") == "RMB":
+        data = {**data, "currency": "CNY"}
+        warnings.append(Warned(("data", "currency"), MENDED, "RMB was read as CNY."))
     if (data.get("currency") or rules.currency) != rules.currency and envelope.type in DATA_OF_TYPE:
         raise violation((*within, "data", "currency"), f"This deployment counts in {rules.currency}.")
     facts = read_facts(envelope.type, data, rules.digits)
@@ -312,10 +315,10 @@ def _write_clean(kept: dict[str, Any], warnings: list[Warned]) -> tuple[dict[str
 
 
 def _find_customer(envelope: EventIn, kept: Any, within: tuple[str, ...], warnings: list[Warned]) -> str:
-    if envelope.type == CUSTOMER_MERGED and is_placeholder(kept["merged"]):
+    if envelope.type == CUSTOMER_MERGED and is_nobody(kept["merged"]):
         raise violation((*within, "data", "merged"), "It stands for nobody, who is joined to none.")
     if envelope.subject is not None:
-        if not is_placeholder(envelope.subject):
+        if not is_nobody(envelope.subject):
             return envelope.subject
         warnings.append(Warned(("subject",), NOBODY, "It stands for nobody."))
     pseudonym = next(iter(pseudonyms_in(kept)), None)

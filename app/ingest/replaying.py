@@ -33,8 +33,7 @@ from app.ingest.admission import (
 from app.ingest.intake import Intake, Submission
 from app.ingest.rejected_queries import delete_rejected, read_contents, renew_problems
 from app.lifecycle.events import Event
-from app.lifecycle.identifiers import is_pseudonym, make_pseudonym, pseudonyms_in
-from app.lifecycle.placeholders import is_placeholder
+from app.lifecycle.identifiers import is_nobody, is_pseudonym, make_pseudonym, pseudonyms_in
 
 _FORMS: Final = range(2, 6)
 """What `form` says of a hash: how many normal forms the identifier has had."""
@@ -131,7 +130,7 @@ def admit_again(raw: Any, rules: Rules, now_us: int) -> Event | Rejection:
 
 def _names_somebody(raw: Mapping[str, Any]) -> bool:
     subject = raw.get("subject")
-    return subject is not None and not (isinstance(subject, str) and is_placeholder(subject))
+    return subject is not None and not (isinstance(subject, str) and is_nobody(subject))
 
 
 def _is_hashed(item: Any) -> bool:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from email.utils import parseaddr
 from typing import Final
+from urllib.parse import unquote
 
 import idna
 
@@ -36,9 +37,18 @@ def normalise_email(plain: str) -> str | None:
     return f"{local}@{ascii_domain}"
 
 
+def is_made_up(plain: str) -> bool:
+    """Whether a text is an address that was made up because something asked for one: `noemail@noemail.com`."""
+    local, _, domain = _take_address(plain).rpartition("@")
+    ascii_domain = _write_ascii(domain.rstrip(".,;"))
+    return ascii_domain is not None and bool(local) and _is_made_up(local, ascii_domain)
+
+
 def _take_address(plain: str) -> str:
     bracketed = _BRACKETED.search(plain)
     text = bracketed.group(1) if bracketed else re.split("[,;]", plain.strip(" ,;"), maxsplit=1)[0]
+    if "@" not in text:
+        text = unquote(text)
     if "(" in text:
         text = parseaddr(text)[1]
     compact = unicodedata.normalize("NFKC", "".join(text.split()).lower()).strip("\"'<>")

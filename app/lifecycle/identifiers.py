@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.lifecycle.emails import normalise_email
+from app.lifecycle.emails import is_made_up, normalise_email
 from app.lifecycle.phones import former_phone_forms, phone_forms
 from app.lifecycle.placeholders import is_placeholder, show_visible
 
@@ -31,6 +31,11 @@ _FORMER_NOBODY: Final = frozenset(
     ("", "none", "null", "nil", "n/a", "na", "nan", "unknown", "undefined", "anonymous", "nobody", "no", "无", "未知")
 )
 """What identified nobody before there was `app.lifecycle.placeholders`."""
+
+
+def is_nobody(customer_id: str) -> bool:
+    """Whether a customer's id stands for nobody: a placeholder, or an address that was made up."""
+    return is_placeholder(customer_id) or ("@" in customer_id and is_made_up(customer_id))
 
 
 def is_pseudonym(customer_id: str) -> bool:

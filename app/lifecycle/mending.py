@@ -166,8 +166,13 @@ def _mend_text(name: str, value: Any, error: Any, *, is_exact: bool) -> Any:
     if error["type"] == "string_too_long":
         is_reference = name in ("kind", "value") or (name.endswith("_id") and name != "product_id")
         return NOTHING if is_reference else value[: error["ctx"]["max_length"]]
-    cleaned = value.strip().upper() if name == "currency" else _clean(value, is_exact=is_exact)
+    cleaned = _name_currency(value) if name == "currency" else _clean(value, is_exact=is_exact)
     return cleaned if cleaned and cleaned != value else NOTHING
+
+
+def _name_currency(text: str) -> str:
+    word = text.strip().upper()
+    return "CNY" if word in ("人民币", "人民币元") else word
 
 
 def _clean(text: str, *, is_exact: bool) -> str:

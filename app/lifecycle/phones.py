@@ -24,6 +24,7 @@ _EXPONENT: Final = re.compile(r"(\+?\d+)(?:[.,](\d*))?[eE]\+?(\d{1,2})")
 _WHOLE: Final = re.compile(r"(\+?(?:\d{5,}|\d{1,3}(?:,\d{3})+))[.,]0+")
 _LEAST_RUN: Final = 7
 _RUN: Final = "0123456789" * 4
+_RUN_DOWN: Final = _RUN[::-1]
 _ZEROS: Final = "0" * _LEAST_RUN
 _MASKED: Final = re.compile(r"[*•●?]|\d[xX]{2,}\d|\d\.{2,}\d")
 _SEVERAL: Final = re.compile(r"(\+?\d{10,})\D+\d{10,}")
@@ -80,7 +81,7 @@ def _has_too_many_letters(plain: str) -> bool:
 def _is_filler(plain: str) -> bool:
     """Whether it is digits in a row, or ends in as many zeros as no number that was given to anybody."""
     digits = _digits_in(plain)
-    return len(digits) >= _LEAST_RUN and (digits in _RUN or digits.endswith(_ZEROS))
+    return len(digits) >= _LEAST_RUN and (digits in _RUN or digits in _RUN_DOWN or digits.endswith(_ZEROS))
 
 
 def former_phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:

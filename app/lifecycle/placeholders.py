@@ -24,15 +24,26 @@ anonymouscustomer unknownuser unknowncustomer walkin walkincustomer walkinguest 
 guestshopper anonymousshopper visitor anonymousvisitor defaultcustomer publicuser retailcustomer generalcustomer
 gast gastkunde unbekannt anonym keine laufkunde invité invite inconnu anonyme aucun invitado desconocido
 anonimo anónimo ninguno consumidorfinal convidado nenhum ゲスト なし
+anonymized anonymised deleteduser deletedcustomer nocustomer cash cashsale cashcustomers countersale
+ospite sconosciuto nessuno brak gość nieznany ukendt gæst okänd gäst ukjent gjest tuntematon vieras onbekend geen
+yok bilinmiyor misafir không khôngcó kháchlẻ tidakada tidakdiketahui tamu
+гость неизвестно неизвестный аноним нет неуказано άγνωστος אורח غيرمعروف مجهول ضيف زائر अज्ञात अतिथि
+없음 비회원 미등록 손님 게스트 익명 ไม่ระบุ ไม่มี ลูกค้าทั่วไป 名無し 未登録 不明客 匿名希望
+现金 现金销售 零售 默认 默认客户 默认会员 默认顾客 顾客 客户 会员 普通 散户
+过路客 匿名会员 临时会员 其他 其它 已注销 已注销用户 用户已注销 该用户已注销
 无 無 空 空值 空白 未知 不详 不明 暂无 没有 匿名 匿名用户 匿名客户 游客 访客 散客 零散客户 零售客户 非会员 无会员
 普通顾客 普通客户 现金客户 临时客户 门店散客 路人 过客 未登录 未注册 未填写 未提供 未设置 缺失
 """
-_NOBODY: Final = frozenset((_OF_PROGRAMS + _OF_PEOPLE).split())
-_CELL_ERRORS: Final = frozenset((_OF_PROGRAMS + _OF_SPREADSHEETS).split())
 
 _COUNTS: Final = re.compile("[1-9]")
 _TEMPLATE: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|%%.*%%|<%.*%>|\*\|.*\|\*|\[\[.*\]\]|\[object \w+\]", re.DOTALL)
 """A text into which something should have been put: `{{ user.id }}`, `${email}`, `*|EMAIL|*`; `[object Window]` was."""
+_NAMED: Final = r"(?:user|customer|member|client|visitor|contact|subscriber|e-?mail|phone)[a-z_ .-]*"
+_VARIABLE: Final = re.compile(
+    rf"\{{{_NAMED}\}}|<{_NAMED}>|%{_NAMED}%|\[{_NAMED}\]|\$_?{_NAMED}|:{_NAMED}|__{_NAMED}__", re.IGNORECASE
+)
+"""The same with one sign, where it names what should have been put in: `%USERID%`, `$user_id`, `{email}`."""
+_TWICE: Final = re.compile(r"(null|undefined|none)\1+")
 _FILLING: Final = "0-–—_.?/\\*#,;:'\"()[]{}<>| \ufffd"
 """What is typed to fill a field that must not stay empty, and what is left of a text that was read wrongly."""
 _SENTINELS: Final = frozenset(("-1", "-1.0", r"\n"))
@@ -47,11 +58,11 @@ def is_placeholder(text: str) -> bool:
     if (text[:1].isalnum() or text[:1] == "+") and ("@" in text or _COUNTS.search(text)):
         return False  # nearly every id, at no cost: none of the words has a digit
     plain = show_visible(unquote(text)).strip().casefold()
-    if plain in _SENTINELS or _TEMPLATE.fullmatch(plain):
+    if plain in _SENTINELS or _TEMPLATE.fullmatch(plain) or _VARIABLE.fullmatch(plain):
         return True
     bare = _bare(plain)
     is_filling = not (bare or plain).strip(_FILLING)
-    if bare in _NOBODY or is_filling or (plain.startswith("#") and bare in _CELL_ERRORS):
+    if bare in _NOBODY or is_filling or _TWICE.fullmatch(bare) or (plain.startswith("#") and bare in _CELL_ERRORS):
         return True
     words = {_bare(word) for word in plain.split()}
     return len(words) == 1 and not words.isdisjoint(_NOBODY)
@@ -73,3 +84,12 @@ def _bare(plain: str) -> str:
     """Letters and digits alone, zeros of other scripts as `0`."""
     kept = (each for each in plain if each.isalnum())
     return "".join("0" if unicodedata.digit(each, None) == 0 else each for each in kept)
+
+
+def _words(text: str) -> frozenset[str]:
+    """As they are compared."""
+    return frozenset(_bare(unicodedata.normalize("NFKC", word).casefold()) for word in text.split())
+
+
+_NOBODY: Final = _words(_OF_PROGRAMS + _OF_PEOPLE)
+_CELL_ERRORS: Final = _words(_OF_PROGRAMS + _OF_SPREADSHEETS)

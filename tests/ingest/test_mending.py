@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.ingest.admission import Rules, admit_with_warnings
+from app.ingest.admission import Rejection, Rules, admit_with_warnings
 from app.lifecycle.events import Event
 from tests.order_lines import lines_of
 
@@ -222,3 +222,11 @@ def test_a_subject_that_is_a_number_is_its_digits():
 def test_all_warnings_of_many_lines_are_found():
     _, warnings = taken(order(products=[{"product_id": "1", "price": "?"}] * 50))
     assert len(warnings) == 50
+
+
+@pytest.mark.parametrize("currency", ["RMB", "rmb ", "人民币"])
+def test_the_other_names_of_the_yuan(currency):
+    event, warnings = taken(order(currency=currency))
+    assert '"currency":"CNY"' in event.data
+    assert ("data/currency", "mended") in warnings
+    assert isinstance(admit_with_warnings(order(currency=currency), Rules("EUR", 2, b"k"), NOW_US)[0], Rejection)

@@ -106,7 +106,7 @@ async def test_a_repeat_of_what_was_counted_before_there_were_placeholders_is_a_
     event = shop.order(subject, order_id="1", total=1, channel="store", **({"identifiers": given} if given else {}))
     with monkeypatch.context() as before:
         before.setattr(admission, "identifier_forms", identifiers.former_forms)
-        before.setattr(admission, "is_placeholder", lambda _: False)
+        before.setattr(admission, "is_nobody", lambda _: False)
         assert (await client.post("/v1/events", json=event)).json()["accepted"] == 1
     assert (await client.post("/v1/events", json=event)).json()["duplicate"] == 1
     other = {**event, "data": {**event["data"], "total": 2}}

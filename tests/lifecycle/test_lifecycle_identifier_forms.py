@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.lifecycle.identifiers import (
     identifier_forms,
+    is_nobody,
     is_pseudonym,
     normalise_identifier,
     normalise_kind,
@@ -26,6 +27,29 @@ SAME_PHONE = (
     "\u202a+86 138 0013 8000\u202c",
     "+86 138 0013 8000 ext. 12",
 )
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("phone", "987654321"), ("phone", "+9876543210"), ("email", "null@null"), ("card", "없음")],
+)
+def test_what_a_form_shows_in_an_empty_field_is_nobodys(kind, value):
+    assert normalise_identifier(kind, value) is None
+
+
+def test_an_address_of_a_link_is_the_address():
+    assert normalise_identifier("email", "li%40shop.cn") == "li@shop.cn"
+    assert normalise_identifier("email", "li%2Bnews%40shop.cn") == "li+news@shop.cn"
+
+
+@pytest.mark.parametrize("subject", ["noemail@noemail.com", "null@null", "Test@Test.com", "guest@guest.de"])
+def test_a_made_up_address_is_nobodys_id(subject):
+    assert is_nobody(subject)
+
+
+@pytest.mark.parametrize("subject", ["li@shop.cn", "A@1", "@li", "17@", "a b@c d", "C-1"])
+def test_other_ids_are_somebodys(subject):
+    assert not is_nobody(subject)
 
 
 @pytest.mark.parametrize("written", SAME_PHONE)
@@ -114,7 +138,14 @@ def test_other_identifiers(kind, value, normal):
     assert normalise_identifier(kind, value) == normal
 
 
-@given(st.sampled_from(("phone", "email", "card")), st.text(), st.sampled_from(("", "86", "39", "1")))
+WRITTEN = (
+    st.text()
+    | st.text("0123456789+-() ٣", min_size=7)
+    | st.builds("{}@{}.de".format, st.text(min_size=1), st.text("abcü-", min_size=1))
+)
+
+
+@given(st.sampled_from(("phone", "email", "card")), WRITTEN, st.sampled_from(("", "86", "39", "1")))
 def test_a_normal_form_is_its_own_normal_form(kind, value, country_code):
     normal = normalise_identifier(kind, value, country_code)
     assume(normal is not None)

@@ -91,6 +91,21 @@ def test_placeholder_is_nobody(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        *("Гость", "НЕИЗВЕСТНО", "غير معروف", "अज्ञात", "비회원", "ไม่ระบุ", "Khách lẻ", "ゲスト", "未登録", "名無し"),
+        *("Ospite", "okänd", "Ukendt", "brak", "anonymized", "CASH", "No customer", "deleted user"),
+        *("现金", "零售", "默认客户", "顾客", "已注销", "该用户已注销", "过路客"),
+        *("%USERID%", "$user_id", "{email}", "<customer id>", ":client_id", "__PHONE__", "[Member No.]"),
+        *("nullnull", "undefined undefined", "none-none"),
+    ],
+)
+def test_words_of_other_languages_and_variables_that_were_not_filled_in_are_placeholders(text: str) -> None:
+    assert is_placeholder(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{C-17}", "$17", "<A-1>", "nono", "Casherine", "会员001", "顾客甲", "user", "member-x"),
         *(
             "C-1001",
             "1",

@@ -25,6 +25,7 @@ from app.ingest.segment.properties import (
     as_object,
     as_text,
     keep_said,
+    time_of,
     without_sign,
     write_dotted,
 )
@@ -98,7 +99,7 @@ def map_message(message: Any, source: str) -> Json | Ignored:
             "source": source,
             "type": content.type,
             "subject": as_customer(given.get("userId")),
-            "time": given.get("originalTimestamp") or given.get("timestamp"),
+            "time": time_of(given),
             "data": _complete(given, content.data),
         }
     )

@@ -10,6 +10,8 @@ _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _DECIMAL: Final = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?=$|[T ])", re.ASCII)
 
+_LIKE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
+
 _PERSONAL_WORDS: Final = frozenset(
     (
         *("email", "emails", "phone", "phones", "telephone", "mobile", "msisdn", "wechat", "ip", "ssn"),
@@ -93,3 +95,9 @@ def as_date(value: Any) -> str | None:
     """The day of an ISO 8601 date or time, as written; None for any other form, whose day would be a guess."""
     found = _DATE.match(value) if isinstance(value, str) else None
     return found.group() if found else None
+
+
+def time_of(message: dict[str, Any]) -> Any:
+    """The client's own time, or the one beside it where that is none (`Invalid Date`)."""
+    told = [time for time in (message.get("originalTimestamp"), message.get("timestamp")) if time]
+    return next((time for time in told if isinstance(time, str) and _LIKE_TIME.match(time)), told[0] if told else None)

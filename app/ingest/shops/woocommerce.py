@@ -47,7 +47,10 @@ def _map_order(order: Json, door: Door) -> Iterator[Mapped]:
         yield NOT_PLACED
         return
     yield _make_order(order, door)
-    yield from (_make_refund(each, order, door) for each in objects(order.get("refunds")))
+    refunds = objects(order.get("refunds"))
+    yield from (_make_refund(each, order, door) for each in refunds)
+    if status == "refunded" and not refunds:
+        yield _make_whole_refund(order, door)
     if status in _CANCELLED:
         yield _make_cancellation(order, door)
 
@@ -103,6 +106,14 @@ def _make_refund(refund: Json, order: Json, door: Door) -> Json:
     }
     time = _utc(refund, "date_created") or _utc(order, "date_modified")
     return make_event(door, ORDER_REFUNDED, make_id("refund", refund.get("id")), order.get("customer_id"), time, data)
+
+
+def _make_whole_refund(order: Json, door: Door) -> Json:
+    """Of an order that says that it was given back, and not by which refunds: what others leave of it."""
+    order_id = as_text(order.get("id"))
+    data = {"order_id": order_id, "currency": order.get("currency"), "identifiers": _identifiers_of(order)}
+    time, id_ = _utc(order, "date_modified"), make_id("refund-of", order_id)
+    return make_event(door, ORDER_REFUNDED, id_, order.get("customer_id"), time, data)
 
 
 def _make_cancellation(order: Json, door: Door) -> Json:

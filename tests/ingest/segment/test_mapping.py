@@ -218,6 +218,16 @@ def test_the_time_is_the_clients_own():
     assert "time" not in map_message({**relayed, "sentAt": "2026-01-02T03:09:00Z"}, "/segment")
 
 
+@pytest.mark.parametrize(
+    "broken", ["Invalid Date", 1767323045678, "1767323045678", "", "Fri, 02 Jan 2026 03:04:05 GMT"]
+)
+def test_a_time_that_is_none_gives_way_to_the_one_beside_it(broken):
+    message = {**track("Order Completed", ORDER), "originalTimestamp": broken, "timestamp": "2026-01-02T03:04:05Z"}
+    assert event_of(message, "/segment")["time"] == "2026-01-02T03:04:05Z"
+    told = event_of({**message, "timestamp": "soon"}, "/segment")["time"]
+    assert told == (broken or "soon"), "it is refused by what was sent"
+
+
 def test_another_attempt_to_send_is_the_same_event():
     """Whatever only the attempt tells is not looked at."""
     first = track("Order Completed", ORDER, sentAt="2026-01-02T03:04:06Z", context={"ip": "10.0.0.1"})

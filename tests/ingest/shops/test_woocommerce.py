@@ -76,7 +76,13 @@ def test_what_was_not_placed_is_no_sale(status):
 
 @pytest.mark.parametrize("status", ["processing", "on-hold", "completed", "refunded", "shipped"])
 def test_what_was_placed_is_one(status):
-    assert one("order.updated", order(status=status)) == one("order.created", order())
+    assert several("order.updated", order(status=status))[0] == one("order.created", order())
+
+
+def test_an_order_given_back_that_names_no_refund_is_given_back_whole():
+    placed, refund = several("order.updated", order(status="refunded", refunds=[]))
+    assert (placed["type"], refund["type"], refund["data"]["order_id"]) == ("order.completed", "order.refunded", "727")
+    assert "total" not in refund["data"]
 
 
 def test_a_cancelled_order():
@@ -184,6 +190,16 @@ async def test_a_cancelled_order_is_worth_nothing(deliver, door, sql, arrival):
         assert (await deliver("order.updated", payload)).json()["rejected"] == 0
     await deliver("order.updated", order(id=728))
     assert (await door.client.get("/v1/customers/25")).json()["spend"] == 109.0
+
+
+@pytest.mark.parametrize("arrival", [(0, 1), (1, 0)])
+async def test_an_order_given_back_without_and_with_its_refund_is_given_back_once(deliver, sql, arrival):
+    whole = order(status="refunded", refunds=[], date_modified_gmt="2026-10-02T10:00:00")
+    named = {**REFUNDED, "status": "refunded", "refunds": [{"id": 728, "reason": "", "total": "-109.00"}]}
+    for place in arrival:
+        await deliver("order.updated", (whole, named)[place])
+    assert await sql.value("SELECT sum(refunded_minor) FROM customer_states") == 10900
+    assert await sql.value("SELECT sum(orders) FROM customer_states") == 0
 
 
 async def test_an_order_cancelled_before_it_was_placed_never_was(deliver, sql):
