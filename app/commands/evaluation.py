@@ -4,15 +4,19 @@ import json
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.calendar import CalendarOption, name_calendar
+from app.commands.file_options import reads_file
 from app.commands.progress import say
 from app.foundation.errors import Refusal
 from app.foundation.settings import Calendar, Settings
 from app.lifecycle.targets import TARGETS, Target
+
+if TYPE_CHECKING:
+    from ml.data.file_reading import FileReading
 
 commands = typer.Typer(
     name="evaluate",
@@ -37,7 +41,6 @@ Horizon = Annotated[int, typer.Option(min=1, max=730, help="Days")]
 Rolling = Annotated[Cutoffs, typer.Option("--cutoffs", help="'monthly': the same day of the earlier months too")]
 Page = Annotated[Path | None, typer.Option("--html", dir_okay=False, help="Write a report with pictures")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
-Timezone = Annotated[str, typer.Option(help="Zone of the file's times that carry none")]
 StatesBy = Annotated[str, typer.Option("--engine", help="What makes states of events: duckdb or spark")]
 
 
@@ -51,6 +54,7 @@ def _offer(target: Target) -> None:
     promise = f"{target.summary}, learnt from nothing but what was known at the cut-off."
 
     @commands.command(name=target.name, help=promise)
+    @reads_file
     def evaluate_target(
         data: Data,
         cutoff: Cutoff = None,
@@ -58,13 +62,14 @@ def _offer(target: Target) -> None:
         cutoffs: Rolling = Cutoffs.ONE,
         html: Page = None,
         as_json: AsJson = False,
-        timezone: Timezone = "UTC",
         states_by: StatesBy = "duckdb",
         calendar: CalendarOption = None,
+        *,
+        reading: "FileReading",
     ) -> None:
         day = None if cutoff is None else cutoff.date()
         _evaluate(
-            target.name, data, day, horizon, cutoffs is Cutoffs.MONTHLY, html, as_json, timezone, states_by, calendar
+            target.name, data, day, horizon, cutoffs is Cutoffs.MONTHLY, html, as_json, reading, states_by, calendar
         )
 
 
@@ -76,7 +81,7 @@ def _evaluate(
     monthly: bool,
     html: Path | None,
     as_json: bool,
-    timezone: str,
+    reading: "FileReading",
     states_by: str,
     calendar: Calendar | None,
 ) -> None:
@@ -96,7 +101,7 @@ def _evaluate(
             cutoffs="monthly" if monthly else "one" if html is None else "levels",
             progress=say,
             currency=settings.currency,
-            timezone=timezone,
+            reading=reading,
             policy=settings.stages,
             take=engine.take,
             calendar=settings.calendar,
@@ -126,24 +131,30 @@ for each in TARGETS:
 
 
 @commands.command(name="replenishment")
+@reads_file
 def evaluate_due_items(
     data: Data,
     cutoff: Cutoff = None,
     horizon: Annotated[int, typer.Option(min=1, max=90, help="Days within which an item is due")] = 7,
     number: Annotated[int, typer.Option("--number", min=1, max=12, help="Cut-offs, 28 days apart")] = 1,
     as_json: AsJson = False,
-    timezone: Timezone = "UTC",
+    *,
+    reading: "FileReading",
 ) -> None:
     """Whether items that are called due are bought, by what was said, beside silence, gap ratios and popularity."""
     from ml.evaluation.figures import render_replenishment
     from ml.evaluation.replenishment import evaluate_replenishment
 
     day = None if cutoff is None else cutoff.date()
-    result = evaluate_replenishment(data, day, horizon_days=horizon, cutoffs=number, timezone=timezone, say=say)
+    currency = Settings.from_environment().currency
+    result = evaluate_replenishment(
+        data, day, horizon_days=horizon, cutoffs=number, reading=reading, currency=currency, say=say
+    )
     print(json.dumps(result, indent=2) if as_json else render_replenishment(result), flush=True)
 
 
 @commands.command(name="baskets")
+@reads_file
 def evaluate_next_baskets(
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Baskets, or transactions with items")],
     targets: Annotated[
@@ -153,7 +164,8 @@ def evaluate_next_baskets(
     horizon: Annotated[int, typer.Option(min=1, max=365, help="Days in which the next basket counts")] = 30,
     html: Page = None,
     as_json: AsJson = False,
-    timezone: Timezone = "UTC",
+    *,
+    reading: "FileReading",
 ) -> None:
     """What customers buy next, item by item, beside rules and published methods."""
     from ml.evaluation.baskets import evaluate_baskets
@@ -162,7 +174,10 @@ def evaluate_next_baskets(
 
     _check_page(html)
     day = None if cutoff is None else cutoff.date()
-    result = evaluate_baskets(data, targets, cutoff=day, horizon_days=horizon, timezone=timezone, say=say)
+    currency = Settings.from_environment().currency
+    result = evaluate_baskets(
+        data, targets, cutoff=day, horizon_days=horizon, reading=reading, currency=currency, say=say
+    )
     print(json.dumps(result, indent=2) if as_json else render_baskets(result), flush=True)
     if html is not None:
         _write_page(html, render_baskets_report(result))

@@ -6,18 +6,22 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.access import database, engine_of
 from app.commands.calendar import CalendarOption, name_calendar
+from app.commands.file_options import reads_file, refuse_without_file
 from app.commands.progress import say
 from app.database.engine import transaction
 from app.foundation.settings import Settings
 from app.models import rendering, service
 from app.models.kinds import SCORE
+
+if TYPE_CHECKING:
+    from ml.data.file_reading import FileReading
 
 commands = typer.Typer()
 registry = typer.Typer(help="The registry of models: which one serves, and which did.", no_args_is_help=True)
@@ -35,6 +39,7 @@ NICENESS = 10
 
 
 @training.callback()
+@reads_file
 def train(
     context: typer.Context,
     data: Annotated[
@@ -42,20 +47,22 @@ def train(
         typer.Option(exists=True, dir_okay=False, help="Transactions file (default: the database)"),
     ] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Train on the demo shop's events")] = False,
-    timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",
     states_by: Annotated[str, typer.Option("--engine", help="What makes states of events: duckdb or spark")] = "duckdb",
     calendar: CalendarOption = None,
+    *,
+    reading: "FileReading",
 ) -> None:
     """Make a model from the database's events or from a file, and register it."""
     if context.invoked_subcommand is not None:
         return
+    refuse_without_file(data, reading)
     from ml.training.commands import train_from_database, train_from_file
 
     async def work(url: str, settings: Settings) -> str:
         settings = name_calendar(settings, calendar)
         async with engine_of(url) as engine:
             if data is not None:
-                return await train_from_file(engine, data, settings, timezone, states_by)
+                return await train_from_file(engine, data, settings, reading, states_by)
             return await train_from_database(engine, settings, simulated, states_by)
 
     with database() as (settings, url):
@@ -63,14 +70,16 @@ def train(
 
 
 @training.command()
+@reads_file
 def recommend(
     data: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Transactions or numbered baskets (default: the database)"),
     ] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Learn from the demo shop's orders")] = False,
-    timezone: Annotated[str, typer.Option(help="Zone of the file's times that carry none")] = "UTC",
     horizon: Annotated[int, typer.Option(min=1, help="In how many days the next basket counts")] = 30,
+    *,
+    reading: "FileReading",
 ) -> None:
     """Make a model of recommendations from the database's orders or from a file, and register it."""
     from ml.training.commands import recommend_from_database, recommend_from_file
@@ -78,9 +87,10 @@ def recommend(
     async def work(url: str, settings: Settings) -> str:
         async with engine_of(url) as engine:
             if data is not None:
-                return await recommend_from_file(engine, data, settings, timezone, horizon)
+                return await recommend_from_file(engine, data, settings, reading, horizon)
             return await recommend_from_database(engine, settings, simulated, horizon)
 
+    refuse_without_file(data, reading)
     with database() as (settings, url):
         say(asyncio.run(work(url, settings)))
 

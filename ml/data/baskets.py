@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from app.lifecycle.events import DAY_US
 from ml.data.columns import UnusableTransactions, compact
+from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.reading import open_source, quoted
-from ml.data.transactions import AS_TOLD, load_orders
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -112,7 +112,9 @@ def last_left_out(baskets: Baskets) -> Split:
     return Split(baskets.keep(~is_target), Targets.of(baskets.customers[is_target], baskets.items[is_target]))
 
 
-def read_baskets(path: Path, targets: Path | None, timezone: str, say: Say) -> tuple[Baskets, Targets, Targets]:
+def read_baskets(
+    path: Path, targets: Path | None, say: Say, reading: FileReading = AS_IT_IS, currency: str = "CNY"
+) -> tuple[Baskets, Targets, Targets]:
     """(history, targets in the file itself, those of the file `targets`).
 
     A file with the columns customer_id, basket_index, item_id, and perhaps part (`history`, `target`), is read as it
@@ -120,7 +122,7 @@ def read_baskets(path: Path, targets: Path | None, timezone: str, say: Say) -> t
     Raises UnusableTransactions.
     """
     with duckdb.connect() as connection:
-        if not load_baskets(connection, path, timezone, say) and targets is not None:
+        if not load_baskets(connection, path, say, reading, currency) and targets is not None:
             raise UnusableTransactions(f"{path.name}: targets need the columns {', '.join(_NUMBERED)}")
         if targets is None:
             connection.execute("CREATE TABLE wanted AS SELECT * FROM bought WHERE false")
@@ -129,12 +131,14 @@ def read_baskets(path: Path, targets: Path | None, timezone: str, say: Say) -> t
         return _collect(connection)
 
 
-def load_baskets(connection: duckdb.DuckDBPyConnection, path: Path, timezone: str, say: Say) -> bool:
+def load_baskets(
+    connection: duckdb.DuckDBPyConnection, path: Path, say: Say, reading: FileReading = AS_IT_IS, currency: str = "CNY"
+) -> bool:
     """Makes the table `bought` of a file; whether it is one of numbered baskets. Of any other there are the tables of
     `ml.data.transactions.load_orders`, too. Raises UnusableTransactions."""
     if _read_numbered(connection, path, "bought"):
         return True
-    load_orders(connection, path, source="baskets", timezone=timezone, reading=AS_TOLD, say=say)
+    reading.load(connection, path, source="baskets", currency=currency, say=say)
     connection.execute(_BOUGHT_SQL)
     return False
 

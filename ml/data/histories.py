@@ -11,8 +11,9 @@ from app.ingest.order_identity import UNNUMBERED, OrderIdentity
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_VOIDED, SALES, minor_digits
 from app.lifecycle.strays import Strays
 from ml.data.cutoffs import FALL_BACK, strays_of, to_time
+from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.orders import settle_returns
-from ml.data.transactions import AS_TOLD, UnusableTransactions, load_orders
+from ml.data.transactions import UnusableTransactions
 
 _ODD_SHARE: Final = 0.2
 _TOLD_TWICE_WITHIN_US: Final = 10 * 60 * 1_000_000
@@ -21,7 +22,7 @@ _ENOUGH_ORDERS: Final = 100
 Say = Callable[[str], None]
 
 
-def read_history(path: Path, *, source: str, currency: str, timezone: str, say: Say, **columns: str | None) -> ir.Table:
+def read_history(path: Path, *, source: str, currency: str, reading: FileReading = AS_IT_IS, say: Say) -> ir.Table:
     """The events of a transactions file, in a DuckDB of their own.
 
     Says what was left out and what is odd. Raises UnusableTransactions with the sentence that says what is
@@ -29,16 +30,7 @@ def read_history(path: Path, *, source: str, currency: str, timezone: str, say: 
     """
     connection = ibis.duckdb.connect()
     try:
-        load_orders(
-            connection.con,
-            path,
-            source=source,
-            currency=currency,
-            timezone=timezone,
-            reading=AS_TOLD,
-            say=say,
-            **columns,
-        )
+        reading.load(connection.con, path, source=source, currency=currency, say=say)
     except UnusableTransactions as error:
         reason = str(error).rstrip(".")
         if not reason.startswith(path.name):

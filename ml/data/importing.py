@@ -23,9 +23,10 @@ from app.foundation.times import iso
 from app.http.strict_json import read_json
 from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.lifecycle.events import DAY_US, ORDER_CANCELLED
+from ml.data.file_reading import refuse_lost
 from ml.data.leavings import count_lost
 from ml.data.order_events import LINE_ORDER, read_cancelled, read_orders
-from ml.data.transactions import AS_TOLD, Reading, Say, UnusableTransactions, load_orders
+from ml.data.transactions import AS_TOLD, Reading, Say, load_orders
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READ_BYTES = 1 << 20
@@ -156,18 +157,15 @@ def _open_reader(
         say=say,
         **options.columns,
     )
-    lost = count_lost(connection)
-    if lost and options.strict:
-        raise UnusableTransactions(
-            f"{path.name}: nothing is imported, since {lost:,} line{'s' * (lost > 1)} would be left out (--strict)"
-        )
+    if options.strict:
+        refuse_lost(connection, path, "imported")
     (row,) = connection.execute("SELECT count(*), coalesce(max(occurred_us), 0) FROM events").fetchall()
 
     def read(shift_us: int) -> Iterator[Any]:
         yield from read_orders(connection, shift_us, settings)
         yield from read_cancelled(connection, options.source, shift_us)
 
-    return _Reader(row[0], row[1], read, lost, has_orders=True)
+    return _Reader(row[0], row[1], read, count_lost(connection), has_orders=True)
 
 
 def _holds_cloudevents(path: Path) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.lifecycle.events import DAY_US
 from ml.data.baskets import Floats, Ints, Say
 from ml.data.columns import UnusableTransactions
-from ml.data.transactions import AS_TOLD, load_orders
+from ml.data.file_reading import AS_IT_IS, FileReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ SHOP: Final = "shop"
 """The item of purchases that are whole orders."""
 
 
-def read_purchases(path: Path, timezone: str, say: Say) -> Purchases:
+def read_purchases(path: Path, say: Say, reading: FileReading = AS_IT_IS, currency: str = "CNY") -> Purchases:
     """Of a file of transactions with items. Raises UnusableTransactions."""
     with duckdb.connect() as connection:
-        load_orders(connection, path, source="baskets", timezone=timezone, reading=AS_TOLD, say=say)
+        reading.load(connection, path, source="baskets", currency=currency, say=say)
         purchases = collect_lines(connection)
     if not len(purchases.days):
         raise UnusableTransactions(f"{path.name} tells of no items.")

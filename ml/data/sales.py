@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ml.data.baskets import Baskets, Say, collect_baskets, collect_orders, load_baskets
 from ml.data.database import load_order_items
+from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.purchases import Purchases, collect_lines, collect_order_items
 
 
@@ -18,10 +19,10 @@ class Sales(NamedTuple):
     purchases: Purchases | None
 
 
-def read_sales(path: Path, timezone: str, say: Say) -> Sales:
+def read_sales(path: Path, say: Say, reading: FileReading = AS_IT_IS, currency: str = "CNY") -> Sales:
     """Of a file of orders or of numbered baskets. Raises UnusableTransactions."""
     with duckdb.connect() as connection:
-        is_numbered = load_baskets(connection, path, timezone, say)
+        is_numbered = load_baskets(connection, path, say, reading, currency)
         return Sales(collect_baskets(connection), None if is_numbered else collect_lines(connection))
 
 

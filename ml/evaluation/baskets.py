@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from app.lifecycle.events import DAY_US
 from ml.data.baskets import Baskets, Floats, Ints, Targets, last_left_out, next_after, read_baskets
 from ml.data.columns import UnusableTransactions
+from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.evaluation.bootstrap import DRAWS, LEVEL, around, draw_weights
 from ml.evaluation.ranked import DEPTH, METRICS, Lists, judge_lists
 from ml.learning.basket_rules import rules
@@ -46,14 +47,15 @@ def evaluate_baskets(
     *,
     cutoff: date | None = None,
     horizon_days: int = 30,
-    timezone: str = "UTC",
+    reading: FileReading = AS_IT_IS,
+    currency: str = "CNY",
     say: Say = lambda _: None,
 ) -> dict[str, Any]:
     """The figures of ours and of the comparators, as `perennial evaluate baskets --json` prints them.
 
     Raises UnusableTransactions for a file that says too little.
     """
-    baskets, told, wanted = read_baskets(data, targets, timezone, say)
+    baskets, told, wanted = read_baskets(data, targets, say, reading, currency)
     try:
         if baskets.is_timed:
             case, method = _by_time(baskets, cutoff, horizon_days, say)

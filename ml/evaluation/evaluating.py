@@ -17,6 +17,7 @@ from app.lifecycle.features import Floats
 from app.lifecycle.stages import StagePolicy
 from app.lifecycle.targets import CHURN, target_of
 from ml.data.cutoffs import FALL_BACK, Span, Untrainable, count, monthly_cutoffs, span_of, to_time, to_us
+from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.histories import read_history
 from ml.data.leaks import refuse_leaks
 from ml.data.states import LabelledStates
@@ -95,11 +96,10 @@ def evaluate(
     cutoffs: Cutoffs = "one",
     progress: Say,
     currency: str = "CNY",
-    timezone: str = "UTC",
+    reading: FileReading = AS_IT_IS,
     policy: StagePolicy | None = None,
     take: Callable[[ir.Table], ir.Table] = lambda events: events,
     calendar: str | None = None,
-    **columns: str | None,
 ) -> Evaluation:
     """Judges a target over all who bought before the cut-off, by what they did in `[cut-off, cut-off + horizon)`.
 
@@ -111,7 +111,7 @@ def evaluate(
     states of them, `calendar` names the country whose trade is the prior of the season.
     Raises Untrainable, UnusableTransactions, Leak.
     """
-    events = read_history(path, source="evaluation", currency=currency, timezone=timezone, say=progress, **columns)
+    events = read_history(path, source="evaluation", currency=currency, reading=reading, say=progress)
     history = History(
         take(events), horizon_days, 10.0 ** minor_digits(currency), policy or StagePolicy(), progress, calendar
     )

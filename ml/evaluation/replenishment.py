@@ -19,6 +19,7 @@ from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 from ml.data.baskets import Ints
 from ml.data.columns import UnusableTransactions
+from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.purchases import Purchases, read_purchases
 from ml.evaluation.bootstrap import DRAWS, LEVEL, around, draw_weights
 from ml.learning.clocks import CUTOFFS, Pairs, TooFewPurchases, find_bought, find_pairs, fit_clock
@@ -51,13 +52,14 @@ def evaluate_replenishment(
     *,
     horizon_days: int = 7,
     cutoffs: int = 1,
-    timezone: str = "UTC",
+    reading: FileReading = AS_IT_IS,
+    currency: str = "CNY",
     say: Say = lambda _: None,
 ) -> dict[str, Any]:
     """The figures, as `perennial evaluate replenishment --json` prints them; of `cutoffs` days, 28 days apart, that end
     with `cutoff`. Raises UnusableTransactions for a file that says too little.
     """
-    purchases = read_purchases(data, timezone, say)
+    purchases = read_purchases(data, say, reading, currency)
     last = float(np.floor(purchases.days.max())) + 1 - horizon_days
     if cutoff is not None:
         last = datetime.combine(cutoff, time(), UTC).timestamp() * 1e6 / DAY_US

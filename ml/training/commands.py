@@ -18,6 +18,7 @@ from app.models.service import register
 from ml.data.cutoffs import Untrainable
 from ml.data.database import load_events
 from ml.data.engines import open_engine
+from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.histories import find_oddities, read_history
 from ml.data.sales import load_sales, read_sales
 from ml.learning.ranking import TooFewBaskets
@@ -28,13 +29,13 @@ BY: Final = "training"
 
 
 async def train_from_file(
-    engine: AsyncEngine, path: Path, settings: Settings, timezone: str, states_by: str = "duckdb"
+    engine: AsyncEngine, path: Path, settings: Settings, reading: FileReading = AS_IT_IS, states_by: str = "duckdb"
 ) -> str:
     """Trains on a transactions file and registers the model; what became of it, in a sentence.
 
     `states_by` is one of `ml.data.engines.ENGINES`. Raises Untrainable, UnusableTransactions, UnusableEngine.
     """
-    events = read_history(path, source="training", currency=settings.currency, timezone=timezone, say=say)
+    events = read_history(path, source="training", currency=settings.currency, reading=reading, say=say)
     return await _train(engine, events, path.name, settings, states_by, simulated=False)
 
 
@@ -56,14 +57,18 @@ async def train_from_database(
 
 
 async def recommend_from_file(
-    engine: AsyncEngine, path: Path, settings: Settings, timezone: str, horizon_days: int = HORIZON_DAYS
+    engine: AsyncEngine,
+    path: Path,
+    settings: Settings,
+    reading: FileReading = AS_IT_IS,
+    horizon_days: int = HORIZON_DAYS,
 ) -> str:
     """Makes a model of recommendations of a file of orders or of numbered baskets, and registers it; what became of it,
     in a sentence.
 
     Raises Untrainable, UnusableTransactions.
     """
-    sales = read_sales(path, timezone, say)
+    sales = read_sales(path, say, reading, settings.currency)
     return await _recommend(engine, Recommending(sales, path.name, False, horizon_days), settings)
 
 

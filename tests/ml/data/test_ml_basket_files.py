@@ -8,7 +8,7 @@ from ml.data.columns import UnusableTransactions
 
 
 def read(path, targets=None):
-    return read_baskets(path, targets, "UTC", lambda _: None)
+    return read_baskets(path, targets, lambda _: None)
 
 
 def pairs(targets, baskets):

@@ -49,7 +49,7 @@ async def test_counts_and_labels_are_the_same_both_ways(sql, engine, tmp_path):
     connection = ibis.duckdb.connect()
     await load_events(engine, connection.con, simulated=False)
     imported = connection.table("events")
-    read = read_history(path, source="/import", currency="CNY", timezone="UTC", say=lambda _: None)
+    read = read_history(path, source="/import", currency="CNY", say=lambda _: None)
     facts = ["customer_id", "type", "occurred_us", "amount_minor", "items", "channel"]
     both = [table.select(facts).order_by(facts).to_pyarrow().to_pylist() for table in (imported, read)]
     assert both[0] == both[1]

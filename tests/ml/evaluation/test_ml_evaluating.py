@@ -16,6 +16,7 @@ import ml.evaluation.judging
 from app.lifecycle import events as e
 from app.lifecycle.features import FEATURE_NAMES
 from ml.data.cutoffs import Untrainable, to_us
+from ml.data.file_reading import FileReading
 from ml.data.leaks import Leak
 from ml.data.transactions import UnusableTransactions
 from ml.evaluation.evaluating import evaluate, summarise_cutoffs
@@ -313,7 +314,9 @@ def test_columns_can_be_named(orders_file):
     with pytest.raises(
         UnusableTransactions, match=r"here is no column 'card'.*Until then the model in force serves, or rules"
     ):
-        evaluate(orders_file, "churn", CUTOFF, 60, progress=say_nothing, customer_id="card")
+        evaluate(
+            orders_file, "churn", CUTOFF, 60, progress=say_nothing, reading=FileReading(columns={"customer_id": "card"})
+        )
 
 
 @pytest.mark.skipif(

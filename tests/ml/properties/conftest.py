@@ -29,7 +29,7 @@ def served(request, shop):
     if request.param == "demo shop":
         events, at_us = shop, span_of(shop).until_us
     elif RETAIL.exists():
-        events = read_history(RETAIL, source="tests", currency="GBP", timezone="UTC", say=say_nothing)
+        events = read_history(RETAIL, source="tests", currency="GBP", say=say_nothing)
         at_us = to_us(RETAIL_AT)
     else:
         pytest.skip(f"{RETAIL} is not here")

@@ -37,7 +37,7 @@ def make_file(path, *, later=()):
                 for week in range(draw.integers(every), WEEKS, every)
             ]
     path.write_text("\n".join([*lines, *later]))
-    return read_sales(path, "UTC", lambda _: None)
+    return read_sales(path, lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_too_few_baskets(tmp_path):
         "a,2026-02-20,2,tea,1,2",
     ]
     (tmp_path / "few.csv").write_text("\n".join(lines))
-    few = read_sales(tmp_path / "few.csv", "UTC", lambda _: None)
+    few = read_sales(tmp_path / "few.csv", lambda _: None)
     with pytest.raises(TooFewBaskets, match="needed"):
         train_recommender(Recommending(few, "few.csv", False), tmp_path, MADE_AT, lambda _: None)
 
@@ -187,7 +187,7 @@ def test_baskets_without_times_have_no_clocks(tmp_path):
         for basket in range(6):
             lines += [f"C{customer},{basket},item-{item}" for item in {customer % 9, int(draw.integers(30))}]
     (tmp_path / "baskets.csv").write_text("\n".join(lines))
-    sales = read_sales(tmp_path / "baskets.csv", "UTC", lambda _: None)
+    sales = read_sales(tmp_path / "baskets.csv", lambda _: None)
     assert sales.purchases is None
     model = load_item_model(train_recommender(Recommending(sales, "", False), tmp_path, MADE_AT, lambda _: None))
     assert (model.clocks, model.popular) == (None, {})

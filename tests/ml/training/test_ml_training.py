@@ -325,7 +325,7 @@ async def test_what_is_trained_on_a_file_is_registered(shop_events, trained, eng
     file.write_text(
         "\n".join(",".join(map(str, row)) for row in [("customer_id", "order_id", "time", "amount"), *rows])
     )
-    sentence = await train_from_file(engine, file, Settings(home=tmp_path, churn_horizon_days=HORIZON_DAYS), "UTC")
+    sentence = await train_from_file(engine, file, Settings(home=tmp_path, churn_horizon_days=HORIZON_DAYS))
     async with transaction(engine) as connection:
         champion = await load_champion(connection)
     assert champion is not None
