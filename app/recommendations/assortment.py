@@ -59,6 +59,8 @@ class Assortment:
         categories = records["category"][self.places].astype(np.int64)
         self.products: Ints = np.where(packs == NOTHING, -1 - np.arange(len(packs)), packs)
         self.categories: Ints = np.where(categories == NOTHING, NO_CATEGORY, categories)
+        self.has_packs = bool((packs != NOTHING).any())
+        self._titles: dict[int, dict[str, str | None]] = {}
         self._shown: dict[tuple[str | None, bool, tuple[str, ...]], tuple[Mask, int]] = {}
         self._wishes: dict[tuple[int, ...], tuple[tuple[MerchantRule, ...], Wishes]] = {}
 
@@ -91,6 +93,14 @@ class Assortment:
             # the rules are kept beside, since an id is of whoever comes next once they are gone
             self._wishes[key] = tuple(rules), weigh(rules, self.ids, self.places, self.catalogue)
         return self._wishes[key][1]
+
+    def title(self, item: int) -> dict[str, str | None]:
+        """By language, of one of them."""
+        title = self._titles.get(item)
+        if title is None:
+            told = self.catalogue.item(self.ids[item])
+            title = self._titles[item] = {"en": told.title("en"), "zh": told.title("zh")}
+        return title
 
     def best_selling(self, store: str | None) -> Ints:
         """All items, what sells best first: in the store, then everywhere, then those nothing is known of."""

@@ -21,7 +21,7 @@ LEAST_TOGETHER: Final = 3.0
 """Baskets that hold both."""
 SURPRISING: Final = 10.83
 """2 ln of the likelihood ratio, χ² of one degree of freedom: one time in a thousand by chance."""
-_Z: Final = 1.2816
+Z: Final = 1.2816
 """Below this end of the interval it is in one case of ten."""
 _DAMPED: Final = 0.5
 """By which the second best line of a basket counts less than the best, the third than the second: lines of one
@@ -57,22 +57,22 @@ class Companions(NamedTuple):
 def count_baskets(model: ItemModel) -> float:
     """Of what the model was made from; where it does not say, no fewer than there must be."""
     told = model.manifest.get("population", {}).get("baskets")
-    least = float(model.ranker.facts.signals[_ORDERS].max(initial=1.0))
-    return max(float(told), least) if isinstance(told, int | float) else least
+    return float(told) if told else float(model.ranker.facts.signals[_ORDERS].max(initial=1.0))
 
 
 def find_bonds(items: Ints, facts: Facts, baskets: float) -> Bonds:
     """Of items with their neighbours in baskets."""
     second = facts.basket.items[items].astype(np.int64).ravel()
     first = np.repeat(items, facts.basket.items.shape[1])
+    weights = facts.basket.weights[items].ravel()
     orders = facts.signals[_ORDERS]
     one, other = orders[first], orders[second]
-    both = np.rint(facts.basket.weights[items].ravel() * np.sqrt(one * other))
+    both = np.rint(weights * np.sqrt(one * other))
     holds = (both >= LEAST_TOGETHER) & (first != second)
     first, second, one, other, both = (each[holds] for each in (first, second, one, other, both))
     lift = both * baskets / (one * other)
     holds = (lift > 1.0) & (_surprise(both, one, other, baskets) >= SURPRISING)
-    least = np.log(lift) - _Z / np.sqrt(both)
+    least = np.log(lift) - Z / np.sqrt(both)
     holds &= least > 0.0
     return Bonds(first[holds], second[holds], lift[holds], least[holds])
 

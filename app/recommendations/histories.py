@@ -15,11 +15,20 @@ from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 from app.lifecycle.measures import REFERENCE
 from app.lifecycle.ranking.owned import Buyers, Owned
+from app.lifecycle.states import ITEM
 from app.recommendations.shown_queries import READ_SHOWN
 
 Ints = NDArray[np.int64]
 SHOWN_DAYS: Final = 30
 _HALF_LIVES_DAYS: Final = (30, 120)
+_PLACES: Final = {measure.name: place for place, measure in enumerate(ITEM.measures)}
+_READ: Final = [
+    _PLACES[name]
+    for name in (
+        *("orders", "quantity", "refunded_quantity", "first_order_us", "last_order_us", "second_last_order_us"),
+        *(REFERENCE, "orders_decayed_30d", "orders_decayed_120d"),
+    )
+]
 
 
 class Shown(NamedTuple):
@@ -68,6 +77,10 @@ class Habits(NamedTuple):
         columns = {name: getattr(self, name)[which] for name in self._fields if name != "strays"}
         return self._replace(**columns)
 
+    def known(self, width: int) -> "Habits":
+        """Those of the first `width` items."""
+        return self if not len(self.items) or self.items[-1] < width else self.some(self.items < width)
+
     def bought(self) -> Bought:
         """For the clocks."""
         return Bought(self.orders, self.quantity, self.first_us, self.last_us)
@@ -86,37 +99,35 @@ async def read_histories(driver: Driver, customer_ids: Sequence[str], since_us: 
 
 def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us: int) -> Habits:
     """Habits from states, as they are at a time; items beyond `at` are numbered from `width` on, by id."""
-    strays = sorted(item_id for item_id in states.item_ids if item_id not in at)
-    numbered = {item_id: width + n for n, item_id in enumerate(strays)}
-    found = [numbered[item_id] if (n := at.get(item_id)) is None else n for item_id in states.item_ids]
+    found = [at.get(item_id, -1) for item_id in states.item_ids]
+    strays: list[str] = []
+    if -1 in found:
+        strays = sorted(item_id for item_id in states.item_ids if item_id not in at)
+        numbered = {item_id: width + n for n, item_id in enumerate(strays)}
+        found = [numbered[item_id] if n < 0 else n for n, item_id in zip(found, states.item_ids, strict=True)]
     items = np.array(found, np.int64)
     order = items.argsort()
-    column = {
-        measure.name: values for measure, values in zip(states.spec.measures, states.numbers[order].T, strict=True)
-    }
-    bought = column["orders"] > 0
-    quantity = column["quantity"]
-    given_back = column["refunded_quantity"]
-    is_returned = ~bought | ((given_back > 0) & (given_back >= quantity))
-    ages_days = np.maximum(as_of_us - column[REFERENCE], 0.0) / DAY_US
-    short, long = (column[f"orders_decayed_{days}d"] * 2.0 ** (-ages_days / days) for days in _HALF_LIVES_DAYS)
+    orders, quantity, given_back, first_us, last_us, second_us, event_us, short, long = states.numbers.T[_READ].take(
+        order, axis=1
+    )
+    is_returned = (orders <= 0) | ((given_back > 0) & (given_back >= quantity))
+    ages_days = np.maximum(as_of_us - event_us, 0.0) / DAY_US
     return Habits(
-        items[order],
-        column["orders"],
+        items.take(order),
+        orders,
         np.maximum(quantity - given_back, 0.0),
-        column["first_order_us"],
-        column["last_order_us"],
-        column["second_last_order_us"],
-        short,
-        long,
+        first_us,
+        last_us,
+        second_us,
+        short * 2.0 ** (-ages_days / _HALF_LIVES_DAYS[0]),
+        long * 2.0 ** (-ages_days / _HALF_LIVES_DAYS[1]),
         is_returned,
         strays,
     )
 
 
-def owned_of(habits: Habits, known: int, as_of_us: int) -> Owned:
-    """For the ranker, which has the first `known` items."""
-    own = habits.some(habits.items < known)
+def owned_of(own: Habits, as_of_us: int) -> Owned:
+    """For the ranker: habits of items that it has."""
     first, last, second = (_ages(column, as_of_us) for column in (own.first_us, own.last_us, own.second_last_us))
     starts = np.array([0, len(own.items)])
     return Owned(starts, own.items, own.orders, first, last, second, own.decayed_30d, own.decayed_120d)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from math import floor
 from typing import Final
 
+import numpy as np
+
 from app.lifecycle.clocks.phrases import Habit, say_habit
 from app.lifecycle.events import DAY_US
 from app.recommendations.merchant_rules import MerchantRule
@@ -21,7 +23,6 @@ class Explaining:
     def __init__(self, recommended: Recommended) -> None:
         self._told = recommended
         asked = recommended.asked
-        self._catalogue = asked.assortment.catalogue
         self._habits = None if asked.habits is None else asked.habits.kept()
         self._due: Mapping[int, int] = {}
         if recommended.found.due is not None:
@@ -30,29 +31,38 @@ class Explaining:
         self._companions: Mapping[int, int] = {}
         if recommended.found.companions is not None:
             self._companions = {item: n for n, item in enumerate(recommended.found.companions.items.tolist())}
-        self._in_baskets, self._by_owners = self._find_near()
+        chosen = recommended.pool.items[recommended.chosen].tolist()
+        self._owned = self._find_owned(chosen)
+        self._in_baskets, self._by_owners = self._find_near(chosen)
 
-    def _find_near(self) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        """Of the items that are chosen and new to the customer: own items that they stand close to."""
-        told, model = self._told, self._told.asked.assortment.model
-        if model is None or self._habits is None:
+    def _find_owned(self, chosen: list[int]) -> Mapping[int, int]:
+        """Of those of the chosen items that the customer has bought, where their habits are."""
+        if self._habits is None or not len(self._habits.items):
+            return {}
+        own = self._habits.items
+        places = np.minimum(own.searchsorted(chosen), len(own) - 1)
+        found = zip(chosen, places.tolist(), own[places].tolist(), strict=True)
+        return {item: place for item, place, owned in found if item == owned}
+
+    def _find_near(self, chosen: list[int]) -> tuple[Mapping[int, int], Mapping[int, int]]:
+        """Of the chosen items that are new to the customer: own items that they stand close to."""
+        model = self._told.asked.assortment.model
+        if model is None or self._habits is None or self._told.asked.wanted.scenario == "popular":
             return {}, {}
-        known = len(model.item_ids)
-        own = self._habits.items[self._habits.items < known]
-        chosen = told.pool.items[told.chosen].tolist() if told.chosen else []
-        new = [n for n in chosen if n < known and n not in self._companions and self._place_of(n) is None]
-        if not new or not len(own):
+        own = set(self._habits.items.tolist())
+        near_to = [n for n in chosen if n < len(model.item_ids) and n not in self._companions and n not in self._owned]
+        if not near_to or not own:
             return {}, {}
-        return find_in_baskets(new, own, model), find_by_owners(new, own, model)
+        in_baskets = find_in_baskets(near_to, own, model)
+        return in_baskets, find_by_owners([n for n in near_to if n not in in_baskets], own, model)
 
     def due(self, item: int) -> tuple[float, float] | None:
         """(due, probability) of an item that is; NaN: not known."""
         place, due = self._due.get(item), self._told.found.due
         return None if place is None or due is None else (float(due.due_us[place]), float(due.probability[place]))
 
-    def reasons(self, place: int) -> list[Reason]:
-        """Of an item at a place of the pool, the first the foremost."""
-        item = int(self._told.pool.items[place])
+    def reasons(self, place: int, item: int) -> list[Reason]:
+        """Of an item, at a place of the pool; the first is the foremost."""
         said = []
         if (pin := self._told.pinned.get(place)) is not None:
             said.append(_wished("pinned", pin, "Shown first by the shop", "店家优先推荐"))
@@ -64,7 +74,7 @@ class Explaining:
     def _own_reason(self, item: int) -> Reason:
         if item in self._companions:
             return self._say_companion(self._companions[item])
-        owned = self._place_of(item)
+        owned = self._owned.get(item)
         if owned is not None:
             return self._say_habit(item, owned)
         if (partner := self._in_baskets.get(item)) is not None:
@@ -72,13 +82,6 @@ class Explaining:
         if (partner := self._by_owners.get(item)) is not None:
             return self._say_of("bought_by_others", partner, "Bought by customers who buy %s too", "购买%s的顾客也常买")
         return self._say_popular()
-
-    def _place_of(self, item: int) -> int | None:
-        habits = self._habits
-        if habits is None or not len(habits.items):
-            return None
-        place = int(habits.items.searchsorted(item))
-        return place if place < len(habits.items) and int(habits.items[place]) == item else None
 
     def _say_habit(self, item: int, owned: int) -> Reason:
         assert self._habits is not None
@@ -107,9 +110,9 @@ class Explaining:
         return said
 
     def _say_of(self, code: str, partner: int, en: str, zh: str) -> Reason:
-        item_id = self._told.asked.id_of(partner)
-        item = self._catalogue.item(item_id)
-        return {"code": code, "en": en % (item.title("en") or item_id), "zh": zh % (item.title("zh") or item_id)}
+        item_id, assortment = self._told.asked.id_of(partner), self._told.asked.assortment
+        title = assortment.title(partner)
+        return {"code": code, "en": en % (title["en"] or item_id), "zh": zh % (title["zh"] or item_id)}
 
     def _say_popular(self) -> Reason:
         asked = self._told.asked

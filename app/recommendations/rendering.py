@@ -34,24 +34,31 @@ def _why_short(told: Recommended) -> str | None:
 
 
 def _render_items(told: Recommended) -> list[dict[str, Any]]:
-    explaining = Explaining(told)
-    return [_render_item(told, explaining, place, rank + 1) for rank, place in enumerate(told.chosen)]
+    if not told.chosen:
+        return []
+    explaining, chosen = Explaining(told), told.chosen
+    numbers, terms = told.pool.items[chosen].tolist(), told.pool.terms[chosen].round(_PLACES).tolist()
+    return [
+        _render_item(told, explaining, place, number, dict(zip(TERMS, values, strict=True)), rank)
+        for rank, (place, number, values) in enumerate(zip(chosen, numbers, terms, strict=True), 1)
+    ]
 
 
-def _render_item(told: Recommended, explaining: Explaining, place: int, rank: int) -> dict[str, Any]:
-    number = int(told.pool.items[place])
-    item_id = told.asked.id_of(number)
-    item = told.asked.assortment.catalogue.item(item_id)
-    values = told.pool.terms[place].tolist()
-    terms = {name: round(value, _PLACES) for name, value in zip(TERMS, values, strict=True) if value}
+def _render_item(
+    told: Recommended, explaining: Explaining, place: int, number: int, terms: dict[str, float], rank: int
+) -> dict[str, Any]:
+    assortment = told.asked.assortment
     due_us, probability = explaining.due(number) or (None, None)
     return {
-        "item_id": item_id,
+        "item_id": told.asked.id_of(number),
         "rank": rank,
-        "title": {"en": item.title("en"), "zh": item.title("zh")},
+        "title": assortment.title(number) if number < len(assortment.ids) else _UNTITLED,
         "score": round(sum(terms.values()), _PLACES),
-        "terms": terms,
+        "terms": {name: value for name, value in terms.items() if value},
         "due_at": None if due_us is None else iso(due_us),
         "probability": None if probability is None or probability != probability else round(probability, 4),
-        "reasons": explaining.reasons(place),
+        "reasons": explaining.reasons(place, number),
     }
+
+
+_UNTITLED: Final = {"en": None, "zh": None}

@@ -22,8 +22,6 @@ from app.recommendations.pools import AT, NOTHING, TERMS, Pool, make_pool
 from app.recommendations.wanted import OF_BASKET, Wanted
 
 Ints = NDArray[np.int64]
-_CANDIDATES: Final = 1000
-"""More than the ranker looks at."""
 _OWN_AMOUNTS: Final = 6
 _SUBJECTS: Final = (
     *["habit"] * _OWN_AMOUNTS,
@@ -50,6 +48,8 @@ class Asked:
     allowed: Mask
     now_us: int
     as_of_us: int
+    looked_at: int
+    """How many ranked items are chosen from."""
 
     @property
     def strays(self) -> Sequence[str]:
@@ -112,14 +112,14 @@ def _rank(asked: Asked, bought: Habits, *, only_new: bool) -> Pool:
     assortment = asked.assortment
     assert asked.history is not None
     assert asked.history.customer is not None
-    own = bought.some(bought.items < assortment.known)
+    own = bought.known(assortment.known)
     if assortment.model is None or not len(own.items):
         return NOTHING if only_new else _rank_plainly(bought)
     ranker = assortment.model.ranker
     ranked = ranker.rank(
-        owned_of(own, assortment.known, asked.as_of_us),
+        owned_of(own, asked.as_of_us),
         buyers_of(asked.history.customer, bought, asked.as_of_us),
-        _CANDIDATES,
+        asked.looked_at,
         only_new=only_new,
         allowed=asked.allowed[: assortment.known],
     )

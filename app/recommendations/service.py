@@ -26,7 +26,11 @@ _SINKS_AT_MOST: Final = 4.0
 """Of an item that was shown and never taken: each time after the second its score falls by _SINKS."""
 _SUBSTITUTE: Final = 8.0
 """By which what may stand in for something in the basket falls behind what goes with it."""
-_FIRST_LOOK: Final = 512
+_LOOKED_AT: Final = (16, 8)
+"""Ranked items that are chosen from: so many, and so many for each that is asked for; where there are boosts, all."""
+_EVERY: Final = 1000
+_FIRST_LOOK: Final = (32, 4)
+"""What sells, that is chosen from at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,9 @@ def recommend(
     in_force = [rule for rule in rules if rule.is_in_force(wanted.scenario, wanted.store, now_us)]
     wishes = assortment.wishes(in_force)
     allowed = _allow(wanted, habits, assortment, wishes, now_us)
-    asked = Asked(wanted, history, habits, assortment, allowed, now_us, as_of_us)
+    is_weighed = wishes is not None and any(wishes.boosted_by)
+    looked_at = _EVERY if is_weighed else _LOOKED_AT[0] + _LOOKED_AT[1] * wanted.limit
+    asked = Asked(wanted, history, habits, assortment, allowed, now_us, as_of_us, looked_at)
     found = find(asked)
     pool = stack([_keep_allowed(pool, asked) for pool in found.pools])
     pool = _fill(pool, found, asked, wishes)
@@ -104,7 +110,8 @@ def _fill(pool: Pool, found: Found, asked: Asked, wishes: Wishes | None) -> Pool
         pool = stack([pool, by_order(pinned[asked.allowed[pinned]])])
     if not found.is_filled:
         return pool
-    limit, look = asked.wanted.limit, _FIRST_LOOK
+    limit = asked.wanted.limit
+    look = _FIRST_LOOK[0] + _FIRST_LOOK[1] * limit
     order = asked.assortment.best_selling(asked.wanted.store)
     selling = order[:0]
     while _count_products(pool, asked.assortment, selling) < limit and len(selling) < len(order):
@@ -117,6 +124,8 @@ def _fill(pool: Pool, found: Found, asked: Asked, wishes: Wishes | None) -> Pool
 
 
 def _count_products(pool: Pool, assortment: Assortment, more: Ints) -> int:
+    if not assortment.has_packs:
+        return len(pool.items) + int((~np.isin(more, pool.items)).sum() if len(more) else 0)
     width = len(assortment.ids)
     items = np.concatenate([pool.items, more])
     inside = items[items < width]

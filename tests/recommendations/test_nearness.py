@@ -1,0 +1,48 @@
+"""What goes together is told alike of many pairs and of one."""
+
+import numpy as np
+import pytest
+
+from app.recommendations.companions import count_baskets, find_bonds
+from app.recommendations.nearness import bond, find_by_owners, find_in_baskets
+
+
+def test_one_pair_is_judged_as_many_are(trained):
+    facts, baskets = trained.ranker.facts, count_baskets(trained)
+    bonds = find_bonds(np.arange(len(trained.item_ids)), facts, baskets)
+    told = dict(zip(zip(bonds.first.tolist(), bonds.second.tolist(), strict=True), bonds.least, strict=True))
+    assert len(told) > 5
+    for item in range(len(trained.item_ids)):
+        for other, alike in zip(facts.basket.items[item].tolist(), facts.basket.weights[item].tolist(), strict=True):
+            if other != item:
+                least = bond(alike, float(facts.signals[0, item]), float(facts.signals[0, other]), baskets)
+                assert least == pytest.approx(told.get((item, other), 0.0))
+
+
+@pytest.mark.parametrize(
+    ("both", "one", "other", "goes"),
+    [
+        (2, 2, 2, False),  # too few to tell
+        (3, 10, 10, True),
+        (100, 1000, 1000, False),  # as often as by chance
+        (130, 1000, 1000, False),  # G² = 10.4
+        (140, 1000, 1000, True),
+        (105, 1000, 1000, False),  # more often, but by chance
+        (50, 1000, 1000, False),  # less often
+        (500, 500, 500, True),  # never apart
+    ],
+)
+def test_more_often_than_by_chance(both, one, other, goes):
+    """Of 10,000 baskets."""
+    assert (bond(both / np.sqrt(one * other), one, other, 10_000.0) > 0) is goes
+
+
+def test_the_closest_of_what_is_owned(trained):
+    at = trained.places
+    own = {at["pasta"], at["torch"], at["milk-1l"]}
+    assert find_in_baskets([at["sauce"], at["batteries"], at["lamp"]], own, trained) == {
+        at["sauce"]: at["pasta"],
+        at["batteries"]: at["torch"],
+    }
+    assert find_by_owners([at["sauce"]], {at["dip"]}, trained) == {at["sauce"]: at["dip"]}
+    assert find_by_owners([at["sauce"]], set(), trained) == {}
