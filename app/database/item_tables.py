@@ -53,6 +53,8 @@ recommendations = Table(
     Column("store", Text),
     Column("model_version", Text),
     Column("items", JSONB, nullable=False),
+    Column("probabilities", JSONB),
     Index("ix_recommendations_given_us", "given_us"),
 )
-"""What was recommended: `items` is an array of ids, the first at position 1. `customer_id` '' is nobody."""
+"""What was recommended: `items` is an array of ids, the first at position 1; `probabilities`, where the items were
+called due, of each that it is bought within seven days. `customer_id` '' is nobody."""

@@ -19,8 +19,12 @@ NOBODY: Final = ""
 """The customer of a recommendation that was made for nobody in particular."""
 
 
+_ARRAYS: Final = ("items", "probabilities")
+
+
 class Given(NamedTuple):
-    """A recommendation as it was answered. `item_ids` in the order shown: the first is at position 1.
+    """A recommendation as it was answered. `item_ids` in the order shown: the first is at position 1; `probabilities`
+    of each that it is bought within seven days, None: they were not called due, or no clock told.
 
     `customer_id` NOBODY: of somebody who is not known. `model_version` None: of rules. `store` None: of none.
     """
@@ -32,16 +36,17 @@ class Given(NamedTuple):
     item_ids: Sequence[str]
     model_version: str | None = None
     store: str | None = None
+    probabilities: Sequence[float | None] | None = None
 
 
 def _keep() -> Statement:
     given = unnested(
         "given",
-        **dict.fromkeys(("customer_id", "recommendation_id", "scenario", "store", "model_version", "items"), Text()),
+        **dict.fromkeys(("customer_id", "recommendation_id", "scenario", "store", "model_version", *_ARRAYS), Text()),
         given_us=BigInteger(),
     )
     names = [each.name for each in recommendations.c]
-    columns = [cast(given.c[name], JSONB) if name == "items" else given.c[name] for name in names]
+    columns = [cast(given.c[name], JSONB) if name in _ARRAYS else given.c[name] for name in names]
     rows = pg_insert(recommendations).from_select(names, select(*columns))
     return compile_statement(rows.on_conflict_do_nothing())
 
@@ -63,6 +68,11 @@ async def keep_recommendations(driver: Driver, givens: Sequence[Given]) -> None:
         "store": [given.store for given in givens],
         "model_version": [given.model_version for given in givens],
         "items": [orjson.dumps(list(given.item_ids)).decode() for given in givens],
+        "probabilities": [_write_probabilities(given.probabilities) for given in givens],
         "given_us": [given.given_us for given in givens],
     }
     await driver.fetch(KEEP, **columns)
+
+
+def _write_probabilities(probabilities: Sequence[float | None] | None) -> str | None:
+    return None if probabilities is None else orjson.dumps(list(probabilities)).decode()

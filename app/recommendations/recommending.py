@@ -17,7 +17,7 @@ from app.recommendations.histories import History
 from app.recommendations.keeping import NOBODY, Given
 from app.recommendations.merchant_rules import Scenario
 from app.recommendations.rendering import render
-from app.recommendations.service import Recommended, recommend
+from app.recommendations.service import Recommended, probabilities_of, recommend
 from app.recommendations.wanted import Wanted
 
 ITEMS_OF_AN_ACTION: Final = 5
@@ -109,4 +109,5 @@ def given_of(told: Recommended, customer_id: str | None, recommendation_id: str,
         [asked.id_of(int(told.pool.items[place])) for place in told.chosen],
         None if model is None else model.version,
         asked.wanted.store,
+        probabilities_of(told),
     )

@@ -29,12 +29,24 @@ class EffectOut(BaseModel):
     revenue: float
 
 
+class DueOut(BaseModel):
+    """Items that were called due, with a probability of a purchase within seven days from `said_from` up to `said_to`:
+    how many, the mean of what was said, and the share that was bought. Seven days have passed of each."""
+
+    said_from: float
+    said_to: float
+    items: int
+    said: float
+    bought: float
+
+
 class EffectsOut(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     from_: str = Field(alias="from")
     to: str
     effects: list[EffectOut]
+    due: list[DueOut]
 
 
 class TitlesOut(BaseModel):

@@ -46,6 +46,17 @@ class Recommended:
     is_short: bool
 
 
+def probabilities_of(told: Recommended) -> list[float | None] | None:
+    """Of each item chosen, that it is bought within seven days, None of what is pinned beside them; None: they are not
+    called due, or no clock tells."""
+    due = told.found.due
+    if due is None:
+        return None
+    of_item = dict(zip(due.pool.items.tolist(), due.probability.tolist(), strict=True))
+    said = [of_item.get(int(told.pool.items[place]), np.nan) for place in told.chosen]
+    return None if np.isnan(said).all() else [None if np.isnan(each) else each for each in said]
+
+
 def recommend(
     wanted: Wanted, history: History | None, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int
 ) -> Recommended:
