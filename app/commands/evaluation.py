@@ -153,6 +153,25 @@ def evaluate_due_items(
     print(json.dumps(result, indent=2) if as_json else render_replenishment(result), flush=True)
 
 
+@commands.command(name="demand")
+@reads_file
+def evaluate_units(
+    data: Data,
+    horizon: Annotated[int, typer.Option(min=1, max=90, help="Days whose units are foretold")] = 7,
+    number: Annotated[int, typer.Option("--number", min=1, max=26, help="Cut-offs, 28 days apart")] = 6,
+    as_json: AsJson = False,
+    *,
+    reading: "FileReading",
+) -> None:
+    """Units of items in the days that come, beside the same weekdays of late, four weeks' mean and last year."""
+    from ml.evaluation.demand import evaluate_demand
+    from ml.evaluation.figures import render_demand
+
+    currency = Settings.from_environment().currency
+    result = evaluate_demand(data, horizon_days=horizon, cutoffs=number, reading=reading, currency=currency, say=say)
+    print(json.dumps(result, indent=2) if as_json else render_demand(result), flush=True)
+
+
 @commands.command(name="baskets")
 @reads_file
 def evaluate_next_baskets(

@@ -63,6 +63,7 @@ def _is_known(asked: Asked, item_ids: Sequence[str], catalogue: Catalogue) -> bo
 def _render(asked: Asked, sold: Sold, found: Demand, model: ItemModel | None, now_us: int) -> dict[str, Any]:
     expected = found.expected
     reason = _why_degraded(found, model)
+    same_weekdays = average_weekdays(sold.told[None], np.array([found.sold_days]), asked.days)
     return {
         "item_id": asked.item_id,
         "category": list(asked.category) if asked.item_id is None else None,
@@ -79,7 +80,7 @@ def _render(asked: Asked, sold: Sold, found: Demand, model: ItemModel | None, no
         "clocks_weight": round(float(expected.weight[0]), 4),
         "parts": {name: _round(value) for name, value in found.parts._asdict().items()},
         "compared_with": {
-            "same_weekdays": round(average_weekdays(sold.told, found.sold_days, asked.days), 2),
+            "same_weekdays": round(float(same_weekdays[0]), 2),
             "weeks": max(int(found.sold_days // 7), 1),
             "last_year": _round(sold.last_year),
         },

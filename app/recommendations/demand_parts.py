@@ -111,7 +111,7 @@ def foretell(
         purchases = _expect(figures, kept, bought, buyers, clocks, catalogue, now_us, asked.days)
         again = sold.share * float((purchases * pieces[bought]).sum())
     whole = np.array([np.nan if again is None else again + new + anonymous])
-    late = np.array([average_weekdays(sold.usual, of_all, asked.days)])
+    late = average_weekdays(sold.usual[None], np.array([of_all]), asked.days)
     return Demand(USUAL.blend(whole, late, np.array([sold.typical]), asked.days), Parts(again, new, anonymous), of_all)
 
 

@@ -51,6 +51,17 @@ def render_replenishment(result: Mapping[str, Any]) -> str:
     return captured.get()
 
 
+def render_demand(result: Mapping[str, Any]) -> str:
+    """How far off forecasts of units were, by model, and how much of what came their intervals held."""
+    console = Console(width=_WIDTH, highlight=False)
+    interval = result["interval"]
+    with console.capture() as captured:
+        console.print(_metrics_table(result, f"{result['n']:,} forecasts: {result['method']}"))
+        held = f"{_figure(interval['held'])}, of items that had sold of late {_figure(interval['held_of_sold'])}"
+        console.print(f"Intervals of {interval['coverage']:.0%} held {held}.", markup=False)
+    return captured.get()
+
+
 def _title(result: Mapping[str, Any]) -> str:
     days = result["horizon_days"]
     if result["target"] == CHURN.name:

@@ -42,14 +42,17 @@ def expect_purchases(
     return np.asarray(whole.probability + stays / whole.gap_days * waited)
 
 
-def average_weekdays(late: Floats, sold_days: float, days: int) -> float:
-    """Units of the next `days` as the same weekdays brought on average. `late` (LATE_DAYS,): by whole days back, the
-    last 24 hours first; of it the last `sold_days` count, as whole weeks where there is one."""
-    weeks = int(min(sold_days, len(late)) // 7)
-    if weeks < 1:
-        return float(late.sum() / max(sold_days, 1.0) * days)
-    ahead = late[: 7 * weeks].reshape(weeks, 7).mean(axis=0)[::-1]  # a week ago is the day that comes next
-    return float(ahead[np.arange(days) % 7].sum())
+def average_weekdays(late: Floats, sold_days: Floats, days: int) -> Floats:
+    """(n,): units of the next `days` as the same weekdays brought on average. `late` (n, LATE_DAYS): by whole days
+    back, the last 24 hours first; of it the last `sold_days` (n,) count, as whole weeks where there is one."""
+    weeks = (np.minimum(sold_days, LATE_DAYS) // 7).astype(np.int64)
+    found = late.sum(axis=1) / np.maximum(sold_days, 1.0) * days
+    for count in np.unique(weeks[weeks > 0]).tolist():
+        which = weeks == count
+        # a week ago is the day that comes next
+        ahead = late[which, : 7 * count].reshape(-1, count, 7).mean(axis=1)[:, ::-1]
+        found[which] = ahead[:, np.arange(days) % 7].sum(axis=1)
+    return np.asarray(found)
 
 
 class Expected(NamedTuple):

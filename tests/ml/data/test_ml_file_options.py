@@ -21,6 +21,7 @@ COMMANDS = (
     ("evaluate", "orders"),
     ("evaluate", "spend"),
     ("evaluate", "replenishment"),
+    ("evaluate", "demand"),
     ("evaluate", "baskets"),
 )
 TEXT = "Wer;Wann;Beleg;Summe;Währung;Kanal\nC-1;3/9/2026;1;1.234,50;EUR;Kiosk\nC-2;4/9/2026;2;10,00;CNY;Kiosk\n"
