@@ -30,6 +30,7 @@ customers who gave none, or the tablet at the entrance, not a person's."""
 WEAK_KINDS: Final = frozenset(
     """
     anonymous_id anonymousid anon_id device device_id deviceid cookie cookie_id visitor_id visitor client_id session_id
+    _ga ga_client_id ga_session_id fbp fbc distinct_id
     session browser browser_id fingerprint idfa idfv gaid aaid advertising_id installation_id push_token ip ip_address
     """.split()  # noqa: SIM905
 )
@@ -170,7 +171,7 @@ def _names_identifier(edge: Edge) -> bool:
 
 
 def _is_weak(edge: Edge) -> bool:
-    return any(is_pseudonym(node) and kind_of(node) in WEAK_KINDS for node in edge.pair)
+    return any(is_pseudonym(node) and kind_of(node).replace("-", "_") in WEAK_KINDS for node in edge.pair)
 
 
 def _is_account(node: str) -> bool:

@@ -11,7 +11,7 @@ from ml.data.exports import Export, find_export
 
 _KINDS: Final = """
     transaction_type order_type sale_type sales_type document_type doc_type record_type movement_type receipt_type
-    type kind belegart vorgangsart buchungsart type_de_transaction tipo
+    line_type row_type event_type type kind belegart vorgangsart buchungsart type_de_transaction tipo
     交易类型 业务类型 单据类型 销售类型 订单类型 小票类型 记录类型 类型
     """
 """What a line is of: looked at where a word of it says that something came back."""
@@ -19,34 +19,38 @@ _GUESSES: Final = {
     "customer_id": """customer_id customerid customer user_id member_id cid customer_no customer_number
         customer_code client_id client member member_no member_number card_no card_number loyalty_card account_id
         email customer_email billing_email email_address partner_id phone mobile kundennummer kunde
-        id_client numéro_client code_client cliente id_cliente klantnummer
+        kundennr kunden_nr id_customer n_client id_client numéro_client code_client cliente id_cliente klantnummer
         会员号 会员卡号 会员编号 会员id 会员 卡号 客户编号 客户号 客户id 客户代码 客户 顾客编号 顾客号 顾客id 顾客
         用户id
-        用户编号 用户 买家id 买家账号 买家会员名 买家昵称 手机号 手机号码 会员手机号 客户手机号 手机 电话 联系电话
+        用户编号 用户 下单账号 下单帐号
+        买家id 买家账号 买家会员名 买家昵称 手机号 手机号码 会员手机号 客户手机号 手机 电话 联系电话
         邮箱""",
     "timestamp": """timestamp invoicedate invoice_date order_date ordered_at datetime time date created_at
         date_order order_datetime purchase_date transaction_date transaction_time sale_date completed_at paid_at
         bestelldatum datum kaufdatum rechnungsdatum belegdatum date_commande date_de_commande date_achat fecha
-        fecha_pedido data_ordine orderdatum
+        fecha_pedido data_ordine orderdatum date_add
         下单时间 交易时间 订单时间 订单创建时间 创建时间 成交时间 消费时间 购买时间 销售时间 付款时间 支付时间
         订单付款时间
         下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 日期 时间""",
     "order_id": """order_id orderid invoice invoiceno invoice_no basket_id receipt_id order_no order_number
         order_ref order
         receipt_no receipt_number receipt ticket_no transaction_id transaction_no bill_no invoice_number pos_reference
-        bestellnummer bestellnr auftragsnummer rechnungsnummer belegnummer bonnummer numéro_commande commande
+        bestellnummer bestellnr auftragsnummer belegnr id_order
+        rechnungsnummer belegnummer bonnummer numéro_commande commande
         n_commande pedido número_pedido ordine ordernummer
         订单号 订单编号 订单id 小票号 小票编号 小票 单号 单据号 单据编号 交易号 交易单号 流水号
         交易流水号 销售单号
         发票号""",
     "amount": """amount total order_total spend sales value line_total net_amount amount_paid paid_amount grand_total
         total_amount amount_total subtotal revenue turnover price_total betrag gesamtbetrag
-        gesamtsumme summe umsatz bruttobetrag montant montant_total total_ttc importe importo bedrag
-        实付金额 实付款 实付 实收金额 实收 买家实付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额
+        gesamtsumme summe umsatz bruttobetrag zeilenbetrag montant
+        montant_total montant_ttc total_ttc total_paid net_sales importe importo bedrag
+        实付金额 订单实付金额 实付总额
+        实付款 实付 实收金额 实收 买家实付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额
         消费金额 销售金额 销售额
         金额 小计 订单金额 订单总额 总金额 总价 合计 应付金额""",
     "quantity": """quantity qty units pieces items_sold menge anzahl stück quantité cantidad quantità aantal
-        数量 商品数量 购买数量 销售数量 件数 购买件数 销量""",
+        数量 商品数量 订购数量 购买数量 销售数量 件数 购买件数 销量""",
     "unit_price": """unit_price unitprice price price_unit item_price item_cost einzelpreis preis
         stückpreis prix prix_unitaire precio precio_unitario prezzo
         单价 商品单价 销售单价 成交单价 价格 商品价格 售价""",

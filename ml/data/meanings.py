@@ -7,8 +7,12 @@ import duckdb
 
 from ml.data.columns import UnusableTransactions, compact
 from ml.data.reading import literal
-from ml.data.words import MARKS, Words, option_value, word_sql
+from ml.data.words import MARKS, Words, option_value, word_sql, words
 
+_WHOLES: Final = words("sale, order, invoice, transaction, receipt, header, order header, bon, 主单, 订单")
+_PARTS: Final = words(
+    "sale line, sales line, line, line item, item, order line, order item, detail, 明细, 子单, 商品明细"
+)
 _COUPONS: Final = """
     UPDATE judged SET is_coupon = true
     WHERE reason IS NULL AND amount < 0 AND quantity > 0 AND NOT is_return AND order_id IS NOT NULL
@@ -40,6 +44,17 @@ def check_return_words(connection: duckdb.DuckDBPyConnection, name: str, words: 
 def tells_returns(connection: duckdb.DuckDBPyConnection, words: Words) -> bool:
     """Whether a column of kinds of lines says of some that they came back, or never were."""
     return not _words(connection, "is_return").isdisjoint((words.returned | words.over) - MARKS)
+
+
+def refuse_told_twice(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Raises UnusableTransactions where kinds of lines say that whole orders stand beside their own lines."""
+    said = _words(connection, "is_return")
+    if not said.isdisjoint(_WHOLES) and not said.isdisjoint(_PARTS):
+        raise UnusableTransactions(
+            f"column {name!r} says {_shown(sorted(said & (_WHOLES | _PARTS)))}: orders stand beside their own lines, "
+            "and each would count twice. Say --amount-is order where the first line of each has what it came to, "
+            "--amount-is line where all are added up, or leave lines of one kind in the file"
+        )
 
 
 def holds_amounts(connection: duckdb.DuckDBPyConnection, name: str, number: str) -> bool:

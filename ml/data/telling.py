@@ -6,7 +6,7 @@ import duckdb
 
 from ml.data.columns import Columns
 from ml.data.judging import Expressions
-from ml.data.meanings import check_return_words, holds_amounts, tell_statuses, tells_returns
+from ml.data.meanings import check_return_words, holds_amounts, refuse_told_twice, tell_statuses, tells_returns
 from ml.data.words import Words
 
 
@@ -16,10 +16,13 @@ def tell_meanings(
     types: dict[str, str],
     expressions: Expressions,
     words: Words,
+    amount_is: str | None,
     say: Callable[[str], None],
 ) -> None:
     """Finds out by their values whether returns are words or amounts, and whether statuses are those of orders."""
     if columns.is_return and types["is_return"] != "BOOLEAN":
+        if columns.has_kinds and amount_is is None and types["is_return"] == "VARCHAR":
+            refuse_told_twice(connection, str(columns.is_return))
         _tell_returns(connection, columns, types, expressions, words, say)
     for meaning, name in (("status", columns.status), ("payment", columns.payment)):
         if name is None or types[meaning] != "VARCHAR":

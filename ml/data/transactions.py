@@ -165,7 +165,7 @@ def _load(
     texts = {meaning: name for meaning, name in columns.found().items() if types[meaning] == "VARCHAR"}
     numbers: dict[str, str] = {meaning: texts[meaning] for meaning in _NUMBERS if meaning in texts}
     expressions = _tell_forms(connection, types, texts, numbers, separator, currency, reading, words, say)
-    tell_meanings(connection, columns, types, expressions, words, say)
+    tell_meanings(connection, columns, types, expressions, words, reading.amount_is, say)
     lines = read_sql(columns, expressions)
     has_rates = load_rates(connection, reading.rates) and columns.currency is not None
     if has_rates:

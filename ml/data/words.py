@@ -51,7 +51,8 @@ completed, complete, paid, processing, shipped, delivered, fulfilled, partially 
 authorized, invoiced, posted, sale, success, succeeded, successful, ok, confirmed, picked up, ready for pickup
 abgeschlossen, bezahlt, in bearbeitung, versandt, geliefert
 已完成, 完成, 已付款, 已支付, 已发货, 待发货, 已签收, 待收货, 交易成功, 成功, 部分退款, 已收货, 正常, 已评价, 待评价
-卖家已发货, 买家已付款, 等待卖家发货, 支付成功, 已结算, 已出库
+卖家已发货, 买家已付款, 交易完成, 买家已签收, 已送达, 已妥投, 配送中
+卖家已发货，等待买家确认, 卖家已发货，等待买家确认收货, 买家已付款，等待卖家发货, 等待卖家发货, 支付成功, 已结算, 已出库
 """)
 
 CHANNELS: Final = ("store", "web", "app", "mini_program", "phone", "email", "sms", "push", "wechat")

@@ -154,7 +154,7 @@ def test_accounts_on_one_device_are_joined_by_what_is_strong():
     assert persons_of(edges + merged("A", "B", 9) + unmerged("A", "B", 10)) == {"A": "A", device(1): "A"}
 
 
-@pytest.mark.parametrize("kind", ["anonymous_id", "cookie", "visitor_id", "session_id"])
+@pytest.mark.parametrize("kind", ["anonymous_id", "cookie", "visitor_id", "session_id", "device-id", "_ga", "fbp"])
 def test_a_user_id_is_an_account_and_its_cookie_is_weak(kind):
     users = [make_pseudonym("user_id", hashed(n)) for n in (1, 2)]
     assert len(persons_of(seen(users[0], 5, kind=kind) + seen(users[1], 5, kind=kind))) == 2

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from ml.data.leavings import count_lost
-from ml.data.transactions import UnusableTransactions, load_orders
+from ml.data.transactions import Reading, UnusableTransactions, load_orders
 
 
 def read(tmp_path, header, *lines):
@@ -150,3 +150,15 @@ def test_columns_that_are_not_used_are_told(tmp_path):
     with duckdb.connect() as connection:
         load_orders(connection, path, source="/t", say=said.append)
     assert "Not used: 'Voucher', 'Clerk'." in said
+
+
+def test_orders_beside_their_own_lines_are_refused_until_it_is_said_what_counts(tmp_path):
+    path = tmp_path / "a.csv"
+    kinds = ("Sale,30", "Sale Line,10", "Sale Line,20", "Payment,30")
+    lines = [f"C,2026-10-01,A,{kind}" for kind in kinds]
+    path.write_text("\n".join(("customer_id,order_date,order_id,Line Type,total", *lines)) + "\n", encoding="utf-8")
+    with duckdb.connect() as connection:
+        with pytest.raises(UnusableTransactions, match="--amount-is order"):
+            load_orders(connection, path, source="/t")
+        load_orders(connection, path, source="/t", reading=Reading(amount_is="order"))
+        assert connection.execute("SELECT amount_minor FROM events").fetchall() == [(3000,)]

@@ -261,3 +261,19 @@ def test_a_workbook(tmp_path):
     events, said, _ = read(tmp_path / "a.xlsx")
     assert events == [("0042", 2, 1234.5), ("17850", 1, 12.5)]
     assert "sheet 'Sheet'" in said
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("订单编号,买家会员名,买家实际支付金额,订单状态,订单创建时间", '1,C,5,"卖家已发货，等待买家确认",2026-10-02'),
+        ("订单号,下单时间,下单帐号,订购数量,应付金额,订单状态", "1,2026-10-02,C,1,5,完成"),
+        ("订单号,下单时间,买家昵称,订单实付金额,订单状态,商品数量", "1,2026-10-02,C,5,交易完成,1"),
+        ("Date,Transaction ID,Qty,Gross Sales,Net Sales,Event Type,Customer ID", "2026-10-02,1,1,6,$5.00,Payment,C"),
+        ("id_order;reference;id_customer;total_paid;date_add", "1;XK;C;5.000000;2026-10-02"),
+        ("Belegnr.;Belegdatum;Kundennr.;Menge;Zeilenbetrag", "1;02.10.2026;C;1;5,00"),
+        ("N° client;Date commande;N° commande;Quantité;Montant TTC", "C;2026-10-02;1;1;5,00"),
+    ],
+)
+def test_files_of_other_shops_and_tills(tmp_path, header, line):
+    assert read(write(tmp_path / "a.csv", f"{header}\n{line}\n"))[0] == [("C", 1, 5)]
