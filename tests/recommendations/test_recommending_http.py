@@ -32,7 +32,7 @@ async def test_just_bought_is_not_due(model, buy, recommend):
 
 
 async def test_bought_once_ever_is_not_due(model, buy, recommend):
-    await buy("C-1", *WEEKLY, (30, "lamp"), (14, "milk-2l"))
+    await buy("C-1", *WEEKLY, (30, "lamp"), (14, "milk-2l"), (8, "apples"))
     assert set(ids_of(await recommend("C-1", scenario="replenish"))) == {"milk-1l", "bread"}
 
 
