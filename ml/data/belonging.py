@@ -42,7 +42,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, types: dict[str, str], lacks: s
         for name in ("order_id", "customer_id", "timestamp")
         if name in known
     )
-    is_bare = " AND ".join(f"coalesce(trim({name}), '') = ''" for name in ("order_id", "customer_id", "timestamp"))
+    is_bare = " AND ".join(f"coalesce(trim({name}), '') = ''" for name in ("order_id", "customer_id"))
     is_line = (
         f"coalesce({lacks} AND {same} AND {_above('order_id')} IS NOT NULL"
         f" AND (NOT ({is_bare}) OR {_is_bought(types)}), false)"

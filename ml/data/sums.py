@@ -4,7 +4,7 @@ from typing import Final
 
 import duckdb
 
-from ml.data.leavings import NO_TIME, TOTALS
+from ml.data.leavings import NO_CUSTOMER, NO_TIME, TOTALS
 from ml.data.reading import literal
 
 _SUM: Final = (
@@ -23,19 +23,20 @@ def sum_sql(column: str) -> str:
 
 
 def settle_sums(connection: duckdb.DuckDBPyConnection) -> None:
-    """Tells sums in `judged` from lines whose time cannot be read: no sale is lost with them.
+    """Tells sums in `judged` from lines without a time or a customer: no sale is lost, nor kept as nobody's.
 
     A sum names no order and no customer, and says the word, or has nothing but an amount, that of all lines above it.
     """
     timeless = f"reason = {literal(NO_TIME)}"
-    if not connection.execute(f"SELECT count(*) FROM judged WHERE {timeless}").fetchall()[0][0]:
+    doubtful = f"reason IN ({literal(NO_TIME)}, {literal(NO_CUSTOMER)})"
+    if not connection.execute(f"SELECT count(*) FROM judged WHERE {doubtful}").fetchall()[0][0]:
         return
     words = " OR ".join(sum_sql(name) for name in (*(f"j.{name}" for name in _NAMED), "CAST(raw.timestamp AS VARCHAR)"))
     nameless = " AND ".join(f"(j.{name} IS NULL OR {sum_sql(f'j.{name}')})" for name in ("customer_id", "order_id"))
     connection.execute(
         f"""UPDATE judged SET reason = {literal(TOTALS)}
         WHERE row IN (SELECT j.row FROM judged j JOIN raw ON raw.rowid + 1 = j.row
-                      WHERE {timeless} AND ({words}) AND {nameless})"""
+                      WHERE {doubtful} AND ({words}) AND {nameless})"""
     )
     nothing = " AND ".join(f"j.{name} IS NULL" for name in ("customer_id", "order_id", "item_id"))
     connection.execute(

@@ -25,6 +25,7 @@ def read(tmp_path, *lines, header=HEADER):
     [
         *(",,,合计,30", ",合计：,,,30", "合  计,,,,30", "本页合计,,,,30", "总计(2笔),,,,30", ",,合 计,,30"),
         *("M-1 小计,,,,30", "Grand Total,,,,30", ",,,Total:,30", "Zwischensumme,,,,30", ",,,,30"),
+        *(",2026-10-02 09:00,,合计,30", ",2026-10-03,,Total,30"),
     ],
 )
 def test_a_sum_at_the_foot_is_no_line_of_the_order_above(tmp_path, line):
