@@ -145,6 +145,12 @@ def _read_nothing(_: Mapping[str, Any], __: int) -> Facts:
     return {}
 
 
+def _order_id(data: Mapping[str, Any]) -> str | None:
+    """Without blanks around it, which are of how it was typed."""
+    order_id: str | None = data.get("order_id")
+    return order_id and (order_id.strip() or order_id)
+
+
 def _read_refund(data: Mapping[str, Any], digits: int) -> Facts:
     lines = data.get("products") or []
     total = data.get("total")
@@ -153,7 +159,7 @@ def _read_refund(data: Mapping[str, Any], digits: int) -> Facts:
     kind = None if total is not None else e.BY_LINES if lines else e.WHOLE
     return {
         "kind": kind,
-        "reference": data["order_id"],
+        "reference": _order_id(data),
         "amount_minor": to_minor(total or 0, digits),
         "items": count_items(lines),
     }
@@ -172,12 +178,12 @@ def _read_look(data: Mapping[str, Any], _: int) -> Facts:
 
 
 def _read_cancelled(data: Mapping[str, Any], _: int) -> Facts:
-    return {"reference": data["order_id"]}
+    return {"reference": _order_id(data)}
 
 
 def _read_order(data: Mapping[str, Any], digits: int) -> Facts:
     return {
-        "reference": data["order_id"],
+        "reference": _order_id(data),
         "amount_minor": to_minor(data["total"], digits),
         "discount_minor": to_minor(data.get("discount") or 0, digits),
         "items": count_items(data.get("products") or []),
@@ -201,11 +207,11 @@ def _read_case(data: Mapping[str, Any], _: int) -> Facts:
 
 
 def _read_points_in(data: Mapping[str, Any], _: int) -> Facts:
-    return {"points": data["points"], "reference": data.get("order_id")}
+    return {"points": data["points"], "reference": _order_id(data)}
 
 
 def _read_points_out(data: Mapping[str, Any], _: int) -> Facts:
-    return {"points": -data["points"], "reference": data.get("order_id")}
+    return {"points": -data["points"], "reference": _order_id(data)}
 
 
 def _read_tier(data: Mapping[str, Any], _: int) -> Facts:

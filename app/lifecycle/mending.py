@@ -40,6 +40,8 @@ _EXACT: Final = 1e15
 _NUMBERED: Final = re.compile(r"\d{1,9}", re.ASCII)
 _LINE_NAMES: Final = ("product_id", "sku", "id", "variant_id", "item_id")
 """What a line may be known by, the first that is there."""
+_ORDER_NAMES: Final = ("order_id", "id", "number", "name")
+"""The same of an order."""
 NOTHING: Final = object()
 """What is made of what cannot be mended."""
 
@@ -157,17 +159,30 @@ def _mend_value(name: str, value: Any, error: Any, *, is_exact: bool) -> Any:
 
 
 def _mend_text(name: str, value: Any, error: Any, *, is_exact: bool) -> Any:
+    told, value = value, _unwrapped(name, value)
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, float) and isfinite(value) and name == "order_id":
+        return repr(value)
     if not isinstance(value, str):
         return NOTHING
     if error["type"] == "string_too_long":
         is_reference = name in ("kind", "value") or (name.endswith("_id") and name != "product_id")
         return NOTHING if is_reference else value[: error["ctx"]["max_length"]]
     cleaned = _name_currency(value) if name == "currency" else _clean(value, is_exact=is_exact)
-    return cleaned if cleaned and cleaned != value else NOTHING
+    return cleaned if cleaned and cleaned != told else NOTHING
+
+
+def _unwrapped(name: str, value: Any) -> Any:
+    """The number of an order that came in a list of its own, or as an object that has an id; others as they are."""
+    if name != "order_id":
+        return value
+    if isinstance(value, list) and len(value) == 1:
+        return _unwrapped(name, value[0])
+    known = (value[each] for each in _ORDER_NAMES if each in value) if isinstance(value, dict) else ()
+    return next(iter(known), value)
 
 
 def _name_currency(text: str) -> str:

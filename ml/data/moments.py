@@ -151,4 +151,4 @@ _ORDERS_SQL: Final = f"""
                  CASE WHEN NOT contains(day, '.') THEN {_ordered("day", "mdy")} END AS mdy,
                  {_ordered("day", "ymd")} AS ymd
           FROM (SELECT DISTINCT regexp_replace({_DATE}, '\\D$', '') AS day FROM raw
-                WHERE regexp_matches(timestamp, '^\\s*\\d{{1,2}}[-/.／．]')) WHERE day <> '')"""
+                WHERE regexp_matches(timestamp, '^\\s*(\\d{{1,2}}[-/.／．]|[^0-9\\s])')) WHERE day <> '')"""

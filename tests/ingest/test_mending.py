@@ -3,6 +3,7 @@
 import pytest
 
 from app.ingest.admission import Rejection, Rules, admit_with_warnings
+from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.events import Event
 from tests.order_lines import lines_of
 
@@ -230,3 +231,30 @@ def test_the_other_names_of_the_yuan(currency):
     assert '"currency":"CNY"' in event.data
     assert ("data/currency", "mended") in warnings
     assert isinstance(admit_with_warnings(order(currency=currency), Rules("EUR", 2, b"k"), NOW_US)[0], Rejection)
+
+
+@pytest.mark.parametrize(
+    ("order_id", "reference"),
+    [(7, "7"), (7.0, "7"), (7.5, "7.5"), (["A-7"], "A-7"), ([7], "7"), ({"id": 7}, "7"), ({"number": "A-7"}, "A-7")],
+    ids=str,
+)
+def test_the_number_of_an_order_however_it_is_written(order_id, reference):
+    event, warnings = taken(order(order_id=order_id))
+    assert (event.reference, warnings) == (reference, {("data/order_id", "mended")})
+
+
+@pytest.mark.parametrize("order_id", [["A-7", "A-8"], {}, [], True, {"total": 7}], ids=str)
+def test_what_is_no_number_of_an_order_is_not_guessed(order_id):
+    assert isinstance(admit_with_warnings(order(order_id=order_id), RULES, NOW_US)[0], Rejection)
+
+
+@pytest.mark.parametrize("order_id", [" 7 ", "7", "\u00a07", "7  "])
+def test_blanks_around_the_number_of_an_order_are_none_of_it(order_id):
+    rules = RULES._replace(orders=OrderIdentity(("/pos/",)))
+    for type_ in ("order.completed", "order.updated", "order.refunded"):
+        event, _ = admit_with_warnings({**order(order_id=order_id), "type": type_}, rules, NOW_US)
+        assert isinstance(event, Event)
+        assert event.reference == "7"
+    event, _ = admit_with_warnings(order(order_id=order_id), rules, NOW_US)
+    assert isinstance(event, Event)
+    assert event.id == "order-7"

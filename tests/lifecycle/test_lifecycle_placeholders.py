@@ -22,6 +22,7 @@ from app.lifecycle.placeholders import is_placeholder
             "٠",
             "０",
             "guest",
+            *("test", " TEST ", "Test", "test user", "(测试)", "测试"),
             "Guest",
             " G U E S T ",
             "Guest User",

@@ -277,3 +277,30 @@ def test_a_workbook(tmp_path):
 )
 def test_files_of_other_shops_and_tills(tmp_path, header, line):
     assert read(write(tmp_path / "a.csv", f"{header}\n{line}\n"))[0] == [("C", 1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "order"),
+    [
+        ("Dienstag, 05.03.2024", "Mittwoch, 13.03.2024", "day, month, year"),
+        ("Tue 05/03/2024", "Wed 13/03/2024", "day, month, year"),
+        ("Tue 03/05/2024", "Wed 03/13/2024", "month, day, year"),
+        ("2024年3月5日 星期二", "2024年3月13日 星期三", None),
+        ("星期二 2024年3月5日", "星期三 2024年3月13日", None),
+    ],
+)
+def test_days_of_the_week_beside_dates_of_numbers(tmp_path, first, second, order):
+    path = write(tmp_path / "a.csv", f'customer,date,amount\nC,"{first}",5\nC,"{second}",6\n')
+    said: list[str] = []
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t", say=said.append)
+        found = connection.execute(
+            "SELECT strftime(to_timestamp(occurred_us / 1e6) AT TIME ZONE 'UTC', '%Y-%m-%d') FROM events ORDER BY 1"
+        ).fetchall()
+    assert [day for (day,) in found] == ["2024-03-05", "2024-03-13"]
+    assert order is None or any(order in sentence for sentence in said)
+
+
+def test_a_day_of_the_week_beside_a_date_of_two_readings_is_refused_as_without(tmp_path):
+    with pytest.raises(UnusableTransactions, match="--date-order"):
+        read(write(tmp_path / "a.csv", "customer,date,amount\nC,Tue 05/03/2024,5\n"))
