@@ -12,7 +12,7 @@ TABLES = DemandTables((1.0,), (0.0, 0.5), (0.0, 2.0, 4.0), (0.0, 0.0, 2.0), (1.0
 
 
 def late(**units):
-    """(1, LATE_DAYS): d3=2 is two units four days ago."""
+    """(1, LATE_DAYS): d3=2 is two units of the fourth day back."""
     found = np.zeros((1, LATE_DAYS))
     for day, count in units.items():
         found[0, int(day[1:])] = count
@@ -23,15 +23,16 @@ def late(**units):
     ("sold_days", "days", "units"),
     [
         (56, 7, 1.0),  # 8 units in 8 weeks
-        (56, 3, 0.0),  # the weekday of 3.5 days ago is the fourth that comes
-        (56, 4, 1.0),
-        (56, 18, 3.0),
+        (56, 5, 0.0),  # the weekday of the day before the last is the sixth that comes
+        (56, 6, 1.0),
+        (56, 19, 2.0),
+        (56, 20, 3.0),
         (13.9, 7, 8.0),  # one whole week, with all 8
         (5, 7, 8 / 5 * 7),  # no whole week: at the pace of what there is
     ],
 )
 def test_weekdays(sold_days, days, units):
-    assert average_weekdays(late(d3=8), np.array([float(sold_days)]), days) == pytest.approx([units])
+    assert average_weekdays(late(d1=8), np.array([float(sold_days)]), days) == pytest.approx([units])
 
 
 def test_each_item_has_the_weeks_that_it_was_sold():
