@@ -62,12 +62,12 @@ def test_what_is_bought_every_few_weeks_is_recommended(model, sales):
     assert np.mean(hits) > 0.85
 
 
-def test_the_manifest_says_what_was_learned_from(model, baskets):
+def test_the_manifest_says_what_was_learned_from(model, sales):
     training = model.manifest["training"]
     assert [cutoff[:10] for cutoff in training["cutoffs"]] == ["2026-06-26", "2026-05-29", "2026-05-01"]
     assert training["data_until"][:10] == "2026-07-24"
     assert training["bought"] > 200
-    count = len(np.unique(np.column_stack([baskets.customers, baskets.baskets]), axis=0))
+    count = len(np.unique(np.column_stack([sales.baskets.customers, sales.baskets.baskets]), axis=0))
     assert model.manifest["population"] == {"customers": 150, "items": 30, "baskets": count}
     assert model.manifest["signals"] == list(SIGNALS)
     assert not model.simulated
