@@ -6,7 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database.engine import transaction
 from app.ingest.queries import find_import, has_events
-from app.models.kinds import KINDS, SCORE
+from app.items.queries import read_version
+from app.models.kinds import KINDS
 from app.models.queries import read_champion
 
 IMPORT_ID: Final = "demo"
@@ -32,8 +33,15 @@ async def needs_model(engine: AsyncEngine, kind: str) -> bool:
     return champion.is_simulated and not KINDS[kind].can_serve(champion.version, champion.manifest)
 
 
+async def needs_items(engine: AsyncEngine) -> bool:
+    """Whether the demo shop is there, and there never was an item in the catalogue."""
+    async with transaction(engine) as connection:
+        is_demo = await find_import(connection, IMPORT_ID) is not None
+        return is_demo and await read_version(connection) == 0
+
+
 async def is_prepared(engine: AsyncEngine) -> bool:
     """Whether `perennial demo` has nothing to do."""
-    if await needs_events(engine):
+    if await needs_events(engine) or await needs_items(engine):
         return False
-    return not await needs_model(engine, SCORE)
+    return not any([await needs_model(engine, kind) for kind in KINDS])

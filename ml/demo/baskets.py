@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from app.lifecycle.features import Floats
-from ml.demo.catalogue import CATEGORIES, PRODUCTS, SHELVES, Product
+from ml.demo.catalogue import CATEGORIES, COMPANIONS, PRODUCTS, SHELVES, Product
 
 DISCOUNT_RATES: Final = (0.05, 0.10, 0.15, 0.20, 0.30)
 
@@ -103,7 +103,9 @@ def draw_taste(rng: Generator, column: int, staples_max: int) -> Taste:
 def fill_baskets(
     rng: Generator, taste: Taste, days: Sequence[int], lines: float, price_sensitivity: float
 ) -> list[Basket]:
-    """One basket a shopping day: the staples that have run out, and about `lines` products on impulse."""
+    """One basket a shopping day: the staples that have run out, about `lines` products on impulse, and what goes with
+    any of these."""
+    chances = rng.spawn(1)[0]
     counts = 1 + rng.poisson(lines - 1, len(days))
     picks = iter(rng.choice(len(PRODUCTS), int(counts.sum()), p=taste.weights).tolist())
     bought_day = dict.fromkeys(taste.staples, -inf)
@@ -112,9 +114,28 @@ def fill_baskets(
         due = [at for at, gap_days in taste.staples.items() if day - bought_day[at] >= 0.9 * gap_days]
         bought_day.update(dict.fromkeys(due, day))
         chosen = Counter([*due, *islice(picks, count)])
+        chosen.update(at for at in draw_companions(chances, tuple(chosen)) if at not in taste.staples)
         wanted = tuple(Line(PRODUCTS[at], quantity) for at, quantity in chosen.items())
         baskets.append(Basket(wanted, draw_discount(rng, wanted, price_sensitivity)))
     return baskets
+
+
+_PLACES: Final = {product.name: at for at, product in enumerate(PRODUCTS)}
+_TAKEN_WITH: Final = {
+    _PLACES[name]: {_PLACES[companion]: chance for companion, chance in companions.items()}
+    for name, companions in COMPANIONS.items()
+}
+
+
+def draw_companions(rng: Generator, chosen: Sequence[int]) -> list[int]:
+    """What is taken with products, each once, and none that is among them: places in PRODUCTS."""
+    found = [
+        companion
+        for at in chosen
+        for companion, chance in _TAKEN_WITH.get(at, {}).items()
+        if rng.random() < chance and companion not in chosen
+    ]
+    return list(dict.fromkeys(found))
 
 
 def draw_discount(rng: Generator, lines: tuple[Line, ...], price_sensitivity: float) -> int:

@@ -85,4 +85,27 @@ def read_stock(category: Category, first_number: int) -> list[Product]:
 
 SHELVES: Final = [read_stock(category, 1001 + 100 * at) for at, category in enumerate(CATEGORIES)]
 PRODUCTS: Final = tuple(product for shelf in SHELVES for product in shelf)
+COMPANIONS: Final = {
+    "挂面1kg": {"番茄500g": 0.35, "生抽500ml": 0.25},
+    "全麦吐司": {"黄油": 0.3},
+    "手撕面包": {"芝士片": 0.3},
+    "挂耳咖啡20包": {"低脂牛奶": 0.4},
+    "草莓盒": {"淡奶油": 0.4},
+    "面粉2.5kg": {"炼乳": 0.25},
+    "东北大米5kg": {"菜籽油5L": 0.25},
+    "啤酒6罐": {"瓜子500g": 0.4, "原味薯片": 0.2},
+    "猫粮2kg": {"猫砂10kg": 0.4},
+    "猫罐头6罐": {"猫条": 0.4},
+    "狗粮5kg": {"磨牙棒": 0.4},
+    "婴儿奶粉900g": {"纸尿裤L码": 0.35},
+    "纸尿裤L码": {"婴儿湿巾": 0.4},
+    "洗衣液3kg": {"柔顺剂": 0.4},
+    "洗发水750ml": {"沐浴露1L": 0.35},
+    "牙膏": {"牙刷4支": 0.3},
+    "洗面奶": {"面膜10片": 0.3},
+    "羽绒服": {"围巾": 0.35},
+    "运动鞋": {"棉袜5双": 0.4},
+    "白酒礼盒": {"坚果礼盒": 0.35},
+}
+"""By the name of a product, what is taken with it, and the chance that it is."""
 CATEGORY_TITLES: Final = {category.key: category.title for category in CATEGORIES}

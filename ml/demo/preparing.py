@@ -8,21 +8,26 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.checkout.importing import ImportCount, run_import
-from app.commands.demo_shop import IMPORT_ID, needs_events, needs_model
+from app.commands.demo_shop import IMPORT_ID, needs_events, needs_items, needs_model
 from app.commands.progress import counting, say
 from app.database.engine import create_engine, transaction
 from app.decisions.queries import fill_action_catalogue
+from app.foundation.errors import Problem
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
+from app.items.service import admit_items, put_items
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.models.kinds import SCORE
+from app.models.kinds import RECOMMEND, SCORE
+from ml.demo.items import list_items
 from ml.demo.simulate import simulate
-from ml.training.commands import train_from_database
+from ml.training.commands import recommend_from_database, train_from_database
 
 SEED: Final = 20
 CUSTOMERS: Final = 3000
 DAYS: Final = 730
+TRAINED: Final = (SCORE, RECOMMEND)
+"""Kinds of model."""
 
 
 async def fill_demo(
@@ -44,8 +49,17 @@ async def fill_demo(
     return count
 
 
+async def fill_items(engine: AsyncEngine, settings: Settings) -> int:
+    """Puts what the shop sells in the catalogue; how many items."""
+    admitted = await admit_items(list(list_items(settings.digits)), settings.digits)
+    rows = [row for row in admitted if not isinstance(row, Problem)]
+    async with transaction(engine) as connection:
+        await put_items(connection, rows, time.time_ns() // 1000)
+    return len(rows)
+
+
 async def prepare_demo(database_url: str, settings: Settings) -> None:
-    """Fills the catalogue, the shop and the models directory, each where it is empty."""
+    """Fills the catalogues of actions and items, the shop and the registry, each where it is empty."""
     engine = create_engine(database_url)
     try:
         async with transaction(engine) as connection:
@@ -55,7 +69,11 @@ async def prepare_demo(database_url: str, settings: Settings) -> None:
             with counting("Counting the demo shop's events") as progress:
                 count = await fill_demo(engine, settings, read_identity_key(settings), progress)
             say(f"{count.accepted:,} events counted")
-        if await needs_model(engine, SCORE):
-            say(await train_from_database(engine, settings, simulated=True))
+        if await needs_items(engine):
+            say(f"{await fill_items(engine, settings)} items in the catalogue")
+        for kind in TRAINED:
+            if await needs_model(engine, kind):
+                train = train_from_database if kind == SCORE else recommend_from_database
+                say(await train(engine, settings, simulated=True))
     finally:
         await engine.dispose()

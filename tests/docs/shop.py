@@ -15,6 +15,7 @@ from app.database.schema import migrate
 from app.foundation.settings import Settings
 from app.lifecycle.events import ORDER_COMPLETED
 from app.models.artefact import MANIFEST, canonical_manifest
+from app.models.kinds import SCORE
 from ml.demo import preparing
 from ml.demo.simulate import simulate
 
@@ -23,10 +24,10 @@ CUSTOMERS, DAYS = 300, 430
 
 
 def fill(settings: Settings) -> None:
-    """As `perennial demo` does."""
+    """As `perennial demo` does, but for recommendations: the pages show how to train them, and answers without."""
     assert settings.database_url is not None
     migrate(settings.database_url)
-    with mock.patch.multiple(preparing, CUSTOMERS=CUSTOMERS, DAYS=DAYS):
+    with mock.patch.multiple(preparing, CUSTOMERS=CUSTOMERS, DAYS=DAYS, TRAINED=(SCORE,)):
         asyncio.run(preparing.prepare_demo(settings.database_url, settings))
 
 
@@ -43,7 +44,7 @@ def write_orders(path: Path) -> None:
 
 def write_other_model(models: Path, elsewhere: Path) -> None:
     """The model of the shop under another version."""
-    (made,) = models.iterdir()
+    (made,) = models.glob("demo-churn-*")
     version = f"{made.name[:-8]}00000000"
     shutil.copytree(made, elsewhere / version)
     manifest = json.loads((made / MANIFEST).read_text())

@@ -1,6 +1,10 @@
 """Baskets add up, and what comes back was in one."""
 
-from ml.demo.catalogue import PRODUCTS
+import numpy as np
+import pytest
+
+from ml.demo.baskets import draw_companions
+from ml.demo.catalogue import COMPANIONS, PRODUCTS
 from ml.demo.simulate import simulate
 from tests.ml.demo.shop import SEED, UNTIL, minor, of_type
 
@@ -49,3 +53,27 @@ def test_refunds_are_small_beside_orders(events, orders):
     spent = sum(order["data"]["total"] for order in orders)
     returned = sum(refund["data"]["total"] for refund in of_type(events, "order.refunded"))
     assert 0 < returned < 0.1 * spent
+
+
+def test_what_goes_together_is_bought_together_more_often_than_by_chance(orders):
+    baskets = [{line["name"] for line in order["data"]["products"]} for order in orders]
+
+    def share(name, among):
+        return sum(name in basket for basket in among) / len(among)
+
+    for name, companions in COMPANIONS.items():
+        among = [basket for basket in baskets if name in basket]
+        for companion in companions:
+            assert len(among) >= 30
+            assert share(companion, among) > 2 * share(companion, baskets)
+
+
+def test_nothing_is_its_own_companion_and_what_is_there_is_not_taken_again():
+    places = {product.name: at for at, product in enumerate(PRODUCTS)}
+    noodles, companions = places["挂面1kg"], [places[name] for name in COMPANIONS["挂面1kg"]]
+    rng = np.random.default_rng(4)
+    drawn = [draw_companions(rng, [noodles]) for _ in range(2000)]
+    for companion, chance in zip(companions, COMPANIONS["挂面1kg"].values(), strict=True):
+        assert np.mean([companion in each for each in drawn]) == pytest.approx(chance, abs=0.05)
+    assert all(draw_companions(rng, [noodles, *companions]) == [] for _ in range(100))
+    assert all(name not in companions for name, companions in COMPANIONS.items())
