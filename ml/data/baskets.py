@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import duckdb
 import numpy as np
@@ -206,26 +206,39 @@ def _read_numbered(connection: duckdb.DuckDBPyConnection, path: Path, table: str
     return True
 
 
+_CODES_SQL: Final = "".join(
+    f"CREATE TABLE {kind}_codes AS SELECT id, row_number() OVER (ORDER BY id) - 1 AS code FROM ("
+    f"SELECT {kind}_id AS id FROM bought UNION SELECT {kind}_id FROM wanted);"
+    for kind in ("customer", "item")
+)
+_CODED_SQL: Final = """
+SELECT DISTINCT c.code AS customer, basket, i.code AS item, part = 'target' AS is_target, occurred_us
+FROM {table} JOIN customer_codes c ON c.id = customer_id JOIN item_codes i ON i.id = item_id
+ORDER BY customer, basket, item, is_target, occurred_us
+"""
+"""Numbers are sorted and handed over many times as fast as texts."""
+
+
 def _collect(connection: duckdb.DuckDBPyConnection) -> tuple[Baskets, Targets, Targets]:
     """Codes for ids: customers and items of both tables."""
-    lines = {
-        table: connection.execute(
-            f"SELECT DISTINCT customer_id, basket, item_id, part = 'target' AS is_target, occurred_us FROM {table}"
-            " ORDER BY customer_id, basket, item_id"
-        ).fetchnumpy()
-        for table in ("bought", "wanted")
-    }
-    customer_ids, customers = _encode([lines[table]["customer_id"] for table in lines])
-    item_ids, items = _encode([lines[table]["item_id"] for table in lines])
+    connection.execute(_CODES_SQL)
+    lines = {table: connection.execute(_CODED_SQL.format(table=table)).fetchnumpy() for table in ("bought", "wanted")}
+    customer_ids, item_ids = (
+        np.ma.getdata(connection.execute(f"SELECT id FROM {kind}_codes ORDER BY code").fetchnumpy()["id"]).astype(str)
+        for kind in ("customer", "item")
+    )
+    customers, items = (
+        [np.asarray(np.ma.getdata(lines[table][name]), np.int64) for table in lines] for name in ("customer", "item")
+    )
     is_target = np.asarray(lines["bought"]["is_target"], bool)
     kept = ~is_target
     if not kept.any():
         raise UnusableTransactions("The file has no history.")
-    days = np.ma.filled(np.ma.asarray(lines["bought"]["occurred_us"], np.float64), np.nan) / DAY_US
-    baskets = np.asarray(np.ma.getdata(lines["bought"]["basket"]), np.int64)
-    order = np.lexsort((items[0][kept], baskets[kept], customers[0][kept]))
-    whole = [part[kept][order] for part in (customers[0], baskets, items[0], days)]
-    history = Baskets(customer_ids, item_ids, whole[0], _number_baskets(whole[0], whole[1]), whole[2], whole[3])
+    days = np.ma.filled(np.ma.asarray(lines["bought"]["occurred_us"], np.float64), np.nan)[kept] / DAY_US
+    baskets = np.asarray(np.ma.getdata(lines["bought"]["basket"]), np.int64)[kept]
+    of_history = customers[0][kept]
+    numbers = _number_baskets(of_history, baskets)
+    history = Baskets(customer_ids, item_ids, of_history, numbers, items[0][kept], days)
     return (
         history,
         _targets(customers[0][is_target], items[0][is_target]),
@@ -236,10 +249,3 @@ def _collect(connection: duckdb.DuckDBPyConnection) -> tuple[Baskets, Targets, T
 def _targets(customers: Ints, items: Ints) -> Targets:
     pairs = np.unique(np.column_stack([customers, items]), axis=0).reshape(-1, 2)
     return Targets.of(pairs[:, 0], pairs[:, 1])
-
-
-def _encode(columns: list[Any]) -> tuple[NDArray[np.str_], list[Ints]]:
-    """The texts that there are, sorted, and of each column the places of its own."""
-    parts = [np.ma.getdata(column).astype(str) for column in columns]
-    texts, places = np.unique(np.concatenate(parts), return_inverse=True)
-    return texts, np.split(places.astype(np.int64), np.cumsum([len(part) for part in parts])[:-1])

@@ -21,7 +21,7 @@ from ml.evaluation.bootstrap import DRAWS, LEVEL, around, draw_weights
 from ml.evaluation.ranked import DEPTH, METRICS, Lists, judge_lists
 from ml.learning.basket_rules import rules
 from ml.learning.digest import Digest, digest, join_candidates, look_at
-from ml.learning.ranking import Ranker, TooFewBaskets, fit_on_splits, fit_ranker, make_examples
+from ml.learning.ranking import Ranker, TooFewBaskets, fit_on_splits, fit_ranker, make_lessons
 
 OURS: Final = "perennial"
 FOLDS: Final = 5
@@ -112,7 +112,7 @@ def _of_file(baskets: Baskets, known: Digest, told: Targets, wanted: Targets, sa
     others = told.of_customers(~np.isin(told.customers, wanted.customers))
     if len(others.customers):
         say(f"Learning from {len(others.customers):,} other customers.")
-        ranker = fit_ranker(make_examples(known, others).thin(0))
+        ranker = fit_ranker(make_lessons(known, others, 0))
     else:
         say("Learning from last baskets.")
         ranker = fit_on_splits([(last_left_out(baskets), 0.0)])
@@ -121,11 +121,11 @@ def _of_file(baskets: Baskets, known: Digest, told: Targets, wanted: Targets, sa
 
 def _in_folds(known: Digest, targets: Targets, say: Say) -> Iterator[tuple[Targets, Ranker]]:
     fold = np.random.default_rng(_SEED).integers(FOLDS, size=len(targets.customers))
-    examples = make_examples(known, targets)
-    fold_of_pair = fold[np.searchsorted(targets.customers, examples.candidates.customers)]
+    lessons = make_lessons(known, targets)
     for number in range(FOLDS):
         say(f"Learning for fold {number + 1} of {FOLDS}.")
-        yield targets.of_customers(fold == number), fit_ranker(examples.keep(fold_of_pair != number).thin(number))
+        others = lessons.of_customers(targets.customers[fold != number])
+        yield targets.of_customers(fold == number), fit_ranker(others.thin(number))
 
 
 def _judge(case: _Case, say: Say) -> dict[str, dict[str, Floats]]:
@@ -151,10 +151,9 @@ def _is_known(known: Digest, targets: Targets) -> NDArray[np.bool_]:
 
 
 def _rank_ours(known: Digest, ranker: Ranker, customers: Ints) -> Lists:
-    candidates = join_candidates(look_at(known, customers))
-    new = candidates.keep(~candidates.is_own)
     lists = []
-    for part, model in ((candidates, ranker.of_all), (new, ranker.of_new)):
+    for only_new, model in ((False, ranker.of_all), (True, ranker.of_new)):
+        part = join_candidates(look_at(known, customers, only_new=only_new))
         rows = np.searchsorted(customers, part.customers)
         lists.append(_best(rows, part.items, model.tables.score(part.signals), len(customers)))
     return Lists(*lists)

@@ -1,6 +1,6 @@
 """A history, digested: what the ranker of items knows at the end of it, and which items it looks at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,13 +11,15 @@ from app.lifecycle.ranking.candidates import MOST_OWN, find_candidates
 from app.lifecycle.ranking.facts import Facts
 from app.lifecycle.ranking.owned import Buyers, Owned
 from app.lifecycle.ranking.signals import buyer_signals, make_pairs, pair_signals
-from ml.data.baskets import Baskets, Floats, Ints
+from ml.data.baskets import Baskets, Ints
 from ml.learning.item_facts import make_facts
 from ml.learning.owning import ages_of, own, total
 
 _CELLS_AT_ONCE: Final = 4_000_000
 """Customers × items that are spread out together."""
 _CUSTOMERS_AT_ONCE: Final = 500
+Choose = Callable[[Ints, Ints], NDArray[np.bool_]]
+"""(customers, items) → whether each pair is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,13 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """(pairs,) each: items that may be shown to customers, whether they were bought before, and (signals, pairs)."""
+    """(pairs,) each: items that may be shown to customers, whether they were bought before, and (signals, pairs), as
+    fine as they are binned."""
 
     customers: Ints
     items: Ints
     is_own: NDArray[np.bool_]
-    signals: Floats
+    signals: NDArray[np.float32]
 
     def keep(self, wanted: NDArray[np.bool_]) -> "Candidates":
         """Those that are wanted."""
@@ -61,19 +64,26 @@ def digest(baskets: Baskets, until: float) -> Digest:
     return Digest(baskets, owned, buyers, make_facts(baskets, ages, owned, buyers))
 
 
-def look_at(known: Digest, customers: Ints) -> Iterator[Candidates]:
-    """The candidates of customers, some customers at a time."""
+def look_at(
+    known: Digest, customers: Ints, choose: Choose | None = None, *, only_new: bool = False
+) -> Iterator[Candidates]:
+    """The candidates of customers, some customers at a time; `choose` tells which pairs are wanted, before anything
+    is made of them. `only_new`: those of new items alone."""
     step = min(max(_CELLS_AT_ONCE // known.width, 1), _CUSTOMERS_AT_ONCE)
     for first in range(0, len(customers), step):
         some = customers[first : first + step]
         whole, buyers = known.owned.of_customers(some), known.buyers.of_customers(some)
         owned = whole.strongest(MOST_OWN)
-        found = [find_candidates(owned, row, known.facts) for row in range(len(some))]
+        found = [find_candidates(owned, row, known.facts, only_new) for row in range(len(some))]
         rows, items = np.repeat(np.arange(len(some)), [len(each) for each in found]), np.concatenate(found)
-        pairs = make_pairs(owned, rows, items, known.width)
         is_own = make_pairs(whole, rows, items, known.width).places < len(whole.items)
+        wanted = ~is_own if only_new else np.ones(len(items), bool)
+        if choose is not None:
+            wanted &= choose(some[rows], items)
+        rows, items, is_own = rows[wanted], items[wanted], is_own[wanted]
+        pairs = make_pairs(owned, rows, items, known.width)
         signals = pair_signals(pairs, owned, buyer_signals(whole, buyers), buyers, known.facts)
-        yield Candidates(some[rows], items, is_own, signals)
+        yield Candidates(some[rows], items, is_own, signals.astype(np.float32))
 
 
 def join_candidates(parts: Iterable[Candidates]) -> Candidates:

@@ -16,6 +16,8 @@ RECENT_DAYS: Final = 30.0
 _NEIGHBOURS: Final = 24
 _FACTORS: Final = 64
 _POPULAR: Final = 40
+_MOST_CUSTOMERS: Final = 50_000
+_SEED: Final = 7
 _REPEAT_PRIOR: Final = 5.0
 _REPEAT_SHARE: Final = 0.1
 _RECENT_PRIOR: Final = 3.0
@@ -32,14 +34,23 @@ def make_facts(baskets: Baskets, ages: Floats, owned: Owned, buyers: Buyers) -> 
     gap_days = _gap_days(owned, width)
     repeat = (repeated + _REPEAT_SHARE * _REPEAT_PRIOR) / (owners + _REPEAT_PRIOR)
     popular = np.argsort(-(orders * (1.0 + recent)), kind="stable")[: min(_POPULAR, np.count_nonzero(orders))]
+    some = _draw_customers(owned)
     return Facts(
         np.stack([orders, owners, repeat, last, recent, recent * orders, gap_days]),
         _neighbours(nearest_rows(_by_basket(baskets), _NEIGHBOURS)),
-        _neighbours(nearest_rows(sparse.csr_matrix(_matrix(owned, np.ones_like(owned.orders), width).T), _NEIGHBOURS)),
-        _factors(owned, orders),
+        _neighbours(nearest_rows(sparse.csr_matrix(_matrix(some, np.ones_like(some.orders), width).T), _NEIGHBOURS)),
+        _factors(some, orders),
         popular.astype(np.int64),
         gap_days,
     )
+
+
+def _draw_customers(owned: Owned) -> Owned:
+    """All of them, or as many as say enough of who buys what: the pairs of their items are what takes time."""
+    known = np.flatnonzero(owned.sizes)
+    if len(known) <= _MOST_CUSTOMERS:
+        return owned
+    return owned.of_customers(np.sort(np.random.default_rng(_SEED).choice(known, _MOST_CUSTOMERS, replace=False)))
 
 
 def _count(items: Ints, width: int) -> Floats:

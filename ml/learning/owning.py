@@ -22,14 +22,16 @@ def ages_of(baskets: Baskets, until: float) -> Floats:
 
 def own(baskets: Baskets, ages: Floats) -> Owned:
     """The states of all customers; those without a history have none."""
-    order = np.lexsort((baskets.baskets, baskets.items, baskets.customers))
-    customers, items, ages = baskets.customers[order], baskets.items[order], ages[order]
-    begins = np.flatnonzero(np.append(True, (np.diff(customers) != 0) | (np.diff(items) != 0)))
-    ends = np.append(begins[1:], len(items)) - 1
+    pairs = baskets.customers * len(baskets.item_ids) + baskets.items
+    order = pairs.argsort(kind="stable")  # baskets of a customer follow one another
+    pairs, ages = pairs[order], ages[order]
+    begins = np.flatnonzero(np.append(len(pairs) > 0, np.diff(pairs) != 0))
+    ends = np.append(begins, len(pairs))[1:] - 1
     orders = ends - begins + 1
+    customers, items = np.divmod(pairs[begins], len(baskets.item_ids))
     return Owned(
-        np.searchsorted(customers[begins], np.arange(len(baskets.customer_ids) + 1)),
-        items[begins],
+        np.searchsorted(customers, np.arange(len(baskets.customer_ids) + 1)),
+        items,
         orders.astype(np.float64),
         ages[begins],
         ages[ends],

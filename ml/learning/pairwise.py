@@ -15,7 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from app.lifecycle.features import Floats
-from app.lifecycle.ranking.tables import Codes, PairTables, count_cut
+from app.lifecycle.ranking.tables import Codes, Numbers, PairTables, count_cut
 
 BINS: Final = 40
 PAIRS: Final = 24
@@ -29,6 +29,8 @@ _TREES: Final = {
 _ROUNDS: Final = 150
 _SCOUTS: Final = 40
 """Rounds that find the pairs."""
+_SCOUTED: Final = 500_000
+"""Rows that they are found by, at most."""
 _PROBED: Final = 150
 """Rows by which pairs are weighed."""
 _PURIFIED: Final = 30
@@ -46,12 +48,12 @@ class Pairwise:
     trees: HistGradientBoostingClassifier
     tables: PairTables
 
-    def estimate(self, signals: Floats) -> Floats:
+    def estimate(self, signals: Numbers) -> Floats:
         """What the trees say, without the tables: (signals, n) → (n,)."""
         return _score_of(self.trees)(self.tables.codes(signals).T)
 
 
-def fit_pairwise(signals: Floats, outcome: NDArray[np.bool_], pairs: int = PAIRS, seed: int = 0) -> Pairwise:
+def fit_pairwise(signals: Numbers, outcome: NDArray[np.bool_], pairs: int = PAIRS, seed: int = 0) -> Pairwise:
     """`signals` is (signals, n), NaN = unknown; `outcome` (n,)."""
     edges = tuple(_edges(row) for row in signals)
     count = len(signals)
@@ -64,7 +66,7 @@ def fit_pairwise(signals: Floats, outcome: NDArray[np.bool_], pairs: int = PAIRS
     return Pairwise(trees, _read_tables(_score_of(trees), codes, edges, found))
 
 
-def _edges(values: Floats) -> Floats:
+def _edges(values: Numbers) -> Floats:
     """Between values of equal mass; a common one has a bin of its own apart: most pairs were never bought."""
     distinct, counts = count_cut(values)
     if len(distinct) <= BINS:
@@ -97,8 +99,9 @@ def _find_pairs(codes: Codes, outcome: NDArray[np.bool_], most: int, seed: int) 
     every = np.array(list(combinations(range(codes.shape[1]), 2)), np.int64).reshape(-1, 2)
     if len(every) <= most:
         return every
-    score = _score_of(_grow(codes, outcome, "pairwise", _SCOUTS, seed))
     draw = np.random.default_rng(seed)
+    some = slice(None) if len(codes) <= _SCOUTED else np.sort(draw.choice(len(codes), _SCOUTED, replace=False))
+    score = _score_of(_grow(codes[some], outcome[some], "pairwise", _SCOUTS, seed))
     half = _PROBED // 2
     drawn = np.concatenate([draw.choice(np.flatnonzero(part), half) for part in (outcome, ~outcome)])
     rows, middle = codes[drawn], np.median(codes, axis=0).astype(np.uint8)

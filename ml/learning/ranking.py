@@ -3,13 +3,15 @@
 Two rankers: of all items, and of those new to the customer, which in the first have little say beside own ones.
 """
 
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.baskets import Split, Targets
+from ml.data.baskets import Ints, Split, Targets
 from ml.learning.digest import Candidates, Digest, digest, join_candidates, look_at
 from ml.learning.pairwise import Pairwise, fit_pairwise
 
@@ -41,6 +43,26 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
+class Lessons:
+    """What the two rankers learn from: candidates of all items, and those of items new to the customer."""
+
+    of_all: Examples
+    of_new: Examples
+
+    def of_customers(self, customers: Ints) -> "Lessons":
+        """Those of some customers."""
+        return Lessons(*(part.keep(np.isin(part.candidates.customers, customers)) for part in self._parts))
+
+    def thin(self, seed: int) -> "Lessons":
+        """Both thinned."""
+        return Lessons(*(part.thin(seed) for part in self._parts))
+
+    @property
+    def _parts(self) -> tuple[Examples, Examples]:
+        return self.of_all, self.of_new
+
+
+@dataclass(frozen=True, slots=True)
 class Ranker:
     """Ranks candidates by the log-odds that they are bought next: all of them, and those that are new to customers."""
 
@@ -48,27 +70,51 @@ class Ranker:
     of_new: Pairwise
 
 
-def make_examples(known: Digest, targets: Targets) -> Examples:
-    """The candidates of the customers of `targets`, by a history that ends before them. Raises TooFewBaskets."""
+def make_lessons(known: Digest, targets: Targets, thin_by: int | None = None) -> Lessons:
+    """The candidates of the customers of `targets`, by a history that ends before them; with a seed, those that `thin`
+    might leave, without the others ever being made. Raises TooFewBaskets."""
     if not len(targets.customers):
         raise TooFewBaskets("nobody came back to learn from")
-    candidates = join_candidates(look_at(known, targets.customers))
+    return Lessons(*(_make_examples(known, targets, thin_by, only_new) for only_new in (False, True)))
+
+
+def _make_examples(known: Digest, targets: Targets, thin_by: int | None, only_new: bool) -> Examples:
     bought = np.repeat(targets.customers, np.diff(targets.starts)) * known.width + targets.items
-    return Examples(candidates, np.isin(candidates.customers * known.width + candidates.items, bought))
+    draw = np.random.default_rng(thin_by)
+
+    def is_bought(customers: Ints, items: Ints) -> NDArray[np.bool_]:
+        return np.isin(customers * known.width + items, bought)
+
+    def choose(customers: Ints, items: Ints) -> NDArray[np.bool_]:
+        return is_bought(customers, items) | (draw.random(len(items)) < _NEGATIVE_SHARE)
+
+    chosen = None if thin_by is None else choose
+    candidates = join_candidates(look_at(known, targets.customers, chosen, only_new=only_new))
+    return Examples(candidates, is_bought(candidates.customers, candidates.items))
 
 
-def fit_ranker(kept: Examples, seed: int = 0) -> Ranker:
-    """Of thinned examples. Raises TooFewBaskets."""
-    if kept.is_bought.sum() < _FEWEST_BOUGHT:
-        raise TooFewBaskets(f"{kept.is_bought.sum()} items were bought next; {_FEWEST_BOUGHT} are needed")
-    of_all = fit_pairwise(kept.candidates.signals, kept.is_bought, seed=seed)
-    new = kept.keep(~kept.candidates.is_own)
-    is_enough = new.is_bought.sum() >= _FEWEST_BOUGHT
-    return Ranker(of_all, fit_pairwise(new.candidates.signals, new.is_bought, seed=seed) if is_enough else of_all)
+def join_lessons(lessons: Iterable[Lessons]) -> Lessons:
+    """All of them as one."""
+    return Lessons(*(_join(parts) for parts in zip(*(each._parts for each in lessons), strict=True)))
+
+
+def _join(parts: Sequence[Examples]) -> Examples:
+    candidates = join_candidates(each.candidates for each in parts)
+    return Examples(candidates, np.concatenate([each.is_bought for each in parts]))
+
+
+def fit_ranker(kept: Lessons, seed: int = 0) -> Ranker:
+    """Of thinned lessons. Raises TooFewBaskets."""
+    of_all, of_new = kept.of_all, kept.of_new
+    if of_all.is_bought.sum() < _FEWEST_BOUGHT:
+        raise TooFewBaskets(f"{of_all.is_bought.sum()} items were bought next; {_FEWEST_BOUGHT} are needed")
+    parts = [of_all, of_new] if of_new.is_bought.sum() >= _FEWEST_BOUGHT else [of_all]
+    with ThreadPoolExecutor(len(parts)) as threads:  # trees grow without Python's lock, each on a core of its own
+        fitted = list(threads.map(lambda part: fit_pairwise(part.candidates.signals, part.is_bought, seed=seed), parts))
+    return Ranker(fitted[0], fitted[-1])
 
 
 def fit_on_splits(splits: list[tuple[Split, float]], seed: int = 0) -> Ranker:
     """Learns from histories and what came next; of each also the day on which it ends."""
-    made = [make_examples(digest(split.history, until), split.targets).thin(seed) for split, until in splits]
-    candidates = join_candidates(each.candidates for each in made)
-    return fit_ranker(Examples(candidates, np.concatenate([each.is_bought for each in made])), seed)
+    lessons = [make_lessons(digest(split.history, until), split.targets, seed) for split, until in splits]
+    return fit_ranker(join_lessons(lessons), seed)

@@ -5,11 +5,11 @@ What is learned from ends where its next baskets begin: cut-offs lie before the 
 cut-off, and whatever comes later is in no signal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -20,15 +20,15 @@ from ml.data.baskets import Baskets, Ints, Split, last_left_out, next_after
 from ml.data.purchases import Purchases
 from ml.data.sales import Sales
 from ml.learning.clocks import TooFewPurchases, fit_clock
-from ml.learning.digest import digest, join_candidates
+from ml.learning.digest import digest
 from ml.learning.popularity import find_popular
-from ml.learning.ranking import Examples, TooFewBaskets, fit_ranker, make_examples
+from ml.learning.ranking import Lessons, TooFewBaskets, fit_ranker, join_lessons, make_lessons
 from ml.training.item_artefact import ItemParts, write_item_artefact
 
 Say = Callable[[str], None]
 CUTOFFS: Final = 3
 HORIZON_DAYS: Final = 30
-_MOST_LEARNED: Final = 15_000
+_MOST_LEARNED: Final = 5_000
 """Customers of a cut-off whose next baskets are learned from; all others' are in the facts about items."""
 _SEED: Final = 7
 
@@ -50,10 +50,10 @@ def train_recommender(training: Recommending, models_directory: Path, made_at: d
     """
     baskets, purchases = training.sales
     until = float(np.floor(baskets.days.max())) + 1 if baskets.is_timed else 0.0
-    splits = list(_splits(training, until))
-    examples = _learn_from(splits, say)
+    days: list[float] = []
+    lessons = _learn_from(_noting(_splits(training, until), days), say)
     say("Learning to rank …")
-    ranker = fit_ranker(examples)
+    ranker = fit_ranker(lessons)
     say("Looking at who buys what with what, to the end …")
     facts = digest(baskets, until).facts
     parts = ItemParts(
@@ -66,10 +66,12 @@ def train_recommender(training: Recommending, models_directory: Path, made_at: d
         "training": {
             "data_from": _time_of(baskets.days.min(), made_at),
             "data_until": _time_of(until if baskets.is_timed else np.nan, made_at),
-            "cutoffs": [_time_of(day, made_at) for _, day in splits if baskets.is_timed],
+            "cutoffs": [_time_of(day, made_at) for day in days if baskets.is_timed],
             "horizon_days": training.horizon_days,
-            "candidates": len(examples.is_bought),
-            "bought": int(examples.is_bought.sum()),
+            "candidates": len(lessons.of_all.is_bought),
+            "bought": int(lessons.of_all.is_bought.sum()),
+            "new_candidates": len(lessons.of_new.is_bought),
+            "new_bought": int(lessons.of_new.is_bought.sum()),
             "has_clocks": parts.clocks is not None,
             "stores": max(len(parts.popular) - 1, 0),
         },
@@ -102,7 +104,14 @@ def _time_of(day: float, otherwise: datetime) -> str:
     return (otherwise if np.isnan(day) else datetime.fromtimestamp(day * DAY_US / 1e6, UTC)).isoformat()
 
 
-def _splits(training: Recommending, until: float) -> Any:
+def _noting(splits: Iterable[tuple[Split, float]], days: list[float]) -> Iterator[tuple[Split, float]]:
+    """The same, one at a time; `days` tells where they were cut."""
+    for split, day in splits:
+        days.append(day)
+        yield split, day
+
+
+def _splits(training: Recommending, until: float) -> Iterator[tuple[Split, float]]:
     """(history and what came next, the day between) of each cut-off after which somebody came."""
     baskets, horizon = training.sales.baskets, training.horizon_days
     if not baskets.is_timed:
@@ -115,7 +124,7 @@ def _splits(training: Recommending, until: float) -> Any:
             yield split, day
 
 
-def _learn_from(splits: list[tuple[Split, float]], say: Say) -> Examples:
+def _learn_from(splits: Iterable[tuple[Split, float]], say: Say) -> Lessons:
     """Raises TooFewBaskets."""
     made = []
     for split, day in splits:
@@ -123,8 +132,7 @@ def _learn_from(splits: list[tuple[Split, float]], say: Say) -> Examples:
         say(f"{len(split.targets.customers):,} next baskets{at} …")
         chosen = np.zeros(len(split.targets.customers), bool)
         chosen[np.random.default_rng(_SEED).permutation(len(chosen))[:_MOST_LEARNED]] = True
-        made.append(make_examples(digest(split.history, day), split.targets.of_customers(chosen)).thin(_SEED))
+        made.append(make_lessons(digest(split.history, day), split.targets.of_customers(chosen), _SEED))
     if not made:
         raise TooFewBaskets("there is no earlier horizon to learn from")
-    candidates = join_candidates(each.candidates for each in made)
-    return Examples(candidates, np.concatenate([each.is_bought for each in made]))
+    return join_lessons(made)

@@ -3,7 +3,7 @@
 The same in training and at the till. What is looked at is bounded, however long the history.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,39 +14,51 @@ from app.lifecycle.ranking.owned import Ints, Owned
 
 MOST_OWN: Final = 120
 """Own items that are looked at, and what neighbours are looked for by: those bought most, of late more."""
-_STRONGEST: Final = 20
-"""Own items whose neighbours are looked at."""
-_EACH: Final = 12
-"""Neighbours of one, in baskets and by owners."""
-_NEAR: Final = 120
-"""Neighbours of all of them, the nearest."""
 
 
-def find_candidates(owned: Owned, customer: int, facts: Facts) -> Ints:
-    """Ascending items; `owned` has MOST_OWN states of a customer at most. Without a history there is what sells."""
+class _Reach(NamedTuple):
+    """How far is looked: own items, how many neighbours of each (in baskets, and by owners), and how many of all."""
+
+    strongest: int
+    each: int
+    near: int
+
+
+_BESIDE_OWN: Final = _Reach(20, 12, 120)
+_NEW_ALONE: Final = _Reach(60, 24, 300)
+"""Beside own items new ones have little say; alone they are as many as own and new together."""
+
+
+def find_candidates(owned: Owned, customer: int, facts: Facts, only_new: bool = False) -> Ints:
+    """Ascending items; `owned` has MOST_OWN states of a customer at most. Without a history there is what sells.
+
+    For new items alone it is looked further, and own ones are among them only by chance.
+    """
     of_customer = slice(*owned.starts[customer : customer + 2].tolist())
     items, weights = owned.items[of_customer], owned.decayed_120d[of_customer]
     if not len(items):
         return np.sort(facts.popular)
-    chosen = (-weights).argsort(kind="stable")[:_STRONGEST]
-    found = np.concatenate([items, facts.popular, _nearest(items.take(chosen), weights.take(chosen), facts)])
+    reach = _NEW_ALONE if only_new else _BESIDE_OWN
+    chosen = (-weights).argsort(kind="stable")[: reach.strongest]
+    near = _nearest(items.take(chosen), weights.take(chosen), facts, reach)
+    found = np.concatenate([facts.popular, near] if only_new else [items, facts.popular, near])
     found.sort()
     return found[_begins(found)]
 
 
-def _nearest(items: Ints, weights: Floats, facts: Facts) -> Ints:
+def _nearest(items: Ints, weights: Floats, facts: Facts, reach: _Reach) -> Ints:
     """Those that go best with all the items together."""
-    lists = (facts.basket, facts.owners)
-    near = np.concatenate([each.items.take(items, axis=0)[:, :_EACH].ravel() for each in lists])
-    alike = np.concatenate([(each.weights.take(items, axis=0)[:, :_EACH] * weights[:, None]).ravel() for each in lists])
+    lists, each = (facts.basket, facts.owners), slice(reach.each)
+    near = np.concatenate([of.items.take(items, axis=0)[:, each].ravel() for of in lists])
+    alike = np.concatenate([(of.weights.take(items, axis=0)[:, each] * weights[:, None]).ravel() for of in lists])
     order = near.argsort()
     near = near.take(order)
     begins = _begins(near)
     distinct = near.take(begins).astype(np.int64)
-    if len(distinct) <= _NEAR:
+    if len(distinct) <= reach.near:
         return distinct
     total = np.add.reduceat(alike.take(order), begins)
-    return distinct[np.argpartition(-total, _NEAR)[:_NEAR]]
+    return distinct[np.argpartition(-total, reach.near)[: reach.near]]
 
 
 def _begins(items: NDArray[Any]) -> Ints:

@@ -68,7 +68,7 @@ class ItemRanker:
         the candidates are."""
         of_buyer = buyer_signals(owned, buyers)
         strong = owned.strongest(MOST_OWN)
-        found = find_candidates(strong, 0, self.facts)
+        found = find_candidates(strong, 0, self.facts, only_new)
         if allowed is not None:
             found = found[allowed[found]]
         if only_new:

@@ -19,17 +19,18 @@ from app.lifecycle.features import Floats
 
 Codes = NDArray[np.uint8]
 Places = NDArray[np.intp]
+Numbers = NDArray[np.floating[Any]]
 _CELLS: Final = 1 << 16
 _UPPER: Final = 0 if sys.byteorder == "big" else 1
 _ARRAYS: Final = ("intercept", "edges", "edge_counts", "one", "pairs", "two")
 
 
-def cut(values: Floats) -> Floats:
+def cut(values: Numbers) -> Floats:
     """The 8 leading bits of each number, what follows cut off: within 1 of 128, whole numbers to 256 as they are."""
     return _numbers(_cells(values))
 
 
-def _cells(values: Floats) -> NDArray[np.uint16]:
+def _cells(values: Numbers) -> NDArray[np.uint16]:
     """The upper half of each as a number of 32 bits: sign, exponent and 7 bits after the first."""
     return np.ascontiguousarray(values, np.float32).view(np.uint16)[..., _UPPER::2]
 
@@ -39,7 +40,7 @@ def _numbers(cells: NDArray[np.uint16]) -> Floats:
         return np.asarray(np.left_shift(cells, 16, dtype=np.uint32).view(np.float32), np.float64)
 
 
-def count_cut(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
+def count_cut(values: Numbers) -> tuple[Floats, NDArray[np.int64]]:
     """What `cut` leaves of the known ones, each once and ascending, and of how many."""
     counts = np.bincount(_cells(values), minlength=_CELLS)
     counts[0] += counts[_MINUS_ZERO]
@@ -121,7 +122,7 @@ class PairTables:
             is_alone[[a, b]] = False
         return folded, np.flatnonzero(is_alone)
 
-    def codes(self, signals: Floats, first: int = 0) -> Codes:
+    def codes(self, signals: Numbers, first: int = 0) -> Codes:
         """(k, n) → (k, n): the bins of the signals from `first` on."""
         begins, bins = self._bins
         return np.asarray(bins.take(_cells(signals) + begins[first : first + len(signals)]))
@@ -131,7 +132,7 @@ class PairTables:
         one, two = self._scored
         return np.asarray(self.intercept + one.look_up(codes).sum(axis=0) + two.look_up(codes).sum(axis=0))
 
-    def score(self, signals: Floats) -> Floats:
+    def score(self, signals: Numbers) -> Floats:
         """(S, n) → (n,)."""
         return self.score_codes(self.codes(signals))
 

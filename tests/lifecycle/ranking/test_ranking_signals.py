@@ -67,6 +67,17 @@ def test_what_is_looked_at_is_bounded(facts):
     assert not set(weakest) <= set(found)
 
 
+def test_for_new_items_alone_it_is_looked_further(facts):
+    """Further among neighbours, and not for the customer's own."""
+    owned, _ = draw_history(np.array([40]))
+    wide, beside = (find_candidates(owned, 0, facts, only_new) for only_new in (True, False))
+    new, new_beside = (found[~np.isin(found, owned.items)] for found in (wide, beside))
+    assert set(new_beside) < set(new)
+    near = [each.items[owned.items].ravel() for each in (facts.basket, facts.owners)]
+    assert set(wide) <= {*np.concatenate(near).tolist(), *facts.popular.tolist()}
+    assert (np.diff(wide) > 0).all()
+
+
 def test_the_strongest_states_of_each_customer():
     owned, _ = draw_history(np.array([2, 0, 9, 30]))
     few = owned.strongest(4)

@@ -85,8 +85,9 @@ def test_a_planted_leak_is_not_learned_from(tmp_path):
     ]
     assert (split.targets.items == leak).sum() > 100
     assert orders[0] == 0 < orders[1]  # the second is what a history that is not cut off would tell
-    examples = _learn_from([(split, day)], lambda _: None)
-    assert not (examples.candidates.items == leak).any()
+    lessons = _learn_from([(split, day)], lambda _: None)
+    for examples in (lessons.of_all, lessons.of_new):
+        assert not (examples.candidates.items == leak).any()
 
 
 def test_the_same_orders_make_the_same_model(sales, tmp_path):
