@@ -45,7 +45,7 @@ _DEFAULT: Final = np.array([tuple(default for *_, default in _FIELDS)], RECORD)
 class Codes:
     """Values by small numbers, 0 for `nothing`. It only grows, so that catalogues of several versions share it.
 
-    `parts` are what values are looked for by, beside themselves: the beginnings of a path, the tags of a set.
+    `parts` are what values are looked for by, beside themselves: beginnings and levels of a path, the tags of a set.
     """
 
     def __init__(self, nothing: Any, parts: Callable[[Any], Iterable[Any]] = lambda _: ()) -> None:
@@ -78,8 +78,10 @@ class Codes:
         return len(self.values)
 
 
-def _beginnings(path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
-    return (path[:depth] for depth in range(1, len(path) + 1))
+def _parts_of_path(path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+    """Its beginnings, and each level alone."""
+    yield from (path[:depth] for depth in range(1, len(path) + 1))
+    yield from ((level,) for level in path[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class _Words(NamedTuple):
 
 
 def _no_words() -> _Words:
-    return _Words(Codes((), _beginnings), Codes(None), Codes((), lambda tags: tags), Codes(None), Codes(None))
+    return _Words(Codes((), _parts_of_path), Codes(None), Codes((), lambda tags: tags), Codes(None), Codes(None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +181,8 @@ class Catalogue:
         return in_stock if exceptions is None else in_stock ^ _are_among(places, exceptions)
 
     def are_within(self, places: Places, path: Sequence[str]) -> Mask:
-        """Which of them are of a category, or of one below it. `path` () is all of them."""
+        """Which of them are of a category, or of one below it. `path` () is all of them; one level alone is that level
+        wherever it is, as lines of orders name their category."""
         if not path:
             return np.ones(len(places), np.bool_)
         within: Mask = self.words.categories.have(tuple(path))[self.records["category"][places]]

@@ -16,8 +16,10 @@ from app.models.item_artefact import ItemModel
 from app.recommendations.histories import Habits
 from app.recommendations.pools import Pool, make_pool
 
-AHEAD_SHARE: Final = 0.25
-"""Of its own gap an item is called due so long before, and no longer than a week: just bought is not due."""
+AHEAD_SHARE: Final = 0.5
+"""Of its own gap an item is called due so long before, and no longer than MOST_AHEAD_DAYS: just bought is not due. Gaps
+are shrunk to the item's, and whoever buys at shorter ones comes before they end."""
+MOST_AHEAD_DAYS: Final = 14.0
 FEWEST_ORDERS: Final = 2.0
 """What was bought once is no habit."""
 _ITEM_GAPS: Final = 2.0
@@ -52,7 +54,7 @@ def find_due(
 
 
 def _is_due(habits: Habits, due_us: Floats, gap_days: Floats, as_of_us: int) -> NDArray[np.bool_]:
-    ahead_us = np.minimum(gap_days * AHEAD_SHARE, WEEK_DAYS) * DAY_US
+    ahead_us = np.minimum(gap_days * AHEAD_SHARE, MOST_AHEAD_DAYS) * DAY_US
     # NaN is not due
     return np.asarray((habits.orders >= FEWEST_ORDERS) & (due_us - ahead_us <= as_of_us))
 

@@ -69,6 +69,15 @@ def test_categories_by_their_path():
     assert catalogue.are_within(places, ["none"]).tolist() == [False] * 5
 
 
+def test_a_level_alone_is_found_wherever_it_stands():
+    paths: tuple[list[str], ...] = (["food"], ["food", "dairy"], ["food", "dairy", "milk"], ["dairy"], [])
+    catalogue = Catalogue().with_changes([row(str(n), category=path) for n, path in enumerate(paths)], 1)
+    places = catalogue.places_of(map(str, range(5)))
+    assert catalogue.are_within(places, ["dairy"]).tolist() == [False, True, True, True, False]
+    assert catalogue.are_within(places, ["milk"]).tolist() == [False, False, True, False, False]
+    assert catalogue.are_within(places, ["dairy", "food"]).tolist() == [False] * 5
+
+
 def test_packs_and_substitutes():
     rows = [
         row("a", pack_of="milk"),

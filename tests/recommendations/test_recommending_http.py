@@ -31,6 +31,14 @@ async def test_just_bought_is_not_due(model, buy, recommend):
     assert ids_of(await recommend("C-1", scenario="replenish")) == []
 
 
+async def test_who_buys_more_often_than_others_is_reminded_at_their_own_rhythm(model, buy, recommend):
+    """Cheese is bought every four weeks by others: the gap is between both, and the item is due all the same."""
+    await buy("C-1", *[(day + 0.5, "cheese") for day in range(6, 27, 7)])
+    assert ids_of(await recommend("C-1", scenario="replenish")) == ["cheese"]
+    await buy("C-2", *[(day + 0.5, "cheese") for day in range(1, 57, 7)])
+    assert ids_of(await recommend("C-2", scenario="replenish")) == []
+
+
 async def test_bought_once_ever_is_not_due(model, buy, recommend):
     await buy("C-1", *WEEKLY, (30, "lamp"), (14, "milk-2l"), (8, "apples"))
     assert set(ids_of(await recommend("C-1", scenario="replenish"))) == {"milk-1l", "bread"}
