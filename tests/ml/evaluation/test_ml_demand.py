@@ -1,21 +1,17 @@
 """`perennial evaluate demand` as it is typed, and what its figures are made of, by hand."""
 
-import csv
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pytest
 
-from app.commands.main import main
 from app.lifecycle.clocks.demand import LATE_DAYS
 from app.lifecycle.events import DAY_US
 from ml.data.purchases import collect_purchases
 from ml.data.unit_sales import count_units, look_back
 from ml.learning.demand import Forecasts, blend, fit_demand
+from tests.ml.evaluation.rhythms import evaluate, write_sales
 
-START = datetime(2025, 1, 1, tzinfo=UTC)
 DAY = 20_000.0
 
 
@@ -76,33 +72,9 @@ def test_intervals_hold_what_they_say_of_weeks_to_come():
     assert 0.76 < held < 0.88  # of whole units a little more than .8
 
 
-def write(path, days):
-    """Customers who need milk every 8 days and soap every 40."""
-    rng, rows = np.random.default_rng(5), list[tuple[Any, ...]]()
-    for number in range(90):
-        for item, gap in (("milk", 8), ("soap", 40), (f"other{number % 7}", 90)):
-            at = rng.uniform(0, gap)
-            while at < days:
-                moment = (START + timedelta(days=float(at))).isoformat()
-                rows.append((f"C{number}", moment, f"A{len(rows)}", item, 1, 9.9))
-                at += gap * rng.gamma(20, 1 / 20)
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(
-            [("customer_id", "timestamp", "order_id", "item_id", "quantity", "unit_price"), *rows]
-        )
-    return path
-
-
-def run(monkeypatch, path, *options):
-    monkeypatch.setattr("sys.argv", ["perennial", "evaluate", "demand", "--data", str(path), *options])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
-
-
 def test_figures_of_units(monkeypatch, capsys, tmp_path):
-    shop = write(tmp_path / "sales.csv", 380)
-    assert run(monkeypatch, shop, "--json", "--number", "2") == 0
+    shop = write_sales(tmp_path / "sales.csv", 380)
+    assert evaluate(monkeypatch, "demand", shop, "--json", "--number", "2") == 0
     result = json.loads(capsys.readouterr().out)
     assert result["n"] == 2 * 9  # items
     models = result["models"]
@@ -113,10 +85,10 @@ def test_figures_of_units(monkeypatch, capsys, tmp_path):
     assert sum(each["n"] for each in result["classes"]) == result["n"]
     assert [each["cutoff"] for each in result["cutoffs"]] == ["2025-12-12", "2026-01-09"]
     assert 0.5 < result["interval"]["held"] <= 1
-    assert run(monkeypatch, shop, "--number", "1") == 0
+    assert evaluate(monkeypatch, "demand", shop, "--number", "1") == 0
     assert "same_weekdays" in capsys.readouterr().out
 
 
 def test_a_short_file_is_refused_in_a_sentence(monkeypatch, capsys, tmp_path):
-    assert run(monkeypatch, write(tmp_path / "few.csv", 40), "--json") == 2
+    assert evaluate(monkeypatch, "demand", write_sales(tmp_path / "few.csv", 40), "--json") == 2
     assert "weeks of purchases" in capsys.readouterr().err
