@@ -102,7 +102,8 @@ def test_a_fork_of_the_owner_does_not_stop_the_server(other_process):
 
 def test_ctrl_c_reaches_the_server_only_after_the_service_has_drained(home, other_process):
     drain = (
-        "import psutil\n"
+        "import psutil, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs this behind nohup ignores it\n"
         "try: print('serving', flush=True); sys.stdin.read()\n"
         "except KeyboardInterrupt: print(psutil.pid_exists(server.pid) and 'drained', flush=True)\n"
         "sys.stdin.read()\n"
