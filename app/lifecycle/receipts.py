@@ -32,7 +32,7 @@ VISIT_US: Final = 3600 * 10**6
 midnight: nothing is known of a rhythm."""
 _PLACES: Final = 12
 """Days, from the last order to the first, that may have all the receipts that are too many."""
-_TEMPERATURE: Final = 0.2
+_TEMPERATURE: Final = 0.1
 """Twice the variance by which evenly spaced visits are off, summed over half-lives."""
 _LEAST_GAP_DAYS: Final = 1e-3
 """Visits are taken to be so far apart at least: what is left of evenly spaced ones is a quotient."""

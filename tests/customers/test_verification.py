@@ -24,7 +24,7 @@ TYPES = [
     ("points.earned", lambda chance: {"points": chance.randint(0, 99)}),
     ("something.else", lambda _: {}),
 ]
-CUSTOMERS = ["A", "B", "a", "b", "É", "é", "客户", "10", "9", " x", "~", "🛒"]
+CUSTOMERS = ["A", "B", "a", "b", "É", "é", "客户甲", "10", "9", " x", "~", "🛒"]
 """Of an order that differs from one collation to the next."""
 
 
@@ -120,12 +120,12 @@ async def test_sums_of_floats_may_differ_by_rounding_and_by_no_more(engine, sql,
 
 
 async def test_missing_and_superfluous_states(engine, sql, states):
-    await sql.rows("DELETE FROM customer_states WHERE customer_id = '客户'")
+    await sql.rows("DELETE FROM customer_states WHERE customer_id = '客户甲'")
     await sql.rows("INSERT INTO customer_states (customer_id, orders) VALUES ('ghost', 3)")
     await sql.rows("DELETE FROM events WHERE customer_id = 'A'")
     found = await differences(engine)
     assert {(item.customer_id, item.measure, item.kept, item.recomputed) for item in found} == {
-        ("客户", "row", "missing", "present"),
+        ("客户甲", "row", "missing", "present"),
         ("ghost", "row", "present", "missing"),
         ("A", "row", "present", "missing"),
         ("A", "case K row", "present", "missing"),

@@ -57,7 +57,7 @@ async def test_an_event_without_data_has_no_body(client, sql):
     [
         ("C-1", "C-1"),
         ("Euro%20%E2%82%AC%20%F0%9F%98%80", "Euro € 😀"),
-        ("%e4%bc%9a%e5%91%98", "会员"),
+        ("%e4%bc%9a%e5%91%98%e7%94%b2", "会员甲"),
         ("%43-1", "C-1"),
         ("100%", "100%"),
         ("a%2520b", "a%20b"),
