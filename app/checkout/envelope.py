@@ -36,29 +36,29 @@ def read_checkout(body: bytes) -> tuple[CheckoutEnvelope, list[Warned]]:
     Raises Malformed where there is no event.
     """
     content = read_json(body)
+    left_out: list[Warned] = []
     try:
         checkout = CheckoutEnvelope.model_validate(content)
-        check_texts(checkout.context, orjson.dumps(checkout.context), (_CONTEXT,))
-    except (ValidationError, Problem) as error:
+    except ValidationError as error:
         if not isinstance(content, dict) or _EVENT not in content:
-            raise (malformed(error) if isinstance(error, ValidationError) else error) from None
-        return _read_without(content, error)
-    return checkout, []
-
-
-def _read_without(content: dict[str, Any], error: ValidationError | Problem) -> tuple[CheckoutEnvelope, list[Warned]]:
-    """Without the members that cannot be read; a context with control characters after them."""
-    errors = error.errors(include_url=False, include_input=False) if isinstance(error, ValidationError) else []
-    first = {str(found["loc"][0]): found for found in reversed(errors)}
-    left = {name: member for name, member in content.items() if name not in first}
-    warnings = [_warn(_path_of(found), malformed_by([found])) for found in first.values()]
-    checkout = CheckoutEnvelope.model_validate(left)
+            raise malformed(error) from None
+        checkout, left_out = _read_without(content, error)
     try:
         check_texts(checkout.context, orjson.dumps(checkout.context), (_CONTEXT,))
     except Problem as problem:
-        checkout = checkout.model_copy(update={_CONTEXT: {}})
-        warnings.append(_warn((_CONTEXT,), problem))
-    return checkout, warnings
+        checkout.context = {}
+        left_out.append(_warn((_CONTEXT,), problem))
+    return checkout, left_out
+
+
+def _read_without(content: dict[str, Any], error: ValidationError) -> tuple[CheckoutEnvelope, list[Warned]]:
+    """Without the members that cannot be read, told by the first error of each."""
+    errors = error.errors(include_url=False, include_input=False)
+    first = {str(found["loc"][0]): found for found in reversed(errors)}
+    left = {name: member for name, member in content.items() if name not in first}
+    return CheckoutEnvelope.model_validate(left), [
+        _warn(_path_of(found), malformed_by([found])) for found in first.values()
+    ]
 
 
 def _path_of(found: Any) -> tuple[int | str, ...]:
