@@ -6,6 +6,7 @@ want, then what sells. `replenish` alone is not filled: what is not due is not c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -133,14 +134,10 @@ def _rank_plainly(bought: Habits) -> Pool:
     return make_pool(bought.items, habit=np.log(np.maximum(strength, 1e-9)))
 
 
-_HELD: dict[int, Floats] = {}
-
-
+@cache
 def _by_subject(width: int) -> Floats:
     """(signals + pairs, TERMS): which subject each term of the ranker tells of; of pairs it is their interplay."""
-    if width not in _HELD:
-        subjects = [*_SUBJECTS, *["interplay"] * (width - len(_SUBJECTS))]
-        matrix = np.zeros((width, len(TERMS)))
-        matrix[np.arange(width), [AT[subject] for subject in subjects]] = 1.0
-        _HELD[width] = matrix
-    return _HELD[width]
+    subjects = [*_SUBJECTS, *["interplay"] * (width - len(_SUBJECTS))]
+    matrix = np.zeros((width, len(TERMS)))
+    matrix[np.arange(width), [AT[subject] for subject in subjects]] = 1.0
+    return matrix

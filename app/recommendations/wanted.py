@@ -45,41 +45,41 @@ class BasketLineIn(BaseModel):
     product_id: Annotated[ItemId, Field(validation_alias=AliasChoices("product_id", "item_id"))]
 
 
-class CheckoutRecommendationsIn(BaseModel):
-    """What a till asks for beside a sale: its basket is that of the sale."""
+class _FilteredIn(BaseModel):
+    """Which items may be shown, and where."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    scenario: Scenario = "checkout"
-    limit: Annotated[int, Field(ge=1, le=MOST)] = 3
     exclude: Annotated[list[ItemId], Field(default_factory=list, max_length=MOST_EXCLUDED)]
     category: Annotated[list[Word], Field(default_factory=list, max_length=_MOST_LEVELS)]
     in_stock_only: bool = True
     store: Word | None = None
 
+    def _want(self, scenario: Scenario, limit: int, store: str | None, basket: Iterable[str]) -> Wanted:
+        exclude, category = frozenset(self.exclude), tuple(self.category)
+        return Wanted(scenario, limit, exclude, category, self.in_stock_only, store, tuple(dict.fromkeys(basket)))
+
+
+class CheckoutRecommendationsIn(_FilteredIn):
+    """What a till asks for beside a sale: its basket is that of the sale."""
+
+    scenario: Scenario = "checkout"
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 3
+
     def wanted(self, basket: Iterable[str]) -> Wanted:
         """The request, with the items that were sold."""
-        return Wanted(
-            *(self.scenario, self.limit, frozenset(self.exclude), tuple(self.category), self.in_stock_only, self.store),
-            tuple(dict.fromkeys(basket)),
-        )
+        return self._want(self.scenario, self.limit, self.store, basket)
 
 
-class RecommendationIn(BaseModel):
+class RecommendationIn(_FilteredIn):
     """Without `customer_id` it is for somebody who is not known; without `scenario` it is `cart` where there is a
     basket, else `home`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     customer_id: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")] | None = None
     scenario: Scenario | None = None
     limit: Annotated[int, Field(ge=1, le=MOST)] = USUAL
     basket: Annotated[list[ItemId | BasketLineIn], Field(default_factory=list, max_length=MOST_LINES)]
     """Items that are in it: ids, or lines as orders have them."""
-    exclude: Annotated[list[ItemId], Field(default_factory=list, max_length=MOST_EXCLUDED)]
-    category: Annotated[list[Word], Field(default_factory=list, max_length=_MOST_LEVELS)]
-    in_stock_only: bool = True
-    store: Word | None = None
     context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
     """Where it is shown. Of its members `store` is read, where there is none beside it."""
 
@@ -87,11 +87,7 @@ class RecommendationIn(BaseModel):
         """The request."""
         lines = [line if isinstance(line, str) else line.product_id for line in self.basket]
         scenario: Scenario = self.scenario or ("cart" if lines else "home")
-        store = self.store if self.store is not None else _store_of(self.context)
-        return Wanted(
-            *(scenario, self.limit, frozenset(self.exclude), tuple(self.category), self.in_stock_only, store),
-            tuple(dict.fromkeys(lines)),
-        )
+        return self._want(scenario, self.limit, self.store or _store_of(self.context), lines)
 
 
 def _store_of(context: dict[str, Any]) -> str | None:
