@@ -9,7 +9,6 @@ column of one row of customer_states by its primary key in the same database, pr
 import argparse
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -19,7 +18,6 @@ from rich.console import Console
 
 from benchmarks.databases import postgres
 from benchmarks.filling import fill_states
-from benchmarks.load import run_load
 from benchmarks.options import add_models, add_seconds, make_parser, open_console, plan_of
 from benchmarks.pgbench import find_pgbench, run_pgbench
 from benchmarks.processes import ServerFailed
@@ -34,7 +32,7 @@ from benchmarks.report import (
     write_json,
 )
 from benchmarks.requests import scores
-from benchmarks.systems import Bench, Measure, Plan, Service, Unavailable, read_method, start_service
+from benchmarks.systems import Bench, Measure, Plan, Service, Unavailable, read_method, send, start_service
 
 CUSTOMERS: Final = 20_000
 SELECT_ROW: Final = "SELECT * FROM customer_states WHERE customer_id = 'C-' || :customer_number"
@@ -47,16 +45,7 @@ COMPARISONS: Final = (
 def read_scores(service: Service, plan: Plan, connections: int, number: int) -> Mapping[str, Any]:
     """The figures of one round through HTTP."""
     server = service.server
-    load = run_load(
-        server.host,
-        server.port,
-        scores(server.port, service.api_key, CUSTOMERS, seed=number),
-        connections=connections,
-        seconds=plan.seconds,
-        warm_up_s=plan.warm_up_s,
-        server_pid=server.pid,
-    )
-    return asdict(load)
+    return send(server, plan, scores(server.port, service.api_key, CUSTOMERS, seed=number), connections)
 
 
 def read_rows(program: Path, service: Service, plan: Plan, connections: int, _: int) -> Mapping[str, Any]:

@@ -11,7 +11,6 @@ import argparse
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from itertools import product
 from typing import Any, Final
@@ -21,7 +20,6 @@ from rich.console import Console
 
 from benchmarks.databases import execute, postgres
 from benchmarks.filling import fill_states
-from benchmarks.load import run_load
 from benchmarks.options import add_models, add_seconds, make_parser, open_console, plan_of
 from benchmarks.processes import ServerFailed
 from benchmarks.recommend import ITEMS, write_model
@@ -46,6 +44,7 @@ from benchmarks.systems import (
     make_home,
     read_method,
     register_newest,
+    send,
     start_service,
 )
 
@@ -84,16 +83,7 @@ def ask(port: int, api_key: str, what: str, *, seed: int) -> Iterator[bytes]:
 def measure(what: str, service: Service, plan: Plan, connections: int, number: int) -> Mapping[str, Any]:
     """The figures of one round."""
     server = service.server
-    load = run_load(
-        server.host,
-        server.port,
-        ask(server.port, service.api_key, what, seed=number),
-        connections=connections,
-        seconds=plan.seconds,
-        warm_up_s=plan.warm_up_s,
-        server_pid=server.pid,
-    )
-    return asdict(load)
+    return send(server, plan, ask(server.port, service.api_key, what, seed=number), connections)
 
 
 def open_systems(bench: Bench, each: int) -> dict[str, Measure]:

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -74,6 +74,11 @@ Measure = Callable[[int, int], Mapping[str, Any]]
 def load_server(server: Server, plan: Plan, api_key: str | None, connections: int, number: int) -> Mapping[str, Any]:
     """The figures of one round of checkouts; every system gets the same customers in a round."""
     requests = checkouts(server.port, api_key=api_key, seed=number, lines=plan.lines)
+    return send(server, plan, requests, connections)
+
+
+def send(server: Server, plan: Plan, requests: Iterable[bytes], connections: int) -> Mapping[str, Any]:
+    """The figures of one round of requests."""
     load = run_load(
         server.host,
         server.port,
