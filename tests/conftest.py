@@ -29,7 +29,9 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url, text
+from typer.testing import CliRunner
 
+from app.commands.main import app as commands
 from app.database.embedded import start_embedded
 from app.database.engine import create_engine, transaction
 from app.database.schema import migrate
@@ -347,3 +349,18 @@ def make_model():
 @pytest.fixture
 def shop():
     return Shop()
+
+
+@pytest.fixture
+def perennial(sql, database_url, tmp_path, monkeypatch):
+    """Runs a command on the database of the tests; what it printed, standard error too."""
+    monkeypatch.setenv("PERENNIAL_DATABASE_URL", database_url)
+    monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path / "home"))
+
+    def run(*words):
+        ran = CliRunner().invoke(commands, [str(word) for word in words])
+        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+            raise ran.exception
+        return ran.output
+
+    return run

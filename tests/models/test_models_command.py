@@ -6,30 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from app.commands.demo_shop import needs_model
-from app.commands.main import app
 from app.foundation.errors import NotPromotable
 from app.models.artefact import canonical_manifest
 from app.models.kinds import SCORE
 
 (RELEASED,) = (Path(__file__).parent / "released").glob("churn-*")
-
-
-@pytest.fixture
-def perennial(sql, database_url, tmp_path, monkeypatch):
-    """Runs a command on the database of the tests; what it printed, standard error too."""
-    monkeypatch.setenv("PERENNIAL_DATABASE_URL", database_url)
-    monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path))
-
-    def run(*words):
-        ran = CliRunner().invoke(app, [str(word) for word in words])
-        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-            raise ran.exception
-        return ran.output
-
-    return run
 
 
 def test_from_a_directory_to_the_champion_and_back(perennial, make_artefact):

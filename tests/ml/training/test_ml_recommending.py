@@ -5,10 +5,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from app.checkout.importing import run_import
-from app.commands.main import app
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules
 from app.lifecycle.ranking.signals import ITEM, SIGNALS
@@ -192,21 +190,6 @@ def test_baskets_without_times_have_no_clocks(tmp_path):
     assert sales.purchases is None
     model = load_item_model(train_recommender(Recommending(sales, "", False), tmp_path, MADE_AT, lambda _: None))
     assert (model.clocks, model.popular) == (None, {})
-
-
-@pytest.fixture
-def perennial(sql, database_url, tmp_path, monkeypatch):
-    """Runs a command on the database of the tests; what it printed."""
-    monkeypatch.setenv("PERENNIAL_DATABASE_URL", database_url)
-    monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path / "home"))
-
-    def run(*words):
-        ran = CliRunner().invoke(app, [str(word) for word in words])
-        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-            raise ran.exception
-        return ran.output
-
-    return run
 
 
 def test_the_command_registers_what_it_makes(tmp_path, perennial):
