@@ -45,6 +45,7 @@ from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
 from app.models.artefact import Model
 from app.runtime.main import create_app
+from tests.processes import QUIET
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 HUNG_SECONDS = 90
@@ -204,8 +205,7 @@ def serve(tmp_path_factory, database_url):
         "exploration": 0.0,
         "patience_ms": 30_000,  # machines that tests run on are slow at times
         "deadline_allowance_ms": 20_000,
-        "sweep_minutes": 0,
-        "monitoring_hours": 0,
+        **QUIET,
     }
 
     def start(url=database_url, *, prepares=True, **settings):

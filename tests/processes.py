@@ -19,6 +19,8 @@ from app.database.engine import transaction
 from app.http.auth import create_key
 
 ROOT = Path(__file__).resolve().parent.parent
+QUIET = {"sweep_minutes": 0, "monitoring_hours": 0}
+"""No work of its own accord: a service that outlives a test would do it on the tables of the next."""
 
 
 def free_port():
@@ -60,7 +62,8 @@ async def starting(database_url, home, wait_until) -> AsyncIterator:
 
     async def start(**settings):
         port = free_port()
-        given = {"database_url": database_url, "home": home, "identity_key": "tests", "port": port, **settings}
+        usual = {"database_url": database_url, "home": home, "identity_key": "tests", **QUIET}
+        given = {**usual, "port": port, **settings}
         log_file = home / f"{port}.log"
         with log_file.open("wb") as log:
             process = await asyncio.create_subprocess_exec(
