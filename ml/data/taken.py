@@ -33,8 +33,8 @@ def taken(columns: Columns) -> str:
 
 def unused_columns(columns: Columns, names: list[str]) -> str | None:
     """Which columns say nothing that is counted; of an export that is known, all are known."""
-    taken = set(columns.found().values()) | {columns.day, columns.clock}
-    others = [repr(name) for name in names if name not in taken]
+    used = set(columns.found().values()) | {columns.day, columns.clock}
+    others = [repr(name) for name in names if name not in used]
     if columns.export or not others:
         return None
     more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
