@@ -91,7 +91,7 @@ has not been resolved since."""
 
 _ORDER: Final = (e.ORDER_COMPLETED,)
 _REFUND: Final = (e.ORDER_REFUNDED,)
-_EITHER: Final = (*_ORDER, *_REFUND)
+_ANY: Final = (*_ORDER, *_REFUND, e.ORDER_RETURNED)
 
 ITEM: Final = StateSpec(
     "item",
@@ -104,8 +104,8 @@ ITEM: Final = StateSpec(
         Measure("discounted_orders", "orders", Merge.SUM, "is_discounted", _ORDER),
         Measure("refunds", "refunds", Merge.SUM, Lift.ONE, _REFUND),
         Measure("refunded_quantity", "pieces", Merge.SUM, "quantity", _REFUND),
-        Measure(FIRST_EVENT, "us", Merge.FIRST, "occurred_us", _EITHER),
-        Measure(REFERENCE, "us", Merge.LAST, "occurred_us", _EITHER),
+        Measure(FIRST_EVENT, "us", Merge.FIRST, "occurred_us", _ANY),
+        Measure(REFERENCE, "us", Merge.LAST, "occurred_us", _ANY),
         Measure("first_order_us", "us", Merge.FIRST, "occurred_us", _ORDER),
         Measure("last_order_us", "us", Merge.LAST, "occurred_us", _ORDER),
         Measure("second_last_order_us", "us", Merge.SECOND_LAST, "occurred_us", _ORDER, behind="last_order_us"),
@@ -116,7 +116,8 @@ ITEM: Final = StateSpec(
     is_bounded=True,
 )
 """What a customer has bought. Of an order of a source with identity what was given back is off its lines already;
-`refunds` and `refunded_quantity` are of those whose order is not known, and are to be taken off by who reads."""
+`refunds` and `refunded_quantity` are of those whose order is not known, and are to be taken off by who reads. Of what
+was given back whole the state stays, of no order: it was not bought, and the customer knows it."""
 
 _VIEW: Final = (e.PRODUCT_VIEWED,)
 _CART: Final = (e.PRODUCT_ADDED,)

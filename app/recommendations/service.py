@@ -20,6 +20,8 @@ HOUR_US: Final = 3_600_000_000
 """Ages are counted to the hour: within it the same request has the same answer, while nothing changes."""
 _VARIETY: Final = {"replenish": 1.0, "discover": 0.8}
 _USUAL_VARIETY: Final = 0.9
+_PERSONAL: Final = frozenset(("replenish", "discover", "home"))
+"""Scenarios that are about one customer and nothing else."""
 _SEEN_ENOUGH: Final = 2
 _SINKS: Final = 0.5
 _SINKS_AT_MOST: Final = 4.0
@@ -86,19 +88,26 @@ def _allow(wanted: Wanted, habits: Habits | None, assortment: Assortment, wishes
     if wishes is not None:
         allowed = allowed & wishes.shown
     out = [n for item_id in (*wanted.exclude, *wanted.basket) if (n := assortment.at.get(item_id)) is not None]
-    is_new_only = wanted.scenario == "discover" and habits is not None
-    if not out and not is_new_only:
+    known = _known_too_well(wanted, habits)
+    if not out and not len(known):
         return allowed
     allowed = allowed.copy()
     allowed[out] = False
-    if is_new_only and habits is not None:
-        known = habits.items[habits.items < len(allowed)]
-        allowed[known] = False
+    known = known[known < len(allowed)]
+    allowed[known] = False
+    if wanted.scenario == "discover":
         packs = np.unique(assortment.products[known])
         packs = packs[packs > 0]
         if len(packs):
             allowed &= ~np.isin(assortment.products, packs)
     return allowed
+
+
+def _known_too_well(wanted: Wanted, habits: Habits | None) -> Ints:
+    """What a customer is not offered for having had it: all that is no discovery; and what they gave back."""
+    if habits is None or wanted.scenario not in _PERSONAL:
+        return np.arange(0)
+    return habits.items if wanted.scenario == "discover" else habits.items[habits.is_returned]
 
 
 def _keep_allowed(pool: Pool, asked: Asked) -> Pool:

@@ -6,6 +6,8 @@ from tests.checkout.orders import SOURCE, differences
 
 MILK = {"product_id": "milk", "price": 2, "quantity": 3, "discount": 0.5}
 TEA = {"product_id": "tea", "price": 10, "quantity": 1}
+GONE = (0, 0.0, 0, 0)
+"""Of what was given back: known, and not bought."""
 
 
 async def items(sql, customer="C-1", *columns):
@@ -52,7 +54,7 @@ async def test_what_is_given_back_was_not_bought(count, buy, tell, sql, engine):
     assert await items(sql) == {"milk": (1, 2.0, 367, 0), "tea": (1, 1.0, 1000, 0)}
     assert await differences(engine) == []
     await count(tell("order.refunded", total=10, products=[TEA]))
-    assert await items(sql) == {"milk": (1, 2.0, 367, 0)}
+    assert await items(sql) == {"milk": (1, 2.0, 367, 0), "tea": GONE}
     assert await differences(engine) == []
 
 
@@ -66,17 +68,27 @@ async def test_changes_of_an_order_change_its_items_in_any_order(count, buy, tel
         events = [{**each, "subject": f"C-{place}", "source": f"{SOURCE}/{place}"} for each in told]
         for event in events:
             await count(event)
-        assert await items(sql, f"C-{place}") == {"tea": (1, 1.0, 1000, 0)}
+        assert await items(sql, f"C-{place}") == {"tea": (1, 1.0, 1000, 0), "rice": GONE}
     assert await differences(engine) == []
     await count({**tell("order.cancelled"), "subject": "C-0", "source": f"{SOURCE}/0"})
     assert await items(sql, "C-0") == {}
     assert await differences(engine) == []
 
 
-async def test_an_order_given_back_whole_leaves_nothing(count, buy, tell, sql, engine):
-    await count(buy(MILK, TEA), buy(TEA, order_id="8", days=9))
-    await count(tell("order.refunded"))
-    assert await items(sql) == {"tea": (1, 1.0, 1000, 0)}
+@pytest.mark.parametrize("source", [SOURCE, "/pos/till-1"])
+async def test_an_order_given_back_whole_leaves_what_is_known_and_not_bought(count, buy, tell, sql, engine, source):
+    """Where another purchase is left, that counts as if there were no other."""
+    tea, both = buy(TEA, order_id="8", days=9), buy(MILK, TEA)
+    refund = tell("order.refunded", total=100)
+    for event in (tea, both, refund):
+        await count({**event, "source": source})
+    assert await items(sql) == {"milk": GONE, "tea": (1, 1.0, 1000, 0)}
+    (row,) = await sql.rows("SELECT * FROM customer_items WHERE item_id = 'tea'")
+    assert row["last_order_us"] == row["first_order_us"] == row["first_event_us"] < row["last_event_us"]
+    assert row["orders_decayed_30d"] < 0.99
+    assert await differences(engine) == []
+    await count({**buy(MILK, order_id="9", days=0.1), "source": source})
+    assert (await items(sql))["milk"] == (1, 3.0, 550, 0)
     assert await differences(engine) == []
 
 

@@ -165,8 +165,8 @@ async def test_an_upgrade_fills_states_of_items(make_database, config):
         await connection.execute(text(OLD_EVENTS), {"order": json.dumps(OLD_ORDER)})
     migrate(url)
     async with engine.begin() as connection:
-        items = "SELECT item_id, orders, quantity, refunds FROM customer_items WHERE customer_id = 'E'"
-        assert [tuple(row) for row in await connection.exec_driver_sql(items)] == [("a", 1, 2.0, 1)]
+        items = "SELECT item_id, orders, quantity, refunds FROM customer_items WHERE customer_id = 'E' ORDER BY 1"
+        assert [tuple(row) for row in await connection.exec_driver_sql(items)] == [("a", 1, 2.0, 1), ("b", 0, 0.0, 0)]
         looks = await connection.exec_driver_sql("SELECT item_id, views FROM customer_interests")
         assert [tuple(row) for row in looks] == [("a", 1)]
         lines = await connection.exec_driver_sql("SELECT lines, told_lines FROM events WHERE id = 'order-O'")

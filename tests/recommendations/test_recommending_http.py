@@ -65,6 +65,41 @@ async def test_what_was_given_back_was_not_bought(service, has_model, buy, recom
     assert "coffee" not in ids_of(await recommend("C-1", scenario="discover", limit=100))  # it is known all the same
 
 
+@pytest.mark.parametrize("source", ["/shop", "/woocommerce/tea.example.com"])
+@pytest.mark.parametrize("has_model", [True, False])
+async def test_what_was_given_back_whole_is_known(
+    service, has_model, put_items, buy, recommend, client, shop, request, source
+):
+    """Of a till, and of a source whose orders have an identity. Bought again it is bought."""
+    if has_model:
+        request.getfixturevalue("model")
+    await put_items("lamp", "pan", "milk-1l", "bread", "milk-2l")
+
+    def told(type_, order_id, days):
+        data = {"order_id": order_id, "total": 9.0, "products": [{"product_id": "lamp", "quantity": 1, "price": 9.0}]}
+        return shop.event(type_, data=data, at=shop.ago(days=days), source=source)
+
+    async def tell(*events):
+        assert (await client.post("/v1/events", json=events)).json()["accepted"] == len(events)
+
+    async def offered(scenario):
+        return ids_of(await recommend("C-1", scenario=scenario, limit=100))
+
+    await tell(told("order.completed", "R-1", 30), told("order.refunded", "R-1", 29))
+    for scenario in ("replenish", "discover", "home"):  # the only purchase there was: what sells
+        assert "lamp" not in await offered(scenario)
+        assert "pan" in await offered(scenario)
+    await buy("C-1", *WEEKLY)
+    for scenario in ("replenish", "discover", "home"):
+        assert "lamp" not in await offered(scenario)
+    assert "lamp" in await offered("popular")
+    await tell(told("order.completed", "R-2", 20))
+    lamp = next(each for each in (await recommend("C-1", limit=100))["items"] if each["item_id"] == "lamp")
+    assert [reason["code"] for reason in lamp["reasons"]] == ["bought_once"]
+    assert "lamp" not in await offered("discover")
+    assert "lamp" not in await offered("replenish")
+
+
 async def test_without_a_model_own_gaps_tell(service, buy, recommend):
     await buy("C-1", *WEEKLY)
     answer = await recommend("C-1", scenario="replenish")
