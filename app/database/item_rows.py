@@ -32,8 +32,11 @@ from app.lifecycle.order_lines import ItemRow
 _OF_EVENT: Final = ItemRow._fields[:5]
 _NOTHING: Final = literal_column("0", BigInteger)
 _TYPES: Final[dict[str, TypeEngine[Any]]] = {
-    **{"item_id": Text(), "category": Text(), "quantity": Double()},
-    **{name: BigInteger() for name in ("price_minor", "discount_minor")},
+    "item_id": Text(),
+    "category": Text(),
+    "quantity": Double(),
+    "price_minor": BigInteger(),
+    "discount_minor": BigInteger(),
 }
 
 
