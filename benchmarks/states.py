@@ -97,7 +97,7 @@ def write_states(side: str, events: Path, out: Path, cutoffs: list[int]) -> None
     """One side, in this process; prints seconds and CPU seconds of the statement."""
     backend = ibis.duckdb.connect(threads=THREADS)
     with TemporaryDirectory(prefix="perennial-") as directory:
-        bound(backend, Path(directory))
+        bound(backend.con, Path(directory))
         table = backend.read_parquet(events, table_name="events")
         began, began_cpu = time.monotonic(), time.process_time()
         if side == OURS:

@@ -78,6 +78,7 @@ def recommend(
     ] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Learn from the demo shop's orders")] = False,
     horizon: Annotated[int, typer.Option(min=1, help="In how many days the next basket counts")] = 30,
+    sums_by: Annotated[str, typer.Option("--engine", help="What sums order lines up: duckdb or spark")] = "duckdb",
     *,
     reading: "FileReading",
 ) -> None:
@@ -87,8 +88,8 @@ def recommend(
     async def work(url: str, settings: Settings) -> str:
         async with engine_of(url) as engine:
             if data is not None:
-                return await recommend_from_file(engine, data, settings, reading, horizon)
-            return await recommend_from_database(engine, settings, simulated, horizon)
+                return await recommend_from_file(engine, data, settings, reading, horizon, sums_by)
+            return await recommend_from_database(engine, settings, simulated, horizon, sums_by)
 
     refuse_without_file(data, reading)
     with database() as (settings, url):

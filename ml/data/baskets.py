@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from app.lifecycle.events import DAY_US
 from ml.data.columns import UnusableTransactions, compact
+from ml.data.engines import DUCKDB, Engine
 from ml.data.file_reading import AS_IT_IS, FileReading
+from ml.data.kept_lines import keep_lines, lay_out_file
 from ml.data.reading import open_source, quoted
 
 Ints = NDArray[np.int64]
@@ -37,6 +39,16 @@ class Baskets:
     baskets: Ints
     items: Ints
     days: Floats
+
+    @classmethod
+    def of_lines(
+        cls, customer_ids: NDArray[np.str_], item_ids: NDArray[np.str_], customers: Ints, items: Ints, days: Floats
+    ) -> "Baskets":
+        """Of lines, (n,) each, an item of a customer and a moment once; each moment is a basket."""
+        order = np.lexsort((items, days, customers))
+        customers, items, days = customers[order], items[order], days[order]
+        is_new = np.append(True, (np.diff(customers) != 0) | (np.diff(days) != 0))[: len(days)]
+        return cls(customer_ids, item_ids, customers, _number_baskets(customers, np.cumsum(is_new)), items, days)
 
     @property
     def is_timed(self) -> bool:
@@ -122,8 +134,10 @@ def read_baskets(
     Raises UnusableTransactions.
     """
     with duckdb.connect() as connection:
-        if not load_baskets(connection, path, say, reading, currency) and targets is not None:
-            raise UnusableTransactions(f"{path.name}: targets need the columns {', '.join(_NUMBERED)}")
+        if not load_baskets(connection, path, say, reading, currency):
+            connection.execute(_BOUGHT_SQL)
+            if targets is not None:
+                raise UnusableTransactions(f"{path.name}: targets need the columns {', '.join(_NUMBERED)}")
         if targets is None:
             connection.execute("CREATE TABLE wanted AS SELECT * FROM bought WHERE false")
         elif not _read_numbered(connection, targets, "wanted"):
@@ -132,14 +146,20 @@ def read_baskets(
 
 
 def load_baskets(
-    connection: duckdb.DuckDBPyConnection, path: Path, say: Say, reading: FileReading = AS_IT_IS, currency: str = "CNY"
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    say: Say,
+    reading: FileReading = AS_IT_IS,
+    currency: str = "CNY",
+    engine: Engine = DUCKDB,
 ) -> bool:
-    """Makes the table `bought` of a file; whether it is one of numbered baskets. Of any other there are the tables of
-    `ml.data.transactions.load_orders`, too. Raises UnusableTransactions."""
+    """Makes the table `bought` of a file of numbered baskets, or the table `kept` (`ml.data.kept_lines`) of any other;
+    whether it is one of numbered baskets. Raises UnusableTransactions."""
     if _read_numbered(connection, path, "bought"):
         return True
     reading.load(connection, path, source="baskets", currency=currency, say=say)
-    connection.execute(_BOUGHT_SQL)
+    lay_out_file(connection)
+    keep_lines(connection, engine)
     return False
 
 
@@ -149,32 +169,9 @@ def collect_baskets(connection: duckdb.DuckDBPyConnection) -> Baskets:
     return _collect(connection)[0]
 
 
-def collect_orders(connection: duckdb.DuckDBPyConnection) -> Baskets:
-    """The history in the table `order_items` (customer_id, type, occurred_us, order_id, item_id, quantity), an order a
-    basket, less what was given back of it. Raises UnusableTransactions where there is none."""
-    connection.execute(_KEPT_SQL)
-    return collect_baskets(connection)
-
-
-_KEPT_SQL: Final = """
-CREATE TABLE bought AS
-WITH kept AS (
-    SELECT customer_id, order_id, item_id, min(occurred_us) FILTER (type = 'order.completed') AS occurred_us
-    FROM order_items GROUP BY ALL
-    HAVING sum(CASE WHEN type = 'order.completed' THEN quantity ELSE -quantity END) > 0)
-SELECT customer_id, min(occurred_us) OVER (PARTITION BY customer_id, order_id) AS basket, item_id, 'history' AS part,
-    min(occurred_us) OVER (PARTITION BY customer_id, order_id) AS occurred_us
-FROM kept WHERE occurred_us IS NOT NULL
-"""
-
 _BOUGHT_SQL: Final = """
 CREATE TABLE bought AS
-WITH kept AS (
-    SELECT customer_id, order_id, item_id FROM lines WHERE item_id IS NOT NULL GROUP BY ALL
-    HAVING sum(CASE WHEN is_return THEN -coalesce(quantity, 1) ELSE coalesce(quantity, 1) END) > 0)
-SELECT customer_id, e.occurred_us AS basket, item_id, 'history' AS part, e.occurred_us
-FROM events e JOIN kept USING (customer_id, order_id)
-WHERE e.type = 'order.completed'
+SELECT customer AS customer_id, occurred_us AS basket, item AS item_id, 'history' AS part, occurred_us FROM kept
 """
 """Orders of one moment are one basket."""
 

@@ -1,18 +1,21 @@
-"""Engines that turn events into states off-line: DuckDB on one machine, Spark on a cluster; one expression for both."""
+"""Engines that turn events into states, and order lines into what was kept, off-line: DuckDB on one machine, Spark on a
+cluster; one expression for both."""
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 
 from app.foundation.errors import Refusal
+from ml.data.reading import literal
 
 ENGINES: Final = ("duckdb", "spark")
 MEMORY_LIMIT: Final = "1280MiB"
@@ -48,24 +51,48 @@ class UnusableEngine(Refusal):
     """The engine is not there; the sentence says what it takes."""
 
 
+class Derived(NamedTuple):
+    """Rows that are made of a table in DuckDB, whose columns are those of `schema`."""
+
+    table: str
+    schema: ibis.Schema
+    rows: Callable[[ir.Table], ir.Table]
+
+
 class Engine(Protocol):
-    """Where events become states."""
+    """Where events become states, and order lines what was kept."""
 
     def take(self, events: ir.Table) -> ir.Table:
         """The same events, of a table in DuckDB, as a table of this engine."""
         ...
 
+    def derive(self, connection: duckdb.DuckDBPyConnection, name: str, wanted: Derived) -> None:
+        """Makes the table `name` in DuckDB of another one there, by this engine."""
+        ...
+
 
 class DuckDb:
-    """This process, within `MEMORY_LIMIT`; what does not fit is spilled to the directory."""
+    """This process, within `MEMORY_LIMIT`; what does not fit is spilled to the directory. None: without a limit."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path | None) -> None:
         self._directory = directory
 
     def take(self, events: ir.Table) -> ir.Table:
         """As they are; the connection that they are on is bounded from now on."""
-        bound(events.get_backend(), self._directory)
+        if self._directory is not None:
+            bound(events.get_backend().con, self._directory)
         return events
+
+    def derive(self, connection: duckdb.DuckDBPyConnection, name: str, wanted: Derived) -> None:
+        """On the connection itself, which is bounded from now on."""
+        if self._directory is not None:
+            bound(connection, self._directory)
+        rows = wanted.rows(ibis.table(wanted.schema, name=wanted.table))
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS {ibis.to_sql(rows, dialect='duckdb')}")
+
+
+DUCKDB: Final = DuckDb(None)
+"""For whoever reads what fits: nothing is to be closed."""
 
 
 class Spark:
@@ -81,13 +108,22 @@ class Spark:
         events.to_parquet(file)
         return self._backend.read_parquet(file.as_uri())
 
+    def derive(self, connection: duckdb.DuckDBPyConnection, name: str, wanted: Derived) -> None:
+        """Handed over and back as Parquet files, which its workers write: no process has to hold all of it."""
+        given, made = (self._directory / uuid4().hex for _ in range(2))
+        connection.execute(f"COPY {wanted.table} TO {literal(str(given))} (FORMAT parquet)")
+        rows = wanted.rows(self._backend.read_parquet(given.as_uri()).cast(wanted.schema))
+        self._backend.to_parquet_dir(rows, made.as_uri())
+        files = literal(str(made / "*.parquet"))
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM read_parquet({files})")
 
-def bound(backend: Any, directory: Path) -> None:
-    """Has an Ibis connection to DuckDB keep `MEMORY_LIMIT` in memory at most, and no order that nobody asked for."""
+
+def bound(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    """Has a connection keep `MEMORY_LIMIT` in memory at most, and no order that nobody asked for."""
     quoted = str(directory).replace("'", "''")
-    backend.con.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-    backend.con.execute(f"SET temp_directory = '{quoted}'")
-    backend.con.execute("SET preserve_insertion_order = false")
+    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute(f"SET temp_directory = '{quoted}'")
+    connection.execute("SET preserve_insertion_order = false")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from app.lifecycle.events import DAY_US
 from ml.data.baskets import Floats, Ints, Say
 from ml.data.columns import UnusableTransactions
 from ml.data.file_reading import AS_IT_IS, FileReading
+from ml.data.kept_lines import KEPT, keep_lines, lay_out_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +80,31 @@ def read_purchases(path: Path, say: Say, reading: FileReading = AS_IT_IS, curren
     """Of a file of transactions with items. Raises UnusableTransactions."""
     with duckdb.connect() as connection:
         reading.load(connection, path, source="baskets", currency=currency, say=say)
-        purchases = collect_lines(connection)
-    if not len(purchases.days):
-        raise UnusableTransactions(f"{path.name} tells of no items.")
-    return purchases
+        lay_out_file(connection)
+        keep_lines(connection)
+        try:
+            return collect_kept(connection)
+        except UnusableTransactions as error:
+            raise UnusableTransactions(f"{path.name} tells of no items.") from error
 
 
-def collect_lines(connection: duckdb.DuckDBPyConnection) -> Purchases:
-    """Of the tables of `ml.data.transactions.load_orders`."""
-    return _collect(connection, _LINES_SQL)
-
-
-def collect_order_items(connection: duckdb.DuckDBPyConnection) -> Purchases:
-    """Of the table `order_items` of `ml.data.database.load_order_items`."""
-    return _collect(connection, _ORDER_ITEMS_SQL)
-
-
-def _collect(connection: duckdb.DuckDBPyConnection, lines: str) -> Purchases:
-    """Of lines `customer`, `item`, `occurred_us`, `quantity`, `category`, `store`. Texts stay in the engine: what comes
-    out of it is their places."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE sold AS {lines}")
+def collect_kept(connection: duckdb.DuckDBPyConnection) -> Purchases:
+    """Of the table KEPT of `ml.data.kept_lines`. Texts stay in the engine: what comes out of it is their places. Raises
+    UnusableTransactions where it is empty."""
     ids = {}
     for name in _CODED:
         of_none = "UNION SELECT ''" if name == "category" else ""
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {name}_codes AS SELECT {name}, row_number() OVER (ORDER BY {name}) - 1 AS"
-            f" code FROM (SELECT DISTINCT {name} FROM sold {of_none})"
+            f" code FROM (SELECT DISTINCT {name} FROM {KEPT} {of_none})"
         )
         texts = connection.execute(f"SELECT {name} FROM {name}_codes ORDER BY code").fetchnumpy()[name]
         ids[name] = np.ma.getdata(texts).astype(str)
     columns = connection.execute(_CODES_SQL).fetchnumpy()
     coded = [_Coded(ids[name], np.asarray(np.ma.getdata(columns[name]), np.int64)) for name in _CODED]
     occurred_us, quantities = (np.asarray(np.ma.getdata(columns[name]), np.float64) for name in _NUMBERS)
+    if not len(occurred_us):
+        raise UnusableTransactions("There is nothing that was bought and kept.")
     return _gather(coded, occurred_us, quantities)
 
 
@@ -125,30 +119,9 @@ _CODED: Final = ("customer", "item", "category", "store")
 _NUMBERS: Final = ("occurred_us", "quantity")
 _CODES_SQL: Final = f"""
 SELECT {", ".join(f"{name}_codes.code AS {name}" for name in _CODED)}, {", ".join(_NUMBERS)}
-FROM sold {" ".join(f"JOIN {name}_codes USING ({name})" for name in _CODED)}
+FROM {KEPT} {" ".join(f"JOIN {name}_codes USING ({name})" for name in _CODED)}
 ORDER BY customer, item, occurred_us, store, quantity
 """
-_ORDER_ITEMS_SQL: Final = """
-SELECT customer_id AS customer, item_id AS item, order_us AS occurred_us, quantity, category, store FROM (
-    SELECT customer_id, order_id, item_id, coalesce(max(category), '') AS category,
-           coalesce(max(store) FILTER (type = 'order.completed'), '') AS store,
-           min(min(occurred_us) FILTER (type = 'order.completed')) OVER (PARTITION BY customer_id, order_id)
-               AS order_us,
-           sum(CASE WHEN type = 'order.completed' THEN quantity ELSE -quantity END) AS quantity
-    FROM order_items GROUP BY customer_id, order_id, item_id)
-WHERE quantity > 0 AND order_us IS NOT NULL
-"""
-_LINES_SQL: Final = """
-WITH kept AS (
-    SELECT customer_id, order_id, item_id, max(category) AS category, max(store) AS store,
-           sum(CASE WHEN is_return THEN -coalesce(quantity, 1) ELSE coalesce(quantity, 1) END) AS quantity
-    FROM lines WHERE item_id IS NOT NULL GROUP BY ALL HAVING quantity > 0)
-SELECT customer_id AS customer, item_id AS item, e.occurred_us, kept.quantity,
-       coalesce(kept.category, '') AS category, coalesce(kept.store, '') AS store
-FROM events e JOIN kept USING (customer_id, order_id)
-WHERE e.type = 'order.completed'
-"""
-"""What was brought back in another order was bought in this."""
 
 
 def collect_purchases(

@@ -6,10 +6,12 @@ from typing import NamedTuple
 import duckdb
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ml.data.baskets import Baskets, Say, collect_baskets, collect_orders, load_baskets
+from ml.data.baskets import Baskets, Say, collect_baskets, load_baskets
 from ml.data.database import load_order_items
+from ml.data.engines import DUCKDB, Engine
 from ml.data.file_reading import AS_IT_IS, FileReading
-from ml.data.purchases import Purchases, collect_lines, collect_order_items
+from ml.data.kept_lines import keep_lines
+from ml.data.purchases import Purchases, collect_kept
 
 
 class Sales(NamedTuple):
@@ -19,19 +21,30 @@ class Sales(NamedTuple):
     purchases: Purchases | None
 
 
-def read_sales(path: Path, say: Say, reading: FileReading = AS_IT_IS, currency: str = "CNY") -> Sales:
-    """Of a file of orders or of numbered baskets. Raises UnusableTransactions."""
+def read_sales(
+    path: Path, say: Say, reading: FileReading = AS_IT_IS, currency: str = "CNY", engine: Engine = DUCKDB
+) -> Sales:
+    """Of a file of orders or of numbered baskets, which are taken as they are. Raises UnusableTransactions."""
     with duckdb.connect() as connection:
-        is_numbered = load_baskets(connection, path, say, reading, currency)
-        return Sales(collect_baskets(connection), None if is_numbered else collect_lines(connection))
+        if load_baskets(connection, path, say, reading, currency, engine):
+            return Sales(collect_baskets(connection), None)
+        return _collect(connection)
 
 
-async def load_sales(engine: AsyncEngine, simulated: bool) -> Sales | None:
+async def load_sales(database: AsyncEngine, simulated: bool, engine: Engine = DUCKDB) -> Sales | None:
     """Of the database's real orders, or of the demo shop's; None: there are none with items.
 
     Raises UnusableTransactions where all was given back.
     """
     with duckdb.connect() as connection:
-        if not await load_order_items(engine, connection, simulated):
+        if not await load_order_items(database, connection, simulated):
             return None
-        return Sales(collect_orders(connection), collect_order_items(connection))
+        keep_lines(connection, engine)
+        return _collect(connection)
+
+
+def _collect(connection: duckdb.DuckDBPyConnection) -> Sales:
+    """Of the table `kept`: the same lines, once by item and once by basket."""
+    purchases = collect_kept(connection)
+    ids = (purchases.customer_ids, purchases.item_ids)
+    return Sales(Baskets.of_lines(*ids, purchases.customers, purchases.items, purchases.days), purchases)

@@ -62,21 +62,28 @@ async def recommend_from_file(
     settings: Settings,
     reading: FileReading = AS_IT_IS,
     horizon_days: int = HORIZON_DAYS,
+    sums_by: str = "duckdb",
 ) -> str:
     """Makes a model of recommendations of a file of orders or of numbered baskets, and registers it; what became of it,
     in a sentence.
 
-    Raises Untrainable, UnusableTransactions.
+    `sums_by` is one of `ml.data.engines.ENGINES`. Raises Untrainable, UnusableTransactions, UnusableEngine.
     """
-    sales = read_sales(path, say, reading, settings.currency)
+    with open_engine(sums_by, settings.spark_master, settings.spark_directory) as sums:
+        sales = read_sales(path, say, reading, settings.currency, sums)
     return await _recommend(engine, Recommending(sales, path.name, False, horizon_days), settings)
 
 
 async def recommend_from_database(
-    engine: AsyncEngine, settings: Settings, simulated: bool, horizon_days: int = HORIZON_DAYS
+    engine: AsyncEngine,
+    settings: Settings,
+    simulated: bool,
+    horizon_days: int = HORIZON_DAYS,
+    sums_by: str = "duckdb",
 ) -> str:
     """The same of the database's real orders, or of the demo shop's."""
-    sales = await load_sales(engine, simulated)
+    with open_engine(sums_by, settings.spark_master, settings.spark_directory) as sums:
+        sales = await load_sales(engine, simulated, sums)
     if sales is None:
         kind = "orders of the demo shop" if simulated else "real orders"
         raise Untrainable(f"There are no {kind} with items to learn from. {await say_what_to_do(engine, simulated)}")

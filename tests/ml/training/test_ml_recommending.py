@@ -1,5 +1,6 @@
 """Models of recommendations made of a file: what comes back is found, what comes later is not known."""
 
+import gc
 import json
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from app.ingest.admission import Rules
 from app.lifecycle.ranking.signals import ITEM, SIGNALS
 from app.models.item_artefact import load_item_model
 from ml.data.cutoffs import Untrainable
+from ml.data.engines import missing_for_spark, open_engine
 from ml.data.sales import load_sales, read_sales
 from ml.learning.digest import digest
 from ml.learning.ranking import TooFewBaskets
@@ -201,3 +203,23 @@ def test_the_command_registers_what_it_makes(tmp_path, perennial):
     assert (listed["version"], listed["kind"], listed["horizon_days"]) == (made.name, "recommend", 28)
     assert "recommend" in perennial("models", "list")
     assert load_item_model(made).clocks is not None
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # PySpark 4.0 was made before pandas 3
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # Py4J leaves them to the collector
+def test_the_model_is_the_same_by_both_engines(tmp_path):
+    """Neighbours, rhythms, what sells and the ranker, to the last bit: units of this shop are whole."""
+    if missing := missing_for_spark():
+        pytest.skip(missing)
+    make_file(tmp_path / "orders.csv")
+    made = {}
+    for name in ("duckdb", "spark"):
+        with open_engine(name, "local[2]") as sums:
+            told = read_sales(tmp_path / "orders.csv", lambda _: None, engine=sums)
+        directory = train_recommender(Recommending(told, "", False, 28), tmp_path / name, MADE_AT, lambda _: None)
+        with np.load(directory / "tables.npz", allow_pickle=False) as arrays:
+            made[name] = dict(arrays)
+    gc.collect()
+    assert made["duckdb"].keys() == made["spark"].keys() > {"item_ids", "clocks.item_ids"}
+    for name, array in made["duckdb"].items():
+        assert array.tobytes() == made["spark"][name].tobytes(), name
