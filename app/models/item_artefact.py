@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.lifecycle.clocks import packing as clock_packing
 from app.lifecycle.clocks.clock import ClockTables
+from app.lifecycle.clocks.demand import DemandTables
 from app.lifecycle.ranking.packing import unpack, unpack_popular
 from app.lifecycle.ranking.ranker import ItemRanker
 from app.lifecycle.ranking.signals import SIGNALS, VERSION
@@ -54,6 +55,8 @@ class ItemModel:
     popular: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     """(k,) places of items by store, those of which most will be sold there soon first: some hundred, and some of each
     category. '' is everywhere; nothing is known of a store that is not there. Empty where nothing is known of times."""
+    demand: Mapping[int, DemandTables] = field(default_factory=dict)
+    """What the shop's own past says of forecasts of units, by days ahead. Empty: the usual tables are taken."""
 
     @property
     def horizon_days(self) -> int:
@@ -112,4 +115,5 @@ def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> ItemModel:
         manifest=manifest,
         clocks=clock_packing.unpack(arrays),
         popular=unpack_popular(arrays, len(ids)),
+        demand=clock_packing.unpack_demand(arrays),
     )

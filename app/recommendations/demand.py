@@ -41,9 +41,8 @@ async def answer(
         raise NotFound("There is no such item, or no item of such a category.")
     first_us = await read_first_event(connection)
     sold = read_sold(rows, now_us, now_us if first_us is None else first_us)
-    clocks = None if model is None else model.clocks
     buyers = Buyers(best, {row.item_id: row.typical for row in sellers if row.typical}, drawn)
-    found = await asyncio.to_thread(foretell, asked, sold, buyers, clocks, catalogue, now_us)
+    found = await asyncio.to_thread(foretell, asked, sold, buyers, model, catalogue, now_us)
     return _render(asked, sold, found, model, now_us)
 
 

@@ -12,15 +12,16 @@ from app.lifecycle.clocks.demand import (
     CAP,
     FEWEST_DAYS,
     LATE_DAYS,
-    USUAL,
     YEAR_DAYS,
     Expected,
     average_weekdays,
     expect_purchases,
+    tables_for,
 )
 from app.lifecycle.clocks.renewal import Bought
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
+from app.models.item_artefact import ItemModel
 from app.recommendations.demand_queries import FIGURES, Drawn
 
 
@@ -94,9 +95,10 @@ def read_sold(rows: Sequence[Any], now_us: int, first_us: int) -> Sold:
 
 
 def foretell(
-    asked: Asked, sold: Sold, buyers: Buyers, clocks: ClockTables | None, catalogue: Catalogue, now_us: int
+    asked: Asked, sold: Sold, buyers: Buyers, model: ItemModel | None, catalogue: Catalogue, now_us: int
 ) -> Demand:
-    """What is to be expected of this."""
+    """What is to be expected of this, by the model's clocks and by what it learned of forecasts."""
+    clocks, learned = (None, {}) if model is None else (model.clocks, model.demand)
     figures = dict(zip(FIGURES, buyers.drawn.figures.T, strict=True))
     kept = np.maximum(figures["quantity"] - figures["refunded_quantity"], 0.0)
     pieces = _cap(kept / np.maximum(figures["orders"], 1.0), buyers) * buyers.drawn.stands_for
@@ -112,7 +114,8 @@ def foretell(
         again = sold.share * float((purchases * pieces[bought]).sum())
     whole = np.array([np.nan if again is None else again + new + anonymous])
     late = average_weekdays(sold.usual[None], np.array([of_all]), asked.days)
-    return Demand(USUAL.blend(whole, late, np.array([sold.typical]), asked.days), Parts(again, new, anonymous), of_all)
+    expected = tables_for(learned, asked.days).blend(whole, late, np.array([sold.typical]), asked.days)
+    return Demand(expected, Parts(again, new, anonymous), of_all)
 
 
 def _cap(pieces: Floats, buyers: Buyers) -> Floats:

@@ -15,22 +15,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.clocks.demand import (
-    CAP,
-    COVERAGE,
-    YEAR_DAYS,
-    Expected,
-    average_weekdays,
-    expect_purchases,
-)
+from app.lifecycle.clocks.demand import COVERAGE, YEAR_DAYS, Expected, average_weekdays
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 from ml.data.columns import UnusableTransactions
 from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.purchases import Purchases, read_purchases
-from ml.data.unit_sales import count_units, look_back
-from ml.learning.clocks import TooFewPurchases, find_pairs, fit_clock
-from ml.learning.demand import PACES, Forecasts, blend, classes_of, fit_demand
+from ml.data.unit_sales import count_units
+from ml.learning.clocks import TooFewPurchases, fit_clock
+from ml.learning.demand import PACES, Forecasts, blend, classes_of, fit_demand, join_forecasts
+from ml.learning.foretelling import foretell_units
 
 OURS: Final = "perennial"
 LEARNING: Final = 4
@@ -79,7 +73,7 @@ def judge_demand(purchases: Purchases, horizon_days: int, cutoffs: int, say: Say
     for number, day in enumerate(days):
         judged = foretell(purchases, day, horizon_days)
         if number >= LEARNING:
-            tables = fit_demand(_join([each.forecasts for each in past]))
+            tables = fit_demand(join_forecasts([each.forecasts for each in past]))
             said.append(blend(tables, judged.forecasts))
         past.append(judged)
         say(f"{_date(day)}: {len(judged.forecasts.came):,} items foretold.")
@@ -90,7 +84,7 @@ def judge_demand(purchases: Purchases, horizon_days: int, cutoffs: int, say: Say
         "horizon_days": horizon_days,
         **_figures(tested, said),
         "classes": _by_class(tested, said),
-        "weights": list(fit_demand(_join([each.forecasts for each in past])).weights),
+        "weights": list(fit_demand(join_forecasts([each.forecasts for each in past])).weights),
         "cutoffs": [
             {"cutoff": _date(day), **_figures([each], [ours])}
             for day, each, ours in zip(days[LEARNING:], tested, said, strict=True)
@@ -100,13 +94,8 @@ def judge_demand(purchases: Purchases, horizon_days: int, cutoffs: int, say: Say
 
 def foretell(purchases: Purchases, day: float, horizon_days: int) -> Judged:
     """Of whatever was bought before a day. Raises TooFewPurchases."""
-    clocks = fit_clock(purchases, day)
-    late = look_back(purchases, day)
-    pairs = find_pairs(purchases, purchases.as_orders(), day)
-    times = expect_purchases(clocks, pairs.bought, pairs.items, pairs.orders, pairs.as_of_us, horizon_days)
-    pieces = np.minimum(pairs.bought.quantity / pairs.bought.orders, CAP * late.typical[pairs.items])
-    again = np.bincount(pairs.items, weights=times * pieces, minlength=len(late.typical))
-    known = np.bincount(pairs.items, minlength=len(late.typical)) > 0
+    told = foretell_units(purchases, purchases.as_orders(), fit_clock(purchases, day), day, horizon_days)
+    late, known = told.late, told.known
     begin = float(np.floor(purchases.days.min()))
     year_ago = day - YEAR_DAYS
     last_year = count_units(purchases, year_ago, year_ago + horizon_days)
@@ -115,23 +104,15 @@ def foretell(purchases: Purchases, day: float, horizon_days: int) -> Judged:
         "four_weeks": late.told[:, :_FOUR_WEEKS].sum(axis=1) / np.minimum(late.sold_days, _FOUR_WEEKS) * horizon_days,
         "last_year": last_year if year_ago >= begin else np.full(len(known), np.nan),
     }
-    forecasts = Forecasts(
-        again + late.new * horizon_days,
-        average_weekdays(late.usual, late.sold_days, horizon_days),
-        late.typical,
-        np.full(len(known), float(horizon_days)),
-        count_units(purchases, day, day + horizon_days),
-    )
-    return Judged(forecasts, others).keep(known)
-
-
-def _join(parts: list[Forecasts]) -> Forecasts:
-    return Forecasts(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    return Judged(told.forecasts, others).keep(known)
 
 
 def _figures(judged: list[Judged], ours: list[Expected]) -> dict[str, Any]:
     """Absolute errors and what they are of the units that came; `bias` is all that was said over that, less 1."""
-    forecasts, units = _join([each.forecasts for each in judged]), np.concatenate([each.units for each in ours])
+    forecasts, units = (
+        join_forecasts([each.forecasts for each in judged]),
+        np.concatenate([each.units for each in ours]),
+    )
     said = {OURS: units, "clocks": forecasts.clocks, "late_sales": forecasts.late}
     said |= {name: np.concatenate([each.others[name] for each in judged]) for name in judged[0].others}
     low, high = (np.concatenate([getattr(each, name) for each in ours]) for name in ("low", "high"))

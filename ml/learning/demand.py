@@ -1,5 +1,6 @@
 """What the past says of forecasts of units: how much clocks count beside late sales, and how far off what came lay."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -33,6 +34,11 @@ class Forecasts(NamedTuple):
     def keep(self, which: NDArray[np.bool_] | Ints) -> "Forecasts":
         """Of some."""
         return Forecasts(*(values[which] for values in self))
+
+
+def join_forecasts(parts: Iterable[Forecasts]) -> Forecasts:
+    """All of them as one."""
+    return Forecasts(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
 def fit_demand(past: Forecasts) -> DemandTables:

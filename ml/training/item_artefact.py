@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.lifecycle.clocks import packing as clock_packing
 from app.lifecycle.clocks.clock import ClockTables
+from app.lifecycle.clocks.demand import DemandTables
 from app.lifecycle.ranking.packing import pack, pack_popular
 from app.lifecycle.ranking.ranker import ItemRanker
 from app.lifecycle.ranking.signals import SIGNALS
@@ -32,6 +33,7 @@ class ItemParts:
     item_ids: Sequence[str]
     clocks: ClockTables | None = None
     popular: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    demand: Mapping[int, DemandTables] = field(default_factory=dict)
 
 
 def write_item_artefact(
@@ -45,6 +47,7 @@ def write_item_artefact(
     made_at = made_at.astimezone(UTC).replace(microsecond=0)
     ids = np.frombuffer("\0".join(parts.item_ids).encode(), np.uint8)
     arrays = pack(parts.ranker) | pack_popular(parts.popular) | {IDS: ids}
+    arrays |= clock_packing.pack_demand(parts.demand)
     if parts.clocks is not None:
         arrays |= clock_packing.pack(parts.clocks)
     buffer = io.BytesIO()

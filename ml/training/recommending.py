@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from app.lifecycle.clocks.clock import ClockTables
+from app.lifecycle.clocks.demand import DemandTables
 from app.lifecycle.events import DAY_US
 from app.lifecycle.ranking.ranker import ItemRanker
 from ml.data.baskets import Baskets, Ints, Split, last_left_out, next_after
@@ -21,6 +22,7 @@ from ml.data.purchases import Purchases
 from ml.data.sales import Sales
 from ml.learning.clocks import TooFewPurchases, fit_clock
 from ml.learning.digest import digest
+from ml.learning.foretelling import learn_demand
 from ml.learning.popularity import find_popular
 from ml.learning.ranking import Lessons, TooFewBaskets, fit_ranker, join_lessons, make_lessons
 from ml.training.item_artefact import ItemParts, write_item_artefact
@@ -61,6 +63,7 @@ def train_recommender(training: Recommending, models_directory: Path, made_at: d
         baskets.item_ids.tolist(),
         None if purchases is None else _fit_clocks(purchases, until, say),
         {} if purchases is None else _find_popular(purchases, baskets, until),
+        {} if purchases is None else _learn_demand(purchases, until, say),
     )
     members = {
         "training": {
@@ -74,6 +77,7 @@ def train_recommender(training: Recommending, models_directory: Path, made_at: d
             "new_bought": int(lessons.of_new.is_bought.sum()),
             "has_clocks": parts.clocks is not None,
             "stores": max(len(parts.popular) - 1, 0),
+            "demand_weights": {str(ahead): list(tables.weights) for ahead, tables in parts.demand.items()},
         },
         "population": {
             "customers": len(np.unique(baskets.customers)),
@@ -92,6 +96,15 @@ def _fit_clocks(purchases: Purchases, until: float, say: Say) -> ClockTables | N
     except TooFewPurchases as error:
         say(f"Without dates on which items are due: {error}.")
         return None
+
+
+def _learn_demand(purchases: Purchases, until: float, say: Say) -> dict[int, DemandTables]:
+    say("Learning how many units are sold …")
+    try:
+        return learn_demand(purchases, until)
+    except TooFewPurchases as error:
+        say(f"Expected units are blended as is usual in other shops: {error}.")
+        return {}
 
 
 def _find_popular(purchases: Purchases, baskets: Baskets, until: float) -> dict[str, Ints]:

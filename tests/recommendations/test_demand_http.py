@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.lifecycle.clocks.demand import USUAL
 from app.models.held import Models
 
 WEEKS = 8
@@ -138,6 +139,20 @@ async def test_clocks_tell_of_those_who_buy_again(sell, ask, model):
     assert due["parts"]["new"] == 0.0  # they bought it first before the eight weeks
     assert due["clocks_weight"] > 0
     assert bought["parts"]["again"] < 0.5 * due["parts"]["again"]
+
+
+async def test_clocks_count_as_much_as_the_model_has_learned(sell, ask, model, service):
+    """Of as many days as are asked of, as nearly as there are; as is usual where it learned nothing."""
+    await sell(*((f"D-{n}", 14 * time + 1, 1) for n in range(20) for time in (1, 2, 3, 4, 5)), item="bread")
+    usual = (await ask(item="bread", days=7))["clocks_weight"]
+    learned = {days: replace(USUAL, weights=(weight,) * 6) for days, weight in ((7, 0.85), (28, 0.35))}
+    service.resources.of(Models).item_champion = replace(model, demand=learned)
+    weights = [(await ask(item="bread", days=days))["clocks_weight"] for days in (1, 7, 13, 15, 90)]
+    assert weights == [0.85, 0.85, 0.85, 0.35, 0.35]
+    assert usual == 0.25
+    whole = await ask(item="bread", days=7)
+    late = whole["compared_with"]["same_weekdays"]  # nobody bought more than usual at once
+    assert whole["expected_units"] == pytest.approx(0.85 * sum(whole["parts"].values()) + 0.15 * late, abs=0.02)
 
 
 async def test_new_buyers_are_counted_by_their_first_purchases(sell, ask, model):

@@ -7,7 +7,9 @@ A single order of a thousand pieces tells little of the next week. So pieces of 
 item's typical purchase (the median), in whatever is expected; not in what is compared with it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import log
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,6 +20,8 @@ from app.lifecycle.features import Floats
 
 LATE_DAYS: Final = 56
 """Days of late by which items are expected to sell: eight of each weekday."""
+HORIZONS: Final = (7, 28)
+"""Days ahead of which a shop's own past is asked: within a month clocks know more than within a week."""
 YEAR_DAYS: Final = 364
 """Last year's same days: whole weeks ago, so that a Saturday is compared with a Saturday."""
 FEWEST_DAYS: Final = 7.0
@@ -92,6 +96,11 @@ class DemandTables:
         """Between knots straight lines; beyond the last in the same proportion."""
         beyond = np.maximum(purchases / self.purchases[-1], 1.0)
         return np.asarray(np.interp(purchases, self.purchases, reach) * beyond)
+
+
+def tables_for(learned: Mapping[int, DemandTables], days: float) -> DemandTables:
+    """Those of as many days ahead as nearly as there are, by proportion; the usual ones where nothing was learned."""
+    return learned[min(learned, key=lambda ahead: abs(log(ahead / days)))] if learned else USUAL
 
 
 USUAL: Final = DemandTables(

@@ -1,16 +1,19 @@
 """Clocks as plain arrays among those of an artefact: what it keeps, and the server reads."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.lifecycle.clocks.clock import KINDS, TERMS, ClockTables
+from app.lifecycle.clocks.demand import DemandTables
 from app.lifecycle.clocks.renewal import Renewal
 
 Arrays = Mapping[str, NDArray[Any]]
 PREFIX: Final = "clocks."
+DEMAND: Final = "demand."
 _IDS: Final = ("item_ids", "category_ids")
 
 
@@ -43,6 +46,36 @@ def unpack(arrays: Arrays) -> ClockTables | None:
     if not all((ids[1:] > ids[:-1]).all() for ids in (clocks.item_ids, clocks.category_ids)):
         raise ValueError("clocks of items that are not in order")
     return clocks
+
+
+def pack_demand(learned: Mapping[int, DemandTables]) -> dict[str, NDArray[Any]]:
+    """What a shop's own past says of forecasts, by days ahead, as plain arrays."""
+    return {
+        f"{DEMAND}{ahead}.{field.name}": np.array(getattr(tables, field.name), np.float64)
+        for ahead, tables in learned.items()
+        for field in fields(DemandTables)
+    }
+
+
+def unpack_demand(arrays: Arrays) -> dict[int, DemandTables]:
+    """By days ahead; empty where there is none among them.
+
+    Raises ValueError where they do not fit together or hold what is no number, KeyError where one is missing.
+    """
+    horizons = sorted({int(name.split(".")[1]) for name in arrays if name.startswith(DEMAND)})
+    return {ahead: _read_demand(arrays, ahead) for ahead in horizons}
+
+
+def _read_demand(arrays: Arrays, ahead: int) -> DemandTables:
+    columns = {field.name: arrays[f"{DEMAND}{ahead}.{field.name}"] for field in fields(DemandTables)}
+    paces, weights, *reach = (columns[name] for name in ("paces", "weights", "purchases", "low", "high"))
+    if any(each.ndim != 1 or not np.isfinite(each).all() for each in columns.values()):
+        raise ValueError("forecasts of units that are no numbers")
+    if ahead < 1 or len(weights) != len(paces) + 1 or len({len(each) for each in reach}) != 1 or len(reach[0]) < 2:
+        raise ValueError("forecasts of units whose parts do not fit")
+    if any((np.diff(each) <= 0).any() for each in (paces, reach[0])) or ((weights < 0) | (weights > 1)).any():
+        raise ValueError("forecasts of units that are none")
+    return DemandTables(**{name: tuple(each.tolist()) for name, each in columns.items()})
 
 
 def _check_renewal(renewal: Renewal, rhythms: int | None) -> None:

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from app.lifecycle.clocks.clock import KINDS, TERMS, ClockTables
+from app.lifecycle.clocks.demand import USUAL
 from app.lifecycle.clocks.renewal import Bought, Renewal
 from app.lifecycle.events import DAY_US
 from app.models.artefact import MANIFEST, TABLES, ArtefactRefused, canonical_manifest, load_model
@@ -161,3 +163,30 @@ def test_an_item_twice_is_refused(tmp_path):
     twice = write_item_artefact(tmp_path, MADE_AT, ItemParts(draw_ranker(), [*IDS[:-1], IDS[0]]), MEMBERS)
     with pytest.raises(ArtefactRefused, match="an item twice"):
         load_item_model(twice)
+
+
+LEARNED = {7: replace(USUAL, weights=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5)), 28: USUAL}
+
+
+def test_forecasts_of_units_are_read_back(tmp_path):
+    made = write_item_artefact(tmp_path, MADE_AT, ItemParts(draw_ranker(), IDS, demand=LEARNED), MEMBERS)
+    assert load_item_model(made).demand == LEARNED
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"weights": (0.0, 0.1)},
+        {"weights": (0.0, 0.1, 0.2, 0.3, 0.4, 1.5)},
+        {"low": (0.0, np.nan)},
+        {"purchases": (0.0, *USUAL.purchases[:-1])},
+    ],
+)
+def test_forecasts_of_units_that_do_not_fit_are_refused(tmp_path, broken):
+    parts = ItemParts(draw_ranker(), IDS, demand={7: replace(USUAL, **broken)})
+    with pytest.raises(ArtefactRefused, match="forecasts of units"):
+        load_item_model(write_item_artefact(tmp_path, MADE_AT, parts, MEMBERS))
+
+
+def test_a_model_of_before_has_no_forecasts_of_units(written):
+    assert load_item_model(written).demand == {}
