@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from app.checkout.batch import Asked, Batch
+from app.customers.item_states import read_item_states
 from app.customers.linking import read_person_states
 from app.customers.state import CustomerState, newcomer
 from app.database.engine import Driver
+from app.decisions.carrying import find_carrying
 from app.decisions.queries import READ_ANSWERS
 from app.decisions.service import (
     Deciding,
@@ -15,8 +17,10 @@ from app.decisions.service import (
     checkout_decision_id,
     customer_context,
     decide,
+    options_of,
     write_decisions,
 )
+from app.lifecycle.decisions import CustomerContext
 from app.lifecycle.identifiers import BASKET
 from app.scores.rendering import render_score
 from app.scores.service import Score, score_states
@@ -86,7 +90,11 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
         return {}
     customer_ids = {item.customer_id for item in asked.values()}
     await _read_missing(batch, customer_ids)
-    decided = _choose(batch, deciding, asked, _score(batch, deciding, customer_ids))
+    scores = _score(batch, deciding, customer_ids)
+    known = {each: customer_context(scores[each], deciding, batch.states[each].offered_us()) for each in customer_ids}
+    lacking = await _find_lacking(batch, deciding, asked, known)
+    known = {each: customer._replace(lacking=lacking.get(each, ())) for each, customer in known.items()}
+    decided = _choose(batch, deciding, asked, known)
     kept = [item for item in decided if item[0].answer["degraded_because"] != "no_receipt"]
     batch.unkept += len(decided) - len(kept)
     written = await write_decisions(batch.driver, kept) if kept else set()
@@ -98,17 +106,39 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
     return answers | await _read_answers(batch.driver, lost) if lost else answers
 
 
+async def _find_lacking(
+    batch: Batch, deciding: Deciding, asked: Mapping[str, Asked], known: Mapping[str, CustomerContext]
+) -> dict[str, frozenset[str]]:
+    """Customer → the actions that speak of items and have none, of those that may be chosen otherwise."""
+    if deciding.lacking_of is None:
+        return {}
+    carrying: dict[str, set[str]] = {}
+    for item in asked.values():
+        wanted = options_of(item.wanted, item.deadline.lateness(batch.answering_s))
+        customer = known[item.customer_id]
+        found = find_carrying(deciding.catalogue, customer, wanted, deciding.policy, batch.now_us)
+        if found:
+            carrying.setdefault(item.customer_id, set()).update(found)
+    if not carrying:
+        return {}
+    items = await read_item_states(batch.driver, list(carrying))
+    return {
+        customer_id: deciding.lacking_of(batch.states[customer_id], theirs, action_ids)
+        for (customer_id, action_ids), theirs in zip(carrying.items(), items, strict=True)
+    }
+
+
 def _choose(
-    batch: Batch, deciding: Deciding, asked: Mapping[str, Asked], scores: Mapping[str, Score]
+    batch: Batch, deciding: Deciding, asked: Mapping[str, Asked], known: Mapping[str, CustomerContext]
 ) -> list[tuple[Decision, bytes]]:
     """A decision each, with its answer. What one of the batch offers, the next knows."""
-    offered_us = {item.customer_id: batch.states[item.customer_id].offered_us() for item in asked.values()}
+    offered_us = {customer_id: dict(customer.offered_us) for customer_id, customer in known.items()}
     decided = []
     for decision_id, item in asked.items():
-        score, offers = scores[item.customer_id], offered_us[item.customer_id]
+        score, offers = batch.scores[item.customer_id], offered_us[item.customer_id]
         decision = decide(
             decision_id,
-            customer_context(score, deciding, offers),
+            known[item.customer_id]._replace(offered_us=offers),
             item.wanted,
             deciding,
             now_us=batch.now_us,

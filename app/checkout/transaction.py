@@ -24,6 +24,7 @@ from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.checkout.refusing import keep_refused
 from app.checkout.till_refunds import RESTATE_TILL_ORDERS
 from app.customers.case_queries import READ_OPEN_COMPLAINTS
+from app.customers.item_states import READ_ITEMS
 from app.customers.linking_queries import PERSON_STATES
 from app.database.engine import CONNECTION_LOST, Driver, Statement
 from app.decisions.keeping import part_overdue
@@ -69,7 +70,7 @@ COUNTING: Final = (
     Step("refuse", keep_refused, {}),
 )
 ANSWERING: Final = (
-    Step("answer", answer_tills, {PERSON_STATES: {}, READ_ANSWERS: {}, WRITE_DECISIONS: {}}),
+    Step("answer", answer_tills, _planned(PERSON_STATES, READ_ITEMS, READ_ANSWERS, WRITE_DECISIONS)),
     Step("stages", record_changed_stages, {READ_RECORDED: {}, RECORD_STAGES: {"now_us": 0}}),
 )
 """Not waited for beyond what a till waits for: without them the events are counted all the same."""

@@ -1,11 +1,22 @@
 """Actions that speak of items carry them: what is due with a reminder of it, what is new to them with a cross-sell."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Final, Literal
 
 import orjson
 
-CARRIED: Final = {
+from app.customers.item_states import ItemStates
+from app.customers.state import CustomerState
+from app.lifecycle.decisions import (
+    ActionCatalogue,
+    CustomerContext,
+    DecisionOptions,
+    Policy,
+    in_control_group,
+    suppression,
+)
+
+CARRIED: Final[dict[str, Literal["discover", "replenish", "home"]]] = {
     "cross-sell": "discover",
     "replenishment-reminder": "replenish",
     "personal-recommendations": "home",
@@ -18,6 +29,23 @@ Suggest = Callable[[str, str, tuple[str, str], int, float], Awaitable[bytes | No
 """(scenario, customer, (decision, action), when it was decided, due by the monotonic clock) → recommendations, JSON.
 
 None: there was no time. It does not raise."""
+FindLacking = Callable[[str, Collection[str], float], Awaitable[frozenset[str]]]
+"""(customer, actions, due by the monotonic clock) → those of the actions that have no items for the customer.
+
+None of them, where there was no time to look. It does not raise."""
+LackingOf = Callable[[CustomerState, ItemStates, Collection[str]], frozenset[str]]
+"""The same of a customer of whom all is read."""
+
+
+def find_carrying(
+    catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
+) -> list[str]:
+    """The actions that speak of items and may be chosen, as far as that does not depend on the items."""
+    held_out = in_control_group(customer.person_id or customer.customer_id, policy.control_share)
+    if held_out or not wanted.max_actions:
+        return []
+    found = (action for action in catalogue.find(customer.stage, wanted.channel) if action.action_id in CARRIED)
+    return [action.action_id for action in found if suppression(action, customer, wanted, now_us) is None]
 
 
 def may_carry(answer: bytes) -> bool:

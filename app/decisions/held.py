@@ -1,6 +1,6 @@
 """What the running service decides with."""
 
-from app.decisions.carrying import Suggest
+from app.decisions.carrying import FindLacking, LackingOf, Suggest
 from app.decisions.keeping import Receipts
 from app.decisions.service import Deciding
 from app.foundation.settings import Settings
@@ -11,13 +11,16 @@ from app.scores.held import Scores
 class Decisions:
     """The catalogue of actions, read anew every few seconds, and where receipts wait to be written.
 
-    `suggest` gives the items that actions carry: whoever recommends sets it.
+    `suggest` gives the items that actions carry, `find_lacking` and `lacking_of` tell which have none: whoever
+    recommends sets them.
     """
 
     def __init__(self, settings: Settings, scores: Scores, receipts: Receipts) -> None:
         self.catalogue = ActionCatalogue(())
         self.receipts = receipts
         self.suggest: Suggest | None = None
+        self.find_lacking: FindLacking | None = None
+        self.lacking_of: LackingOf | None = None
         self._settings = settings
         self._scores = scores
 
@@ -25,4 +28,5 @@ class Decisions:
         """What decisions are made with now."""
         settings = self._settings
         policy = settings.decision_policy
-        return Deciding(self._scores.scoring(), self.catalogue, policy, settings.typical_order, settings.warning_risk)
+        scoring, typical_order = self._scores.scoring(), settings.typical_order
+        return Deciding(scoring, self.catalogue, policy, typical_order, settings.warning_risk, self.lacking_of)

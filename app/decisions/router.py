@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import orjson
@@ -13,12 +14,12 @@ from app.customers.queries import read_offered
 from app.customers.state import CustomerState, newcomer
 from app.database.engine import transaction
 from app.decisions import queries
-from app.decisions.carrying import carry_items, may_carry
+from app.decisions.carrying import carry_items, find_carrying, may_carry
 from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
 from app.decisions.keeping import keep_decision
 from app.decisions.schemas import ActionListOut, DecisionIn, DecisionOut
-from app.decisions.service import customer_context, decide, undecided
+from app.decisions.service import customer_context, decide, options_of, undecided
 from app.foundation.errors import NotFound, violation
 from app.foundation.metrics import count_unkept
 from app.http.resources import Resources
@@ -81,6 +82,11 @@ async def _decide(request: HotRequest, wanted: DecisionIn, state: CustomerState,
     now_us, deciding = time.time_ns() // 1000, request.resources.of(Decisions).deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
     customer = customer_context(score, deciding, state.offered_us())
+    lateness = None if deadline is None else deadline.lateness(time.monotonic())
+    carrying = find_carrying(deciding.catalogue, customer, options_of(wanted, lateness), deciding.policy, now_us)
+    customer = customer._replace(
+        lacking=await _find_lacking(request.resources, customer.customer_id, carrying, deadline)
+    )
     choose = partial(
         decide, secrets.token_hex(16), customer, wanted, deciding, now_us=now_us, language=language_of(request)
     )
@@ -90,6 +96,17 @@ async def _decide(request: HotRequest, wanted: DecisionIn, state: CustomerState,
         return answer
     count_unkept(1)
     return orjson.dumps(choose(lateness="no_receipt").answer)
+
+
+async def _find_lacking(
+    resources: Resources, customer_id: str, action_ids: Sequence[str], deadline: Deadline | None
+) -> frozenset[str]:
+    """Those of these actions that have no items; none where there is no time to look."""
+    find_lacking = resources.of(Decisions).find_lacking
+    if find_lacking is None or not action_ids:
+        return frozenset()
+    due_s = (deadline or deadline_of(None, time.monotonic(), resources.settings)).due_s
+    return await find_lacking(customer_id, action_ids, due_s)
 
 
 async def _carry_items(resources: Resources, answer: bytes, deadline: Deadline | None) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from app.database.engine import Driver
+from app.decisions.carrying import LackingOf
 from app.decisions.deadlines import Lateness
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
@@ -45,13 +46,21 @@ def checkout_decision_id(source: str, event_id: str) -> str:
 
 class Deciding(NamedTuple):
     """What decisions are made with. `typical_order` is a usual order in major units, `warning_risk` the
-    churn risk from which a customer is warned of."""
+    churn risk from which a customer is warned of, `lacking_of` which actions have no items (None: all have)."""
 
     scoring: Scoring
     catalogue: ActionCatalogue
     policy: Policy
     typical_order: float
     warning_risk: float
+    lacking_of: LackingOf | None = None
+
+
+def options_of(wanted: DecisionRequest, lateness: Lateness | None) -> DecisionOptions:
+    """What is asked for. Where it is late nothing is chosen: an offer that nobody waits for would only start its
+    cool-down."""
+    places = wanted.max_actions if lateness is None else 0
+    return DecisionOptions(wanted.channel, places, frozenset(wanted.exclude), wanted.learning_enabled)
 
 
 def customer_context(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> CustomerContext:
@@ -79,13 +88,9 @@ def decide(
     language: str,
     lateness: Lateness | None,
 ) -> Decision:
-    """Chooses, and writes down what was weighed. The decision's id seeds the draw.
-
-    Where it is late nothing is chosen: an offer that nobody waits for would only start its cool-down.
-    """
-    places = wanted.max_actions if lateness is None else 0
+    """Chooses, and writes down what was weighed. The decision's id seeds the draw."""
     because = lateness or ("no_model" if deciding.scoring.model is None else None)
-    asked = DecisionOptions(wanted.channel, places, frozenset(wanted.exclude), wanted.learning_enabled)
+    asked = options_of(wanted, lateness)
     choice = choose(deciding.catalogue, customer, asked, deciding.policy, now_us=now_us, seed=decision_id)
     answer = {
         "decision_id": decision_id,
@@ -134,8 +139,8 @@ def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, 
     }
 
 
-_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us")
-"""In the receipt's own row, and in those of the offers."""
+_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking")
+"""In the receipt's own row, in those of the offers, and in what was suppressed."""
 
 
 def _receipt(

@@ -23,6 +23,7 @@ SuppressionCode = Literal[
     "value_too_low",
     "no_consent",
     "cooling_down",
+    "no_items",
     "no_gain",
     "control_group",
 ]
@@ -81,6 +82,8 @@ class CustomerContext(NamedTuple):
     """Action → time of its last offer."""
     person_id: str | None = None
     """The id that a person of several ids goes by; None: the customer's own."""
+    lacking: Collection[str] = ()
+    """Actions that speak of items and have none for the customer."""
 
 
 class DecisionOptions(NamedTuple):
@@ -180,7 +183,7 @@ def suppression(
     offered_us = customer.offered_us.get(action.action_id)
     if offered_us is not None and now_us - offered_us < action.cool_down_days * DAY_US:
         return "cooling_down"
-    return None
+    return "no_items" if action.action_id in customer.lacking else None
 
 
 def choose(

@@ -21,6 +21,7 @@ from app.recommendations.forgetting import keep_forgetting
 from app.recommendations.held import Recommendations
 from app.recommendations.histories import SHOWN_DAYS, History, read_histories
 from app.recommendations.keeping import KEEP, Given, keep_recommendations
+from app.recommendations.lacking import find_lacking, lacking_of
 from app.recommendations.merchant_rules import MerchantRule
 from app.recommendations.recommending import suggest
 from app.recommendations.router import router
@@ -40,7 +41,10 @@ def _build(resources: Resources) -> None:
     patience_s = resources.settings.patience_ms / 1000 * _KEEPING_SHARE
     models, items = resources.of(Models), resources.of(Items)
     resources.hold(Recommendations(models, items, histories, keeping, patience_s))
-    resources.of(Decisions).suggest = partial(suggest, resources)
+    decisions = resources.of(Decisions)
+    decisions.suggest = partial(suggest, resources)
+    decisions.find_lacking = partial(find_lacking, resources)
+    decisions.lacking_of = partial(lacking_of, resources)
     for statement in (READ_STATES, READ_ITEMS, READ_SHOWN):
         resources.plan(reading, statement, since_us=0)
     resources.plan(writing, KEEP)

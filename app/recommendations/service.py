@@ -63,6 +63,29 @@ def recommend(
     wanted: Wanted, history: History | None, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int
 ) -> Recommended:
     """Of a customer with this history; None: of nobody who is known."""
+    asked, wishes = _ask(wanted, history, assortment, rules, now_us)
+    found = find(asked)
+    pool = stack([_keep_allowed(pool, asked) for pool in found.pools])
+    pool = _fill(pool, found, asked, wishes)
+    boosted = _adjust(pool, asked, wishes)
+    return _choose(pool, found, asked, wishes, boosted)
+
+
+def has_any(
+    wanted: Wanted, history: History, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int
+) -> bool:
+    """Whether there is anything that the scenario is about: of `replenish` something that is due."""
+    asked, _ = _ask(wanted, history, assortment, rules, now_us)
+    if wanted.scenario != "replenish":
+        return bool(asked.allowed.any()) or (wanted.scenario != "discover" and bool(asked.strays))
+    due = find(asked).due
+    return due is not None and len(_keep_allowed(due.pool, asked).items) > 0
+
+
+def _ask(
+    wanted: Wanted, history: History | None, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int
+) -> tuple[Asked, Wishes | None]:
+    """The request with all that is known for it, and what the merchant wishes."""
     as_of_us = now_us - now_us % HOUR_US
     habits = None
     if history is not None:
@@ -74,12 +97,7 @@ def recommend(
     allowed = _allow(wanted, habits, assortment, wishes, now_us)
     is_weighed = wishes is not None and any(wishes.boosted_by)
     looked_at = _EVERY if is_weighed else _LOOKED_AT[0] + _LOOKED_AT[1] * wanted.limit
-    asked = Asked(wanted, history, habits, assortment, allowed, now_us, as_of_us, looked_at)
-    found = find(asked)
-    pool = stack([_keep_allowed(pool, asked) for pool in found.pools])
-    pool = _fill(pool, found, asked, wishes)
-    boosted = _adjust(pool, asked, wishes)
-    return _choose(pool, found, asked, wishes, boosted)
+    return Asked(wanted, history, habits, assortment, allowed, now_us, as_of_us, looked_at), wishes
 
 
 def _allow(wanted: Wanted, habits: Habits | None, assortment: Assortment, wishes: Wishes | None, now_us: int) -> Mask:

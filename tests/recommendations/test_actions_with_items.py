@@ -6,7 +6,7 @@ from app.decisions.carrying import CARRIED
 from app.decisions.held import Decisions
 from app.lifecycle.decisions import ActionCatalogue
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.recommendations import recommending
+from app.recommendations import lacking, recommending
 from tests.recommendations.conftest import ids_of
 from tests.recommendations.test_recommending_http import WEEKLY
 
@@ -53,6 +53,72 @@ async def test_they_carry_them(model, buy, decide, only, action_id, sql):
     else:
         assert len(ids_of(told)) == 5
         assert ({*ids_of(told)[:2]} == bought) is (told["scenario"] == "home")
+
+
+@pytest.mark.parametrize("at_the_till", [True, False])
+async def test_an_action_that_has_none_is_not_chosen(model, buy, decide, only, client, shop, sql, at_the_till):
+    """All that is bought every week was bought today: nothing is due. The receipt says why."""
+    await buy("C-1", *WEEKLY)
+    only("replenishment-reminder")
+    lines = [{"product_id": item, "quantity": 1, "price": 2.0} for item in ("milk-1l", "bread")]
+    sale = shop.order(total=4.0, products=lines)
+    if at_the_till:
+        decision = (await client.post("/v1/checkouts", json={"event": sale})).json()["decision"]
+    else:
+        await client.post("/v1/events", json=[sale])
+        decision = await decide()
+    assert decision["actions"] == []
+    assert decision["suppressed"] == [{"action_id": "replenishment-reminder", "code": "no_items"}]
+    assert await sql.value("SELECT receipt->'suppressed' FROM decisions") == {"replenishment-reminder": "no_items"}
+    assert await sql.value("SELECT count(*) FROM offers") == 0
+
+
+@pytest.mark.parametrize("customer", ["nobody", "C-1"])
+async def test_nobody_is_reminded_of_what_they_never_bought_twice(model, buy, decide, only, customer):
+    """What sells fills the list of who is new, and is no reminder."""
+    await buy("C-1", (30, "milk-1l", "bread"))
+    only("replenishment-reminder")
+    assert (await decide(customer_id=customer))["actions"] == []
+    only("cross-sell")
+    (action,) = (await decide(customer_id=customer))["actions"]
+    assert len(ids_of(action["recommendations"])) == 5
+
+
+@pytest.mark.parametrize("action_id", CARRIED)
+async def test_without_any_item_none_of_them_is_chosen(service, shop, client, decide, only, action_id):
+    await client.post("/v1/events", json=[shop.order()])
+    only(action_id)
+    answer = await decide()
+    assert (answer["actions"], answer["suppressed"]) == ([], [{"action_id": action_id, "code": "no_items"}])
+
+
+async def test_what_the_merchant_hides_is_no_reminder(model, put_items, buy, decide, only):
+    await buy("C-1", *WEEKLY)
+    only("replenishment-reminder")
+    await put_items({"item_id": "milk-1l", "hidden": True}, {"item_id": "bread", "in_stock": False})
+    assert (await decide())["actions"] == []
+    await put_items({"item_id": "bread"})
+    (action,) = (await decide())["actions"]
+    assert ids_of(action["recommendations"]) == ["bread"]
+
+
+@pytest.mark.parametrize("at_the_till", [True, False])
+async def test_a_defect_in_looking_costs_neither_sale_nor_decision(
+    model, buy, decide, only, client, shop, monkeypatch, at_the_till
+):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    await buy("C-1", *WEEKLY)
+    only("replenishment-reminder")
+    monkeypatch.setattr(lacking, "has_any", fail)
+    if at_the_till:
+        answer = (await client.post("/v1/checkouts", json={"event": shop.order(total=4.0)})).json()
+        assert answer["event"] == {"status": "accepted"}
+        decision = answer["decision"]
+    else:
+        decision = await decide()
+    assert {*ids_of(decision["actions"][0]["recommendations"])} == {"milk-1l", "bread"}
 
 
 async def test_others_carry_none(model, buy, decide, only):
