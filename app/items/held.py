@@ -137,6 +137,8 @@ class Catalogue:
     titles: Sequence[bytes] = (b"\0",)
     exceptions: Mapping[str, Places] = field(default_factory=dict)
     words: _Words = field(default_factory=_no_words)
+    _members: dict[str, tuple[Places, Places]] = field(default_factory=dict, init=False, repr=False)
+    """By the name of a field its codes, ascending, and the places that have them; made when it is first asked for."""
 
     def place(self, item_id: str) -> int:
         """UNKNOWN: the catalogue does not know it."""
@@ -166,6 +168,16 @@ class Catalogue:
             words.substituted.values[record["substitute"]],
             words.packs.values[record["pack"]],
         )
+
+    def titles_at(self, place: int) -> tuple[str | None, str | None]:
+        """(English, Chinese), each the other's where it has none; None: it has neither."""
+        en, _, zh = self.titles[place].partition(b"\0")
+        return (en or zh).decode() or None, (zh or en).decode() or None
+
+    def category_at(self, place: int) -> tuple[str, ...]:
+        """The path of its category; () of none."""
+        path: tuple[str, ...] = self.words.categories.values[self.records["category"][place]]
+        return path
 
     def may_be_shown(self, places: Places, at_us: int) -> Mask:
         """Which of them are not hidden, and valid at a time: `[valid_from, valid_to)`."""
@@ -209,18 +221,35 @@ class Catalogue:
         pack: str | None = self.words.packs.values[self.records["pack"][self.place(item_id)]]
         return item_id if pack is None else pack
 
-    def packs_of(self, product: str) -> list[str]:
-        """Items that are packs of a product, in the order they came."""
-        return self._whose("pack", self.words.packs.find(product))
-
     def substitutes_for(self, item_id: str) -> list[str]:
         """Items that may stand in for this one, in the order they came."""
         return self._whose("substitute", self.words.substituted.find(item_id))
 
+    def alike(self, item_ids: Sequence[str]) -> set[str]:
+        """What may stand in for one of these items, or one of these for it; and the packs of their products."""
+        places, words = self.places_of(item_ids), self.words
+        found: set[str] = set()
+        for item_id, is_known in zip(item_ids, self.records["known"][places].tolist(), strict=True):
+            if is_known:
+                found.update(self.substitutes_for(item_id))
+        for name, codes in (("substitute", words.substituted), ("pack", words.packs)):
+            for code in set(self.records[name][places].tolist()) - {NOTHING}:
+                found.update(self._whose(name, code))
+                if codes is words.substituted:
+                    found.add(codes.values[code])
+        return found
+
     def _whose(self, name: str, code: int | None) -> list[str]:
         if not code:
             return []
-        return [self.ids[place] for place in np.flatnonzero(self.records[name] == code).tolist()]
+        if name not in self._members:
+            column = self.records[name]
+            having = np.flatnonzero(column != NOTHING).astype(np.int32)
+            order = column[having].argsort(kind="stable")
+            self._members[name] = column[having][order], having[order]
+        codes, places = self._members[name]
+        begin, end = codes.searchsorted(np.array([code, code + 1], codes.dtype)).tolist()
+        return [self.ids[place] for place in places[begin:end].tolist()]
 
     def with_changes(self, rows: Sequence[Any], version: int) -> "Catalogue":
         """This catalogue with rows of the table `items`, no id twice, as they are at `version`. It stays as it is."""

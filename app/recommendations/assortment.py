@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.items.held import NOTHING, UNKNOWN, Catalogue, Mask, Places
+from app.lifecycle.clocks.clock import ClockTables
 from app.lifecycle.ranking.choosing import NO_CATEGORY
 from app.models.item_artefact import ItemModel
 from app.recommendations.merchant_rules import MerchantRule, Wishes, weigh
@@ -60,6 +61,8 @@ class Assortment:
         self.products: Ints = np.where(packs == NOTHING, -1 - np.arange(len(packs)), packs)
         self.categories: Ints = np.where(categories == NOTHING, NO_CATEGORY, categories)
         self.has_packs = bool((packs != NOTHING).any())
+        self._packs: tuple[Ints, Ints] | None = None
+        self._rhythms: NDArray[np.int32] | None = None
         self._titles: dict[int, dict[str, str | None]] = {}
         self._shown: dict[tuple[str | None, bool, tuple[str, ...]], tuple[Mask, int]] = {}
         self._wishes: dict[tuple[int, ...], tuple[tuple[MerchantRule, ...], Wishes]] = {}
@@ -98,9 +101,52 @@ class Assortment:
         """By language, of one of them."""
         title = self._titles.get(item)
         if title is None:
-            told = self.catalogue.item(self.ids[item])
-            title = self._titles[item] = {"en": told.title("en"), "zh": told.title("zh")}
+            en, zh = self.catalogue.titles_at(int(self.places[item]))
+            title = self._titles[item] = {"en": en, "zh": zh}
         return title
+
+    def packs_like(self, items: Ints) -> Ints:
+        """Those that are packs of the same products as these, which are among them; without what stands alone."""
+        if not self.has_packs:
+            return items[:0]
+        if self._packs is None:
+            having = np.flatnonzero(self.products > NOTHING)
+            having = having[self.products[having].argsort(kind="stable")]
+            self._packs = self.products[having], having
+        products, having = self._packs
+        wanted = self.products.take(items)
+        begins, ends = (products.searchsorted(wanted, side) for side in ("left", "right"))
+        sizes = ends - begins
+        ascending = np.arange(sizes.sum()) + np.repeat(begins - np.cumsum(sizes) + sizes, sizes)
+        return np.asarray(having.take(ascending))
+
+    def rhythms_of(self, items: Ints, strays: Sequence[str]) -> Ints | None:
+        """(n,): the places of their rhythms among those of the model; None: it has no clocks. `strays` are the ids of
+        items numbered beyond the assortment."""
+        clocks = None if self.model is None else self.model.clocks
+        if clocks is None:
+            return None
+        width = len(self.ids)
+        inside = items < width
+        if inside.all():
+            return self._known_rhythms(items, clocks)
+        ids = np.array([strays[item - width] for item in items[~inside].tolist()], np.str_)
+        found = np.empty(len(items), np.int64)
+        found[inside] = self._known_rhythms(items[inside], clocks)
+        found[~inside] = clocks.rhythm_places(ids, np.zeros(len(ids), np.str_))
+        return found
+
+    def _known_rhythms(self, items: Ints, clocks: ClockTables) -> Ints:
+        """Each is looked for once: texts are dear to look for."""
+        if self._rhythms is None:
+            self._rhythms = np.full(len(self.ids), -1, np.int32)
+        unread = items[self._rhythms.take(items) < 0]
+        if len(unread):
+            paths = [self.catalogue.category_at(place) for place in self.places[unread].tolist()]
+            leaves = np.array([path[-1] if path else "" for path in paths], np.str_)
+            ids = np.array([self.ids[item] for item in unread.tolist()], np.str_)
+            self._rhythms[unread] = clocks.rhythm_places(ids, leaves)
+        return self._rhythms.take(items).astype(np.int64)
 
     def best_selling(self, store: str | None) -> Ints:
         """All items, what sells best first: in the store, then everywhere, then those nothing is known of."""

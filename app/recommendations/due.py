@@ -1,20 +1,18 @@
 """What a customer buys again, and is due now: by the clocks of the model, or else by plain gaps."""
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.items.held import Catalogue
 from app.lifecycle.clocks.clock import TERMS as CLOCK_TERMS
-from app.lifecycle.clocks.clock import WEEK_DAYS, ClockTables, Due
+from app.lifecycle.clocks.clock import ClockTables, Due
 from app.lifecycle.clocks.renewal import Bought
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import Floats
 from app.models.item_artefact import ItemModel
 from app.recommendations.histories import Habits
-from app.recommendations.pools import Pool, make_pool
+from app.recommendations.pools import Ints, Pool, make_pool
 
 AHEAD_SHARE: Final = 0.5
 """Of its own gap an item is called due so long before, and no longer than MOST_AHEAD_DAYS: just bought is not due. Gaps
@@ -38,19 +36,14 @@ class DueItems(NamedTuple):
     probability: Floats
 
 
-def find_due(
-    habits: Habits, ids: Sequence[str], orders: Bought, model: ItemModel | None, catalogue: Catalogue, as_of_us: int
-) -> DueItems:
-    """Which of the habits, whose ids are `ids`, are due now."""
-    if model is None or model.clocks is None:
+def find_due(habits: Habits, rhythms: Ints | None, orders: Bought, model: ItemModel | None, as_of_us: int) -> DueItems:
+    """Which of the habits are due now, by the places of their rhythms among those of the model; None: it has none."""
+    if model is None or model.clocks is None or rhythms is None:
         return _find_by_gaps(habits, model, as_of_us)
-    clocks, bought = model.clocks, habits.bought()
-    paths = [catalogue.item(item_id).category for item_id in ids]
-    leaves = np.array([path[-1] if path else "" for path in paths], np.str_)
-    read = clocks.read(bought, clocks.rhythm_places(np.array(ids, np.str_), leaves), orders, as_of_us)
-    is_due = _is_due(habits, read.due_us, read.gap_days, as_of_us)
-    pool = make_pool(habits.items, **_explain(clocks, bought, orders, read)).some(is_due)
-    return DueItems(pool, read.due_us[is_due], read.gap_days[is_due], read.probability[is_due])
+    read = model.clocks.read(habits.bought(), rhythms, orders, as_of_us)
+    due = _is_due(habits, read.due_us, read.gap_days, as_of_us).nonzero()[0]
+    pool = make_pool(habits.items.take(due), **_explain(model.clocks, read, due))
+    return DueItems(pool, read.due_us.take(due), read.gap_days.take(due), read.probability.take(due))
 
 
 def _is_due(habits: Habits, due_us: Floats, gap_days: Floats, as_of_us: int) -> NDArray[np.bool_]:
@@ -59,16 +52,15 @@ def _is_due(habits: Habits, due_us: Floats, gap_days: Floats, as_of_us: int) -> 
     return np.asarray((habits.orders >= FEWEST_ORDERS) & (due_us - ahead_us <= as_of_us))
 
 
-def _explain(clocks: ClockTables, bought: Bought, orders: Bought, read: Due) -> dict[str, Floats]:
-    """The terms of the logarithm of the hazard by subject."""
-    weighed = clocks.weights[:, None] * clocks.terms(bought, orders, read.waiting, read.visiting, WEEK_DAYS)
-    term = dict(zip(CLOCK_TERMS, weighed, strict=True))
+def _explain(clocks: ClockTables, read: Due, due: Ints) -> dict[str, Floats]:
+    """The terms of the logarithm of the hazard by subject, of those at some places."""
+    term = dict(zip(CLOCK_TERMS, clocks.weights[:, None] * read.terms.take(due, axis=1), strict=True))
     return {
-        "base": np.full(len(read.raw), clocks.bias),
+        "base": np.full(len(due), clocks.bias),
         "rhythm": term["item"] + term["ripe"] + term["beyond"] + term["beyond_often"],
         "customer": term["visit"],
         "habit": term["orders"] + term["share"],
-        "calibration": np.log(-np.log1p(-read.probability)) - read.raw,
+        "calibration": np.log(-np.log1p(-read.probability.take(due))) - read.raw.take(due),
     }
 
 

@@ -1,7 +1,7 @@
 """What is known of a customer when something is recommended: habits, orders, and what they were shown in vain."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,8 @@ class Habits(NamedTuple):
 
     def some(self, which: NDArray[np.bool_]) -> "Habits":
         """Those wanted."""
-        columns = {name: getattr(self, name)[which] for name in self._fields if name != "strays"}
+        kept = which.nonzero()[0]
+        columns: dict[str, Any] = dict(zip(self._fields, (column.take(kept) for column in self[:-1]), strict=False))
         return self._replace(**columns)
 
     def known(self, width: int) -> "Habits":
@@ -99,13 +100,7 @@ async def read_histories(driver: Driver, customer_ids: Sequence[str], since_us: 
 
 def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us: int) -> Habits:
     """Habits from states, as they are at a time; items beyond `at` are numbered from `width` on, by id."""
-    found = [at.get(item_id, -1) for item_id in states.item_ids]
-    strays: list[str] = []
-    if -1 in found:
-        strays = sorted(item_id for item_id in states.item_ids if item_id not in at)
-        numbered = {item_id: width + n for n, item_id in enumerate(strays)}
-        found = [numbered[item_id] if n < 0 else n for n, item_id in zip(found, states.item_ids, strict=True)]
-    items = np.array(found, np.int64)
+    items, strays = _number(states.item_ids, at, width)
     order = items.argsort()
     orders, quantity, given_back, first_us, last_us, second_us, event_us, short, long = states.numbers.T[_READ].take(
         order, axis=1
@@ -126,31 +121,44 @@ def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us:
     )
 
 
+def _number(item_ids: Sequence[str], at: Mapping[str, int], width: int) -> tuple[Ints, Sequence[str]]:
+    """(n,): of each its number; and those that have one beyond the others, in their order."""
+    try:  # nearly always all are known, and are found without a loop
+        return np.fromiter(map(at.__getitem__, item_ids), np.int64, len(item_ids)), ()
+    except KeyError:
+        strays = sorted(item_id for item_id in item_ids if item_id not in at)
+    beyond = {item_id: width + n for n, item_id in enumerate(strays)}
+    return np.array([at[item_id] if item_id in at else beyond[item_id] for item_id in item_ids], np.int64), strays
+
+
 def owned_of(own: Habits, as_of_us: int) -> Owned:
     """For the ranker: habits of items that it has."""
-    first, last, second = (_ages(column, as_of_us) for column in (own.first_us, own.last_us, own.second_last_us))
+    times_us = np.concatenate([own.first_us, own.last_us, own.second_last_us]).reshape(3, -1)
+    first, last, second = np.maximum(as_of_us - times_us, 0.0) / DAY_US
     starts = np.array([0, len(own.items)])
     return Owned(starts, own.items, own.orders, first, last, second, own.decayed_30d, own.decayed_120d)
 
 
 def buyers_of(customer: CustomerState, habits: Habits, as_of_us: int) -> Buyers:
     """For the ranker: orders of the customer, no fewer than they have of one item."""
-    bought = orders_of(customer, habits)
+    orders, first_us, last_us = _count_orders(customer, habits)
     age_days = max(as_of_us - (customer.number(REFERENCE) or as_of_us), 0.0) / DAY_US
     decayed = [
-        np.array([(customer.number(f"orders_decayed_{days}d") or 0.0) * 2.0 ** (-age_days / days)])
-        for days in _HALF_LIVES_DAYS
+        (customer.number(f"orders_decayed_{days}d") or 0.0) * 2.0 ** (-age_days / days) for days in _HALF_LIVES_DAYS
     ]
-    return Buyers(bought.orders, _ages(bought.first_us, as_of_us), _ages(bought.last_us, as_of_us), *decayed)
+    ages_days = [max(as_of_us - each_us, 0.0) / DAY_US for each_us in (first_us, last_us)]
+    return Buyers(*np.array([orders, *ages_days, *decayed])[:, None])
 
 
 def orders_of(customer: CustomerState, habits: Habits) -> Bought:
     """For the clocks: (1,) of all orders of a customer who has bought."""
-    orders = np.array([max(customer.number("orders") or 0.0, habits.orders.max(initial=1.0))])
-    first = min(customer.number("first_order_us") or np.inf, habits.first_us.min())
-    last = max(customer.number("last_order_us") or 0.0, habits.last_us.max())
-    return Bought(orders, orders, np.array([float(first)]), np.array([float(last)]))
+    orders, first_us, last_us = np.array(_count_orders(customer, habits))[:, None]
+    return Bought(orders, orders, first_us, last_us)
 
 
-def _ages(times_us: Floats, as_of_us: int) -> Floats:
-    return np.asarray(np.maximum(as_of_us - times_us, 0.0) / DAY_US)
+def _count_orders(customer: CustomerState, habits: Habits) -> tuple[float, float, float]:
+    """(orders, time of the first, of the last)."""
+    orders = max(customer.number("orders") or 0.0, float(habits.orders.max()), 1.0)
+    first_us = min(customer.number("first_order_us") or np.inf, float(habits.first_us.min()))
+    last_us = max(customer.number("last_order_us") or 0.0, float(habits.last_us.max()))
+    return orders, first_us, last_us

@@ -1,49 +1,67 @@
 """Which of a customer's own items stands closest to one that is new to them, where that is more than chance.
 
-Plain arithmetic: of the few pairs that there are arrays would be dearer.
+The few pairs that there are are found by arrays, and told by plain arithmetic: of so few arrays would be dearer.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import log, sqrt
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.lifecycle.ranking.facts import Neighbours
 from app.models.item_artefact import ItemModel
 from app.recommendations.companions import LEAST_TOGETHER, SURPRISING, Z, count_baskets
+
+Ints = NDArray[np.int64]
 
 _ORDERS: Final = 0
 _OWNERS: Final = 1
 """Among `signals.ITEM`: who has bought it, however often."""
 
 
-def find_in_baskets(items: Sequence[int], own: Collection[int], model: ItemModel) -> Mapping[int, int]:
-    """Item → own item that it is bought together with most surely, as `find_bonds` tells; of equal ones the first."""
+def find_in_baskets(items: Sequence[int], own: Ints, model: ItemModel) -> Mapping[int, int]:
+    """Item → own item that it is bought together with most surely, as `find_bonds` tells; of equal ones the first.
+
+    `own` ascend.
+    """
     orders, baskets = model.ranker.facts.signals[_ORDERS], count_baskets(model)
     found: dict[int, int] = {}
-    for item in items:
+    for item, near in _own_neighbours(model.ranker.facts.basket, items, own).items():
         one, best = float(orders[item]), 0.0
-        for other, alike in sorted(_own_neighbours(model.ranker.facts.basket, item, own)):
+        for other, alike in near:
             least = bond(alike, one, float(orders[other]), baskets)
             if least > best:
                 found[item], best = other, least
     return found
 
 
-def find_by_owners(items: Sequence[int], own: Collection[int], model: ItemModel) -> Mapping[int, int]:
+def find_by_owners(items: Sequence[int], own: Ints, model: ItemModel) -> Mapping[int, int]:
     """Item → own item whose buyers are most like its own, of at least LEAST_TOGETHER of them."""
     owners = model.ranker.facts.signals[_OWNERS]
     found: dict[int, int] = {}
-    for item in items:
+    for item, near in _own_neighbours(model.ranker.facts.owners, items, own).items():
         best = 0.0
-        for other, alike in sorted(_own_neighbours(model.ranker.facts.owners, item, own)):
+        for other, alike in near:
             if alike > best and alike * sqrt(owners[item] * owners[other]) > LEAST_TOGETHER - 0.5:
                 found[item], best = other, alike
     return found
 
 
-def _own_neighbours(neighbours: Neighbours, item: int, own: Collection[int]) -> list[tuple[int, float]]:
-    pairs = zip(neighbours.items[item].tolist(), neighbours.weights[item].tolist(), strict=True)
-    return [(other, alike) for other, alike in pairs if other in own]
+def _own_neighbours(neighbours: Neighbours, items: Sequence[int], own: Ints) -> dict[int, list[tuple[int, float]]]:
+    """Of each item that has some: (own item, how much alike), ascending."""
+    found: dict[int, list[tuple[int, float]]] = {}
+    if not items or not len(own):
+        return found
+    near, weights = neighbours.items[items], neighbours.weights[items]
+    rows, columns = (own.take(own.searchsorted(near), mode="clip") == near).nonzero()
+    others, alike = near[rows, columns].tolist(), weights[rows, columns].tolist()
+    for row, other, weight in zip(rows.tolist(), others, alike, strict=True):
+        found.setdefault(items[row], []).append((other, weight))
+    for pairs in found.values():
+        pairs.sort()
+    return found
 
 
 def bond(alike: float, one: float, other: float, baskets: float) -> float:

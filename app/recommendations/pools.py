@@ -56,13 +56,19 @@ def by_order(items: Ints) -> Pool:
     return make_pool(items, popularity=-np.log(1.0 + np.arange(len(items))))
 
 
+def are_among(items: Ints, others: Ints) -> NDArray[np.bool_]:
+    """(n,): of each item whether it is one of the others, of which there are some."""
+    ascending = np.sort(others)
+    return np.asarray(ascending.take(ascending.searchsorted(items), mode="clip") == items)
+
+
 def stack(pools: Sequence[Pool]) -> Pool:
     """One behind the other: what is in an earlier one is not taken from a later one, whose scores are lowered by a
     constant (`base`) below those of the earlier one."""
     stacked = NOTHING
     for source, pool in enumerate(pools):
         if len(stacked.items):
-            pool = pool.some(~np.isin(pool.items, stacked.items))
+            pool = pool.some(~are_among(pool.items, stacked.items))
         if not len(pool.items):
             continue
         terms = pool.terms

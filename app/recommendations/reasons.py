@@ -23,7 +23,7 @@ class Explaining:
     def __init__(self, recommended: Recommended) -> None:
         self._told = recommended
         asked = recommended.asked
-        self._habits = None if asked.habits is None else asked.habits.kept()
+        self._habits = asked.bought
         self._due: Mapping[int, int] = {}
         if recommended.found.due is not None:
             due = recommended.found.due
@@ -49,9 +49,9 @@ class Explaining:
         model = self._told.asked.assortment.model
         if model is None or self._habits is None or self._told.asked.wanted.scenario == "popular":
             return {}, {}
-        own = set(self._habits.items.tolist())
+        own = self._habits.items
         near_to = [n for n in chosen if n < len(model.item_ids) and n not in self._companions and n not in self._owned]
-        if not near_to or not own:
+        if not near_to or not len(own):
             return {}, {}
         in_baskets = find_in_baskets(near_to, own, model)
         return in_baskets, find_by_owners([n for n in near_to if n not in in_baskets], own, model)

@@ -36,7 +36,8 @@ _SUBJECTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request with all that is known for it. `habits` None: of somebody who has bought nothing that is known.
+    """A request with all that is known for it. `habits` None: of somebody who has bought nothing that is known;
+    `bought` are those without what was given back.
 
     `allowed` (items,): what may be shown; `strays` beyond them may be, unless they are excluded. `as_of_us`: by what
     ages are counted, but for those that are told in words.
@@ -45,6 +46,7 @@ class Asked:
     wanted: Wanted
     history: History | None
     habits: Habits | None
+    bought: Habits | None
     assortment: Assortment
     allowed: Mask
     now_us: int
@@ -56,6 +58,13 @@ class Asked:
     def strays(self) -> Sequence[str]:
         """Ids of items that are numbered beyond the assortment."""
         return () if self.habits is None else self.habits.strays
+
+    def number_of(self, item_id: str) -> int | None:
+        """Of an item by its id; None: nothing is known of it."""
+        number = self.assortment.at.get(item_id)
+        if number is None and item_id in self.strays:
+            return len(self.assortment.ids) + self.strays.index(item_id)
+        return number
 
     def id_of(self, item: int) -> str:
         """Of a numbered item."""
@@ -76,33 +85,30 @@ class Found:
 
 def find(asked: Asked) -> Found:
     """What the scenario is about."""
-    scenario, habits = asked.wanted.scenario, asked.habits
+    scenario, bought = asked.wanted.scenario, asked.bought
     if scenario in OF_BASKET and asked.wanted.basket:
         return _go_with_basket(asked)
-    if habits is None or scenario == "popular" or asked.history is None or asked.history.customer is None:
+    if bought is None or scenario == "popular" or asked.history is None or asked.history.customer is None:
         return Found((), "popularity")
-    bought = habits.kept()
     if not len(bought.items):
         return Found((), "popularity")
     if scenario == "replenish":
-        orders = orders_of(asked.history.customer, bought)
-        ids = [asked.id_of(item) for item in bought.items.tolist()]
-        model, catalogue = asked.assortment.model, asked.assortment.catalogue
-        due = find_due(bought, ids, orders, model, catalogue, asked.as_of_us)
+        orders, assortment = orders_of(asked.history.customer, bought), asked.assortment
+        rhythms = assortment.rhythms_of(bought.items, bought.strays)
+        due = find_due(bought, rhythms, orders, assortment.model, asked.as_of_us)
         return Found((due.pool,), "history", due, is_filled=False)
     return Found((_rank(asked, bought, only_new=scenario == "discover"),), "history")
 
 
 def _go_with_basket(asked: Asked) -> Found:
     """Companions first, then what the customer is likely to want as well."""
-    assortment, habits = asked.assortment, asked.habits
+    assortment, bought = asked.assortment, asked.bought
     pools, companions = [], None
     if assortment.model is not None:
         at = (assortment.at.get(item_id) for item_id in asked.wanted.basket)
         basket = np.unique(np.array([n for n in at if n is not None and n < assortment.known], np.int64))
         companions = find_companions(basket, assortment.model)
         pools.append(make_pool(companions.items, popularity=companions.likely, companions=companions.drawn))
-    bought = None if habits is None else habits.kept()
     if bought is not None and len(bought.items):
         pools.append(_rank(asked, bought, only_new=False))
     return Found(pools, "basket", companions=companions)

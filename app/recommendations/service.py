@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from app.lifecycle.ranking.choosing import NO_CATEGORY, Shelf, choose_items
 from app.recommendations.assortment import Assortment, Ints
 from app.recommendations.histories import Habits, History, Shown, read_habits
 from app.recommendations.merchant_rules import MerchantRule, Wishes
-from app.recommendations.pools import AT, Pool, by_order, stack
+from app.recommendations.pools import AT, Pool, are_among, by_order, stack
 from app.recommendations.scenarios import Asked, Found, find
 from app.recommendations.wanted import OF_BASKET, Wanted
 
@@ -55,8 +56,8 @@ def probabilities_of(told: Recommended) -> list[float | None] | None:
     if due is None:
         return None
     of_item = dict(zip(due.pool.items.tolist(), due.probability.tolist(), strict=True))
-    said = [of_item.get(int(told.pool.items[place]), np.nan) for place in told.chosen]
-    return None if np.isnan(said).all() else [None if np.isnan(each) else each for each in said]
+    said = [of_item.get(item, nan) for item in told.pool.items[told.chosen].tolist()]
+    return None if all(map(isnan, said)) else [None if isnan(each) else each for each in said]
 
 
 def recommend(
@@ -87,17 +88,18 @@ def _ask(
 ) -> tuple[Asked, Wishes | None]:
     """The request with all that is known for it, and what the merchant wishes."""
     as_of_us = now_us - now_us % HOUR_US
-    habits = None
+    habits = bought = None
     if history is not None:
         as_of_us = max(as_of_us, history.last_us())
         if history.items.item_ids:
             habits = read_habits(history.items, assortment.at, len(assortment.ids), as_of_us)
+            bought = habits.kept()
     in_force = [rule for rule in rules if rule.is_in_force(wanted.scenario, wanted.store, now_us)]
     wishes = assortment.wishes(in_force)
     allowed = _allow(wanted, habits, assortment, wishes, now_us)
     is_weighed = wishes is not None and any(wishes.boosted_by)
     looked_at = _EVERY if is_weighed else _LOOKED_AT[0] + _LOOKED_AT[1] * wanted.limit
-    return Asked(wanted, history, habits, assortment, allowed, now_us, as_of_us, looked_at), wishes
+    return Asked(wanted, history, habits, bought, assortment, allowed, now_us, as_of_us, looked_at), wishes
 
 
 def _allow(wanted: Wanted, habits: Habits | None, assortment: Assortment, wishes: Wishes | None, now_us: int) -> Mask:
@@ -114,10 +116,7 @@ def _allow(wanted: Wanted, habits: Habits | None, assortment: Assortment, wishes
     known = known[known < len(allowed)]
     allowed[known] = False
     if wanted.scenario == "discover":
-        packs = np.unique(assortment.products[known])
-        packs = packs[packs > 0]
-        if len(packs):
-            allowed &= ~np.isin(assortment.products, packs)
+        allowed[assortment.packs_like(known)] = False
     return allowed
 
 
@@ -131,6 +130,9 @@ def _known_too_well(wanted: Wanted, habits: Habits | None) -> Ints:
 def _keep_allowed(pool: Pool, asked: Asked) -> Pool:
     """Of what nothing but the customer's history knows, what is not excluded; but within a category none of it."""
     width = len(asked.allowed)
+    if not asked.strays:
+        kept = asked.allowed.take(pool.items)
+        return pool if kept.all() else pool.some(kept)
     inside = pool.items < width
     kept = np.zeros(len(pool.items), np.bool_)
     kept[inside] = asked.allowed[pool.items[inside]]
@@ -167,7 +169,7 @@ def _count_products(pool: Pool, assortment: Assortment, more: Ints) -> int:
     width = len(assortment.ids)
     items = np.concatenate([pool.items, more])
     inside = items[items < width]
-    return len(np.unique(assortment.products[inside])) + len(items) - len(inside)
+    return len(set(assortment.products.take(inside).tolist())) + len(items) - len(inside)
 
 
 def _adjust(pool: Pool, asked: Asked, wishes: Wishes | None) -> dict[int, MerchantRule]:
@@ -191,27 +193,21 @@ def _sink(pool: Pool, shown: Mapping[str, Shown], asked: Asked) -> None:
     tired = {item_id: each.shown for item_id, each in shown.items() if each.shown > _SEEN_ENOUGH and not each.taken}
     if not tired:
         return
-    for place, item in enumerate(pool.items.tolist()):
-        times = tired.get(asked.id_of(item))
-        if times is not None:
+    place_of = {item: place for place, item in enumerate(pool.items.tolist())}
+    for item_id, times in tired.items():
+        place = place_of.get(asked.number_of(item_id))
+        if place is not None:
             pool.terms[place, AT["shown"]] = -min(_SINKS * (times - _SEEN_ENOUGH), _SINKS_AT_MOST)
 
 
 def _put_substitutes_behind(pool: Pool, asked: Asked) -> None:
     """What stands in for an item of the basket, or it for that; and another pack of the same product."""
     assortment = asked.assortment
-    alike, products = set[int](), set[str]()
-    for item_id in asked.wanted.basket:
-        item = assortment.catalogue.item(item_id)
-        same = [*assortment.catalogue.substitutes_for(item_id)] if item.is_known else []
-        if item.substitute_of is not None:
-            same += [item.substitute_of, *assortment.catalogue.substitutes_for(item.substitute_of)]
-        if item.pack_of is not None and item.pack_of not in products:
-            products.add(item.pack_of)
-            same += assortment.catalogue.packs_of(item.pack_of)
-        alike.update(at for each in same if (at := assortment.at.get(each)) is not None)
+    alike = [
+        at for each in assortment.catalogue.alike(asked.wanted.basket) if (at := assortment.at.get(each)) is not None
+    ]
     if alike:
-        stands_in = np.isin(pool.items, np.fromiter(alike, np.int64, len(alike)))
+        stands_in = are_among(pool.items, np.array(alike, np.int64))
         pool.terms[stands_in, AT["substitute"]] = -_SUBSTITUTE
 
 

@@ -123,10 +123,9 @@ def _calibration_rows(past: Purchases, tables: ClockTables, cutoffs: list[float]
         for days in _HORIZONS:
             if cutoff + days <= day:
                 read = tables.read(pairs.bought, pairs.items, pairs.orders, pairs.as_of_us, days)
-                terms = tables.terms(pairs.bought, pairs.orders, read.waiting, read.visiting, days)
                 kinds = find_kinds(~np.isnan(read.due_us), read.waiting, days)
                 came = find_bought(past, pairs, cutoff, days)
-                parts.append(_Rows(terms, kinds, came, np.full(len(came), days)))
+                parts.append(_Rows(read.terms, kinds, came, np.full(len(came), days)))
     return _Rows(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
 
 

@@ -87,8 +87,6 @@ def test_packs_and_substitutes():
     ]
     catalogue = Catalogue().with_changes(rows, 1)
     assert [catalogue.product_of(each) for each in "abc"] == ["milk", "milk", "c"]
-    assert catalogue.packs_of("milk") == ["a", "b"]
-    assert catalogue.packs_of("none") == []
     packs = catalogue.packs(catalogue.places_of(["a", "b", "c", "unknown"]))
     assert packs[0] == packs[1] != 0
     assert packs[2] == packs[3] == 0
@@ -96,6 +94,25 @@ def test_packs_and_substitutes():
     assert catalogue.substitutes_for("gone") == ["d"]
     assert catalogue.substitutes_for("c") == []
     assert catalogue.item("c").substitute_of == "a"
+
+
+def test_what_is_alike():
+    rows = [row("a", pack_of="milk"), row("b", pack_of="milk"), row("c", substitute_of="a"), row("d")]
+    catalogue = Catalogue().with_changes(rows, 1)
+    assert catalogue.alike(["a"]) == {"a", "b", "c"}  # its packs, itself among them, and what stands in for it
+    assert catalogue.alike(["c"]) == {"a", "c"}  # what it stands in for, and whatever else does
+    assert catalogue.alike(["d", "unknown"]) == set()
+    assert catalogue.alike([]) == set()
+    later = catalogue.with_changes([row("a"), row("e", pack_of="milk")], 2)
+    assert later.alike(["b"]) == {"b", "e"}
+    assert catalogue.alike(["b"]) == {"a", "b"}
+
+
+def test_a_title_stands_for_the_one_that_is_missing():
+    rows = [row("a", title_en="milk"), row("b", title_zh="牛奶"), row("c"), row("d", title_en="tea", title_zh="茶")]
+    catalogue = Catalogue().with_changes(rows, 1)
+    titles = [catalogue.titles_at(place) for place in catalogue.places_of(["a", "b", "c", "d", "unknown"]).tolist()]
+    assert titles == [("milk", "milk"), ("牛奶", "牛奶"), (None, None), ("tea", "茶"), (None, None)]
 
 
 def test_tags():

@@ -39,10 +39,10 @@ def test_more_often_than_by_chance(both, one, other, goes):
 
 def test_the_closest_of_what_is_owned(trained):
     at = trained.places
-    own = {at["pasta"], at["torch"], at["milk-1l"]}
+    own = np.sort([at["pasta"], at["torch"], at["milk-1l"]])
     assert find_in_baskets([at["sauce"], at["batteries"], at["lamp"]], own, trained) == {
         at["sauce"]: at["pasta"],
         at["batteries"]: at["torch"],
     }
-    assert find_by_owners([at["sauce"]], {at["dip"]}, trained) == {at["sauce"]: at["dip"]}
-    assert find_by_owners([at["sauce"]], set(), trained) == {}
+    assert find_by_owners([at["sauce"]], np.array([at["dip"]]), trained) == {at["sauce"]: at["dip"]}
+    assert find_by_owners([at["sauce"]], np.arange(0), trained) == {}

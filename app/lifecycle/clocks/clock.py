@@ -45,9 +45,10 @@ class Due(NamedTuple):
     gap_days: Floats
     probability: Floats
     waiting: Waiting
-    visiting: Waiting
     raw: Floats
     """The logarithm of the hazard before what came of such."""
+    terms: Floats
+    """(TERMS, n): what `raw` is the weighted sum of, beside the bias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,16 @@ class ClockTables:
 
         `orders`: the customer's orders as purchases of one item, the shop: (n,) each, or (1,) of one customer.
         """
-        waiting = self.items.wait(bought, rhythms, as_of_us)
+        gap_days, stays = self.items.expect(bought, rhythms)
+        waiting = self.items.wait_for(gap_days, stays, bought, as_of_us)
         visiting = self.visits.wait(orders, np.zeros(len(orders.orders), np.int64), as_of_us)
-        _, stays = self.items.expect(bought, rhythms)
         is_called = (bought.orders > _MOST_ORDERS_BEFORE) | (stays >= self.least_stays)
         is_called &= waiting.stays * visiting.stays >= self.least_left
-        raw = self.bias + self.weights @ self.terms(bought, orders, waiting, visiting, days)
+        terms = self.terms(bought, orders, waiting, visiting, days)
+        raw = self.bias + self.weights @ terms
         hazard = self.curve(raw, find_kinds(is_called, waiting, days))
         due_us = np.where(is_called, bought.last_us + waiting.gap_days * DAY_US, np.nan)
-        return Due(due_us, waiting.gap_days, -np.expm1(-np.exp(hazard)), waiting, visiting, raw)
+        return Due(due_us, gap_days, -np.expm1(-np.exp(hazard)), waiting, raw, terms)
 
     def terms(self, bought: Bought, orders: Bought, waiting: Waiting, visiting: Waiting, days: float) -> Floats:
         """(TERMS, n)."""

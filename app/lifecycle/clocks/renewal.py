@@ -16,7 +16,7 @@ category, and that to the shop.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
@@ -74,10 +74,19 @@ class Renewal:
     """The same of having stayed."""
     stretch: float
     """The power of units above `pack` by which a gap grows, in [0, 1]: 1 is twice as long for twice as much."""
+    _sums: Floats = field(init=False, repr=False, compare=False)
+    """(k,): Ψ at each of the phases."""
+
+    def __post_init__(self) -> None:
+        sums = np.append(0.0, np.cumsum(self.hazards[:-1] * np.diff(self.phases)))
+        object.__setattr__(self, "_sums", sums)
 
     def wait(self, bought: Bought, rhythms: Ints, as_of_us: int) -> Waiting:
         """Of each purchase history with the rhythm at that place."""
-        gap_days, stays = self.expect(bought, rhythms)
+        return self.wait_for(*self.expect(bought, rhythms), bought, as_of_us)
+
+    def wait_for(self, gap_days: Floats, stays: Floats, bought: Bought, as_of_us: int) -> Waiting:
+        """`wait`, of what is expected already."""
         phase = np.maximum(as_of_us - bought.last_us, 0.0) / (DAY_US * gap_days)
         return Waiting(gap_days, phase, self._silenced(stays, phase))
 
@@ -99,9 +108,8 @@ class Renewal:
 
     def cumulated(self, phase: Floats) -> Floats:
         """Ψ, (n,)."""
-        sums = np.append(0.0, np.cumsum(self.hazards[:-1] * np.diff(self.phases)))
         beyond = np.maximum(phase - self.phases[-1], 0.0) * self.hazards[-1]
-        return np.asarray(np.interp(phase, self.phases, sums) + beyond)
+        return np.asarray(np.interp(phase, self.phases, self._sums) + beyond)
 
     def _silenced(self, stays: Floats, phase: Floats) -> Floats:
         silent = stays * np.exp(-self.cumulated(np.maximum(phase, DUE_PHASE)))

@@ -62,60 +62,66 @@ class _Greedy:
 
     def __init__(self, shelf: Shelf, variety: float, shown: set[int], limit: int) -> None:
         self._shelf, self._variety, self._shown = shelf, variety, shown
-        self._walk = _downwards(shelf.scores, _WALKED_PER_SHOWN * limit)
-        self._next = next(self._walk, None)
+        self._walk = _downwards(shelf, _WALKED_PER_SHOWN * limit)
         self._counts: dict[int, int] = {}
-        self._waiting: list[tuple[float, int, _Walked, int]] = []
-        """(−discounted score, steps walked to it, item, the count by which it was discounted)."""
+        """By category, how many items of it are shown."""
 
     def count(self, place: int) -> None:
         """Tells that an item is shown."""
-        category = int(self._shelf.categories[place])
+        self._count(int(self._shelf.categories[place]))
+
+    def _count(self, category: int) -> None:
         if category != NO_CATEGORY:
             self._counts[category] = self._counts.get(category, 0) + 1
 
     def take(self, number: int) -> list[int]:
-        """The next ones, `number` at most."""
+        """The next ones, `number` at most; asked for once."""
         chosen: list[int] = []
-        while len(chosen) < number and (self._next is not None or self._waiting):
-            if self._next is not None and (not self._waiting or self._next.score > -self._waiting[0][0]):
-                self._wait(self._next)
-                self._next = next(self._walk, None)
+        waiting: list[tuple[float, int, int, _Walked]] = []
+        """(−discounted score, steps walked to it, the count by which it was discounted, item)."""
+        counts, shown, variety = self._counts, self._shown, self._variety
+        step, coming = 0, next(self._walk, None)
+        while len(chosen) < number and (coming is not None or waiting):
+            if coming is not None and (not waiting or coming[0] > -waiting[0][0]):
+                count = counts.get(coming[2], 0)
+                heappush(waiting, (-coming[0] * variety**count, step, count, coming))
+                step, coming = step + 1, next(self._walk, None)
                 continue
-            _, _, item, count = heappop(self._waiting)
-            product = int(self._shelf.products[item.place])
-            if product in self._shown:
+            _, at, discounted, item = heappop(waiting)
+            score, place, category, product = item
+            if product in shown:
                 continue
-            if self._count_like(item) != count:
-                self._wait(item)
+            if (count := counts.get(category, 0)) != discounted:
+                heappush(waiting, (-score * variety**count, at, count, item))
                 continue
-            self._shown.add(product)
-            self.count(item.place)
-            chosen.append(item.place)
+            shown.add(product)
+            self._count(category)
+            chosen.append(place)
         return chosen
 
-    def _wait(self, item: "_Walked") -> None:
-        count = self._count_like(item)
-        heappush(self._waiting, (-item.score * self._variety**count, item.step, item, count))
 
-    def _count_like(self, item: "_Walked") -> int:
-        return self._counts.get(int(self._shelf.categories[item.place]), 0)
+_Walked = tuple[float, int, int, int]
+"""(score, place, category, product)."""
 
 
-class _Walked(NamedTuple):
-    step: int
-    place: int
-    score: float
-
-
-def _downwards(scores: Floats, first: int) -> Iterator[_Walked]:
-    """Places by score, the greatest first, ties in their own order. Of many only the `first` or so are put in order at
+def _downwards(shelf: Shelf, first: int) -> Iterator[_Walked]:
+    """Items by score, the greatest first, ties in their own order. Of many only the `first` or so are put in order at
     once: hardly ever is there need of more."""
-    least = np.partition(scores, -first)[-first] if first < len(scores) else -np.inf
-    step = 0
+    scores = shelf.scores
+    if first >= len(scores):
+        yield from _in_order(shelf, (-scores).argsort(kind="stable"))
+        return
+    least = np.partition(scores, -first)[-first]
     for is_part in (scores >= least, scores < least):
-        places = np.flatnonzero(is_part)
-        ordered = places[np.argsort(-scores[places], kind="stable")]
-        for place, score in zip(ordered.tolist(), scores[ordered].tolist(), strict=True):
-            yield _Walked(step, place, score)
-            step += 1
+        places = is_part.nonzero()[0]
+        yield from _in_order(shelf, places.take((-scores.take(places)).argsort(kind="stable")))
+
+
+def _in_order(shelf: Shelf, places: Ints) -> Iterator[_Walked]:
+    return zip(
+        shelf.scores.take(places).tolist(),
+        places.tolist(),
+        shelf.categories.take(places).tolist(),
+        shelf.products.take(places).tolist(),
+        strict=True,
+    )

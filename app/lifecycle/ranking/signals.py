@@ -99,9 +99,7 @@ def own_signals(owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
     block[:, -1:] = _NEVER
     of = block[:, :-1]
     of[0], of[1], of[2] = owned.orders, owned.decayed_30d, owned.decayed_120d
-    np.divide(of[0], every, of[3])
-    np.divide(of[1], np.maximum(short, _LEAST), of[4])
-    np.divide(of[2], np.maximum(long, _LEAST), of[5])
+    np.divide(of[:3], _rows(every, np.maximum(short, _LEAST), np.maximum(long, _LEAST)), of[3:6])
     of[6] = last
     np.divide(last - visit, buyer_gap, of[7])
     np.subtract(second, last, of[8])
@@ -118,9 +116,14 @@ def own_signals(owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
 def _spread(buyers: Buyers, owned: Owned) -> tuple[Any, ...]:
     """What is known of the customer of each state: (m,) each, or a number where all states are of one."""
     if _is_of_one(owned):
-        return tuple(column[0] for column in buyers)
+        return tuple(float(column[0]) for column in buyers)
     rows = owned.rows
     return tuple(column.take(rows) for column in buyers)
+
+
+def _rows(*values: Any) -> Floats:
+    """(k, m), or (k, 1) of plain numbers."""
+    return np.array(values).reshape(len(values), -1)
 
 
 def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
@@ -153,10 +156,13 @@ def _sum(slots: NDArray[np.int32], weights: NDArray[np.float32], count: int) -> 
 def _taste(pairs: Pairs, owned: Owned, facts: Facts) -> NDArray[np.float32]:
     """(n,): customer by customer, so that one alone comes to the same as among many."""
     weights, factors = owned.decayed_30d.astype(np.float32), facts.factors.take(owned.items, axis=0)
+    if _is_of_one(owned):
+        taste = np.einsum("i,ij->j", weights, factors)
+        return np.asarray(np.einsum("ij,j->i", facts.factors.take(pairs.items, axis=0), taste))
     spans = zip(owned.starts[:-1].tolist(), owned.starts[1:].tolist(), strict=True)
     tastes = [np.einsum("i,ij->j", weights[begin:end], factors[begin:end]) for begin, end in spans]
     alike = facts.factors.take(pairs.items, axis=0)
-    wanted = np.stack(tastes).take(pairs.rows, axis=0) if len(tastes) > 1 else np.broadcast_to(tastes[0], alike.shape)
+    wanted = np.stack(tastes).take(pairs.rows, axis=0)
     return np.asarray(np.einsum("ij,ij->i", alike, wanted))
 
 
