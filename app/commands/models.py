@@ -101,13 +101,14 @@ def retrain(
     every_days: Annotated[
         int, typer.Option(min=0, help="Do nothing where a model was made within so many days; 0: always do")
     ] = 0,
+    kind: Annotated[Literal["score", "recommend"], typer.Option(help="Which models")] = SCORE,
 ) -> None:
     """Train on the database's real events, and promote the model if it is not worse than the champion."""
     from ml.training.retraining import retrain as retrain_model
 
     async def work(url: str, settings: Settings) -> str:
         async with engine_of(url) as engine:
-            return await retrain_model(engine, settings, every_days)
+            return await retrain_model(engine, settings, every_days, kind)
 
     if every_days:
         os.nice(NICENESS)

@@ -21,7 +21,7 @@ from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.lifecycle.events import DAY_US
 from app.models import queries
-from app.models.kinds import SCORE
+from app.models.kinds import RECOMMEND, SCORE
 
 LOOK_SECONDS: Final = 600.0
 """How often a service looks whether a model is due."""
@@ -31,10 +31,17 @@ RETRY_SECONDS: Final = 6 * 3600.0
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-async def is_due(connection: AsyncConnection, every_days: int, now_us: int) -> bool:
-    """Whether the last model of real events was registered so many days ago, or there is none."""
-    last_us = await queries.read_last_registered_us(connection, SCORE)
+async def is_due(connection: AsyncConnection, every_days: int, now_us: int, kind: str = SCORE) -> bool:
+    """Whether the last model of a kind and of real events was registered so many days ago, or there is none."""
+    last_us = await queries.read_last_registered_us(connection, kind)
     return last_us is None or now_us - last_us >= every_days * DAY_US
+
+
+async def find_due(connection: AsyncConnection, every_days: int, now_us: int) -> list[str]:
+    """The kinds that are due: scores, and recommendations where the shop has a model of them."""
+    recommends = await queries.read_champion(connection, RECOMMEND) is not None
+    kinds = [SCORE, RECOMMEND] if recommends else [SCORE]
+    return [kind for kind in kinds if await is_due(connection, every_days, now_us, kind)]
 
 
 @asynccontextmanager
@@ -45,28 +52,29 @@ async def retraining_lock(engine: AsyncEngine) -> AsyncIterator[bool]:
 
 
 async def keep_retrained(engine: AsyncEngine, every_days: int) -> None:
-    """Retrains for ever, once in so many days over all processes together."""
-    pause_s = LOOK_SECONDS
+    """Retrains for ever, each kind once in so many days over all processes together. A kind that failed waits."""
+    waits_until_s: dict[str, float] = {}
     while True:
-        await asyncio.sleep(pause_s)
-        pause_s = LOOK_SECONDS
+        await asyncio.sleep(LOOK_SECONDS)
         try:
             async with transaction(engine) as connection:
-                if not await is_due(connection, every_days, time.time_ns() // 1000):
-                    continue
+                due = await find_due(connection, every_days, time.time_ns() // 1000)
         except (NotReady, SQLAlchemyError) as error:
             log.warning("retraining.failed", reason=type(error).__name__)
             continue
         url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        if await run_retraining(url, every_days) != 0:
-            pause_s = RETRY_SECONDS
+        for kind in due:
+            if time.monotonic() < waits_until_s.get(kind, 0.0):
+                continue
+            if await run_retraining(url, every_days, kind) != 0:
+                waits_until_s[kind] = time.monotonic() + RETRY_SECONDS
 
 
-async def run_retraining(database_url: str, every_days: int) -> int:
-    """`perennial retrain --every-days N` in a process of its own; its exit code. It ends with this task."""
+async def run_retraining(database_url: str, every_days: int, kind: str = SCORE) -> int:
+    """`perennial retrain --every-days N --kind KIND` in a process of its own; its exit code. It ends with this task."""
     environment = {**os.environ, "PERENNIAL_DATABASE_URL": database_url, "OMP_NUM_THREADS": "1"}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app", "retrain", "--every-days", str(every_days)),
+        *(sys.executable, "-m", "app", "retrain", "--every-days", str(every_days), "--kind", kind),
         env=environment,
         cwd=_ROOT,
         stdout=asyncio.subprocess.DEVNULL,
@@ -82,5 +90,5 @@ async def run_retraining(database_url: str, every_days: int) -> int:
             await process.wait()
     lines = told.decode(errors="replace").strip().splitlines()
     log_line = log.info if process.returncode == 0 else log.warning
-    log_line("retraining.ended", code=process.returncode, said=lines[-1] if lines else "")
+    log_line("retraining.ended", kind=kind, code=process.returncode, said=lines[-1] if lines else "")
     return process.returncode or 0

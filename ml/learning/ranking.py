@@ -103,11 +103,22 @@ def _join(parts: Sequence[Examples]) -> Examples:
     return Examples(candidates, np.concatenate([each.is_bought for each in parts]))
 
 
+def fit_all_items(kept: Lessons, seed: int = 0) -> Pairwise:
+    """The one of all items alone, of thinned lessons. Raises TooFewBaskets."""
+    _refuse_few(kept)
+    return fit_pairwise(kept.of_all.candidates.signals, kept.of_all.is_bought, seed=seed)
+
+
+def _refuse_few(kept: Lessons) -> None:
+    bought = int(kept.of_all.is_bought.sum())
+    if bought < _FEWEST_BOUGHT:
+        raise TooFewBaskets(f"{bought} items were bought next; {_FEWEST_BOUGHT} are needed")
+
+
 def fit_ranker(kept: Lessons, seed: int = 0) -> Ranker:
     """Of thinned lessons. Raises TooFewBaskets."""
+    _refuse_few(kept)
     of_all, of_new = kept.of_all, kept.of_new
-    if of_all.is_bought.sum() < _FEWEST_BOUGHT:
-        raise TooFewBaskets(f"{of_all.is_bought.sum()} items were bought next; {_FEWEST_BOUGHT} are needed")
     parts = [of_all, of_new] if of_new.is_bought.sum() >= _FEWEST_BOUGHT else [of_all]
     with ThreadPoolExecutor(len(parts)) as threads:  # trees grow without Python's lock, each on a core of its own
         fitted = list(threads.map(lambda part: fit_pairwise(part.candidates.signals, part.is_bought, seed=seed), parts))

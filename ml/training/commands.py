@@ -85,8 +85,7 @@ async def recommend_from_database(
     with open_engine(sums_by, settings.spark_master, settings.spark_directory) as sums:
         sales = await load_sales(engine, simulated, sums)
     if sales is None:
-        kind = "orders of the demo shop" if simulated else "real orders"
-        raise Untrainable(f"There are no {kind} with items to learn from. {await say_what_to_do(engine, simulated)}")
+        raise Untrainable(await no_orders(engine, simulated))
     return await _recommend(engine, Recommending(sales, "database", simulated, horizon_days), settings)
 
 
@@ -104,6 +103,12 @@ async def _register(engine: AsyncEngine, directory: Path, made_at: datetime) -> 
     async with transaction(engine) as connection:
         registered = await register(connection, directory, time.time_ns() // 1000, BY)
     return f"{registered.sentence} It was made in {seconds:.1f} s."
+
+
+async def no_orders(engine: AsyncEngine, simulated: bool) -> str:
+    """Why recommendations cannot be learned of the database, and the way out, in sentences."""
+    kind = "orders of the demo shop" if simulated else "real orders"
+    return f"There are no {kind} with items to learn from. {await say_what_to_do(engine, simulated)}"
 
 
 async def say_what_to_do(engine: AsyncEngine, simulated: bool) -> str:

@@ -10,7 +10,6 @@ Where no champion serves, or none that can be compared, the rules are who is to 
 So no seat is taken unjudged, be it empty, the demo shop's, or held by a model that cannot be read.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -35,8 +34,6 @@ from app.models.retraining import is_due, retraining_lock
 from app.models.service import (
     load_champion,
     load_scores,
-    promote,
-    record_kept,
     register,
 )
 from app.scores.columns import score_columns
@@ -48,9 +45,10 @@ from ml.data.states import LabelledStates, labelled_states
 from ml.evaluation.metrics import brier, log_loss, rmse
 from ml.learning.methods import learn
 from ml.training.commands import say_what_to_do
+from ml.training.recommend_retraining import retrain_recommender
+from ml.training.settling import BY, Verdict, now_us, settle
 from ml.training.training import Training, train
 
-BY: Final = "retraining"
 ROUNDING: Final = 1e-6
 """Errors that differ by less are the same: sums of floats in another order."""
 CHANCE: Final = 0.01
@@ -85,15 +83,8 @@ class Error(NamedTuple):
         return f"RMSE {self.value:,.0f} minor units" if unit == "minor" else f"RMSE {self.value:.3f} {unit}"
 
 
-class Verdict(NamedTuple):
-    """Whether the challenger may take the champion's place; the sentence has the numbers."""
-
-    is_better: bool
-    sentence: str
-
-
-async def retrain(engine: AsyncEngine, settings: Settings, every_days: int = 0) -> str:
-    """What came of it, in a sentence. Raises Untrainable.
+async def retrain(engine: AsyncEngine, settings: Settings, every_days: int = 0, kind: str = SCORE) -> str:
+    """What came of it, in a sentence, of one of `app.models.kinds.KINDS`. Raises Untrainable.
 
     Nothing is done while another process retrains, nor, with `every_days`, while a model is younger.
     """
@@ -102,9 +93,9 @@ async def retrain(engine: AsyncEngine, settings: Settings, every_days: int = 0) 
             return "Another process is retraining."
         if every_days:
             async with transaction(engine) as connection:
-                if not await is_due(connection, every_days, _now_us()):
+                if not await is_due(connection, every_days, now_us(), kind):
                     return f"A model was made less than {every_days} days ago."
-        return await _retrain(engine, settings)
+        return await (_retrain(engine, settings) if kind == SCORE else retrain_recommender(engine, settings))
 
 
 async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
@@ -120,7 +111,7 @@ async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
     except Untrainable as error:
         raise Untrainable(f"{error} {await say_what_to_do(engine, simulated=False)}") from error
     async with transaction(engine) as connection:
-        registered = await register(connection, directory, _now_us(), BY, may_serve=False)
+        registered = await register(connection, directory, now_us(), BY, may_serve=False)
         if registered.state != "challenger":
             return registered.sentence
         held = await queries.read_champion(connection, SCORE)
@@ -142,23 +133,6 @@ async def _find_holder(connection: AsyncConnection, settings: Settings, horizon_
     if champion is None or (champion.simulated and champion.horizon_days != horizon_days):
         return rules
     return champion
-
-
-async def settle(engine: AsyncEngine, champion: str | None, challenger: str, verdict: Verdict) -> str:
-    """Promotes the challenger, or says in the audit why not. Nothing changes that was changed meanwhile."""
-    async with transaction(engine) as connection:
-        await queries.lock_registry(connection)
-        active = await queries.read_active_models(connection)
-        held = {row.state: row.version for row in active if row.kind == SCORE}
-        if (held.get("champion"), held.get("challenger")) != (champion, challenger):
-            return f"{verdict.sentence} Meanwhile the registry was changed; it is left as it is."
-        if verdict.is_better:
-            await promote(connection, challenger, _now_us(), BY, verdict.sentence)
-            instead = "" if champion is None else f" in the place of {champion}"
-            return f"{verdict.sentence} {challenger} is in force{instead}."
-        await record_kept(connection, challenger, _now_us(), BY, verdict.sentence)
-        way_out = f"'perennial models promote {challenger}' puts it in force all the same"
-        return f"{verdict.sentence} {challenger} stays a challenger; {way_out}."
 
 
 def learn_twin_of(events: ir.Table, cutoff_us: int, horizon_days: int, calendar: str | None = None) -> Foretell:
@@ -227,7 +201,3 @@ def _is_worse(these: Sequence[Error], others: Sequence[Error], chance: float) ->
     theirs = {(error.target, error.measure): error for error in others}
     pairs = [(error, theirs.get((error.target, error.measure))) for error in these]
     return any(other is not None and error.is_worse_than(other, chance) for error, other in pairs)
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

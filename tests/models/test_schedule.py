@@ -6,8 +6,8 @@ import pytest
 
 from app.lifecycle.events import DAY_US
 from app.models import retraining
-from app.models.retraining import is_due, keep_retrained, run_retraining
-from ml.training.retraining import Verdict, settle
+from app.models.retraining import find_due, is_due, keep_retrained, run_retraining
+from ml.training.settling import Verdict, settle
 
 NOT_WORSE = Verdict(True, "Not worse than the champion of 500 customers: Brier .15000.")
 WORSE = Verdict(False, "Worse than the champion of 500 customers: Brier .25000.")
@@ -104,16 +104,16 @@ async def test_the_process_ends_with_the_service(sql, database_url, monkeypatch,
 async def test_a_service_looks_and_starts_it_only_when_it_is_due(pair, engine, sql, monkeypatch, wait_until):
     asked = []
 
-    async def run(url, every_days):
-        asked.append(every_days)
+    async def run(url, every_days, kind):
+        asked.append((every_days, kind))
         return 0
 
     looked = []
     look = retraining.is_due
 
-    async def is_due_now(connection, every_days, _):
+    async def is_due_now(connection, every_days, _, kind):
         looked.append(every_days)
-        return await look(connection, every_days, 31 * DAY_US if len(looked) > 2 else 1)
+        return await look(connection, every_days, 31 * DAY_US if len(looked) > 2 else 1, kind)
 
     monkeypatch.setattr(retraining, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(retraining, "run_retraining", run)
@@ -127,4 +127,40 @@ async def test_a_service_looks_and_starts_it_only_when_it_is_due(pair, engine, s
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     assert len(looked) > 2
-    assert asked[0] == 30
+    assert asked[0] == (30, "score")
+
+
+async def test_recommendations_are_due_where_the_shop_has_them(registry, make_artefact, make_item_artefact, sql):
+    """Each kind by its own age; the demo shop's models do not count, but say that recommendations are wanted."""
+    await registry.register(make_artefact())
+    registered_us = await sql.value("SELECT max(registered_us) FROM models")
+    assert await registry.ask(find_due, 30, registered_us) == []
+    await registry.register(make_item_artefact(simulated=True))
+    assert await registry.ask(find_due, 30, registered_us) == ["recommend"]
+    await registry.register(make_item_artefact())
+    assert await registry.ask(find_due, 30, registered_us) == []
+    assert await registry.ask(find_due, 30, registered_us + 31 * DAY_US) == ["score", "recommend"]
+
+
+async def test_a_kind_that_failed_waits_and_the_other_goes_on(monkeypatch, engine, wait_until):
+    asked = []
+
+    async def run(url, every_days, kind):
+        asked.append(kind)
+        return 2 if kind == "score" else 0
+
+    async def both(*_):
+        return ["score", "recommend"]
+
+    monkeypatch.setattr(retraining, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(retraining, "run_retraining", run)
+    monkeypatch.setattr(retraining, "find_due", both)
+    keeping = asyncio.create_task(keep_retrained(engine, 30))
+
+    async def has_gone_on():
+        return asked.count("recommend") > 2
+
+    await wait_until(has_gone_on)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert asked.count("score") == 1

@@ -19,25 +19,9 @@ from ml.learning.digest import digest
 from ml.learning.ranking import TooFewBaskets
 from ml.training.commands import recommend_from_database
 from ml.training.recommending import Recommending, _learn_from, _splits, train_recommender
+from tests.ml.training.regulars import make_file
 
 MADE_AT = datetime(2026, 11, 26, tzinfo=UTC)
-WEEKS = 30
-
-
-def make_file(path, *, later=()):
-    """Of thirty items each of 150 customers has five, which come back after two to six weeks."""
-    draw = np.random.default_rng(5)
-    days = np.datetime64("2026-01-01") + 7 * np.arange(WEEKS)
-    lines = ["customer_id,timestamp,order_id,item_id,quantity,unit_price"]
-    for customer in range(150):
-        for item in draw.choice(30, size=5, replace=False):
-            every = 2 + item % 5
-            lines += [
-                f"C{customer},{days[week]} 10:00,{customer}-{week},item-{item},1,2.50"
-                for week in range(draw.integers(every), WEEKS, every)
-            ]
-    path.write_text("\n".join([*lines, *later]))
-    return read_sales(path, lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +69,7 @@ def test_a_planted_leak_is_not_learned_from(tmp_path):
     ]
     assert (split.targets.items == leak).sum() > 100
     assert orders[0] == 0 < orders[1]  # the second is what a history that is not cut off would tell
-    lessons = _learn_from([(split, day)], lambda _: None)
+    lessons = _learn_from([(split, day)], lambda _: None)[0].lessons
     for examples in (lessons.of_all, lessons.of_new):
         assert not (examples.candidates.items == leak).any()
 

@@ -24,7 +24,8 @@ from ml.data.states import labelled_states
 from ml.demo.simulate import simulate
 from ml.training.artefact import Parts, write_artefact
 from ml.training.commands import train_from_database
-from ml.training.retraining import Verdict, judge, learn_twin_of, retrain
+from ml.training.retraining import judge, learn_twin_of, retrain
+from ml.training.settling import Verdict
 from ml.training.training import Training, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
