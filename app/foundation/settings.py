@@ -16,7 +16,7 @@ from pydantic_settings import (
 )
 
 from app.foundation.errors import UnusableSettings
-from app.lifecycle.decisions import Policy
+from app.lifecycle.decisions import COMPLAINT_RISK, Policy
 from app.lifecycle.events import minor_digits
 from app.lifecycle.stages import StagePolicy
 from app.lifecycle.states import ITEMS_KEPT
@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     """Probability with which a slot of a decision is filled at random among the eligible."""
     margin: Annotated[float, Field(gt=0, le=1)] = 0.25
     """Gross margin on spend: what a purchase is worth to the retailer."""
+    complaint_risk: Annotated[float, Field(ge=0, le=1)] = COMPLAINT_RISK
+    """The share of customers whom a complaint that stays open loses: what settling one is worth by."""
     typical_order: Annotated[float, Field(gt=0)] = 100.0
     """A usual order in major units: what someone who has not bought yet may spend."""
     value_high_share: Annotated[float, Field(ge=0, le=1)] = 0.6
@@ -136,8 +138,8 @@ class Settings(BaseSettings):
 
     @property
     def decision_policy(self) -> Policy:
-        """Share held out, exploration and margin."""
-        return Policy(self.control_share, self.exploration, self.margin)
+        """Share held out, exploration, margin, and what an open complaint puts at stake."""
+        return Policy(self.control_share, self.exploration, self.margin, self.complaint_risk)
 
     @classmethod
     def settings_customise_sources(

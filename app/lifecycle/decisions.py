@@ -7,7 +7,7 @@ off-line by inverse propensity, and every refusal its code.
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -64,7 +64,7 @@ class Action(BaseModel):
     validity_days: Annotated[int, Field(ge=1, le=365)] = 30
     cool_down_days: Annotated[int, Field(ge=0, le=365)] = 30
     complaint: Literal["any", "open", "none"] = "none"
-    """Whether it is for customers with an open complaint; an unhappy customer is not sold to."""
+    """Whether it is for customers with an open complaint. Those come first; an unhappy customer is not sold to."""
     enabled: bool = True
 
 
@@ -95,12 +95,22 @@ class DecisionOptions(NamedTuple):
     learning_enabled: bool = True
 
 
+COMPLAINT_RISK: Final = 0.54
+"""How many leave for good whose complaint of a small loss is not settled to their satisfaction: 46 % would buy again.
+
+Of a loss above 100 dollars 81 % leave; settled quickly 5 % and 18 %. Technical Assistance Research Programs, Consumer
+Complaint Handling in America, U.S. Office of Consumer Affairs, 1979.
+"""
+
+
 class Policy(NamedTuple):
-    """What a deployment decides: share held out, probability of exploring, gross margin on spend."""
+    """What a deployment decides: share held out, probability of exploring, gross margin on spend, and the share of
+    customers whom a complaint that stays open loses."""
 
     control_share: float
     exploration: float
     margin: float
+    complaint_risk: float = COMPLAINT_RISK
 
 
 class ActionCatalogue:
@@ -153,15 +163,18 @@ def has_consent(channel: str, consents: Mapping[str, bool]) -> bool:
     return granted is True if channel in CONTACT_CHANNELS else granted is not False
 
 
-def expected_value(action: Action, customer: CustomerContext, margin: float) -> float:
+def expected_value(action: Action, customer: CustomerContext, policy: Policy) -> float:
     """response_rate · (effect · value · P(aim) · margin − cost), in margin, major units.
 
     P(aim) is the churn risk where the aim is to retain and its complement where it is to grow; one
-    half where the risk is not known.
+    half where the risk is not known. Of an action that settles a complaint it is what the complaint puts at stake,
+    where that is more.
     """
     risk = 0.5 if customer.churn_risk is None else customer.churn_risk
     weight = risk if action.aim == "retain" else 1.0 - risk
-    return action.response_rate * (action.effect * customer.value_at_stake * weight * margin - action.cost)
+    if action.complaint == "open":
+        weight = max(weight, policy.complaint_risk)
+    return action.response_rate * (action.effect * customer.value_at_stake * weight * policy.margin - action.cost)
 
 
 def suppression(
@@ -197,9 +210,10 @@ def choose(
 ) -> Choice:
     """The actions of greatest expected value among the eligible, explored with known probability.
 
-    `seed` makes the draw repeatable (the decision's id). A place is filled at random among the remaining
-    eligible with probability ε, else by the best, so that of m remaining the best has probability
-    1 − ε + ε/m and any other ε/m. Actions that cost more than they bring are not eligible.
+    Those that settle an open complaint have the first places, whatever others are worth. `seed` makes the draw
+    repeatable (the decision's id). A place is filled at random among the remaining eligible that may have it with
+    probability ε, else by the best, so that of m such the best has probability 1 − ε + ε/m and any other ε/m. Actions
+    that cost more than they bring are not eligible.
     """
     worths: dict[str, float] = {}
     suppressed: list[tuple[str, SuppressionCode]] = []
@@ -208,7 +222,7 @@ def choose(
     for action in catalogue.find(customer.stage, wanted.channel):
         code = suppression(action, customer, wanted, now_us)
         if code is None:
-            worths[action.action_id] = expected_value(action, customer, policy.margin)
+            worths[action.action_id] = expected_value(action, customer, policy)
             code = "no_gain" if worths[action.action_id] <= 0 else "control_group" if held_out else None
         if code is None:
             eligible.append(action)
@@ -228,14 +242,17 @@ def _draws(seed: str, place: int) -> tuple[float, float]:
 def _fill(
     eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str
 ) -> list[Chosen]:
-    ranked = sorted(eligible, key=lambda action: (-worths[action.action_id], action.action_id))
+    ranked = sorted(
+        eligible, key=lambda action: (action.complaint != "open", -worths[action.action_id], action.action_id)
+    )
     chosen: list[Chosen] = []
     while ranked and len(chosen) < places:
         action = ranked[0]
+        equals = sum((other.complaint == "open") == (action.complaint == "open") for other in ranked)
         if exploration:
             explores, which = _draws(seed, len(chosen))
-            action = ranked[int(which * len(ranked))] if explores < exploration else action
-        by_chance = exploration / len(ranked)
+            action = ranked[int(which * equals)] if explores < exploration else action
+        by_chance = exploration / equals
         probability = by_chance + (1.0 - exploration if action is ranked[0] else 0.0)
         chosen.append(Chosen(action, worths[action.action_id], probability))
         ranked.remove(action)

@@ -78,7 +78,7 @@ DEFAULT_ACTIONS: Final = (
         "购物满意度调查",
         "new growing mature",
         (*_HERE, *_OUT),
-        **_retain(0.12, 0.05, cool_down_days=90, complaint="any"),
+        **_retain(0.12, 0.05, cool_down_days=90),
     ),
     # Growing customers: deepen the relation.
     _action(
@@ -146,15 +146,24 @@ DEFAULT_ACTIONS: Final = (
         _EVERYWHERE,
         **_grow(0.04, 0.4, 8, cool_down_days=90),
     ),
-    # Declining customers: find the cause, win back early.
+    # Whoever has complained: nothing is sold or asked before it is settled.
     _action(
         "service-recovery",
         "We would like to make it right",
         "服务补救",
-        "new growing mature declining",
+        _ANY_STAGE,
         (*_HERE, "phone", "wechat", "email"),
-        **_retain(0.5, 0.3, 8, complaint="open", cool_down_days=30),
+        **_retain(0.5, 0.3, 8, complaint="open", cool_down_days=7),
     ),
+    _action(
+        "complaint-apology",
+        "We are sorry, and are looking into it",
+        "致歉并跟进处理",
+        _ANY_STAGE,
+        _EVERYWHERE,
+        **_retain(0.3, 0.1, complaint="open", cool_down_days=14),
+    ),
+    # Declining customers: find the cause, win back early.
     _action(
         "replenishment-reminder",
         "Time to stock up?",
@@ -185,7 +194,7 @@ DEFAULT_ACTIONS: Final = (
         "流失原因调查",
         "declining",
         _OUT,
-        **_retain(0.06, 0.06, cool_down_days=120, complaint="any"),
+        **_retain(0.06, 0.06, cool_down_days=120),
     ),
     # Lost customers: reactivate at sensible cost, or let go gracefully.
     _action(
@@ -202,7 +211,7 @@ DEFAULT_ACTIONS: Final = (
         "离店问卷",
         "lost",
         ("email", "sms", "wechat"),
-        **_retain(0.02, 0.05, cool_down_days=365, complaint="any"),
+        **_retain(0.02, 0.05, cool_down_days=365),
     ),
     # Care, at every stage.
     _action(
@@ -211,6 +220,6 @@ DEFAULT_ACTIONS: Final = (
         "节日问候",
         _ANY_STAGE,
         _OUT,
-        **_retain(0.02, 0.05, cool_down_days=60, complaint="any"),
+        **_retain(0.02, 0.05, cool_down_days=60),
     ),
 )

@@ -33,6 +33,7 @@ NOW_US = 20_000 * DAY_US
 POLICY = Policy(control_share=0.0, exploration=0.0, margin=0.25)
 WISH = DecisionOptions("store", 3)
 STANDING = CustomerContext("C-1", "growing", 0.4, 500.0, has_open_complaint=False, consents={}, offered_us={})
+UNHAPPY = STANDING._replace(has_open_complaint=True)
 
 
 def make_action(action_id="offer", **changes):
@@ -135,7 +136,6 @@ def test_who_refuses_personalization_is_offered_nothing_anywhere():
 
 # Eligibility.
 
-UNHAPPY = STANDING._replace(has_open_complaint=True)
 SUPPRESSIONS = {
     "excluded": (make_action(), STANDING, DecisionOptions("store", 3, exclude=("offer",))),
     "no_open_complaint": (make_action(complaint="open"), STANDING, WISH),
@@ -235,7 +235,42 @@ def test_without_a_cool_down_an_action_may_be_offered_again_at_once():
 )
 def test_expected_value_by_hand(aim, risk, worth):
     action = make_action(aim=aim, cost=3)
-    assert expected_value(action, STANDING._replace(churn_risk=risk), 0.25) == pytest.approx(worth)
+    assert expected_value(action, STANDING._replace(churn_risk=risk), POLICY) == pytest.approx(worth)
+
+
+@pytest.mark.parametrize(("risk", "weight"), [(0.03, 0.6), (None, 0.6), (0.6, 0.6), (0.9, 0.9)])
+def test_what_settles_a_complaint_is_worth_what_the_complaint_puts_at_stake(risk, weight):
+    policy, unhappy = POLICY._replace(complaint_risk=0.6), UNHAPPY._replace(churn_risk=risk)
+    settling = make_action(aim="retain", complaint="open", cost=3)
+    assert expected_value(settling, unhappy, policy) == pytest.approx(0.2 * (0.1 * 500 * weight * 0.25 - 3))
+    other = make_action(aim="retain", complaint="any")
+    assert expected_value(other, unhappy, policy) == expected_value(other, unhappy, POLICY)
+
+
+SETTLING = [
+    make_action(name, aim="retain", complaint="open", effect=effect) for name, effect in (("x", 0.02), ("y", 0.01))
+]
+ANYWAY = [make_action(name, complaint="any", effect=effect) for name, effect in (("a", 0.9), ("b", 0.8), ("c", 0.7))]
+
+
+def test_what_settles_a_complaint_comes_first_whatever_else_is_worth():
+    choice = choose_for([*ANYWAY, *SETTLING], UNHAPPY, DecisionOptions("store", 5))
+    assert [item.action.action_id for item in choice.chosen] == ["x", "y", "a", "b", "c"]
+    assert choice.worths["a"] > 10 * choice.worths["x"]
+
+
+def test_chance_never_puts_anything_before_what_settles_a_complaint():
+    """And the stated probabilities are those among the actions that may have the place."""
+    exploring, seen = POLICY._replace(exploration=0.8), Counter[str]()
+    for seed in map(str, range(400)):
+        choice = choose_for([*ANYWAY, *SETTLING], UNHAPPY, DecisionOptions("store", 3), exploring, seed)
+        first, second, third = choice.chosen
+        assert {first.action.action_id, second.action.action_id} == {"x", "y"}
+        assert first.selection_probability == pytest.approx(0.6 if first.action.action_id == "x" else 0.4)
+        assert second.selection_probability == 1.0
+        assert third.selection_probability == pytest.approx(0.8 / 3 + (0.2 if third.action.action_id == "a" else 0))
+        seen[first.action.action_id] += 1
+    assert seen["y"] == pytest.approx(160, abs=4 * (400 * 0.6 * 0.4) ** 0.5)
 
 
 ACTIONS = st.lists(
@@ -261,7 +296,7 @@ def test_no_action_that_loses_money_is_ever_chosen(actions, risk, value, explora
         actions, customer, DecisionOptions("store", places), POLICY._replace(exploration=exploration), seed
     )
     chosen = [item.action.action_id for item in choice.chosen]
-    assert all(expected_value(item.action, customer, 0.25) > 0 for item in choice.chosen)
+    assert all(expected_value(item.action, customer, POLICY) > 0 for item in choice.chosen)
     assert len(set(chosen)) == len(chosen) <= places
     assert {*chosen, *(action_id for action_id, _ in choice.suppressed)} <= {a.action_id for a in actions}
     eligible = len(actions) - len(choice.suppressed)
@@ -278,7 +313,9 @@ def test_without_exploration_the_best_come_first_for_certain():
     choice = choose_for(FOUR, wanted=DecisionOptions("store", 3))
     assert [item.action.action_id for item in choice.chosen] == ["a", "b", "c"]
     assert [item.selection_probability for item in choice.chosen] == [1.0, 1.0, 1.0]
-    assert choice.worths == {action.action_id: pytest.approx(expected_value(action, STANDING, 0.25)) for action in FOUR}
+    assert choice.worths == {
+        action.action_id: pytest.approx(expected_value(action, STANDING, POLICY)) for action in FOUR
+    }
 
 
 def test_equal_worths_are_ranked_by_id():

@@ -84,11 +84,19 @@ def test_everyone_gets_care(stage):
     assert stage in BY_ID["festival-greeting"].stages
 
 
-@pytest.mark.parametrize("stage", ["new", "growing", "mature", "declining"])
-def test_somebody_with_an_open_complaint_is_helped_and_not_sold_to(stage):
-    chosen = choose_for(stage, "email", 0.7, 2_000.0, complaint=True)
-    assert chosen[0] == "service-recovery"
-    assert {BY_ID[action_id].complaint for action_id in chosen} <= {"open", "any"}
+@pytest.mark.parametrize("risk", [0.02, 0.7])
+@pytest.mark.parametrize("channel", ["store", "email", "phone"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_somebody_with_an_open_complaint_is_helped_first_however_sure_they_are_to_stay(stage, channel, risk):
+    chosen = choose_for(stage, channel, None if stage == "prospect" else risk, 2_000.0, complaint=True)
+    assert chosen[:2] == ["service-recovery", "complaint-apology"]
+    assert set(chosen[2:]) <= {"personal-call"}, "sold to, or asked how they are, before it is settled"
+
+
+@pytest.mark.parametrize("channel", [*CONTACT_CHANNELS, *SALES_CHANNELS])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_complaint_of_somebody_who_spends_little_is_answered_too(stage, channel):
+    assert choose_for(stage, channel, 0.1, 20.0, complaint=True) == ["complaint-apology"]
 
 
 def test_a_call_is_for_the_valuable_who_are_about_to_leave():
