@@ -20,6 +20,7 @@ from app.decisions.service import (
     options_of,
     write_decisions,
 )
+from app.ingest.admission import customer_by_sender
 from app.lifecycle.decisions import CustomerContext
 from app.lifecycle.identifiers import BASKET
 from app.scores.rendering import render_score
@@ -42,7 +43,7 @@ async def answer_tills(batch: Batch) -> None:
         asking[place] = decision_id = checkout_decision_id(event.source, event.id)
         is_kept = item.asked.deadline.lateness(batch.answering_s) != "no_receipt"
         if statuses[0] == "duplicate" and is_kept:
-            repeated[decision_id] = batch.known.get((event.source, event.id), event).customer_id
+            repeated[decision_id] = customer_by_sender(batch.known.get((event.source, event.id), event))
         fresh.setdefault(decision_id, item.asked)
     answers = await _read_answers(batch.driver, repeated) if repeated else {}
     answers |= await _decide(batch, batch.deciding, {key: asked for key, asked in fresh.items() if key not in answers})

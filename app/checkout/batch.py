@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from app.customers.linking import LinkingEvent
 from app.customers.state import CustomerState
 from app.database.engine import Driver
 from app.decisions.deadlines import Deadline
@@ -61,6 +62,10 @@ class Batch:
     """Each once: the first that came of a key."""
     known: dict[EventKey, Known] = field(default_factory=dict)
     """Those that were there before."""
+    again: dict[int, Event | None] = field(default_factory=dict)
+    """Of orders that were told before under another id, by `id`: what is kept of that, None for nothing."""
+    moved: list[LinkingEvent] = field(default_factory=list)
+    """Events of before whose order is told to be another's."""
     told_before: int = 0
     """New orders, and points, whose order something was said of before."""
     states: dict[str, CustomerState] = field(default_factory=dict)
@@ -100,9 +105,16 @@ class Batch:
         """A status for every event sent, by what was there before or else came first in the batch."""
         self.statuses = [tuple([self._status(event) for event in submission.events]) for submission in self.submissions]
 
-    def _status(self, event: Event) -> Status:
+    def earlier(self, event: Event) -> Known | Event:
+        """What was there before of an event, or else came first in the batch: itself, as a rule."""
         key = (event.source, event.id)
-        earlier = self.known.get(key) or self.events[key]
+        return self.known.get(key) or self.events[key]
+
+    def _status(self, event: Event) -> Status:
+        kept = self.again.get(id(event), event)
+        if kept is None:
+            return "duplicate"
+        event, earlier = kept, self.earlier(kept)
         if earlier is event:
             return "accepted"
         return "duplicate" if is_same_content(event, earlier) else "conflict"

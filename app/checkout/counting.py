@@ -1,10 +1,11 @@
 """The steps that count: events into the log and into the states, and who is who."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from app.checkout.batch import Batch, Known
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
+from app.checkout.retelling import tell_again
 from app.customers.case_queries import READ_OPEN_COMPLAINTS
 from app.customers.linking import edges_of, link
 from app.customers.state import CustomerState
@@ -16,19 +17,26 @@ from app.lifecycle.states import CASE
 async def count_events(batch: Batch) -> None:
     """Inserts what is new, merges it into the customers' states, and settles what became of each event."""
     if batch.events:
-        facts = _arrays(batch.events.values())
-        rows = await batch.driver.fetch(COUNT_EVENTS, received_us=batch.now_us, **facts)
-        for row in rows:
-            customer_id, numbers, texts, offered, open_complaints, recorded, in_person, *_ = row
-            batch.numbers[customer_id] = numbers
-            if not in_person:
-                batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, open_complaints)
-                batch.recorded[customer_id] = recorded
-        batch.told_before = rows[0]["told_before"] if rows else 0
-        if not rows or rows[0]["counted"] < len(batch.events):
-            known = await batch.driver.fetch(KNOWN_EVENTS, source=facts["source"], id=facts["id"])
-            batch.known.update({(row["source"], row["id"]): Known(*row) for row in known})
+        await _count(batch, batch.events.values())
+        told_again = tell_again(batch)
+        if told_again:
+            await _count(batch, told_again)
     batch.settle_statuses()
+
+
+async def _count(batch: Batch, events: Collection[Event]) -> None:
+    facts = _arrays(events)
+    rows = await batch.driver.fetch(COUNT_EVENTS, received_us=batch.now_us, **facts)
+    for row in rows:
+        customer_id, numbers, texts, offered, open_complaints, recorded, in_person, *_ = row
+        batch.numbers[customer_id] = numbers
+        if not in_person:
+            batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, open_complaints)
+            batch.recorded[customer_id] = recorded
+    batch.told_before += rows[0]["told_before"] if rows else len(events)  # of nobody's alone there is no row to say it
+    if not rows or rows[0]["counted"] < len(events):
+        known = await batch.driver.fetch(KNOWN_EVENTS, source=facts["source"], id=facts["id"])
+        batch.known.update({(row["source"], row["id"]): Known(*row) for row in known})
 
 
 def _arrays(events: Iterable[Event]) -> dict[str, list[Any]]:
@@ -42,6 +50,7 @@ _FACTS: Final = tuple(item.name for item in FACTS)
 async def link_customers(batch: Batch) -> None:
     """Joins and takes apart the ids that new events speak of; whose person is another now is read anew."""
     edges = [edge for event in batch.new_events() for edge in edges_of(event)]
+    edges += [edge for event in batch.moved for edge in edges_of(event)]
     batch.regrouped = await link(batch.driver, edges) if edges else set()
     for customer_id in batch.regrouped:
         batch.states.pop(customer_id, None)

@@ -97,9 +97,13 @@ WHERE EXISTS (SELECT FROM events AS change
 RESTATE_ORDERS: Final = _of_orders("""
 WITH orders AS MATERIALIZED (
   SELECT told.source, told.reference, bought.id IS NOT NULL AS is_known,
-         EXISTS (SELECT FROM events AS change
-                 WHERE change.source = told.source AND change.reference = told.reference
-                   AND change.type = 'order.cancelled') AS is_void,
+         EXISTS (SELECT FROM events AS cancelled
+                 WHERE cancelled.source = told.source AND cancelled.reference = told.reference
+                   AND cancelled.type = 'order.cancelled'
+                   AND NOT EXISTS (SELECT FROM events AS change
+                                   WHERE change.source = told.source AND change.reference = told.reference
+                                     AND change.type = 'order.updated' AND change.kind IS NULL
+                                     AND change.occurred_us > cancelled.occurred_us)) AS is_void,
          coalesce(version.channel, bought.channel) AS channel,
          CASE WHEN version.id IS NULL THEN bought.amount_minor ELSE version.amount_minor END AS amount_minor,
          CASE WHEN version.id IS NULL THEN bought.discount_minor ELSE version.discount_minor END AS discount_minor,
@@ -111,7 +115,9 @@ WITH orders AS MATERIALIZED (
   LEFT JOIN LATERAL (
     SELECT change.* FROM events AS change
     WHERE change.source = told.source AND change.reference = told.reference AND change.type = 'order.updated'
-    ORDER BY change.occurred_us DESC, change.id COLLATE "C" DESC
+      AND (change.kind IS NULL OR change.kind = 'again' AND change.occurred_us >= bought.occurred_us)
+    ORDER BY change.occurred_us DESC, change.kind NULLS LAST,
+      CASE WHEN change.kind = 'again' THEN change.received_us END DESC, change.id COLLATE "C" DESC
     LIMIT 1
   ) AS version ON bought.id IS NOT NULL
 ), refunds AS MATERIALIZED (
@@ -205,6 +211,9 @@ UNION SELECT customer_id FROM changed_refunds
 UNION SELECT customer_id FROM changed_points
 """)
 """Writes the facts of these orders, of their refunds and points as they are now; rows: whose facts were others.
+
+The latest version counts; an order that was told again with another amount is one, where it is no earlier than what
+was told first. One is cancelled unless a version is later than that, but for what was merely told again.
 
 A refund that names no amount is worth its lines, at the prices of the order where it tells none, and no more than the
 order. One of the whole order, or of all its pieces, takes what the others leave; of several the first by time and id.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from app.checkout.batch import Batch
 from app.checkout.items import restate_items
+from app.checkout.order_owners import give_to_owners, remove_empty
 from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS
 from app.checkout.till_refunds import RESTATE_TILL_ORDERS, till_orders
 from app.customers.state import CustomerState
@@ -26,6 +27,8 @@ async def restate_orders(batch: Batch) -> None:
     if not customer_ids:
         return
     await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, source=[], reference=[])
+    if batch.moved:
+        await remove_empty(batch, customer_ids)
     await restate_items(batch, customer_ids)
     for row in await batch.driver.fetch(RESTATE_CUSTOMERS, customer_ids=customer_ids):
         customer_id, numbers, texts, offered, open_complaints, recorded, is_in_person = row
@@ -43,7 +46,8 @@ async def _restate_known(batch: Batch, new: Sequence[Event]) -> list[str]:
     if not found:
         return []
     changed = {"source": [row["source"] for row in found], "reference": [row["reference"] for row in found]}
-    return [row["customer_id"] for row in await batch.driver.fetch(RESTATE_ORDERS, **changed)]
+    owned = await give_to_owners(batch, changed)
+    return [*owned, *(row["customer_id"] for row in await batch.driver.fetch(RESTATE_ORDERS, **changed))]
 
 
 async def _restate_till_orders(batch: Batch, new: Sequence[Event]) -> list[str]:

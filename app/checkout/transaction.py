@@ -18,6 +18,7 @@ from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_events, link_customers
 from app.checkout.item_queries import FIND_KEPT, FORGET, MERGE, MERGE_SUMMED, REMOVE_ITEMS, RESTATE_ITEMS
 from app.checkout.items import count_items
+from app.checkout.order_owners import FIND_OTHERS, GIVE, REMOVE_EMPTY
 from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS, begin_with
 from app.checkout.orders import lock_states, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
@@ -63,7 +64,10 @@ COUNTING: Final = (
     Step(
         "restate",
         restate_orders,
-        _planned(*(FIND_CHANGED, RESTATE_ORDERS, RESTATE_TILL_ORDERS, RESTATE_CUSTOMERS, RESTATE_ITEMS, REMOVE_ITEMS)),
+        _planned(
+            *(FIND_CHANGED, FIND_OTHERS, GIVE, RESTATE_ORDERS, RESTATE_TILL_ORDERS, REMOVE_EMPTY),
+            *(RESTATE_CUSTOMERS, RESTATE_ITEMS, REMOVE_ITEMS),
+        ),
     ),
     Step("link", link_customers, {}),
     Step("cases", count_cases, {MERGE_CASES: {}, READ_OPEN_COMPLAINTS: {}}),

@@ -19,7 +19,7 @@ from app.database.engine import Statement, compile_statement, fetch
 from app.ingest.order_identity import REFUND_AFTER_DAYS, REFUND_SLACK_US
 from app.lifecycle.event_types import read_facts
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_RETURNED, ORDER_VOIDED
-from app.lifecycle.persons import persons_of
+from app.lifecycle.persons import CUSTOMERS_BEFORE, persons_of
 
 FACTS: Final = ("type", "channel", "amount_minor", "discount_minor", "items")
 """What a change of an order writes anew, of which a customer's state is made."""
@@ -63,13 +63,20 @@ SELECT bought.source, bought.id, CASE WHEN version.id IS NULL THEN CAST(bought.d
        version.amount_minor, version.discount_minor, version.items,
        EXISTS (SELECT FROM events AS said
                WHERE said.source = bought.source AND said.reference = bought.reference
-                 AND said.type = 'order.cancelled' AND said.received_us <= :known_us) AS is_void,
+                 AND said.type = 'order.cancelled' AND said.received_us <= :known_us
+                 AND NOT EXISTS (SELECT FROM events AS later
+                                 WHERE later.source = bought.source AND later.reference = bought.reference
+                                   AND later.type = 'order.updated' AND later.kind IS NULL
+                                   AND later.received_us <= :known_us AND later.occurred_us > said.occurred_us))
+         AS is_void,
        coalesce(given.is_whole, false) AS is_whole, given.amount_minor AS given_minor
 FROM events AS bought LEFT JOIN LATERAL (
   SELECT said.* FROM events AS said
   WHERE said.source = bought.source AND said.reference = bought.reference AND said.type = 'order.updated'
     AND said.received_us <= :known_us
-  ORDER BY said.occurred_us DESC, said.id COLLATE "C" DESC
+    AND (said.kind IS NULL OR said.kind = 'again' AND said.occurred_us >= bought.occurred_us)
+  ORDER BY said.occurred_us DESC, said.kind NULLS LAST,
+    CASE WHEN said.kind = 'again' THEN said.received_us END DESC, said.id COLLATE "C" DESC
   LIMIT 1
 ) AS version ON true
 LEFT JOIN LATERAL (
@@ -113,6 +120,25 @@ WHERE bought.customer_id = ANY (:customer_ids) AND bought.type = 'order.complete
 
 _CHANGED_LATER: Final = _changed_later()
 
+_NAMED_LATER: Final = compile_statement(
+    text(
+        """
+SELECT given.source, given.id, given.channel, given.amount_minor, given.discount_minor, given.items FROM events AS given
+WHERE given.customer_id = ANY (:customer_ids) AND strpos(CAST(given.data AS text), :before) > 0
+  AND NOT EXISTS (SELECT FROM events AS said
+                  WHERE said.source = given.source AND said.customer_id = given.customer_id
+                    AND said.received_us <= :known_us AND strpos(CAST(said.data AS text), :before) = 0
+                    AND (said.id = 'order-' || given.reference OR said.reference = given.reference AND said.type
+                         IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)')))
+"""
+    ).bindparams(
+        bindparam("customer_ids", type_=ARRAY(SqlText)),
+        bindparam("known_us", type_=BigInteger),
+        bindparam("before", type_=SqlText),
+    )
+)
+"""What was said of orders under other names that were not yet known to be those of `customer_ids`."""
+
 
 async def read_members(reader: Reader, customer_ids: Sequence[str], known_us: int) -> dict[str, list[str]]:
     """Customer → the ids of the person that it was of, by the links of the events that had been received.
@@ -122,7 +148,10 @@ async def read_members(reader: Reader, customer_ids: Sequence[str], known_us: in
     component = await read_component(reader, customer_ids)
     rows = await reader.fetch(LINKING_EVENTS_KNOWN, nodes=list(component.nodes), known_us=known_us)
     hanging = {edge.pair for edge in component.edges}
-    edges = [edge for row in rows for edge in edges_of(LinkingEvent(*row.values())) if edge.pair in hanging]
+    later = {(row["source"], row["id"]) for row in await _read_named_later(reader, [*component.nodes], known_us)}
+    told = [LinkingEvent(*row.values()) for row in rows]
+    told = [_as_it_came(event) if (event.source, event.id) in later else event for event in told]
+    edges = [edge for event in told for edge in edges_of(event) if edge.pair in hanging]
     persons = persons_of(edges)
     return {
         customer_id: [node for node, person_id in persons.items() if person_id == persons[customer_id]]
@@ -133,11 +162,27 @@ async def read_members(reader: Reader, customer_ids: Sequence[str], known_us: in
 
 
 async def read_orders_then(reader: Reader, customer_ids: Sequence[str], known: Known) -> dict[str, list[Any]]:
-    """The orders and refunds of these ids that were otherwise: arrays of source, id and FACTS."""
+    """The orders and refunds of these ids that were otherwise: arrays of source, id and FACTS; without a type those
+    that were not theirs."""
     rows = await reader.fetch(_CHANGED_LATER, customer_ids=list(customer_ids), known_us=known.us)
     found = [(row["source"], row["id"], _facts_then(row, known.digits)) for row in rows]
+    rows = await _read_named_later(reader, customer_ids, known.us)
+    others = {(row["source"], row["id"]): {**row, "type": None} for row in rows}
+    found = [each for each in found if each[:2] not in others]
+    found += [(*key, facts) for key, facts in others.items()]
     columns = {name: [facts[name] for _, _, facts in found] for name in FACTS}
     return {"source": [source for source, _, _ in found], "id": [id_ for _, id_, _ in found], **columns}
+
+
+async def _read_named_later(reader: Reader, customer_ids: Sequence[str], known_us: int) -> Sequence[Any]:
+    before = f'"{CUSTOMERS_BEFORE}"'
+    return await reader.fetch(_NAMED_LATER, customer_ids=list(customer_ids), known_us=known_us, before=before)
+
+
+def _as_it_came(event: LinkingEvent) -> LinkingEvent:
+    data = orjson.loads(event.data)
+    (customer_id, *_) = data.pop(CUSTOMERS_BEFORE)
+    return event._replace(customer_id=customer_id, data=orjson.dumps(data).decode())
 
 
 def _facts_then(row: Any, digits: int) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -76,7 +77,10 @@ def _read_states_as_known() -> Statement:
     joined = select(those.c.customer_id, *facts).select_from(
         those.join(events, events.c.customer_id == those.c.member_id).join(then, is_it, isouter=True)
     )
-    return _states_of(joined.where(_OCCURRED, events.c.received_us <= bindparam("known_us", type_=BigInteger)))
+    was_theirs = or_(then.c.id.is_(None), then.c.type.is_not(None))
+    return _states_of(
+        joined.where(_OCCURRED, was_theirs, events.c.received_us <= bindparam("known_us", type_=BigInteger))
+    )
 
 
 READ_STATES_AS_OF = _read_states_as_of()

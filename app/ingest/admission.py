@@ -39,6 +39,7 @@ from app.lifecycle.identifiers import (
     pseudonyms_in,
 )
 from app.lifecycle.mending import CLOCK, DROPPED, MENDED, NOBODY, Warned
+from app.lifecycle.persons import CUSTOMERS_BEFORE
 from app.lifecycle.states import ITEMS_KEPT
 
 _EXACT_INTEGERS: Final = 2**53
@@ -156,6 +157,7 @@ def _canonical(event: Content) -> bytes:
     customer_id, data = event.customer_id, orjson.loads(event.data)
     claimed = data.pop(CLAIMED_TIME, iso(event.occurred_us))
     data.pop(ID_BY_SENDER, None)
+    customer_id = data.pop(CUSTOMERS_BEFORE, [customer_id])[0]
     given = data.get("identifiers", ())
     theirs = {make_pseudonym(each["kind"], each.get("hash") or each["void"]) for each in given}
     if customer_id in theirs or customer_id.startswith(BASKET) or is_nobody(customer_id):
@@ -165,6 +167,14 @@ def _canonical(event: Content) -> bytes:
             {"kind": each["kind"], "hash": each.get("hash") or each["void"]} for each in given if "form" not in each
         ]
     return orjson.dumps([customer_id, claimed, _whole_as_integers(data)], option=orjson.OPT_SORT_KEYS)
+
+
+def customer_by_sender(content: Content) -> str:
+    """The customer id that an event came under, whoever its order was told to be of since."""
+    if f'"{CUSTOMERS_BEFORE}"' not in content.data:
+        return content.customer_id
+    first: str = orjson.loads(content.data).get(CUSTOMERS_BEFORE, [content.customer_id])[0]
+    return first
 
 
 def _whole_as_integers(value: Any) -> Any:
@@ -258,6 +268,7 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
     if abs(facts["amount_minor"]) > MAX_AMOUNT_MINOR:
         raise violation((*within, "data"), "An amount is beyond 10^12 minor units.")
     kept = pseudonymise(data, rules)
+    kept.pop(CUSTOMERS_BEFORE, None)
     if "identifiers" in kept and _has_nobodies(data["identifiers"], kept["identifiers"]):
         warnings += _tell_nobodies(data["identifiers"], rules)
     customer_id = _find_customer(envelope, kept, within, warnings)

@@ -34,11 +34,17 @@ UNNUMBERED: Final = r"^\d{8}T\d{6}/"
 """What files call an order or a refund that has no number: by its time. Such a refund names no order."""
 CHANGES: Final = (ORDER_UPDATED, ORDER_CANCELLED)
 """What says something of an order that came, or is to come."""
+AGAIN: Final = "again"
+NAMED: Final = "named"
+"""The kinds of `order.updated` that an order is kept as which is told again: with another amount, as a version of it;
+and with the same amount, by who it says that it is of."""
 REFUND_AFTER_DAYS: Final = 366
 REFUND_SLACK_US: Final = 600_000_000
 """A refund at a till is of the latest order of its customer with that number, at most so long before it; clocks of one
 shop may differ by the slack."""
-OURS: Final = ("/shopify/", "/woocommerce/", f"{FILES}/")
+SHOPS: Final = ("/shopify/", "/woocommerce/")
+"""Whose orders come with their versions beside them."""
+OURS: Final = (*SHOPS, f"{FILES}/")
 """Where we name events ourselves, after their orders (`order-7-cancelled`)."""
 _APART: Final = "event:"
 _LIKE_ORDERS: Final = re.compile(f"(?:{_APART})*order-")
@@ -145,9 +151,10 @@ def digest_order(identity: str, amount_minor: int) -> bytes:
 
 def is_same_id(one: str, other: str) -> bool:
     """Whether two tellings of an order (`data`, JSON text) came under one id: then all of them must be the same."""
-    return f'"{ID_BY_SENDER}"' in one and _id_by_sender(one) == _id_by_sender(other)
+    return f'"{ID_BY_SENDER}"' in one and id_by_sender(one) == id_by_sender(other)
 
 
-def _id_by_sender(data: str) -> str | None:
+def id_by_sender(data: str) -> str | None:
+    """The id that the event of an order came with, of its `data` (JSON text); None: it is kept under that."""
     found: str | None = orjson.loads(data).get(ID_BY_SENDER)
     return found

@@ -9,10 +9,11 @@ What is kept of a pair is a commutative monoid, as a customer's state is: the wo
 (time, source, id), and the time at which the two were first joined. `persons_of` is a function of these
 alone. So persons depend on the set of events, never on the order, the batches or the repeats they came in.
 
-No event is ever moved: it stays with the customer id that it came under, and with it the first order, and so
-the cohort, of that id. A person's state is the merge of its ids' states, made when it is read; the person's own
-first order is the earliest of theirs. So merging moves nobody from one cohort to another, and unmerging
-restores each of them exactly.
+No event is moved by who is who: it stays with the customer id that it came under, and with it the first order, and
+so the cohort, of that id. (An order that was nobody's, or a device's, and is told again with its customer's name is
+the customer's: what it came under stays beside it, and is joined as before.) A person's state is the merge of its ids'
+states, made when it is read; the person's own first order is the earliest of theirs. So merging moves nobody from one
+cohort to another, and unmerging restores each of them exactly.
 """
 
 from collections import Counter
@@ -43,6 +44,9 @@ _ACCOUNT_KINDS: Final = frozenset(
 )
 """Kinds of identifiers that a retailer gives to one customer each."""
 
+CUSTOMERS_BEFORE: Final = "customers_before"
+"""The member of `data` that keeps the customer ids that an event of an order was under, the first one first, before its
+order was told to be another's."""
 
 Pair = tuple[str, str]
 """The ids of an edge, the lower by code points first."""
@@ -78,7 +82,10 @@ def edges_in(type_: str, customer_id: str, data: Mapping[str, Any], word: tuple[
     merged = data.get("merged")
     if type_ in (CUSTOMER_MERGED, CUSTOMER_UNMERGED) and isinstance(merged, str):
         said.append((merged, type_ == CUSTOMER_MERGED))
-    return merge_edges(_edge(customer_id, other, joined, word) for other, joined in said if other != customer_id)
+    before = [each for each in data.get(CUSTOMERS_BEFORE, ()) if is_pseudonym(each)]
+    return merge_edges(
+        _edge(own, other, joined, word) for own in (customer_id, *before) for other, joined in said if other != own
+    )
 
 
 def _edge(survivor_id: str, other_id: str, is_joined: bool, word: tuple[int, str, str]) -> Edge:

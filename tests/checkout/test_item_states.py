@@ -70,7 +70,7 @@ async def test_changes_of_an_order_change_its_items_in_any_order(count, buy, tel
             await count(event)
         assert await items(sql, f"C-{place}") == {"tea": (1, 1.0, 1000, 0), "rice": GONE}
     assert await differences(engine) == []
-    await count({**tell("order.cancelled"), "subject": "C-0", "source": f"{SOURCE}/0"})
+    await count({**tell("order.cancelled", days=0.1), "subject": "C-0", "source": f"{SOURCE}/0"})
     assert await items(sql, "C-0") == {}
     assert await differences(engine) == []
 

@@ -1,25 +1,31 @@
 """What a delivery means beside what is known of its order already. Pure.
 
 **A cancelled order never was.** One of which nothing was counted by then is not counted any more, whatever of it comes
-later. Of one that was, what had not been given back yet is given back by the cancellation, and nothing after it.
+later, but for a version that is later than the cancellation: a payment that failed may be tried again.
 
 **A refund of nobody's order is nobody's**: the delivery does not say whose it is.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
+from app.foundation.times import to_us
+from app.http.times import Time
 from app.ingest.segment.mapping import Ignored
-from app.ingest.shops.amounts import add_up, as_amount, as_decimal
-from app.ingest.shops.deliveries import Json, Mapped, make_id, present
+from app.ingest.shops.deliveries import NOT_PLACED, Json, Mapped, make_id, present
 from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED
 from app.lifecycle.identifiers import BASKET
 
 _MONEY: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 VERSION: Final = "version"
 """The member of an order on its way that says when this version of it was made."""
+FAILED: Final = "failed"
+"""The member of a cancellation on its way that says that it is one of an order that is known alone."""
 CANCELLED: Final = Ignored("order_cancelled")
 """Of an order that never was."""
+_TIME: Final = TypeAdapter(Time)
 
 
 def name_order(order_id: Any) -> str | None:
@@ -32,25 +38,28 @@ def name_cancellation(order_id: Any) -> str | None:
     return make_id("order", order_id, "cancelled")
 
 
+class Known(NamedTuple):
+    """An event that is known: whose, and of when."""
+
+    customer_id: str
+    occurred_us: int
+
+
 def ids_to_look_up(mapped: list[Mapped]) -> set[str]:
     """What must be known of the orders that a delivery is of; nothing for one of other things."""
     made = [each for each in mapped if not isinstance(each, Ignored)]
-    order_ids = [each["data"].get("order_id") for each in made if each["type"] in _MONEY]
+    order_ids = [each["data"].get("order_id") for each in made if each["type"] in (*_MONEY, ORDER_CANCELLED)]
     named = [name(order_id) for order_id in order_ids for name in (name_order, name_cancellation)]
     told = [each.get("id") for each in made] if order_ids else []
     return {name for name in (*named, *told) if isinstance(name, str) and name.isascii() and name.isprintable()}
 
 
-def consider(mapped: list[Mapped], known: Mapping[str, str]) -> list[Mapped]:
-    """The delivery, less what does not count. `known`: id of an event → its customer id."""
-    cancellation = next((each for each in mapped if _type_of(each) == ORDER_CANCELLED), None)
+def consider(mapped: list[Mapped], known: Mapping[str, Known]) -> list[Mapped]:
+    """The delivery, less what does not count. `known`: by the id of an event."""
+    is_cancelled = any(_type_of(each) == ORDER_CANCELLED for each in mapped)
     is_begun = any(_type_of(each) in _MONEY and _id_of(each) in known for each in mapped)
-    never_was = cancellation is not None and not is_begun
-    considered = [made for each in mapped for made in _tell_version(_consider(each, known, never_was=never_was), known)]
-    if cancellation is None or isinstance(cancellation, Ignored):
-        return considered
-    rest = _make_rest(cancellation, considered)
-    return considered if rest is None else [*considered, rest]
+    considered = (_consider(each, known, never_was=is_cancelled and not is_begun) for each in mapped)
+    return [made for each in considered for made in _tell_version(each, known, is_cancelled=is_cancelled)]
 
 
 def _id_of(each: Mapped) -> Any:
@@ -61,24 +70,53 @@ def _type_of(each: Mapped) -> Any:
     return None if isinstance(each, Ignored) else each["type"]
 
 
-def _consider(each: Mapped, known: Mapping[str, str], *, never_was: bool) -> Mapped:
-    if isinstance(each, Ignored) or each["type"] not in _MONEY:
+def _consider(each: Mapped, known: Mapping[str, Known], *, never_was: bool) -> Mapped:
+    if isinstance(each, Ignored):
         return each
     order_id = each["data"].get("order_id")
-    holder = known.get(name_order(order_id) or "")
-    if each.get("id") not in known and (never_was or name_cancellation(order_id) in known):
+    holder, cancelled = known.get(name_order(order_id) or ""), known.get(name_cancellation(order_id) or "")
+    if each["type"] == ORDER_CANCELLED:
+        return _consider_cancellation(each, holder, cancelled)
+    if each["type"] not in _MONEY:
+        return each
+    if each.get("id") not in known and (never_was or (cancelled is not None and not _is_later(each, cancelled))):
         return CANCELLED
-    is_nobodys = holder is not None and holder.startswith(BASKET)
+    is_nobodys = holder is not None and holder.customer_id.startswith(BASKET)
     return _without_customer(each) if is_nobodys and each["type"] == ORDER_REFUNDED else each
 
 
-def _tell_version(each: Mapped, known: Mapping[str, str]) -> list[Mapped]:
-    """An order as it is counted first, and as the version that it is: of the versions of an order the latest counts."""
+def _consider_cancellation(each: Json, holder: Known | None, cancelled: Known | None) -> Mapped:
+    """One at another time than the first gets an id of its own: the order may have come back to life meanwhile."""
+    told = {name: member for name, member in each.items() if name != FAILED}
+    if FAILED in each and holder is None:
+        return NOT_PLACED
+    if cancelled is not None and _read_us(told.get("time")) != cancelled.occurred_us:
+        return present({**told, "id": make_id(told.get("id"), told.get("time"))})
+    return told
+
+
+def _is_later(each: Json, cancelled: Known) -> bool:
+    version_us = _read_us(each.get(VERSION))
+    return version_us is not None and version_us > cancelled.occurred_us
+
+
+def _read_us(time: Any) -> int | None:
+    try:
+        return to_us(_TIME.validate_python(time))
+    except ValidationError:
+        return None
+
+
+def _tell_version(each: Mapped, known: Mapping[str, Known], *, is_cancelled: bool) -> list[Mapped]:
+    """An order as it is counted first, and as the version that it is: of the versions of an order the latest counts.
+
+    One that is cancelled is no version of a sale.
+    """
     if isinstance(each, Ignored) or each["type"] != ORDER_COMPLETED:
         return [each]
     completed = {name: member for name, member in each.items() if name != VERSION}
     version, id_ = each.get(VERSION), make_id(each.get("id"), each.get(VERSION))
-    if id_ is None or (each.get("id") not in known and version == each.get("time")):
+    if is_cancelled or id_ is None or (each.get("id") not in known and version == each.get("time")):
         return [completed]
     updated = {**completed, "type": ORDER_UPDATED, "id": id_, "time": version}
     return [updated] if each.get("id") in known else [completed, updated]
@@ -87,16 +125,3 @@ def _tell_version(each: Mapped, known: Mapping[str, str]) -> list[Mapped]:
 def _without_customer(refund: Json) -> Json:
     data = {name: member for name, member in refund["data"].items() if name != "identifiers"}
     return {**{name: member for name, member in refund.items() if name != "subject"}, "data": data}
-
-
-def _make_rest(cancellation: Json, considered: list[Mapped]) -> Json | None:
-    """What a cancellation gives back of an order that was counted; None: nothing is left."""
-    made = [each for each in considered if not isinstance(each, Ignored)]
-    completed = next((each for each in made if each["type"] in (ORDER_COMPLETED, ORDER_UPDATED)), None)
-    total = None if completed is None else as_decimal(completed["data"].get("total"))
-    given_back = add_up(each["data"].get("total") for each in made if each["type"] == ORDER_REFUNDED)
-    if completed is None or total is None or given_back is None or total <= given_back:
-        return None
-    told = {"total": as_amount(total - given_back), "currency": completed["data"].get("currency")}
-    data = present({**cancellation["data"], **told, "reason": None})
-    return {**cancellation, "type": ORDER_REFUNDED, "id": f"{cancellation.get('id')}-rest", "data": data}

@@ -6,9 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.tables import events
+from app.ingest.shops.known import Known
 
 
-async def read_customers(connection: AsyncConnection, source: str, event_ids: Collection[str]) -> dict[str, str]:
-    """Id of an event → the customer id that it came under, of those that are known."""
-    query = select(events.c.id, events.c.customer_id).where(events.c.source == source, events.c.id.in_(event_ids))
-    return {row.id: row.customer_id for row in await connection.execute(query)}
+async def read_known(connection: AsyncConnection, source: str, event_ids: Collection[str]) -> dict[str, Known]:
+    """What is known of these events, by their ids."""
+    kept = (events.c.id, events.c.customer_id, events.c.occurred_us)
+    query = select(*kept).where(events.c.source == source, events.c.id.in_(event_ids))
+    return {row.id: Known(row.customer_id, row.occurred_us) for row in await connection.execute(query)}

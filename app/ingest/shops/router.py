@@ -31,7 +31,7 @@ from app.ingest.segment.schemas import SegmentReceiptOut
 from app.ingest.shops import shopify, woocommerce
 from app.ingest.shops.deliveries import TEST, Door, Mapped
 from app.ingest.shops.known import consider, ids_to_look_up
-from app.ingest.shops.queries import read_customers
+from app.ingest.shops.queries import read_known
 from app.ingest.shops.signatures import check_signature, read_secrets
 from app.lifecycle.events import ORDER_COMPLETED, Event
 
@@ -150,7 +150,7 @@ async def _look_up(mapped: list[Mapped], resources: Resources) -> list[Mapped]:
         return mapped
     source = next(each["source"] for each in mapped if not isinstance(each, Ignored))
     async with resources.patience(), transaction(resources.engine) as connection:
-        return consider(mapped, await read_customers(connection, source, event_ids))
+        return consider(mapped, await read_known(connection, source, event_ids))
 
 
 async def _count(name: str, mapped: list[Mapped], resources: Resources) -> bytes:

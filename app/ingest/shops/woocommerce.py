@@ -4,7 +4,8 @@ https://woocommerce.github.io/woocommerce-rest-api-docs/: the topic stands in a 
 the REST API has it. Times are UTC without saying so (`…_gmt`), amounts are texts.
 
 **When an order counts.** One that is `pending`, or whose payment failed, is none yet; it is counted by the first
-delivery whose status says that it was placed, at the time at which it was made, as WooCommerce's own reports do.
+delivery whose status says that it was placed, at the time at which it was made, as WooCommerce's own reports do. One
+that was counted and fails is none, until a later version says that it is one again.
 Refunds stand in the order with their amounts alone, at the time of the first version that tells of them.
 """
 
@@ -27,10 +28,10 @@ from app.ingest.shops.deliveries import (
     objects,
     present,
 )
-from app.ingest.shops.known import VERSION, name_cancellation, name_order
+from app.ingest.shops.known import FAILED, VERSION, name_cancellation, name_order
 from app.lifecycle.events import CUSTOMER_IDENTIFIED, ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
 
-_UNPLACED: Final = frozenset(("pending", "failed", "checkout-draft", "auto-draft", "draft"))
+_UNPLACED: Final = frozenset(("pending", "checkout-draft", "auto-draft", "draft"))
 _CANCELLED: Final = frozenset(("cancelled", "trash"))
 _CHANNELS: Final = {"checkout": "web", "store-api": "web", "pos-rest-api": "store"}
 
@@ -43,6 +44,9 @@ def map_delivery(topic: str, payload: Any, door: Door) -> list[Mapped]:
 
 def _map_order(order: Json, door: Door) -> Iterator[Mapped]:
     status = str(order.get("status"))
+    if status == "failed":
+        yield {**_make_cancellation(order, door), FAILED: True}
+        return
     if status in _UNPLACED:
         yield NOT_PLACED
         return

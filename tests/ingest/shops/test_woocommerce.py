@@ -1,5 +1,6 @@
 """`POST /v1/woocommerce`: its payloads as events, signed, exactly once, in any order."""
 
+import asyncio
 import itertools
 
 import pytest
@@ -69,7 +70,7 @@ def test_a_refund_has_no_sign():
     assert admit(refund).amount_minor == 900
 
 
-@pytest.mark.parametrize("status", ["pending", "failed", "checkout-draft", "auto-draft"])
+@pytest.mark.parametrize("status", ["pending", "checkout-draft", "auto-draft"])
 def test_what_was_not_placed_is_no_sale(status):
     assert one("order.created", order(status=status, date_paid_gmt=None)) == Ignored("not_placed")
 
@@ -206,6 +207,57 @@ async def test_an_order_cancelled_before_it_was_placed_never_was(deliver, sql):
     response = await deliver("order.updated", CANCELLED)
     assert [item.get("reason") for item in response.json()["results"]] == ["order_cancelled", None]
     assert await sql.value("SELECT count(*) FROM events WHERE type <> 'order.cancelled'") == 0
+
+
+PAID_AGAIN = order(status="completed", date_modified_gmt="2026-10-07T10:00:00")
+LIFE = [
+    order(),
+    order(status="failed", date_modified_gmt="2026-10-05T10:00:00"),
+    order(status="cancelled", date_modified_gmt="2026-10-06T10:00:00"),
+    PAID_AGAIN,
+]
+
+
+async def orders(sql):
+    return await sql.value("SELECT coalesce(sum(orders), 0) FROM customer_states")
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "trash"])
+async def test_a_payment_that_fails_and_is_tried_again(deliver, sql, status):
+    life = [order(), order(status=status, date_modified_gmt="2026-10-05T10:00:00"), PAID_AGAIN]
+    life += [order(status=status, date_modified_gmt="2026-10-08T10:00:00", total="109.00")]
+    for place, payload in enumerate(life):
+        for _ in range(2):
+            assert (await deliver("order.updated", payload)).json()["rejected"] == 0
+            assert await orders(sql) == (place + 1) % 2, (status, place)
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(LIFE)))
+async def test_its_latest_version_counts_in_any_order_of_arrival(deliver, sql, arrival):
+    for payload in (*arrival, *arrival):
+        assert (await deliver("order.updated", payload)).json()["rejected"] == 0
+    assert (await orders(sql), await sql.value("SELECT sum(spend_minor) FROM customer_states")) == (1, 10900)
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(LIFE[:2])))
+async def test_a_payment_that_fails_after_an_order_was_counted(deliver, sql, arrival):
+    for payload in (*arrival, *arrival):
+        await deliver("order.updated", payload)
+    assert await orders(sql) == 0
+
+
+async def test_one_that_fails_before_anything_was_counted_is_nothing(deliver, sql):
+    response = await deliver("order.created", order(status="failed"))
+    assert [item.get("reason") for item in response.json()["results"]] == ["not_placed"]
+    assert await sql.value("SELECT count(*) FROM events") == 0
+
+
+async def test_deliveries_of_two_versions_at_once(deliver, sql):
+    payloads = [order(id=each, total=total, date_modified_gmt=f"2026-10-0{day}T10:00:00") for each in range(9)
+                for day, total in ((2, "90.00"), (3, "80.00"), (1, "109.00"))]  # fmt: skip
+    answers = await asyncio.gather(*(deliver("order.updated", each) for each in payloads))
+    assert [answer.json()["rejected"] for answer in answers] == [0] * 27
+    assert (await orders(sql), await sql.value("SELECT sum(spend_minor) FROM customer_states")) == (9, 72000)
 
 
 async def test_the_ping_is_answered_and_nothing_else_is_let_in_unsigned(door, client, sql):
