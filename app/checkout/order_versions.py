@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.database.engine import Driver, compile_statement
 from app.ingest.admission import digest_content
 from app.ingest.intake import Submission
-from app.ingest.order_identity import ID_BY_SENDER, ORDER_NUMBER, name_order
+from app.ingest.order_identity import ID_BY_SENDER, NAMED, ORDER_NUMBER, name_order
 from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, SALES, Event, to_major
+from app.lifecycle.identifiers import BASKET
 
 _EXPORTED: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 
@@ -27,7 +28,7 @@ class Versions:
     """Orders of one source that a file brings, at an import that began at `began_us`; and what was found of them.
 
     `digits`: of the currency's minor unit. `elsewhere`: orders and refunds known from another source; `changed` and
-    `cancelled`: known from this one, and told anew.
+    `cancelled`: known from this one, and told anew; `named`: nobody's, of which it is told whose they are.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Versions:
     elsewhere: int = field(default=0, init=False)
     changed: int = field(default=0, init=False)
     cancelled: int = field(default=0, init=False)
+    named: int = field(default=0, init=False)
 
 
 async def begin_versions(connection: AsyncConnection, source: str, began_us: int, digits: int) -> Versions:
@@ -62,11 +64,12 @@ _OWN: Final = compile_statement(
     text(
         _arrays(
             """
-SELECT events.id, events.type, events.amount_minor,
+SELECT events.id, events.type, events.customer_id, events.amount_minor,
        (SELECT max(change.occurred_us) FROM events AS change
-        WHERE change.source = events.source AND change.reference = events.reference AND change.type = 'order.updated')
+        WHERE change.source = events.source AND change.reference = events.reference
+          AND change.type IN ('order.updated', 'order.cancelled') AND change.kind IS NULL)
        AS changed_us,
-       part.amount_minor AS parts_minor, part.received_us AS part_us
+       part.amount_minor AS parts_minor, greatest(part.received_us, events.received_us) AS part_us
 FROM {told} JOIN events ON events.source = told.source AND events.id = told.id
 LEFT JOIN LATERAL (
   SELECT CAST(sum(part.amount_minor) AS bigint) AS amount_minor, max(part.received_us) AS received_us
@@ -121,31 +124,56 @@ async def settle_versions(driver: Driver, submission: Submission, versions: Vers
 async def _settle_own(driver: Driver, events: tuple[Event, ...], versions: Versions) -> list[Event | None]:
     """Of each what is to be counted, None: it is known as it is. Cancellations of what is not known are left out."""
     ids = [name_order(event.reference or "") if event.type == ORDER_CANCELLED else event.id for event in events]
-    rows = await driver.fetch(_OWN, source=[versions.source] * len(ids), id=ids)
+    nobodys = [_of_nobody(event) for event in events]
+    asked = list(dict.fromkeys([*ids, *(name_order(each) for each in nobodys if each is not None)]))
+    rows = await driver.fetch(_OWN, source=[versions.source] * len(asked), id=asked)
     known = {row["id"]: row for row in rows}
-    settled: list[Event | None] = []
-    for event, id_ in zip(events, ids, strict=True):
-        before = known.get(id_)
-        if event.type == ORDER_COMPLETED and before is not None:
-            settled.append(_change(event, before, versions))
-        elif event.type == ORDER_REFUNDED and before is not None:
-            settled.append(_add_refund(event, before, versions))
-        elif event.type != ORDER_CANCELLED:
-            settled.append(event)
-        elif before is not None and before["type"] in SALES:
-            versions.cancelled += 1
-            settled.append(event)
-    return settled
+    return [
+        _settle(*_known_as(event, nobody, id_, known), versions)
+        for event, nobody, id_ in zip(events, nobodys, ids, strict=True)
+    ]
 
 
-def _add_refund(event: Event, before: Mapping[str, Any], versions: Versions) -> Event | None:
-    """What came back since, as a refund of its own; None where nothing did, or a later import said more. One that says
-    less than was known is left as it is: it is refused, and kept."""
-    more_minor = event.amount_minor - before["amount_minor"] - (before["parts_minor"] or 0)
-    if more_minor == 0 or (more_minor < 0 and (before["part_us"] or 0) >= versions.began_us):
-        return None
-    if more_minor < 0:
+def _settle(event: Event, before: Mapping[str, Any] | None, versions: Versions) -> Event | None:
+    if event.type == ORDER_CANCELLED:
+        if before is None or before["type"] not in SALES:
+            return None
+        versions.cancelled += 1
+        return _at_import(event, ORDER_CANCELLED, versions)
+    if before is None:
         return event
+    if event.type == ORDER_COMPLETED:
+        return _change(event, before, versions)
+    return _correct_refund(event, before, versions) if event.type == ORDER_REFUNDED else event
+
+
+def _of_nobody(event: Event) -> str | None:
+    """What an order of a file was known by while it was nobody's; None: it still is, or is known by its number alone."""
+    of_customer = f"/{event.customer_id}"
+    is_named = not event.customer_id.startswith(BASKET) and (event.reference or "").endswith(of_customer)
+    return (event.reference or "")[: 1 - len(of_customer)] if is_named else None
+
+
+def _known_as(
+    event: Event, nobody: str | None, id_: str, known: Mapping[str, Any]
+) -> tuple[Event, Mapping[str, Any] | None]:
+    """The event, of the order that is known as nobody's where that is the one; and what is known of it."""
+    order = None if nobody is None else known.get(name_order(nobody))
+    if nobody is None or order is None or name_order(event.reference or "") in known:
+        return event, known.get(id_)
+    is_its = order["customer_id"].startswith(BASKET) or order["customer_id"] == event.customer_id
+    if not is_its or (event.type == ORDER_COMPLETED and event.amount_minor != order["amount_minor"]):
+        return event, known.get(id_)
+    id_ = event.id if event.type == ORDER_REFUNDED else name_order(nobody)
+    return event._replace(reference=nobody, id=id_), known.get(id_)
+
+
+def _correct_refund(event: Event, before: Mapping[str, Any], versions: Versions) -> Event | None:
+    """What came back since, as a refund of its own, below 0 where it is less by now; None where nothing did, or a later
+    import said otherwise."""
+    more_minor = event.amount_minor - before["amount_minor"] - (before["parts_minor"] or 0)
+    if more_minor == 0 or before["part_us"] >= versions.began_us:
+        return None
     versions.changed += 1
     content = orjson.loads(event.data)
     content.pop("products", None)
@@ -162,21 +190,30 @@ def _add_refund(event: Event, before: Mapping[str, Any], versions: Versions) -> 
 
 
 def _change(event: Event, before: Mapping[str, Any], versions: Versions) -> Event | None:
-    """The order as a version of what it was before; None where it is that already, or was changed since."""
-    if before["type"] not in SALES or before["amount_minor"] == event.amount_minor:
-        return None
-    if (before["changed_us"] or 0) >= versions.began_us:
-        return None
+    """The order as a version of what it was before, or by whom it names; None where it is that already, or was changed
+    since."""
+    names_customer = before["customer_id"].startswith(BASKET) and not event.customer_id.startswith(BASKET)
+    is_same = before["type"] in SALES and before["amount_minor"] == event.amount_minor
+    if is_same or (before["changed_us"] or 0) >= versions.began_us:
+        if not names_customer:
+            return None
+        versions.named += 1
+        return _at_import(event, ORDER_UPDATED, versions)._replace(kind=NAMED)
     versions.changed += 1
+    return _at_import(event, ORDER_UPDATED, versions)
+
+
+def _at_import(event: Event, type_: str, versions: Versions) -> Event:
+    """What an import says of an order that is known, told when it began."""
     content = orjson.loads(event.data)
     content.pop(ID_BY_SENDER, None)
     written = orjson.dumps(content)
     at_us = versions.began_us
     return event._replace(
         id=f"{event.id}/{at_us}",
-        type=ORDER_UPDATED,
+        type=type_,
         occurred_us=at_us,
-        digest=digest_content(ORDER_UPDATED, event.customer_id, at_us, written),
+        digest=digest_content(type_, event.customer_id, at_us, written),
         data=written.decode(),
     )
 

@@ -85,6 +85,8 @@ def _tell_versions(versions: Versions | None) -> Iterator[str]:
         return
     if versions.changed:
         yield f"{versions.changed:,} orders and refunds were known with other amounts: what this file says counts now."
+    if versions.named:
+        yield f"{versions.named:,} orders were nobody's, and are of the customers whom this file names."
     if versions.cancelled:
         yield f"{versions.cancelled:,} orders were counted before and are none by this file: they count no more."
     if versions.elsewhere:

@@ -138,3 +138,71 @@ async def test_more_was_given_back_by_a_later_export(export, counted, sql):
     await export(told[2], header=header)
     assert await counted() == (0, 3000, 3000)
     assert await sql.value("SELECT count(*) FROM rejected_events") == 0
+
+
+ANOTHER = "D,2026-10-02 10:00,2001,paid,5"
+REFUNDS = "customer_id,order_date,order_id,total,refunded_amount\n"
+
+
+async def test_less_was_given_back_by_a_later_export(export, counted, sql):
+    told = [f"C,2026-10-01 10:00,1001,30,{amount}" for amount in (30, 10, 25)]
+    for line, orders, refunded in zip(told, (0, 1, 1), (3000, 1000, 2500), strict=True):
+        later = await export(line, header=REFUNDS)
+        assert later.rejected == 0
+        assert await counted() == (orders, 3000, refunded)
+    for line in told:
+        assert (await export(line, header=REFUNDS)).accepted == 0
+        assert await counted() == (1, 3000, 2500)
+    assert await sql.value("SELECT count(*) FROM rejected_events") == 0
+
+
+async def test_an_order_that_was_cancelled_comes_back_by_a_later_export(export, counted):
+    paid, cancelled = "C,2026-10-01 10:00,1001,paid,30", "C,2026-10-01 10:00,1001,cancelled,30"
+    told = [(paid, (1, 3000, 0)), (cancelled, (0, 0, 0)), (f"{paid}.00", (1, 3000, 0)), (f"{cancelled}.00", (0, 0, 0))]
+    for line, expected in told:
+        await export(line, ANOTHER)
+        assert await counted() == expected
+    for line, _ in told:
+        await export(line, ANOTHER)
+        assert await counted() == (0, 0, 0)
+
+
+async def test_one_that_was_changed_is_cancelled_by_a_later_export(export, counted):
+    for line in ("C,2026-10-01 10:00,1001,paid,30", "C,2026-10-01 10:00,1001,paid,25"):
+        await export(line)
+    await export("C,2026-10-01 10:00,1001,cancelled,25", ANOTHER)
+    assert await counted() == (0, 0, 0)
+
+
+async def test_an_order_that_was_nobodys_is_the_customers_whom_a_later_export_names(export, counted, sql):
+    await export(",2026-10-01 10:00,1001,paid,30", OCTOBER.replace("1001", "1002"))
+    for _ in range(2):
+        await export(OCTOBER, NOVEMBER)
+        assert await counted() == (3, 8000, 0)
+    later = await export(OCTOBER, LATE_OCTOBER.replace("1002", "1004"))
+    assert (later.accepted, later.duplicate, later.versions.named) == (1, 1, 0)
+    assert await sql.value("SELECT count(*) FROM events WHERE customer_id LIKE '~basket%'") == 0
+
+
+async def test_what_came_back_of_such_an_order_is_its_customers(export, counted):
+    nobodys, named = ",2026-10-01 10:00,1001,30,0", "C,2026-10-01 10:00,1001,30,30"
+    await export(nobodys, "D,2026-10-02 10:00,2001,5,0", header=REFUNDS)
+    assert (await export(named, header=REFUNDS)).versions.named == 1
+    assert await counted() == (0, 3000, 3000)
+
+
+async def test_of_another_amount_it_is_another_order(export, counted, sql):
+    await export(",2026-10-01 10:00,1001,paid,30", ANOTHER)
+    assert (await export("C,2026-10-01 10:00,1001,paid,31")).versions.named == 0
+    assert await counted() == (1, 3100, 0)
+    assert await sql.value("SELECT count(*) FROM events WHERE customer_id LIKE '~basket%'") == 1
+
+
+async def test_one_that_is_known_by_its_number_is_the_customers_too(export, counted, client, shop):
+    source = "/shopify/tea"
+    order = shop.event(
+        "order.completed", None, at="2026-10-01T10:00:05Z", source=source, data={"order_id": "1001", "total": 30}
+    )
+    assert (await client.post("/v1/events", json=[order])).json()["accepted"] == 1
+    assert (await export(OCTOBER, NOVEMBER, source=source)).versions.named == 1
+    assert await counted() == (2, 5000, 0)
