@@ -63,6 +63,7 @@ class Assortment:
         self.has_packs = bool((packs != NOTHING).any())
         self._packs: tuple[Ints, Ints] | None = None
         self._rhythms: NDArray[np.int32] | None = None
+        self._selling: dict[str, frozenset[int]] = {}
         self._titles: dict[int, dict[str, str | None]] = {}
         self._shown: dict[tuple[str | None, bool, tuple[str, ...]], tuple[Mask, int]] = {}
         self._wishes: dict[tuple[int, ...], tuple[tuple[MerchantRule, ...], Wishes]] = {}
@@ -154,6 +155,17 @@ class Assortment:
         if store is None or store not in popular:
             return self._first(popular, EVERYWHERE)
         return self._first(popular, store)
+
+    def sells(self, item: int, store: str) -> bool:
+        """Whether an item is among what is popular in a store, or EVERYWHERE; of a model that does not tell, whether it
+        is of the better half."""
+        popular = {} if self.model is None else self.model.popular
+        if store not in self._selling:
+            best = popular.get(store, self._numbered.order[: self.known // 2] if store == EVERYWHERE else ())
+            self._selling[store] = frozenset(np.asarray(best).tolist())
+            if len(self._selling) > _MOST_ORDERS:
+                del self._selling[next(iter(self._selling))]
+        return item in self._selling[store]
 
     def _first(self, popular: Mapping[str, NDArray[np.int64]], store: str) -> Ints:
         if store not in popular:

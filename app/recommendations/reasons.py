@@ -8,6 +8,7 @@ import numpy as np
 
 from app.lifecycle.clocks.phrases import Habit, say_habit
 from app.lifecycle.events import DAY_US
+from app.recommendations.assortment import EVERYWHERE
 from app.recommendations.merchant_rules import MerchantRule
 from app.recommendations.nearness import find_by_owners, find_in_baskets
 from app.recommendations.service import Recommended
@@ -81,7 +82,7 @@ class Explaining:
             return self._say_of("bought_with", partner, "Often bought with %s, which you buy", "常与您买过的%s一起购买")
         if (partner := self._by_owners.get(item)) is not None:
             return self._say_of("bought_by_others", partner, "Bought by customers who buy %s too", "购买%s的顾客也常买")
-        return self._say_popular()
+        return self._say_popular(item)
 
     def _say_habit(self, item: int, owned: int) -> Reason:
         assert self._habits is not None
@@ -114,14 +115,13 @@ class Explaining:
         title = assortment.title(partner)
         return {"code": code, "en": en % (title["en"] or item_id), "zh": zh % (title["zh"] or item_id)}
 
-    def _say_popular(self) -> Reason:
-        asked = self._told.asked
-        model, store = asked.assortment.model, asked.wanted.store
-        if model is None:
-            return {"code": "in_catalogue", "en": "From our range", "zh": "本店商品"}
-        if store is not None and store in model.popular:
+    def _say_popular(self, item: int) -> Reason:
+        assortment, store = self._told.asked.assortment, self._told.asked.wanted.store
+        if store is not None and assortment.sells(item, store):
             return {"code": "popular_in_store", "en": "Popular in this store", "zh": "本店热销"}
-        return {"code": "popular", "en": "Popular now", "zh": "当前热销"}
+        if assortment.sells(item, EVERYWHERE):
+            return {"code": "popular", "en": "Popular now", "zh": "当前热销"}
+        return {"code": "in_catalogue", "en": "From our range", "zh": "本店商品"}
 
 
 _BOOSTED: Final = {

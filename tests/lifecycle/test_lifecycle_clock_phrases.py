@@ -20,6 +20,11 @@ def habit(orders, first_days, last_days, gap_days):
         ),
         (habit(3, 12.9, 10.9, 30), "Bought every day on average, last 10 days ago", "平均每天买一次，上次是 10 天前"),
         (
+            habit(3, 1.9, 1.2, 30),
+            "Bought 3 times within a day, last 1 day ago",
+            "一天之内买过 3 次，上次是 1 天前",
+        ),
+        (
             habit(2, 40, 1, 50.4),
             "Usually bought again after 50 days, last 1 day ago",
             "通常约 50 天后再买，上次是 1 天前",

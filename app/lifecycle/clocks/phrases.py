@@ -24,11 +24,18 @@ class Habit(NamedTuple):
 def say_habit(habit: Habit, as_of_us: int, language: str) -> str:
     """The customer's own mean gap where they have one, else the one by which the item is due; and the last purchase.
 
+    Several purchases of one day are no rhythm.
+
     As days are counted: 10.9 days ago are 10. Gaps are rounded.
     """
     is_chinese = language == CHINESE
     silent_days = max(floor((as_of_us - habit.last_us) / DAY_US), 0)
     if habit.orders >= _OWN_RHYTHM_ORDERS:
+        if habit.last_us - habit.first_us < DAY_US:
+            times = f"{habit.orders:,.0f}"
+            if is_chinese:
+                return f"一天之内买过 {times} 次，{_write_last(silent_days, is_chinese)}"
+            return f"Bought {times} times within a day, {_write_last(silent_days, is_chinese)}"
         own_days = (habit.last_us - habit.first_us) / DAY_US / (habit.orders - 1)
         pace = _write_pace(round(own_days), is_chinese)
         if is_chinese:
