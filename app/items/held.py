@@ -200,6 +200,10 @@ class Catalogue:
         within: Mask = self.words.categories.have(tuple(path))[self.records["category"][places]]
         return within
 
+    def knows_category(self, path: Sequence[str]) -> bool:
+        """Whether items are, or were, of a category."""
+        return bool(self.words.categories.have(tuple(path)).any())
+
     def have_tag(self, places: Places, tag: str) -> Mask:
         """Which of them have a tag."""
         tagged: Mask = self.words.tags.have(tag)[self.records["tags"][places]]

@@ -30,6 +30,9 @@ def render(told: Recommended, customer_id: str | None) -> dict[str, Any]:
 def _why_short(told: Recommended) -> str | None:
     if not told.is_short:
         return None
+    path = told.asked.wanted.category
+    if path and not told.asked.assortment.catalogue.knows_category(path):
+        return "unknown_category"
     return "no_more_items" if told.found.is_filled else "no_more_due"
 
 

@@ -108,5 +108,5 @@ class RecommendationOut(BaseModel):
     model_version: str | None
     degraded: bool
     degraded_because: Literal["no_model"] | None
-    short_because: Literal["no_more_items", "no_more_due"] | None
+    short_because: Literal["no_more_items", "no_more_due", "unknown_category"] | None
     items: list[RecommendedItemOut]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, NamedTuple, get_args
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.datastructures import QueryParams
 
 from app.foundation.errors import violation
@@ -37,12 +37,28 @@ class Wanted(NamedTuple):
     basket: tuple[str, ...] = ()
 
 
+def _write(item_id: Any) -> Any:
+    """Numbers of items as texts, as orders' are."""
+    return str(item_id) if type(item_id) is int else item_id
+
+
+_ItemId = Annotated[ItemId, BeforeValidator(_write)]
+
+
 class BasketLineIn(BaseModel):
     """A line as orders have them; of its members the item alone is read."""
 
     model_config = ConfigDict(strict=True)
 
-    product_id: Annotated[ItemId, Field(validation_alias=AliasChoices("product_id", "item_id"))]
+    product_id: Annotated[_ItemId, Field(validation_alias=AliasChoices("product_id", "item_id"))]
+
+
+def _as_line(line: Any) -> Any:
+    """A bare id as a line, so that what is wrong with either is told at its place."""
+    return {"product_id": line} if isinstance(line, (str, int)) else line
+
+
+_Line = Annotated[BasketLineIn, BeforeValidator(_as_line, json_schema_input_type=ItemId | BasketLineIn)]
 
 
 class _FilteredIn(BaseModel):
@@ -50,7 +66,15 @@ class _FilteredIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    exclude: Annotated[list[ItemId], Field(default_factory=list, max_length=MOST_EXCLUDED)]
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out(cls, value: Any) -> Any:
+        """A member that is null is as if it was not there."""
+        if not isinstance(value, dict):
+            return value
+        return {name: member for name, member in value.items() if member is not None}
+
+    exclude: Annotated[list[_ItemId], Field(default_factory=list, max_length=MOST_EXCLUDED)]
     category: Annotated[list[Word], Field(default_factory=list, max_length=_MOST_LEVELS)]
     in_stock_only: bool = True
     store: Word | None = None
@@ -78,14 +102,14 @@ class RecommendationIn(_FilteredIn):
     customer_id: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")] | None = None
     scenario: Scenario | None = None
     limit: Annotated[int, Field(ge=1, le=MOST)] = USUAL
-    basket: Annotated[list[ItemId | BasketLineIn], Field(default_factory=list, max_length=MOST_LINES)]
+    basket: Annotated[list[_Line], Field(default_factory=list, max_length=MOST_LINES)]
     """Items that are in it: ids, or lines as orders have them."""
     context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
     """Where it is shown. Of its members `store` is read, where there is none beside it."""
 
     def wanted(self) -> Wanted:
         """The request."""
-        lines = [line if isinstance(line, str) else line.product_id for line in self.basket]
+        lines = [line.product_id for line in self.basket]
         scenario: Scenario = self.scenario or ("cart" if lines else "home")
         return self._want(scenario, self.limit, self.store or _store_of(self.context), lines)
 
@@ -106,13 +130,14 @@ def read_wanted(query: QueryParams) -> Wanted:
         raise violation(("in_stock_only",), "It is true or false.")
     if len(category) > _MOST_LEVELS:
         raise violation(("category",), f"A path has at most {_MOST_LEVELS} levels.")
-    exclude = frozenset(part for text in excluded for part in (text, *text.split(",")) if part)
-    if len(exclude) > MOST_EXCLUDED:
+    parts = {part for text in excluded for each in text.split(",") if (part := each.strip())}
+    if len(parts) > MOST_EXCLUDED:
         raise violation(("exclude",), f"It names at most {MOST_EXCLUDED} items.")
+    exclude = parts.union(excluded)  # an id may have a comma in it
     return Wanted(
         _SCENARIO[scenario or "home"],
         _read_limit(limit),
-        exclude,
+        frozenset(exclude),
         tuple(category),
         _FLAGS[in_stock_only or "true"],
         stores[-1] if stores else None,

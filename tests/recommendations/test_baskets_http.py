@@ -61,6 +61,37 @@ async def test_lines_are_taken_as_orders_have_them(model, recommend):
     assert set(ids_of(answer)) == {"sauce", "dip", "batteries"}
 
 
+async def test_ids_may_be_numbers_and_what_is_null_is_as_if_not_there(model, put_items, recommend):
+    await put_items("4711")
+    nothing = dict.fromkeys(
+        ("customer_id", "scenario", "limit", "exclude", "category", "in_stock_only", "store", "context")
+    )
+    answer = await recommend(body={**nothing, "basket": [{"product_id": "pasta", "quantity": "2"}, 17]})
+    assert (ids_of(answer)[0], answer["scenario"], len(answer["items"])) == ("sauce", "cart", 10)
+    wanted = {"scenario": "popular", "limit": 100}
+    assert "4711" in ids_of(await recommend(body=wanted))
+    assert "4711" not in ids_of(await recommend(body={**wanted, "basket": [4711]}))
+    assert "4711" not in ids_of(await recommend(body={**wanted, "exclude": [4711], "basket": None}))
+
+
+@pytest.mark.parametrize(
+    ("line", "pointer"),
+    [
+        (None, ""),
+        ([], ""),
+        ("", "/product_id"),
+        ({"sku": "pasta"}, "/product_id"),
+        ({"product_id": None}, "/product_id"),
+        ({"product_id": True}, "/product_id"),
+        ({"product_id": 1.5}, "/product_id"),
+    ],
+)
+async def test_a_line_that_is_none_is_told_by_its_place(client, line, pointer):
+    answer = await client.post("/v1/recommendations", json={"basket": ["pasta", line]})
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"/basket/1{pointer}"]
+
+
 async def test_a_basket_of_300_lines(model, recommend):
     lines = [{"product_id": f"unknown-{number}", "quantity": 1} for number in range(298)]
     answer = await recommend(body={"basket": [*lines, "pasta", "pasta"], "limit": 5})

@@ -237,6 +237,33 @@ async def test_parameters_without_a_value_are_as_if_not_there(model, recommend):
     assert empty["scenario"] == "home"
 
 
+async def test_excluded_ids_may_be_parted_by_commas_and_blanks(model, recommend):
+    many = ", ".join(["apples", "tea ", *(f"none-{number}" for number in range(998))])
+    answer = await recommend("nobody", limit=100, exclude=many)
+    assert not {"apples", "tea"} & {*ids_of(answer)}
+    assert "coffee" in ids_of(answer)
+
+
+async def test_what_sells_is_popular_and_what_nobody_bought_is_not(model, put_items, recommend):
+    await put_items("brand-new")
+    answer = await recommend("nobody", scenario="popular", limit=100, store="store-9")
+    said = {item["item_id"]: item["reasons"][0]["code"] for item in answer["items"]}
+    assert [said[item] for item in ("lamp", "apples", "brand-new")] == ["popular_in_store", "popular", "in_catalogue"]
+    (new,) = (item["reasons"][0] for item in answer["items"] if item["item_id"] == "brand-new")
+    assert new == {"code": "in_catalogue", "en": "From our range", "zh": "本店商品"}
+
+
+async def test_a_category_that_there_is_not_is_told(model, put_items, recommend):
+    await put_items({"item_id": "milk-1l", "category": ["food", "dairy"]})
+    answer = await recommend("nobody", category=["food", "dairy"])
+    assert (ids_of(answer), answer["short_because"]) == (["milk-1l"], "no_more_items")
+    for unknown in (["toys"], ["food/dairy"], ["dairy", "food"]):
+        answer = await recommend("nobody", category=unknown)
+        assert (ids_of(answer), answer["short_because"]) == ([], "unknown_category")
+    await put_items({"item_id": "milk-1l", "category": ["food", "dairy"], "hidden": True})
+    assert (await recommend("nobody", category="dairy"))["short_because"] == "no_more_items"
+
+
 async def test_a_key_to_read_is_needed_and_enough(service, engine, client):
     path = "/v1/customers/C-1/recommendations"
     assert (await client.get(path, headers={"Authorization": ""})).status_code == 401
