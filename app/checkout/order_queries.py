@@ -121,7 +121,12 @@ WITH orders AS MATERIALIZED (
     LIMIT 1
   ) AS version ON bought.id IS NOT NULL
 ), refunds AS MATERIALIZED (
-  SELECT refund.source, refund.reference, refund.id, refund.occurred_us, orders.amount_minor AS paid_minor,
+  SELECT refund.source, refund.reference, refund.id, refund.occurred_us, refund.kind, orders.amount_minor AS paid_minor,
+         ARRAY(SELECT piece ->> 'product_id'
+               FROM json_array_elements(CASE WHEN json_typeof(refund.data -> 'products') = 'array'
+                                             THEN refund.data -> 'products' END) AS piece
+               WHERE piece ->> 'quantity' NOT IN ('0', '0.0')) AS counted_items,
+         orders.lines AS sold_lines,
          coalesce(refund.told_lines, refund.lines) AS lines,
          refund.kind = 'whole'
          OR refund.kind = 'lines' AND orders.items > 0 AND refund.items >= orders.items AS is_whole,
@@ -150,10 +155,22 @@ WITH orders AS MATERIALIZED (
 ), given AS (
   SELECT source, reference, sum(amount_minor) AS amount_minor, bool_or(is_whole) AS is_whole
   FROM settled GROUP BY source, reference
+), named_lines AS (
+  SELECT refunds.source, refunds.reference, refunds.kind, refunds.is_whole, refunds.named_minor, line.item_id,
+         line.quantity, line.price_minor, cost.price_minor AS cost_minor,
+         line.item_id = ANY (refunds.counted_items) AS is_counted,
+         sum(line.quantity * coalesce(line.price_minor, cost.price_minor, 0) - 1)
+           OVER (PARTITION BY refunds.source, refunds.reference, refunds.id) AS worth_minor
+  FROM refunds CROSS JOIN unnest(refunds.lines) AS line LEFT JOIN LATERAL (
+    SELECT min(sold.price_minor - coalesce(sold.discount_minor, 0) / sold.quantity) AS price_minor
+    FROM unnest(refunds.sold_lines) AS sold WHERE sold.item_id = line.item_id
+  ) AS cost ON true
 ), returned AS MATERIALIZED (
-  SELECT refunds.source, refunds.reference, line.item_id, sum(line.quantity) AS quantity
-  FROM refunds, unnest(refunds.lines) AS line
-  GROUP BY refunds.source, refunds.reference, line.item_id
+  SELECT source, reference, item_id, sum(quantity) AS quantity
+  FROM named_lines
+  WHERE is_counted OR is_whole
+     OR coalesce(price_minor >= cost_minor - 1, true) AND (kind IS NOT NULL OR named_minor >= worth_minor)
+  GROUP BY source, reference, item_id
 ), now AS MATERIALIZED (
   SELECT orders.*,
          CASE WHEN EXISTS (SELECT FROM returned
@@ -220,8 +237,9 @@ order. One of the whole order, or of all its pieces, takes what the others leave
 Where the order has not come it is worth nothing yet. An order is given back once its refunds come to its amount, or
 one is of the whole. Points that name an order count as long as it does.
 
-The lines that a refund names are off those of its order, the first of an item first, a discount in proportion; the
-refund has none any more. As they were told they stay beside them, and that is what a later change begins with.
+The lines that a refund names are off those of its order, the first of an item first, a discount in proportion, where it
+says how many pieces came back, or its amount is all that they were worth: else it is a price reduction. The refund has
+none any more. As they were told they stay beside them, and that is what a later change begins with.
 """
 
 

@@ -148,7 +148,7 @@ def _settle(event: Event, before: Mapping[str, Any] | None, versions: Versions) 
 
 
 def _of_nobody(event: Event) -> str | None:
-    """What an order of a file was known by while it was nobody's; None: it still is, or is known by its number alone."""
+    """What an order of a file was known by while it was nobody's; None: it still is, or has no more than a number."""
     of_customer = f"/{event.customer_id}"
     is_named = not event.customer_id.startswith(BASKET) and (event.reference or "").endswith(of_customer)
     return (event.reference or "")[: 1 - len(of_customer)] if is_named else None

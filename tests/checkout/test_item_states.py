@@ -113,3 +113,26 @@ async def test_purchases_without_a_customer_make_none(client, shop, sql):
     del event["subject"]
     assert (await client.post("/v1/events", json=[event])).json()["accepted"] == 1
     assert await sql.rows("SELECT * FROM customer_items") == []
+
+
+@pytest.mark.parametrize("is_refund_first", [True, False])
+@pytest.mark.parametrize(
+    ("refund", "is_kept"),
+    [
+        ({"total": 2, "products": [{"product_id": "tea"}]}, True),
+        ({"total": 2, "products": [{"product_id": "tea", "price": 10}]}, True),
+        ({"products": [{"product_id": "tea", "price": 2}]}, True),
+        ({"total": 2, "products": [{"product_id": "tea", "quantity": 1}]}, False),
+        ({"total": 10, "products": [{"product_id": "tea"}]}, False),
+        ({"products": [{"product_id": "tea"}]}, False),
+        ({"products": [{"product_id": "tea", "price": 10}]}, False),
+    ],
+)
+async def test_pieces_come_back_where_the_refund_says_how_many_or_gives_all_their_worth(
+    count, buy, tell, sql, engine, refund, is_kept, is_refund_first
+):
+    told = [buy(MILK, TEA), tell("order.refunded", **refund)]
+    for event in told[::-1] if is_refund_first else told:
+        await count(event)
+    assert (await items(sql))["tea"][:2] == ((1, 1.0) if is_kept else (0, 0.0))
+    assert await differences(engine) == []
