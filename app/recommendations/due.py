@@ -28,12 +28,14 @@ _LEFT_AFTER: Final = 3.0
 
 
 class DueItems(NamedTuple):
-    """(n,) each, as in `pool`. `probability` of a purchase within seven days; NaN: no clock tells."""
+    """(n,) each, as in `pool`. `probability` of a purchase within seven days; NaN: no clock tells. `habits` are those
+    that it follows from."""
 
     pool: Pool
     due_us: Floats
     gap_days: Floats
     probability: Floats
+    habits: Habits
 
 
 def find_due(habits: Habits, rhythms: Ints | None, orders: Bought, model: ItemModel | None, as_of_us: int) -> DueItems:
@@ -43,7 +45,8 @@ def find_due(habits: Habits, rhythms: Ints | None, orders: Bought, model: ItemMo
     read = model.clocks.read(habits.bought(), rhythms, orders, as_of_us)
     due = _is_due(habits, read.due_us, read.gap_days, as_of_us).nonzero()[0]
     pool = make_pool(habits.items.take(due), **_explain(model.clocks, read, due))
-    return DueItems(pool, read.due_us.take(due), read.gap_days.take(due), read.probability.take(due))
+    due_us, gap_days, probability = (each.take(due) for each in (read.due_us, read.gap_days, read.probability))
+    return DueItems(pool, due_us, gap_days, probability, habits.at(due))
 
 
 def _is_due(habits: Habits, due_us: Floats, gap_days: Floats, as_of_us: int) -> NDArray[np.bool_]:
@@ -78,4 +81,5 @@ def _find_by_gaps(habits: Habits, model: ItemModel | None, as_of_us: int) -> Due
     is_due = _is_due(habits, due_us, gap_days, as_of_us) & (silence <= _LEFT_AFTER)
     terms = {"habit": np.log(np.maximum(habits.orders, 1.0)), "rhythm": -np.log(np.maximum(silence, 1.0))}
     pool = make_pool(habits.items, **terms).some(is_due)
-    return DueItems(pool, due_us[is_due], gap_days[is_due], np.full(int(is_due.sum()), np.nan))
+    unknown = np.full(int(is_due.sum()), np.nan)
+    return DueItems(pool, due_us[is_due], gap_days[is_due], unknown, habits.some(is_due))

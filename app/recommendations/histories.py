@@ -74,8 +74,11 @@ class Habits(NamedTuple):
 
     def some(self, which: NDArray[np.bool_]) -> "Habits":
         """Those wanted."""
-        kept = which.nonzero()[0]
-        columns: dict[str, Any] = dict(zip(self._fields, (column.take(kept) for column in self[:-1]), strict=False))
+        return self.at(which.nonzero()[0])
+
+    def at(self, places: Ints) -> "Habits":
+        """Those at these places, in this order."""
+        columns: dict[str, Any] = dict(zip(self._fields, (column.take(places) for column in self[:-1]), strict=False))
         return self._replace(**columns)
 
     def known(self, width: int) -> "Habits":

@@ -85,16 +85,18 @@ class Explaining:
         return self._say_popular(item)
 
     def _say_habit(self, item: int, owned: int) -> Reason:
-        assert self._habits is not None
-        now_us, due = self._told.asked.now_us, self._told.found.due
+        now_us, due, habits, place = self._told.asked.now_us, self._told.found.due, self._habits, owned
+        if due is not None and item in self._due:
+            habits, place = due.habits, self._due[item]
+        assert habits is not None
         orders, first_us, last_us = (
-            float(column[owned]) for column in (self._habits.orders, self._habits.first_us, self._habits.last_us)
+            float(column[place]) for column in (habits.orders, habits.first_us, habits.last_us)
         )
         if orders < 2:
             return _say_once(max(floor((now_us - last_us) / DAY_US), 0))
         gap_days = (last_us - first_us) / DAY_US / (orders - 1)
         if due is not None and item in self._due:
-            gap_days = float(due.gap_days[self._due[item]])
+            gap_days = float(due.gap_days[place])
         habit = Habit(orders, first_us, last_us, gap_days)
         code = "due" if item in self._due else "bought_before"
         return {"code": code, **{language: say_habit(habit, now_us, language) for language in ("en", "zh")}}

@@ -19,6 +19,7 @@ from app.recommendations.assortment import Assortment
 from app.recommendations.companions import Companions, find_companions
 from app.recommendations.due import DueItems, find_due
 from app.recommendations.histories import Habits, History, buyers_of, orders_of, owned_of
+from app.recommendations.packs import join_packs
 from app.recommendations.pools import AT, NOTHING, TERMS, Pool, make_pool
 from app.recommendations.wanted import OF_BASKET, Wanted
 
@@ -94,6 +95,8 @@ def find(asked: Asked) -> Found:
         return Found((), "popularity")
     if scenario == "replenish":
         orders, assortment = orders_of(asked.history.customer, bought), asked.assortment
+        if assortment.has_packs:
+            bought = join_packs(bought, assortment.products, asked.allowed, float(orders.orders[0]))
         rhythms = assortment.rhythms_of(bought.items, bought.strays)
         due = find_due(bought, rhythms, orders, assortment.model, asked.as_of_us)
         return Found((due.pool,), "history", due, is_filled=False)

@@ -111,6 +111,27 @@ async def test_two_packs_of_one_product_are_not_side_by_side(model, put_items, b
         assert len({"milk-1l", "milk-2l"} & {*ids_of(await recommend("C-1", scenario=scenario, limit=100))}) < 2
 
 
+@pytest.mark.parametrize("has_model", [True, False])
+async def test_packs_of_one_product_are_due_as_one(service, has_model, put_items, buy, recommend, request):
+    """Bought every week in the one pack or the other; yesterday in the large one: no small one is due."""
+    if has_model:
+        request.getfixturevalue("model")
+    await put_items(*({"item_id": item, "pack_of": "milk"} for item in ("milk-1l", "milk-2l")), "bread")
+    small, large = (
+        [(day + 0.1, item) for day in days]
+        for item, days in (("milk-1l", range(14, 98, 14)), ("milk-2l", range(7, 98, 14)))
+    )
+    await buy("C-1", *small, *large, *[(day, "bread") for day in (7.2, 14.2, 21.2, 28.2)])
+    (milk,) = [each for each in (await recommend("C-1", scenario="replenish"))["items"] if "milk" in each["item_id"]]
+    assert milk["item_id"] == "milk-2l"
+    assert milk["reasons"][0]["en"] == "Bought every 7 days on average, last 7 days ago"
+    await put_items({"item_id": "milk-2l", "pack_of": "milk", "in_stock": False})
+    (milk,) = [each for each in (await recommend("C-1", scenario="replenish"))["items"] if "milk" in each["item_id"]]
+    assert milk["item_id"] == "milk-1l"
+    await buy("C-1", (1, "milk-2l"))
+    assert ids_of(await recommend("C-1", scenario="replenish")) == ["bread"]
+
+
 async def test_categories_vary(model, put_items, recommend):
     plain = ids_of(await recommend("nobody", scenario="popular", limit=12))
     await put_items(*({"item_id": item, "category": ["food"]} for item in plain[:6]))
