@@ -12,6 +12,7 @@ from app.models.loading import Held, refresh_held
 from app.monitoring.queries import read_latest_reports
 from app.monitoring.reports import LatestReports, find_drifted
 from app.monitoring.service import MonitoringReport, monitor_models
+from app.recommendations.watching import BASKETS, DUE, Watched, watch
 
 commands = typer.Typer()
 
@@ -21,7 +22,7 @@ commands = typer.Typer()
 def monitor() -> None:
     """Ask the models of a sample of customers now, and compare what they said a horizon ago with what came."""
 
-    async def work(url: str) -> tuple[MonitoringReport, LatestReports]:
+    async def work(url: str) -> tuple[MonitoringReport, LatestReports, Watched | None]:
         async with engine_of(url) as engine:
             async with transaction(engine) as connection:
                 held = await refresh_held(connection, Held())
@@ -30,17 +31,31 @@ def monitor() -> None:
                 report = await monitor_models(
                     engine, (held.champion, held.challenger), now_us, report_progress=progress
                 )
+            watched = await watch(engine, now_us)
             async with transaction(engine) as connection:
-                return report, await read_latest_reports(connection)
+                return report, await read_latest_reports(connection), watched
 
     with database() as (_, url):
-        report, latest = asyncio.run(work(url))
+        report, latest, watched = asyncio.run(work(url))
     if report.outcome == "runs elsewhere":
         say("Another process is monitoring.")
         return
     if report.outcome == "no model":
         say("There is no champion to monitor: run 'perennial train'.")
     _say_latest(report.customers, report.matured, latest)
+    if watched is not None:
+        _say_watched(watched)
+
+
+def _say_watched(watched: Watched) -> None:
+    due, baskets = watched.reports[DUE], watched.reports[BASKETS]
+    told = [f"{due['items']:,} items called due"]
+    if due["items"]:
+        told.append(f"said {due['said']:.3f}, bought {due['bought']:.3f}, calibration error {due['ece']:.4f}")
+    told.append(f"{baskets['recommendations']:,} lists met a next basket")
+    if baskets["recommendations"]:
+        told.append(f"{baskets['phr_at_10']:.3f} of them hit it")
+    say(f"{watched.version}: {', '.join(told)}")
 
 
 def _say_latest(customers: int, matured: int, latest: LatestReports) -> None:

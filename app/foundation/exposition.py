@@ -67,6 +67,13 @@ GAUGES: Final = {
     "perennial_model_matured_customers": Gauge("Customers of the latest matured snapshot.", ("version",), max),
     "perennial_challenger_brier_difference": Gauge("Challenger less champion, of the same customers.", (), max),
     "perennial_feature_drift_psi": Gauge("Population stability index against training.", ("feature",), max),
+    "perennial_recommendation_due_items": Gauge("Items called due whose seven days have passed.", ("version",), max),
+    "perennial_recommendation_due_error": Gauge("Calibration error of what was called due.", ("version",), max),
+    "perennial_recommendation_due_error_by_chance": Gauge("What chance makes where all is right.", ("version",), max),
+    "perennial_recommendation_judged": Gauge("Lists that have met a next basket.", ("version",), max),
+    "perennial_recommendation_hit_rate": Gauge("Of these, with an item of it among ten.", ("version",), max),
+    "perennial_recommendation_hit_rate_trained": Gauge("The same as training measured it.", ("version",), max),
+    "perennial_recommendation_recall": Gauge("Share of next baskets among ten listed items.", ("version",), max),
     "perennial_drifted_features": Gauge("Features of weight that have drifted too far.", (), max),
 }
 

@@ -46,9 +46,10 @@ class ModelChangeOut(BaseModel):
 
 
 class ModelReportOut(BaseModel):
-    """`drift`: of the features at a time; `outcome`: what was said then, against what came."""
+    """`drift`: of the features at a time; `outcome`: what was said then, against what came. Of recommendations `due`:
+    what was called due in the four weeks that ended seven days before, and `baskets`: lists, against next baskets."""
 
-    kind: Literal["drift", "outcome"]
+    kind: Literal["drift", "outcome", "due", "baskets"]
     at: str
     made_at: str
     report: dict[str, Any]

@@ -23,6 +23,7 @@ WITH made AS MATERIALIZED (
   SELECT recommendations.*, coalesce(persons.person_id, recommendations.customer_id) AS person_id
   FROM recommendations LEFT JOIN persons ON persons.customer_id = recommendations.customer_id
   WHERE given_us >= :from_us AND given_us < :to_us AND probabilities IS NOT NULL AND recommendations.customer_id <> ''
+    AND (CAST(:version AS text) IS NULL OR model_version = :version)
   ORDER BY md5(recommendation_id) LIMIT :most
 ), ids AS (
   SELECT recommendation_id, customer_id FROM made
@@ -52,8 +53,13 @@ GROUP BY 1 ORDER BY 1
 """
 
 
-async def read_due_that_came(connection: AsyncConnection, from_us: int, to_us: int, now_us: int) -> Sequence[Any]:
+async def read_due_that_came(
+    connection: AsyncConnection, from_us: int, to_us: int, now_us: int, version: str | None = None
+) -> Sequence[Any]:
     """Rows by tenth of what was said: `tenth` (0 to 9), `number` of items, the mean of what was `said`, and how many
-    were `bought`; of what was recommended in `[from_us, to_us)` and seven days ago or more."""
+    were `bought`; of what was recommended in `[from_us, to_us)` and seven days ago or more; by a version of the model,
+    None: by any."""
     times = {"from_us": from_us, "to_us": min(to_us, now_us - WEEK_US), "week_us": WEEK_US, "day_us": DAY_US}
-    return (await connection.execute(text(_CAME), {**times, "tenths": TENTHS, "most": MOST_JUDGED})).all()
+    return (
+        await connection.execute(text(_CAME), {**times, "tenths": TENTHS, "most": MOST_JUDGED, "version": version})
+    ).all()

@@ -29,6 +29,8 @@ from app.recommendations.rule_queries import read_rules
 from app.recommendations.rules_router import router as rules
 from app.recommendations.shown_queries import READ_SHOWN
 from app.recommendations.wanted import RecommendationIn
+from app.recommendations.watched import check_watched, watched_gauges
+from app.recommendations.watching import keep_watching
 
 _KEEPING_SHARE: Final = 0.5
 """Of the patience for the database, how long an answer waits for its being kept."""
@@ -75,11 +77,18 @@ def _forgetting(resources: Resources) -> Coroutine[Any, Any, None]:
     return keep_forgetting(resources.engine, resources.settings.recommendation_days)
 
 
+def _watching(resources: Resources) -> Coroutine[Any, Any, None] | None:
+    hours = resources.settings.monitoring_hours
+    return keep_watching(resources.engine, hours) if hours else None
+
+
 PART = Part(
     "recommendations",
     routers=(rules, effects, demand, router),
     schemas=(MerchantRule, RecommendationIn),
     build=_build,
     refresh=_refresh,
-    background=(BackgroundTask("forgetting", _forgetting),),
+    background=(BackgroundTask("forgetting", _forgetting), BackgroundTask("watching", _watching)),
+    check_stored=check_watched,
+    stored_gauges=watched_gauges,
 )
