@@ -26,7 +26,7 @@ _READ: Final = [
     _PLACES[name]
     for name in (
         *("orders", "quantity", "refunded_quantity", "first_order_us", "last_order_us", "second_last_order_us"),
-        *(REFERENCE, "orders_decayed_30d", "orders_decayed_120d"),
+        *(REFERENCE, "orders_decayed_30d", "orders_decayed_120d", "refunds"),
     )
 ]
 
@@ -105,12 +105,12 @@ def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us:
     """Habits from states, as they are at a time; items beyond `at` are numbered from `width` on, by id."""
     items, strays = _number(states.item_ids, at, width)
     order = items.argsort()
-    orders, quantity, given_back, first_us, last_us, second_us, event_us, short, long = states.numbers.T[_READ].take(
-        order, axis=1
-    )
+    orders, quantity, given_back, first_us, last_us, second_us, event_us, short, long, refunds = states.numbers.T[
+        _READ
+    ].take(order, axis=1)
     is_returned = (orders <= 0) | ((given_back > 0) & (given_back >= quantity))
     ages_days = np.maximum(as_of_us - event_us, 0.0) / DAY_US
-    return Habits(
+    habits = Habits(
         items.take(order),
         orders,
         np.maximum(quantity - given_back, 0.0),
@@ -121,6 +121,32 @@ def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us:
         long * 2.0 ** (-ages_days / _HALF_LIVES_DAYS[1]),
         is_returned,
         strays,
+    )
+    return _take_off(habits, refunds, quantity, event_us) if given_back.any() else habits
+
+
+def _take_off(habits: Habits, refunds: Floats, quantity: Floats, event_us: Floats) -> Habits:
+    """Without the orders whose pieces of the item came back, as far as that can be told of sums.
+
+    So many as the pieces that came back are orders of the usual size, and no more than there were refunds. Where a
+    refund is the last that was heard of the item, it is of the last order.
+    """
+    given_back = np.maximum(quantity - habits.quantity, 0.0)
+    of_usual_size = np.floor(given_back * habits.orders / np.maximum(quantity, 1e-9) + 1e-9)
+    orders = np.maximum(habits.orders - np.minimum(refunds, of_usual_size), np.minimum(habits.orders, 1.0))
+    is_less = (orders < habits.orders) & ~habits.is_returned
+    if not is_less.any():
+        return habits
+    left = np.where(is_less, orders / np.maximum(habits.orders, 1.0), 1.0)
+    is_of_last = is_less & (event_us > habits.last_us) & ~np.isnan(habits.second_last_us)
+    last_us = np.where(is_of_last, habits.second_last_us, habits.last_us)
+    return habits._replace(
+        orders=np.where(is_less, orders, habits.orders),
+        first_us=np.where(is_less & (orders <= 1.0), last_us, habits.first_us),
+        last_us=last_us,
+        second_last_us=np.where(is_less & ((orders <= 1.0) | is_of_last), np.nan, habits.second_last_us),
+        decayed_30d=habits.decayed_30d * left,
+        decayed_120d=habits.decayed_120d * left,
     )
 
 

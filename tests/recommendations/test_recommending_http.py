@@ -100,6 +100,34 @@ async def test_what_was_given_back_whole_is_known(
     assert "lamp" not in await offered("replenish")
 
 
+@pytest.mark.parametrize(
+    ("bought", "returned", "said"),
+    [
+        ((28, 21, 14, 7), (27.5, 20.5, 13.5), "Bought once, 7 days ago"),
+        ((30, 8), (29,), "Bought once, 8 days ago"),
+        ((30, 8), (7,), "Bought once, 30 days ago"),
+        ((28, 21, 14, 7), (6,), "Bought every 7 days on average, last 14 days ago"),
+    ],
+)
+async def test_what_a_till_took_back_of_an_order_is_no_purchase(
+    model, buy, recommend, client, shop, bought, returned, said
+):
+    """Other lines of the same orders were kept, so that the orders stand."""
+    orders = await buy("C-1", *[(day + 0.1, "coffee", "eggs") for day in bought])
+    number = {round(day): order["data"]["order_id"] for day, order in zip(bought, orders, strict=True)}
+    refunds = []
+    for day in returned:
+        of = min(each for each in bought if each >= day)
+        line = {"product_id": "coffee", "quantity": 1, "price": 2.0}
+        data = {"order_id": number[of], "total": 2.0, "products": [line]}
+        refunds.append(shop.event("order.refunded", data=data, at=shop.ago(days=day)))
+    assert (await client.post("/v1/events", json=refunds)).json()["accepted"] == len(refunds)
+    told = {item["item_id"]: item["reasons"][0]["en"] for item in (await recommend("C-1", limit=5))["items"]}
+    assert told["coffee"] == said
+    due = ids_of(await recommend("C-1", scenario="replenish"))
+    assert ("coffee" in due) is (len(bought) - len(returned) > 1)
+
+
 async def test_without_a_model_own_gaps_tell(service, buy, recommend):
     await buy("C-1", *WEEKLY)
     answer = await recommend("C-1", scenario="replenish")
