@@ -54,11 +54,12 @@ def _own_neighbours(neighbours: Neighbours, items: Sequence[int], own: Ints) -> 
     found: dict[int, list[tuple[int, float]]] = {}
     if not items or not len(own):
         return found
-    near, weights = neighbours.items[items], neighbours.weights[items]
+    near = neighbours.items.take(items, axis=0)
     rows, columns = (own.take(own.searchsorted(near), mode="clip") == near).nonzero()
-    others, alike = near[rows, columns].tolist(), weights[rows, columns].tolist()
-    for row, other, weight in zip(rows.tolist(), others, alike, strict=True):
-        found.setdefault(items[row], []).append((other, weight))
+    of = np.array(items).take(rows)
+    others, alike = neighbours.items[of, columns].tolist(), neighbours.weights[of, columns].tolist()
+    for item, *pair in zip(of.tolist(), others, alike, strict=True):
+        found.setdefault(item, []).append((pair[0], pair[1]))
     for pairs in found.values():
         pairs.sort()
     return found

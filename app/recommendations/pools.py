@@ -71,10 +71,11 @@ def stack(pools: Sequence[Pool]) -> Pool:
             pool = pool.some(~are_among(pool.items, stacked.items))
         if not len(pool.items):
             continue
-        terms = pool.terms
-        if len(stacked.items):
-            terms = terms.copy()
-            terms[:, AT["base"]] += min(stacked.scores.min() - _GAP - pool.scores.max(), 0.0)
+        if not len(stacked.items):
+            stacked = pool._replace(sources=np.full(len(pool.items), source))
+            continue
+        terms = pool.terms.copy()
+        terms[:, AT["base"]] += min(stacked.scores.min() - _GAP - pool.scores.max(), 0.0)
         stacked = Pool(
             np.concatenate([stacked.items, pool.items]),
             np.concatenate([stacked.terms, terms]),

@@ -1,6 +1,6 @@
 """Why an item is recommended, in words, English and Chinese, by what is true of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import floor
 from typing import Final
 
@@ -11,11 +11,14 @@ from app.lifecycle.events import DAY_US
 from app.recommendations.assortment import EVERYWHERE
 from app.recommendations.merchant_rules import MerchantRule
 from app.recommendations.nearness import find_by_owners, find_in_baskets
+from app.recommendations.pools import Ints
 from app.recommendations.service import Recommended
 
 _WORTH_TELLING: Final = 1.95
 """A lift from which it is told."""
 Reason = dict[str, str]
+_Own = Sequence[float]
+"""(orders, time of the first, of the last), of an item that the customer has bought."""
 
 
 class Explaining:
@@ -28,22 +31,23 @@ class Explaining:
         self._due: Mapping[int, int] = {}
         if recommended.found.due is not None:
             due = recommended.found.due
-            self._due = {item: n for n, item in enumerate(due.pool.items.tolist())}
+            self._due = _place_of(due.pool.items)
         self._companions: Mapping[int, int] = {}
         if recommended.found.companions is not None:
-            self._companions = {item: n for n, item in enumerate(recommended.found.companions.items.tolist())}
+            self._companions = _place_of(recommended.found.companions.items)
         chosen = recommended.pool.items[recommended.chosen].tolist()
         self._owned = self._find_owned(chosen)
         self._in_baskets, self._by_owners = self._find_near(chosen)
 
-    def _find_owned(self, chosen: list[int]) -> Mapping[int, int]:
-        """Of those of the chosen items that the customer has bought, where their habits are."""
-        if self._habits is None or not len(self._habits.items):
+    def _find_owned(self, chosen: list[int]) -> Mapping[int, _Own]:
+        """Of those of the chosen items that the customer has bought, what their habit is."""
+        habits = self._habits
+        if habits is None or not len(habits.items):
             return {}
-        own = self._habits.items
-        places = np.minimum(own.searchsorted(chosen), len(own) - 1)
-        found = zip(chosen, places.tolist(), own[places].tolist(), strict=True)
-        return {item: place for item, place, owned in found if item == owned}
+        places = np.minimum(habits.items.searchsorted(chosen), len(habits.items) - 1)
+        columns = (habits.items, habits.orders, habits.first_us, habits.last_us)
+        found = zip(chosen, *(column.take(places).tolist() for column in columns), strict=True)
+        return {item: told for item, owned, *told in found if item == owned}
 
     def _find_near(self, chosen: list[int]) -> tuple[Mapping[int, int], Mapping[int, int]]:
         """Of the chosen items that are new to the customer: own items that they stand close to."""
@@ -84,14 +88,14 @@ class Explaining:
             return self._say_of("bought_by_others", partner, "Bought by customers who buy %s too", "购买%s的顾客也常买")
         return self._say_popular(item)
 
-    def _say_habit(self, item: int, owned: int) -> Reason:
-        now_us, due, habits, place = self._told.asked.now_us, self._told.found.due, self._habits, owned
+    def _say_habit(self, item: int, owned: _Own) -> Reason:
+        now_us, due = self._told.asked.now_us, self._told.found.due
+        orders, first_us, last_us = owned
         if due is not None and item in self._due:
-            habits, place = due.habits, self._due[item]
-        assert habits is not None
-        orders, first_us, last_us = (
-            float(column[place]) for column in (habits.orders, habits.first_us, habits.last_us)
-        )
+            place, habits = self._due[item], due.habits
+            orders, first_us, last_us = (
+                float(column[place]) for column in (habits.orders, habits.first_us, habits.last_us)
+            )
         if orders < 2:
             return _say_once(max(floor((now_us - last_us) / DAY_US), 0))
         gap_days = (last_us - first_us) / DAY_US / (orders - 1)
@@ -124,6 +128,10 @@ class Explaining:
         if assortment.sells(item, EVERYWHERE):
             return {"code": "popular", "en": "Popular now", "zh": "当前热销"}
         return {"code": "in_catalogue", "en": "From our range", "zh": "本店商品"}
+
+
+def _place_of(items: Ints) -> Mapping[int, int]:
+    return dict(zip(items.tolist(), range(len(items)), strict=True))
 
 
 _BOOSTED: Final = {

@@ -1,5 +1,6 @@
 """Recommendations on the wire."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from app.foundation.times import iso
@@ -42,13 +43,13 @@ def _render_items(told: Recommended) -> list[dict[str, Any]]:
     explaining, chosen = Explaining(told), told.chosen
     numbers, terms = told.pool.items[chosen].tolist(), told.pool.terms[chosen].round(_PLACES).tolist()
     return [
-        _render_item(told, explaining, place, number, dict(zip(TERMS, values, strict=True)), rank)
+        _render_item(told, explaining, place, number, values, rank)
         for rank, (place, number, values) in enumerate(zip(chosen, numbers, terms, strict=True), 1)
     ]
 
 
 def _render_item(
-    told: Recommended, explaining: Explaining, place: int, number: int, terms: dict[str, float], rank: int
+    told: Recommended, explaining: Explaining, place: int, number: int, terms: Sequence[float], rank: int
 ) -> dict[str, Any]:
     assortment = told.asked.assortment
     due_us, probability = explaining.due(number) or (None, None)
@@ -56,8 +57,8 @@ def _render_item(
         "item_id": told.asked.id_of(number),
         "rank": rank,
         "title": assortment.title(number) if number < len(assortment.ids) else _UNTITLED,
-        "score": round(sum(terms.values()), _PLACES),
-        "terms": {name: value for name, value in terms.items() if value},
+        "score": round(sum(terms), _PLACES),
+        "terms": {name: value for name, value in zip(TERMS, terms, strict=True) if value},
         "due_at": None if due_us is None else iso(due_us),
         "probability": None if probability is None or probability != probability else round(probability, 4),
         "reasons": explaining.reasons(place, number),

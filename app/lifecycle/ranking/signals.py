@@ -4,6 +4,7 @@ Pure functions of the arrays of `owned` and `facts`, of one customer or of many 
 one's own few gaps ranks worse than plain silence, so rhythms are shrunk to the item's.
 """
 
+from threading import local
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -132,12 +133,14 @@ def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Fl
     Near is what is among the neighbours of something bought. `pairs` are those of `owned`, each once.
     """
     width, count = len(facts.factors), len(pairs.items)
-    slots = np.zeros((len(owned.starts) - 1) * width, np.int32)  # 0: not asked about
-    slots[pairs.items if _is_of_one(owned) else pairs.rows * width + pairs.items] = np.arange(1, count + 1)
+    asked = pairs.items if _is_of_one(owned) else pairs.rows * width + pairs.items
+    slots = _zeros((len(owned.starts) - 1) * width)  # 0: not asked about
+    slots[asked] = np.arange(1, count + 1)
     amount = owned.decayed_120d.astype(np.float32)[:, None]
     basket, owners = (
         slots.take(_keys(owned, each.items.take(owned.items, axis=0), width)) for each in (facts.basket, facts.owners)
     )
+    slots[asked] = 0
     with_basket, with_owners = (each.weights.take(owned.items, axis=0) for each in (facts.basket, facts.owners))
     in_last = (owned.last_age == _spread(buyers, owned)[2]).nonzero()[0]
     near = np.empty((len(NEAR), count))
@@ -146,6 +149,21 @@ def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Fl
     near[2] = _sum(owners, with_owners * amount, count)
     near[3] = _taste(pairs, owned, facts)
     return near
+
+
+def _zeros(count: int) -> NDArray[np.int32]:
+    """(count,): the same ones for each call of a thread, which leaves them as it found them: to clear as many as there
+    are items would cost a customer more memory than all that is looked up."""
+    zeros: NDArray[np.int32] | None = getattr(_KEPT, "zeros", None)
+    if zeros is None or len(zeros) < count:
+        zeros = np.zeros(count, np.int32)
+        if count <= _MOST_KEPT:
+            _KEPT.zeros = zeros
+    return zeros
+
+
+_KEPT: Final = local()
+_MOST_KEPT: Final = 1_000_000
 
 
 def _sum(slots: NDArray[np.int32], weights: NDArray[np.float32], count: int) -> Floats:
