@@ -83,7 +83,9 @@ class Explaining:
         if owned is not None:
             return self._say_habit(item, owned)
         if (partner := self._in_baskets.get(item)) is not None:
-            return self._say_of("bought_with", partner, "Often bought with %s, which you buy", "常与您买过的%s一起购买")
+            return self._say_of(
+                "bought_with", partner, "Often bought with %s, which you have bought", "常与您买过的%s一起购买"
+            )
         if (partner := self._by_owners.get(item)) is not None:
             return self._say_of("bought_by_others", partner, "Bought by customers who buy %s too", "购买%s的顾客也常买")
         return self._say_popular(item)
@@ -98,9 +100,7 @@ class Explaining:
             )
         if orders < 2:
             return _say_once(max(floor((now_us - last_us) / DAY_US), 0))
-        gap_days = (last_us - first_us) / DAY_US / (orders - 1)
-        if due is not None and item in self._due:
-            gap_days = float(due.gap_days[place])
+        gap_days = float(due.gap_days[place]) if due is not None and item in self._due else None
         habit = Habit(orders, first_us, last_us, gap_days)
         code = "due" if item in self._due else "bought_before"
         return {"code": code, **{language: say_habit(habit, now_us, language) for language in ("en", "zh")}}

@@ -35,6 +35,12 @@ def habit(orders, first_days, last_days, gap_days):
             "通常约 1 天后再买，上次不到 1 天前",
         ),
         (
+            habit(2, 300.2, 54, None),
+            "Bought twice, 246 days apart, last 54 days ago",
+            "买过两次，相隔 246 天，上次是 54 天前",
+        ),
+        (habit(2, 3.1, 3, None), "Bought twice within a day, last 3 days ago", "一天之内买过两次，上次是 3 天前"),
+        (
             habit(3, 2500, 100, 1200),
             "Bought every 1,200 days on average, last 100 days ago",
             "平均每 1,200 天买一次，上次是 100 天前",

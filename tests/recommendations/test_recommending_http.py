@@ -145,7 +145,7 @@ async def test_nothing_bought_before_is_new(model, buy, recommend):
     assert answer["short_because"] == "no_more_items"
     sauce = next(item for item in answer["items"] if item["item_id"] == "sauce")
     assert sauce["reasons"][0]["code"] == "bought_with"
-    assert sauce["reasons"][0]["en"] == "Often bought with pasta, which you buy"
+    assert sauce["reasons"][0]["en"] == "Often bought with pasta, which you have bought"
 
 
 async def test_a_pack_of_what_was_bought_is_not_new(model, put_items, buy, recommend):

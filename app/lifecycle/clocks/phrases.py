@@ -13,38 +13,44 @@ _FEW_DAYS: Final = 2
 
 
 class Habit(NamedTuple):
-    """Of one customer and item: how often it was bought, when, and the gap by which it is due."""
+    """Of one customer and item: how often it was bought, when, and the gap by which it is due; None: it is not."""
 
     orders: float
     first_us: float
     last_us: float
-    gap_days: float
+    gap_days: float | None
 
 
 def say_habit(habit: Habit, as_of_us: int, language: str) -> str:
     """The customer's own mean gap where they have one, else the one by which the item is due; and the last purchase.
 
-    Several purchases of one day are no rhythm.
-
-    As days are counted: 10.9 days ago are 10. Gaps are rounded.
+    As days are counted: 10.9 days ago are 10. Gaps are rounded. Several purchases of one day are no rhythm.
     """
     is_chinese = language == CHINESE
     silent_days = max(floor((as_of_us - habit.last_us) / DAY_US), 0)
-    if habit.orders >= _OWN_RHYTHM_ORDERS:
-        if habit.last_us - habit.first_us < DAY_US:
-            times = f"{habit.orders:,.0f}"
-            if is_chinese:
-                return f"一天之内买过 {times} 次，{_write_last(silent_days, is_chinese)}"
-            return f"Bought {times} times within a day, {_write_last(silent_days, is_chinese)}"
-        own_days = (habit.last_us - habit.first_us) / DAY_US / (habit.orders - 1)
-        pace = _write_pace(round(own_days), is_chinese)
+    is_own = habit.orders >= _OWN_RHYTHM_ORDERS or habit.gap_days is None
+    said = _say_own(habit, is_chinese) if is_own else _say_usual(habit, is_chinese)
+    return f"{said}{'，' if is_chinese else ', '}{_write_last(silent_days, is_chinese)}"
+
+
+def _say_own(habit: Habit, is_chinese: bool) -> str:
+    span_days = (habit.last_us - habit.first_us) / DAY_US
+    is_twice = habit.orders < _OWN_RHYTHM_ORDERS
+    if span_days < 1.0:
+        times = f"{habit.orders:,.0f}"
         if is_chinese:
-            return f"平均{pace}买一次，{_write_last(silent_days, is_chinese)}"
-        return f"Bought {pace} on average, {_write_last(silent_days, is_chinese)}"
-    gap_days = max(round(habit.gap_days), 1)
-    if is_chinese:
-        return f"通常约 {gap_days:,} 天后再买，{_write_last(silent_days, is_chinese)}"
-    return f"Usually bought again after {_count_days(gap_days)}, {_write_last(silent_days, is_chinese)}"
+            return f"一天之内买过{'两' if is_twice else f' {times} '}次"
+        return f"Bought {'twice' if is_twice else f'{times} times'} within a day"
+    if is_twice:
+        days = round(span_days)
+        return f"买过两次，相隔 {days:,} 天" if is_chinese else f"Bought twice, {_count_days(days)} apart"
+    pace = _write_pace(round(span_days / (habit.orders - 1)), is_chinese)
+    return f"平均{pace}买一次" if is_chinese else f"Bought {pace} on average"
+
+
+def _say_usual(habit: Habit, is_chinese: bool) -> str:
+    days = max(round(habit.gap_days or 0.0), 1)
+    return f"通常约 {days:,} 天后再买" if is_chinese else f"Usually bought again after {_count_days(days)}"
 
 
 def _write_pace(days: int, is_chinese: bool) -> str:
