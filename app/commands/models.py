@@ -189,7 +189,20 @@ def compare(
         print(f"\n{_describe_shadow(pair)}")
 
 
+def _describe_lists(lists: dict[str, Any]) -> str:
+    told = (
+        f"Of {lists['lists']:,} lists that {lists['champion']} gave, {lists['challenger']} would have shown "
+        f"{lists['agreement_at_10']:.0%} of the first ten items, the same first one in {lists['same_first']:.0%}."
+    )
+    if not lists["judged"]:
+        return f"{told} No next basket has come yet."
+    hits = ", ".join(f"{version} {rate:.3f}" for version, rate in lists["phr_at_10"].items())
+    return f"{told} Of {lists['judged']:,} next baskets hit: {hits}."
+
+
 def _describe_shadow(pair: dict[str, Any]) -> str:
+    if pair["lists"] is not None:
+        return _describe_lists(pair["lists"])
     if not pair["customers"]:
         return f"{pair['first']} and {pair['second']} were not asked of the same customers yet."
     told = (

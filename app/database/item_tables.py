@@ -58,3 +58,15 @@ recommendations = Table(
 )
 """What was recommended: `items` is an array of ids, the first at position 1; `probabilities`, where the items were
 called due, of each that it is bought within seven days. `customer_id` '' is nobody."""
+
+recommendation_shadows = Table(
+    "recommendation_shadows",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("recommendation_id", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("given_us", BigInteger, nullable=False),
+    Column("items", JSONB, nullable=False),
+    Index("ix_recommendation_shadows_given_us", "given_us"),
+)
+"""What a challenger would have shown in the place of what was recommended, whose key it has; `items` as there."""

@@ -328,10 +328,11 @@ model_reports = Table(
     Column("at_us", BigInteger, primary_key=True),
     Column("made_us", BigInteger, nullable=False),
     Column("report", JSONB, nullable=False),
-    CheckConstraint("kind IN ('drift', 'outcome', 'due', 'baskets')", name="kind"),
+    CheckConstraint("kind IN ('drift', 'outcome', 'due', 'baskets', 'shadow')", name="kind"),
 )
 """How a model fares: `drift` of its features at `at_us`; `outcome`, what it said then against what came. Of one of
-recommendations `due`, what it called due until then against what came, and `baskets`, how often its lists hit."""
+recommendations `due`, what it called due until then against what came, `baskets`, how
+often its lists hit; of a challenger `shadow`, its lists beside the champion's."""
 
 scores = Table(
     "scores",

@@ -74,6 +74,9 @@ GAUGES: Final = {
     "perennial_recommendation_hit_rate": Gauge("Of these, with an item of it among ten.", ("version",), max),
     "perennial_recommendation_hit_rate_trained": Gauge("The same as training measured it.", ("version",), max),
     "perennial_recommendation_recall": Gauge("Share of next baskets among ten listed items.", ("version",), max),
+    "perennial_recommendation_shadow_lists": Gauge("Lists that the challenger made too.", ("version",), max),
+    "perennial_recommendation_shadow_agreement": Gauge("Of ten items, those both list.", ("version",), max),
+    "perennial_recommendation_shadow_hit_rate": Gauge("Of both, on the same next baskets.", ("version",), max),
     "perennial_drifted_features": Gauge("Features of weight that have drifted too far.", (), max),
 }
 

@@ -8,13 +8,15 @@ from app.models.loading import Held
 class Models:
     """Champion and challenger in this process; `refusal` says which registered model could not be read, and why.
 
-    `item_champion` recommends items; None: what sells is recommended. `item_refusal` is of these models.
+    `item_champion` recommends items; None: what sells is recommended. `item_challenger` is asked in its shadow, and
+    `item_refusal` is of these models.
     """
 
     def __init__(self) -> None:
         self.champion: Model | None = None
         self.challenger: Model | None = None
         self.item_champion: ItemModel | None = None
+        self.item_challenger: ItemModel | None = None
         self.refusal: str | None = None
         self.item_refusal: str | None = None
         self.held = Held()

@@ -20,12 +20,13 @@ from app.models.service import load_predecessor, load_stored
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Champions, the scores' challenger, and by kind and version of a model why it was refused. `seen`: the rows they
-    were read from. A challenger of recommendations has no shadow, and is not held."""
+    """Champion and challenger of each kind, and by kind and version of a model why it was refused. `seen`: the rows
+    they were read from."""
 
     champion: Model | None = None
     challenger: Model | None = None
     item_champion: ItemModel | None = None
+    item_challenger: ItemModel | None = None
     refusals: dict[tuple[str, str], str] = field(default_factory=dict)
     seen: tuple[ActiveModel, ...] = ()
 
@@ -34,9 +35,9 @@ class Held:
         return " ".join(told for of, told in sorted(self.refusals.items()) if of[0] == kind) or None
 
     @property
-    def models(self) -> tuple[Model | None, Model | None, ItemModel | None]:
-        """Champion, challenger, champion of recommendations."""
-        return self.champion, self.challenger, self.item_champion
+    def models(self) -> tuple[Model | None, Model | None, ItemModel | None, ItemModel | None]:
+        """Champion and challenger of scores, those of recommendations."""
+        return self.champion, self.challenger, self.item_champion, self.item_challenger
 
     def is_same(self, other: "Held") -> bool:
         """Whether the very same models are held, for the same reasons."""
@@ -52,8 +53,6 @@ async def refresh_held(connection: AsyncConnection, held: Held) -> Held:
     found: dict[tuple[str, str], AnyModel | None] = {}
     refusals = {}
     for row in active:
-        if (row.kind, row.state) == (RECOMMEND, "challenger"):
-            continue
         try:
             found[row.kind, row.state] = await _read(connection, row, held)
         except ArtefactRefused as error:
@@ -66,6 +65,7 @@ async def refresh_held(connection: AsyncConnection, held: Held) -> Held:
         _model_of_scores(found.get((SCORE, "champion"))),
         _model_of_scores(found.get((SCORE, "challenger"))),
         _model_of_items(found.get((RECOMMEND, "champion"))),
+        _model_of_items(found.get((RECOMMEND, "challenger"))),
         refusals,
         active,
     )

@@ -31,10 +31,11 @@ async def _refresh(resources: Resources) -> None:
         warn_of_unregistered(held, resources.settings.models_directory)
     if held is not models.held:
         models.held = held
-        models.champion, models.challenger, models.item_champion = held.models
+        models.champion, models.challenger, models.item_champion, models.item_challenger = held.models
         models.refusal, models.item_refusal = held.refusal(SCORE), held.refusal(RECOMMEND)
-        champion, challenger, recommend = map(_version, held.models)
-        log.info("models.held", champion=champion, challenger=challenger, recommend=recommend)
+        champion, challenger, recommend, recommend_next = map(_version, held.models)
+        recommending = {"recommend": recommend, "recommend_challenger": recommend_next}
+        log.info("models.held", champion=champion, challenger=challenger, **recommending)
 
 
 def _version(model: AnyModel | None) -> str | None:

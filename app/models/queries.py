@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Text, and_, case, cast, func, insert, literal_column, select, update
+from sqlalchemy import Text, and_, case, cast, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -163,6 +163,21 @@ def _errors(table: Any, orders_ahead: Any) -> tuple[tuple[str, Any], ...]:
     risk = func.least(func.greatest(table.c.churn_risk, 1e-15), 1 - 1e-15)
     of_what_came = case((orders_ahead == 0, risk), else_=1 - risk)
     return ("brier", func.power(1 - of_what_came, 2)), ("log_loss", -func.ln(of_what_came))
+
+
+async def read_shadow_report(connection: AsyncConnection, first: str, second: str) -> Mapping[str, Any] | None:
+    """The latest report of the lists of a champion of recommendations and of its challenger, whichever is which."""
+    of_both = or_(
+        *(
+            and_(model_reports.c.version == challenger, model_reports.c.report["champion"].as_string() == champion)
+            for champion, challenger in ((first, second), (second, first))
+        )
+    )
+    query = select(model_reports.c.report).where(model_reports.c.kind == "shadow", of_both)
+    report: Mapping[str, Any] | None = (
+        await connection.execute(query.order_by(model_reports.c.at_us.desc()).limit(1))
+    ).scalar_one_or_none()
+    return report
 
 
 async def read_reports(connection: AsyncConnection, version: str) -> list[Report]:

@@ -98,6 +98,7 @@ async def _compare_two(connection: AsyncConnection, first: Any, second: Any) -> 
         "matured": row.matured if is_comparable else 0,
         "errors": errors if is_comparable and row.matured else None,
         "left_out": left_out,
+        "lists": await queries.read_shadow_report(connection, first.version, second.version),
     }
 
 

@@ -47,9 +47,10 @@ class ModelChangeOut(BaseModel):
 
 class ModelReportOut(BaseModel):
     """`drift`: of the features at a time; `outcome`: what was said then, against what came. Of recommendations `due`:
-    what was called due in the four weeks that ended seven days before, and `baskets`: lists, against next baskets."""
+    what was called due in the four weeks that ended seven days before, `baskets`: lists, against
+    next baskets; of a challenger `shadow`: its lists beside the champion's."""
 
-    kind: Literal["drift", "outcome", "due", "baskets"]
+    kind: Literal["drift", "outcome", "due", "baskets", "shadow"]
     at: str
     made_at: str
     report: dict[str, Any]
@@ -92,6 +93,31 @@ class ErrorsOut(BaseModel):
     log_loss: float
 
 
+class LeadOut(BaseModel):
+    """Of the challenger over the champion, in the mean, on the same baskets; null of none, or of a single one."""
+
+    recall_at_10: float | None
+    standard_error: float | None
+
+
+class ListsOut(BaseModel):
+    """What a champion of recommendations showed of late, beside what its challenger would have shown in its place.
+
+    `agreement_at_10` is of the first ten items; `judged` are lists whose customer came back within seven days, and the
+    rest is of these, by version; null of none.
+    """
+
+    champion: str
+    challenger: str
+    lists: int
+    agreement_at_10: float
+    same_first: float
+    judged: int
+    recall_at_10: dict[str, float] | None
+    phr_at_10: dict[str, float] | None
+    lead: LeadOut
+
+
 class ShadowOut(BaseModel):
     """Two models asked of the same customers at the same times. Differences are `second` less `first`.
 
@@ -108,6 +134,7 @@ class ShadowOut(BaseModel):
     matured: int
     errors: dict[str, ErrorsOut] | None
     left_out: str | None
+    lists: ListsOut | None
 
 
 class ComparisonOut(BaseModel):

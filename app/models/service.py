@@ -96,8 +96,8 @@ async def _find_seat(connection: AsyncConnection, kind: Kind, model: AnyModel) -
     except ArtefactRefused:
         return _Seat("champion", f"It takes the place of {champion.version}, which this version cannot read.")
     how = f"'perennial models promote {model.version}' puts it in force"
-    where = ", scored in its shadow" if kind.name == SCORE else ""
-    return _Seat("challenger", f"It is the challenger of {champion.version}{where}; {how}.")
+    asked = "scored" if kind.name == SCORE else "asked"
+    return _Seat("challenger", f"It is the challenger of {champion.version}, {asked} in its shadow; {how}.")
 
 
 async def _register_again(connection: AsyncConnection, found: Any, row: dict[str, Any]) -> Registered:

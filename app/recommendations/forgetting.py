@@ -4,28 +4,33 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import Table, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database.background import LOOK_SECONDS, SERVICE_SHARE, run_periodically, yield_to_requests
 from app.database.engine import transaction
-from app.database.item_tables import recommendations
+from app.database.item_tables import recommendation_shadows, recommendations
 from app.lifecycle.events import DAY_US
 
 DELETED_AT_ONCE: Final = 2_000
 
 
 async def delete_some(connection: AsyncConnection, before_us: int) -> int:
-    """Deletes up to DELETED_AT_ONCE of those that were given before a time, the oldest first; how many there were."""
-    key = (recommendations.c.customer_id, recommendations.c.recommendation_id)
+    """Deletes up to DELETED_AT_ONCE of those that were given before a time, the oldest first, and of what would have
+    been shown in their place; how many there were, of which more."""
+    return max([await _delete_of(connection, table, before_us) for table in (recommendations, recommendation_shadows)])
+
+
+async def _delete_of(connection: AsyncConnection, table: Table, before_us: int) -> int:
+    key = list(table.primary_key.columns)
     oldest = (
         select(*key)
-        .where(recommendations.c.given_us < before_us)
-        .order_by(recommendations.c.given_us)
+        .where(table.c.given_us < before_us)
+        .order_by(table.c.given_us)
         .limit(DELETED_AT_ONCE)
         .with_for_update(skip_locked=True)  # several workers may look at the same time
     )
-    return (await connection.execute(delete(recommendations).where(tuple_(*key).in_(oldest)))).rowcount
+    return (await connection.execute(delete(table).where(tuple_(*key).in_(oldest)))).rowcount
 
 
 async def forget_old(engine: AsyncEngine, days: int) -> int:

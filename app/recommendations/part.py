@@ -27,6 +27,7 @@ from app.recommendations.recommending import suggest
 from app.recommendations.router import router
 from app.recommendations.rule_queries import read_rules
 from app.recommendations.rules_router import router as rules
+from app.recommendations.shadowing import Shadow, keep_shadowing
 from app.recommendations.shown_queries import READ_SHOWN
 from app.recommendations.wanted import RecommendationIn
 from app.recommendations.watched import check_watched, watched_gauges
@@ -43,6 +44,7 @@ def _build(resources: Resources) -> None:
     patience_s = resources.settings.patience_ms / 1000 * _KEEPING_SHARE
     models, items = resources.of(Models), resources.of(Items)
     resources.hold(Recommendations(models, items, histories, keeping, patience_s))
+    resources.hold(Shadow(models, items))
     decisions = resources.of(Decisions)
     decisions.suggest = partial(suggest, resources)
     decisions.find_lacking = partial(find_lacking, resources)
@@ -82,13 +84,21 @@ def _watching(resources: Resources) -> Coroutine[Any, Any, None] | None:
     return keep_watching(resources.engine, hours) if hours else None
 
 
+def _shadowing(resources: Resources) -> Coroutine[Any, Any, None]:
+    return keep_shadowing(resources.of(Shadow), Driver(resources.engine))
+
+
 PART = Part(
     "recommendations",
     routers=(rules, effects, demand, router),
     schemas=(MerchantRule, RecommendationIn),
     build=_build,
     refresh=_refresh,
-    background=(BackgroundTask("forgetting", _forgetting), BackgroundTask("watching", _watching)),
+    background=(
+        BackgroundTask("forgetting", _forgetting),
+        BackgroundTask("watching", _watching),
+        BackgroundTask("shadowing", _shadowing),
+    ),
     check_stored=check_watched,
     stored_gauges=watched_gauges,
 )

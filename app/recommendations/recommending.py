@@ -18,6 +18,7 @@ from app.recommendations.keeping import NOBODY, Given
 from app.recommendations.merchant_rules import Scenario
 from app.recommendations.rendering import render
 from app.recommendations.service import Recommended, probabilities_of, recommend
+from app.recommendations.shadowing import Shadow
 from app.recommendations.wanted import Wanted
 
 ITEMS_OF_AN_ACTION: Final = 5
@@ -85,8 +86,10 @@ async def _answer(
 ) -> bytes:
     rendered: dict[str, Any] = {"recommendation_id": None, **render(told, customer_id)}
     given = given_of(told, customer_id, recommendation_id, now_us)
-    if given.item_ids and await _keep(resources.of(Recommendations), given):
+    held = resources.of(Recommendations)
+    if given.item_ids and await _keep(held, given):
         rendered["recommendation_id"] = recommendation_id
+        resources.of(Shadow).note(told, held.rules, given)
     return orjson.dumps(rendered)
 
 
@@ -106,7 +109,7 @@ def given_of(told: Recommended, customer_id: str | None, recommendation_id: str,
         recommendation_id,
         asked.wanted.scenario,
         now_us,
-        [asked.id_of(int(told.pool.items[place])) for place in told.chosen],
+        told.item_ids(),
         None if model is None else model.version,
         asked.wanted.store,
         probabilities_of(told),

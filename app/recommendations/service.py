@@ -48,6 +48,10 @@ class Recommended:
     boosted_by: Mapping[int, MerchantRule]
     is_short: bool
 
+    def item_ids(self) -> list[str]:
+        """In the order shown."""
+        return [self.asked.id_of(int(self.pool.items[place])) for place in self.chosen]
+
 
 def probabilities_of(told: Recommended) -> list[float | None] | None:
     """Of each item chosen, that it is bought within seven days, None of what is pinned beside them; None: they are not

@@ -10,7 +10,7 @@ from app.http.health import CheckOut
 from app.http.resources import Checks, Resources
 from app.models.queries import Report
 from app.recommendations.watch_queries import read_latest
-from app.recommendations.watching import BASKETS, DUE, has_fallen, is_miscalibrated
+from app.recommendations.watching import BASKETS, DUE, SHADOW, has_fallen, is_miscalibrated
 
 
 async def check_watched(_: Resources, connection: AsyncConnection) -> Checks:
@@ -67,8 +67,22 @@ _OF_BASKETS = {
 }
 
 
+async def _shadow_gauges(connection: AsyncConnection) -> list[GaugeValue]:
+    found = (await read_latest(connection, "challenger")).get(SHADOW)
+    if found is None:
+        return []
+    report, version = found.report, (found.version,)
+    told: list[GaugeValue] = [
+        ("perennial_recommendation_shadow_lists", version, report["lists"]),
+        ("perennial_recommendation_shadow_agreement", version, report["agreement_at_10"]),
+    ]
+    for of, value in (report["phr_at_10"] or {}).items():
+        told.append(("perennial_recommendation_shadow_hit_rate", (of,), value))
+    return told
+
+
 async def watched_gauges(_: Resources, connection: AsyncConnection) -> Iterable[GaugeValue]:
-    """Of the champion."""
+    """Of the champion, and of the challenger beside it."""
     found = await read_latest(connection)
     told: list[GaugeValue] = []
     for kind, gauges in ((DUE, _OF_DUE), (BASKETS, _OF_BASKETS)):
@@ -76,6 +90,7 @@ async def watched_gauges(_: Resources, connection: AsyncConnection) -> Iterable[
             report = found[kind]
             values = ((gauge, report.report[name]) for name, gauge in gauges.items())
             told += [(gauge, (report.version,), value) for gauge, value in values if value is not None]
+    told += await _shadow_gauges(connection)
     trained = found[BASKETS].report["trained"] if BASKETS in found else None
     if trained is not None:
         told.append(("perennial_recommendation_hit_rate_trained", (found[BASKETS].version,), trained["phr_at_10"]))

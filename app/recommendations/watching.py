@@ -7,9 +7,10 @@ Once a period, over all processes, the last four weeks whose seven days have pas
 import time
 from collections.abc import Mapping, Sequence
 from math import pi, sqrt
+from statistics import fmean, stdev
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database.background import run_periodically
 from app.database.engine import alone, transaction
@@ -17,13 +18,14 @@ from app.lifecycle.events import DAY_US
 from app.models import queries as registry
 from app.models.kinds import RECOMMEND
 from app.recommendations.due_queries import TENTHS, WEEK_US, read_due_that_came
-from app.recommendations.watch_queries import read_latest, read_next_baskets, write_report
+from app.recommendations.watch_queries import LISTED, Came, read_given, read_latest, read_shadowed, write_report
 
 WATCH_LOCK: Final = 0x72656377  # "recw": one look at a time, however many replicas run
 SPAN_US: Final = 28 * DAY_US
 HOUR_US: Final = 3_600_000_000
 DUE: Final = "due"
 BASKETS: Final = "baskets"
+SHADOW: Final = "shadow"
 
 GREAT_ERROR: Final = 0.05
 """Probabilities that are so wrong on average, by tenths of what was said, are not to be shown as such."""
@@ -57,17 +59,22 @@ async def watch(engine: AsyncEngine, now_us: int, every_us: int = 0) -> Watched 
         to_us = now_us - WEEK_US
         from_us = to_us - SPAN_US
         due = measure_due(await read_due_that_came(connection, from_us, to_us, now_us, champion.version))
-        came = await read_next_baskets(connection, champion.version, from_us, to_us)
-        baskets = {
-            "recommendations": came.number,
-            "recall_at_10": came.recall,
-            "phr_at_10": came.hit_rate,
-            "trained": _what_training_said(champion.metrics),
-        }
-        reports = {DUE: due, BASKETS: baskets}
+        baskets = measure_hits(await read_given(connection, champion.version, from_us, to_us))
+        reports = {DUE: due, BASKETS: {**baskets, "trained": _what_training_said(champion.metrics)}}
         for kind, report in reports.items():
             await write_report(connection, champion.version, kind, now_us, report)
+        challenger = await _find_challenger(connection)
+        if challenger is not None:
+            both = await read_shadowed(connection, champion.version, challenger, from_us, to_us)
+            if both:
+                reports[SHADOW] = measure_shadow(both, champion.version, challenger)
+                await write_report(connection, challenger, SHADOW, now_us, reports[SHADOW])
     return Watched(champion.version, reports)
+
+
+async def _find_challenger(connection: AsyncConnection) -> str | None:
+    active = await registry.read_active_models(connection)
+    return next((row.version for row in active if (row.kind, row.state) == (RECOMMEND, "challenger")), None)
 
 
 async def keep_watching(engine: AsyncEngine, every_hours: int) -> None:
@@ -81,6 +88,51 @@ async def keep_watching(engine: AsyncEngine, every_hours: int) -> None:
         return {"version": found.version, "due": due["items"], "baskets": baskets["recommendations"]}
 
     await run_periodically("watching", every_hours * 3600.0, watch_if_due)
+
+
+def measure_hits(came: Sequence[Came]) -> dict[str, Any]:
+    """Of lists whose customer came back: how many; of the next basket the mean share that was among the first ten, and
+    how often any was. None: of none."""
+    met = [(each.shown, each.bought) for each in came if each.bought is not None]
+    shares = [share_of(shown, bought) for shown, bought in met]
+    return {
+        "recommendations": len(met),
+        "recall_at_10": fmean(shares) if met else None,
+        "phr_at_10": fmean(share > 0 for share in shares) if met else None,
+    }
+
+
+def share_of(shown: Sequence[str], bought: Sequence[str]) -> float:
+    """Of a basket, what was among the first ten."""
+    return len(set(bought) & set(shown[:LISTED])) / len(set(bought))
+
+
+def measure_shadow(came: Sequence[Came], champion: str, challenger: str) -> dict[str, Any]:
+    """The report of n ≥ 1 lists and what the challenger would have shown in their place.
+
+    `agreement_at_10`: of the first ten of the longer list, what is in both; `lead`: of the challenger, in the mean, on
+    the same baskets, with a standard error. None: of none, or a single one.
+    """
+    pairs = [(each.shown[:LISTED], (each.instead or ())[:LISTED]) for each in came]
+    judged = [each for each in came if each.bought is not None]
+    lists = {champion: [each.shown for each in judged], challenger: [each.instead or () for each in judged]}
+    baskets = [each.bought or () for each in judged]
+    shares = {name: list(map(share_of, shown, baskets)) for name, shown in lists.items()}
+    leads = [theirs - ours for ours, theirs in zip(shares[champion], shares[challenger], strict=True)]
+    return {
+        "champion": champion,
+        "challenger": challenger,
+        "lists": len(came),
+        "agreement_at_10": fmean(len({*one} & {*other}) / max(len(one), len(other), 1) for one, other in pairs),
+        "same_first": fmean(one[:1] == other[:1] for one, other in pairs),
+        "judged": len(judged),
+        "recall_at_10": {name: fmean(each) for name, each in shares.items()} if judged else None,
+        "phr_at_10": {name: fmean(share > 0 for share in each) for name, each in shares.items()} if judged else None,
+        "lead": {
+            "recall_at_10": fmean(leads) if judged else None,
+            "standard_error": stdev(leads) / sqrt(len(leads)) if len(leads) > 1 else None,
+        },
+    }
 
 
 def measure_due(rows: Sequence[Any]) -> dict[str, Any]:

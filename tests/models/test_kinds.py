@@ -26,7 +26,7 @@ async def test_a_challenger_retires_that_of_its_own_kind_alone(registry, make_ar
     for directory in (*scores, *items):
         registered = await registry.register(directory)
     assert registered.sentence == (
-        f"Model {items[2].name}: It is the challenger of {items[0].name};"
+        f"Model {items[2].name}: It is the challenger of {items[0].name}, asked in its shadow;"
         f" 'perennial models promote {items[2].name}' puts it in force."
     )
     assert await registry.states() == {
@@ -95,10 +95,11 @@ async def test_a_running_service_swaps_its_recommendations(serve, registry, make
         model = held.item_champion
         await registry.register(second)
         await service.resources.refresh()
-        assert held.item_champion is model  # of a challenger no bytes are read
+        assert held.item_champion is model
+        assert held.item_challenger.version == second.name
         await registry.promote(second.name)
         await wait_until(partial(is_held, second))
-        assert held.champion is None
+        assert (held.champion, held.item_challenger) == (None, None)
 
 
 async def test_a_corrupt_item_artefact_is_refused_and_the_one_before_serves(

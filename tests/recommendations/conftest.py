@@ -1,8 +1,12 @@
 """A grocer whose items and rhythms are known, over HTTP."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from app.models.held import Models
+from ml.training.item_artefact import ItemParts, write_item_artefact
+from tests.lifecycle.ranking.item_rankers import draw_ranker
 from tests.recommendations import grocer
 
 
@@ -65,6 +69,22 @@ def recommend(client):
         return answer.json()
 
     return recommend
+
+
+@pytest.fixture
+def write_model(tmp_path):
+    """Directories of models that hit half of the next baskets at training, each a day younger than the one before."""
+
+    def write(number):
+        made_at = datetime(2026, 1, 1 + number, tzinfo=UTC)
+        training = {"data_from": "2025-01-01T00:00:00+00:00", "data_until": made_at.isoformat(), "horizon_days": 30}
+        said = {"recall_at_10": 0.25, "phr_at_10": 0.5, "ndcg_at_10": 0.2}
+        metrics = {"next_basket": {"models": {"perennial": said}}}
+        members = {"training": training, "data": {"source": "tests", "simulated": False}, "metrics": metrics}
+        parts = ItemParts(draw_ranker(), [f"item-{place}" for place in range(300)])
+        return write_item_artefact(tmp_path, made_at, parts, members)
+
+    return write
 
 
 def ids_of(answer):

@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -12,23 +11,15 @@ from app.lifecycle.events import DAY_US
 from app.models.service import register
 from app.recommendations.keeping import Given, keep_recommendation
 from app.recommendations.watching import BASKETS, DUE, has_fallen, is_miscalibrated, measure_due, watch
-from ml.training.item_artefact import ItemParts, write_item_artefact
-from tests.lifecycle.ranking.item_rankers import draw_ranker
 
 TEN = [f"item-{number}" for number in range(10)]
 
 
 @pytest.fixture
-async def version(sql, engine, tmp_path):
+async def version(sql, engine, write_model):
     """The version of a champion that was hit by half of the next baskets at training."""
-    made_at = datetime(2026, 1, 1, tzinfo=UTC)
-    training = {"data_from": "2025-01-01T00:00:00+00:00", "data_until": made_at.isoformat(), "horizon_days": 30}
-    said = {"recall_at_10": 0.25, "phr_at_10": 0.5, "ndcg_at_10": 0.2}
-    metrics = {"next_basket": {"models": {"perennial": said}}}
-    members = {"training": training, "data": {"source": "tests", "simulated": False}, "metrics": metrics}
-    parts = ItemParts(draw_ranker(), [f"item-{number}" for number in range(300)])
     async with transaction(engine) as connection:
-        return (await register(connection, write_item_artefact(tmp_path, made_at, parts, members), 1, "tests")).version
+        return (await register(connection, write_model(0), 1, "tests")).version
 
 
 @pytest.fixture
