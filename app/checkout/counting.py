@@ -6,7 +6,7 @@ from typing import Any, Final
 from app.checkout.batch import Batch, Known
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.checkout.retelling import tell_again
-from app.customers.case_queries import READ_OPEN_COMPLAINTS
+from app.customers.case_queries import READ_COMPLAINTS
 from app.customers.linking import edges_of, link
 from app.customers.state import CustomerState
 from app.ingest.queries import FACTS, KNOWN_EVENTS
@@ -28,10 +28,10 @@ async def _count(batch: Batch, events: Collection[Event]) -> None:
     facts = _arrays(events)
     rows = await batch.driver.fetch(COUNT_EVENTS, received_us=batch.now_us, **facts)
     for row in rows:
-        customer_id, numbers, texts, offered, open_complaints, recorded, in_person, *_ = row
+        customer_id, numbers, texts, offered, complaints, recorded, in_person, *_ = row
         batch.numbers[customer_id] = numbers
         if not in_person:
-            batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, open_complaints)
+            batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, complaints)
             batch.recorded[customer_id] = recorded
     batch.told_before += rows[0]["told_before"] if rows else len(events)  # of nobody's alone there is no row to say it
     if not rows or rows[0]["counted"] < len(events):
@@ -65,5 +65,5 @@ async def count_cases(batch: Batch) -> None:
     facts = _arrays(events)
     await batch.driver.fetch(MERGE_CASES, **{name: facts[name] for name in MERGE_CASES.names})
     customer_ids = [event.customer_id for event in events if event.customer_id in batch.states]
-    for customer_id, count in await batch.driver.fetch(READ_OPEN_COMPLAINTS, customer_ids=customer_ids):
-        batch.states[customer_id] = batch.states[customer_id]._replace(open_complaints=count)
+    for customer_id, standing in await batch.driver.fetch(READ_COMPLAINTS, customer_ids=customer_ids):
+        batch.states[customer_id] = batch.states[customer_id]._replace(complaint_standing=standing)

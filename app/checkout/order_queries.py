@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from app.customers.case_queries import open_complaints
+from app.customers.case_queries import complaint_standing
 from app.customers.linking_queries import in_person
 from app.customers.queries import offered
 from app.database.engine import Statement, compile_statement
@@ -262,7 +262,7 @@ def _restate_customers() -> Statement:
     own = touched.c.customer_id
     return compile_statement(
         select(
-            *(own, touched.c.numbers, touched.c.texts, offered(own), open_complaints(own, touched.c.complaints)),
+            *(own, touched.c.numbers, touched.c.texts, offered(own), complaint_standing(own, touched.c.complaints)),
             *(recorded_stage_key(own), in_person(own, touched)),
         )
     )

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from app.customers.case_queries import open_complaints
+from app.customers.case_queries import complaint_standing
 from app.customers.linking_queries import in_person
 from app.customers.queries import offered
 from app.database.engine import Statement, compile_statement
@@ -43,7 +43,7 @@ def _count_events() -> Statement:
     """Inserts what is new, merges it into the states, returns every touched state.
 
     Parameters: an array for each of FACTS, no (source, id) twice, and `received_us`. Rows: customer_id,
-    numbers, texts, `offered`, `open_complaints`, `recorded_stage_key` of the stage,
+    numbers, texts, `offered`, `complaint_standing`, `recorded_stage_key` of the stage,
     `in_person` (the row is not all of the customer), and of all events `counted`, how many were new, and
     `told_before`, of how many of these, orders and points, something was said before of the order. Events go in the
     order of their identity and states in that of customers, so that concurrent statements cannot deadlock.
@@ -75,7 +75,7 @@ def _count_events() -> Statement:
     own = touched.c.customer_id
     return compile_statement(
         select(
-            *(own, touched.c.numbers, touched.c.texts, offered(own), open_complaints(own, touched.c.complaints)),
+            *(own, touched.c.numbers, touched.c.texts, offered(own), complaint_standing(own, touched.c.complaints)),
             *(recorded_stage_key(own), in_person(own, touched), counted, _told_before(inserted)),
         )
     )

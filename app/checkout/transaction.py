@@ -24,7 +24,7 @@ from app.checkout.orders import lock_states, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.checkout.refusing import keep_refused
 from app.checkout.till_refunds import RESTATE_TILL_ORDERS
-from app.customers.case_queries import READ_OPEN_COMPLAINTS
+from app.customers.case_queries import READ_COMPLAINTS
 from app.customers.item_states import READ_ITEMS
 from app.customers.linking_queries import PERSON_STATES
 from app.database.engine import CONNECTION_LOST, Driver, Statement
@@ -70,7 +70,7 @@ COUNTING: Final = (
         ),
     ),
     Step("link", link_customers, {}),
-    Step("cases", count_cases, {MERGE_CASES: {}, READ_OPEN_COMPLAINTS: {}}),
+    Step("cases", count_cases, {MERGE_CASES: {}, READ_COMPLAINTS: {}}),
     Step("refuse", keep_refused, {}),
 )
 ANSWERING: Final = (

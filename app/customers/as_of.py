@@ -17,14 +17,13 @@ from sqlalchemy import (
     case,
     column,
     func,
-    literal_column,
     or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.as_known import FACTS, Known, Reader, read_members, read_orders_then
-from app.customers.case_queries import open_complaints_in_events
+from app.customers.case_queries import STANDING, complaints_in_events
 from app.customers.linking_queries import members
 from app.customers.state import CustomerState
 from app.database.engine import Statement, compile_statement, unnested
@@ -37,14 +36,13 @@ _OCCURRED = events.c.occurred_us < bindparam("as_of_us", type_=BigInteger)
 
 
 def _states_of(before: Select[Any]) -> Statement:
-    """Rows: customer_id as asked for, numbers, texts, open_complaints, of the events of each."""
+    """Rows: customer_id as asked for, numbers, texts, complaint_standing, of the events of each."""
     rows = before.cte("before")
-    states, complaints = aggregated(CUSTOMER, rows).subquery("states"), open_complaints_in_events(rows)
-    count = func.coalesce(complaints.c.open_complaints, literal_column("0"))
+    states, complaints = aggregated(CUSTOMER, rows).subquery("states"), complaints_in_events(rows)
     return compile_statement(
-        select(
-            states.c.customer_id, numeric_vector(states), latest_vector(states), count.label("open_complaints")
-        ).join_from(states, complaints, complaints.c.customer_id == states.c.customer_id, isouter=True)
+        select(states.c.customer_id, numeric_vector(states), latest_vector(states), complaints.c[STANDING]).join_from(
+            states, complaints, complaints.c.customer_id == states.c.customer_id, isouter=True
+        )
     )
 
 
@@ -114,6 +112,8 @@ async def _read(
 ) -> dict[str, CustomerState]:
     rows = await connection.exec_driver_sql(statement.text, tuple(statement.arguments(asked)))
     return {
-        row.customer_id: CustomerState(row.customer_id, row.numbers, row.texts, open_complaints=row.open_complaints)
+        row.customer_id: CustomerState(
+            row.customer_id, row.numbers, row.texts, complaint_standing=row.complaint_standing
+        )
         for row in rows
     }

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from app.customers.case_queries import open_complaints_of_members
+from app.customers.case_queries import STANDING, complaints_of_members
 from app.database.engine import Statement, compile_statement, unnested
 from app.database.states import latest_vector, numeric_vector, united
 from app.database.tables import (
@@ -223,8 +223,7 @@ def person_states(asked: FromClause) -> Select[Any]:
         those, customer_states, customer_states.c.customer_id == those.c.member_id
     )
     states, offered = united(CUSTOMER, rows.subquery("rows")).subquery("states"), _offered_to(those)
-    complaints = open_complaints_of_members(those)
-    count = func.coalesce(complaints.c.open_complaints, literal_column("0")).label("open_complaints")
+    complaints = complaints_of_members(those)
     goes_by = select(persons.c.person_id).where(persons.c.customer_id == states.c.customer_id).scalar_subquery()
     return (
         select(
@@ -232,7 +231,7 @@ def person_states(asked: FromClause) -> Select[Any]:
             numeric_vector(states),
             latest_vector(states),
             offered.c.offered,
-            count,
+            complaints.c[STANDING],
             goes_by.label("person_id"),
         )
         .join_from(states, offered, offered.c.customer_id == states.c.customer_id, isouter=True)

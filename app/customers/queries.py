@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, column, func, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.customers.case_queries import open_complaints
+from app.customers.case_queries import complaint_standing
 from app.customers.linking_queries import in_person, member_ids, members
 from app.customers.state import CustomerState
 from app.database.engine import Statement, compile_statement
@@ -37,7 +37,7 @@ def _read_states() -> Statement:
             numeric_vector(customer_states),
             latest_vector(customer_states),
             offered(customer_states.c.customer_id),
-            open_complaints(customer_states.c.customer_id, customer_states.c.complaints),
+            complaint_standing(customer_states.c.customer_id, customer_states.c.complaints),
             in_person(customer_states.c.customer_id),
         ).where(customer_states.c.customer_id == func.any(wanted))
     )

@@ -1,5 +1,6 @@
 """What is kept of a customer, as it is read."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import orjson
@@ -22,16 +23,27 @@ _PERSONALIZATION: Final = _TEXT["consent_personalization"]
 class CustomerState(NamedTuple):
     """A customer as read: numbers in the order of NUMERIC, texts of LATEST.
 
-    `offered` is a JSON object of action → time of its last offer. `person_id` is the id that the person goes by,
-    None for one who was not looked for among persons, and goes by the own id.
+    `offered` is a JSON object of action → time of its last offer. `complaint_standing` is how many complaints are open,
+    and when the latest of the others was resolved (µs); None for who never complained. `person_id` is the id that the
+    person goes by, None for one who was not looked for among persons, and goes by the own id.
     """
 
     customer_id: str
     numbers: list[float | None]
     texts: list[str | None]
     offered: str | None = None
-    open_complaints: int = 0
+    complaint_standing: Sequence[int | None] | None = None
     person_id: str | None = None
+
+    @property
+    def open_complaints(self) -> int:
+        """Those that were not resolved since they were last opened."""
+        return (self.complaint_standing[0] or 0) if self.complaint_standing else 0
+
+    @property
+    def complaint_resolved_us(self) -> int | None:
+        """When the latest of the complaints that are settled was; None: there is none."""
+        return self.complaint_standing[1] if self.complaint_standing else None
 
     def number(self, measure: str) -> float | None:
         """A measure by name; None: it has no value."""

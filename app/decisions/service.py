@@ -75,6 +75,7 @@ def customer_context(score: Score, deciding: Deciding, offered_us: Mapping[str, 
         consents=state.consents(),
         offered_us=offered_us,
         person_id=state.person_id,
+        complaint_resolved_us=state.complaint_resolved_us,
     )
 
 

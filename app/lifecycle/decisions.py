@@ -18,6 +18,7 @@ from app.lifecycle.stages import Stage
 SuppressionCode = Literal[
     "excluded",
     "no_open_complaint",
+    "no_resolved_complaint",
     "open_complaint",
     "risk_too_low",
     "value_too_low",
@@ -63,8 +64,11 @@ class Action(BaseModel):
     """Least value at stake, before the aim is weighed in."""
     validity_days: Annotated[int, Field(ge=1, le=365)] = 30
     cool_down_days: Annotated[int, Field(ge=0, le=365)] = 30
-    complaint: Literal["any", "open", "none"] = "none"
-    """Whether it is for customers with an open complaint. Those come first; an unhappy customer is not sold to."""
+    complaint: Literal["any", "open", "resolved", "none"] = "none"
+    """Whether it is for customers with an open complaint, who are not sold to, or with one that was resolved of late.
+
+    What is for them comes first: what settles a complaint, then what asks whether it is settled.
+    """
     enabled: bool = True
 
 
@@ -84,6 +88,16 @@ class CustomerContext(NamedTuple):
     """The id that a person of several ids goes by; None: the customer's own."""
     lacking: Collection[str] = ()
     """Actions that speak of items and have none for the customer."""
+    complaint_resolved_us: int | None = None
+    """When the latest complaint that is settled was."""
+
+    def was_settled(self, now_us: int) -> bool:
+        """Whether a complaint was resolved so lately that it is asked whether it is."""
+        return self.complaint_resolved_us is not None and now_us - self.complaint_resolved_us < FOLLOW_UP_DAYS * DAY_US
+
+
+FOLLOW_UP_DAYS: Final = 14
+"""How long after a complaint was resolved it is asked whether it is settled."""
 
 
 class DecisionOptions(NamedTuple):
@@ -185,7 +199,9 @@ def suppression(
         return "excluded"
     if action.complaint == "open" and not customer.has_open_complaint:
         return "no_open_complaint"
-    if action.complaint == "none" and customer.has_open_complaint:
+    if action.complaint == "resolved" and not customer.was_settled(now_us):
+        return "no_resolved_complaint"
+    if action.complaint in ("none", "resolved") and customer.has_open_complaint:
         return "open_complaint"
     if action.min_risk > (customer.churn_risk or 0.0):
         return "risk_too_low"
@@ -210,7 +226,7 @@ def choose(
 ) -> Choice:
     """The actions of greatest expected value among the eligible, explored with known probability.
 
-    Those that settle an open complaint have the first places, whatever others are worth. `seed` makes the draw
+    Those for a complaint have the first places, whatever others are worth. `seed` makes the draw
     repeatable (the decision's id). A place is filled at random among the remaining eligible that may have it with
     probability ε, else by the best, so that of m such the best has probability 1 − ε + ε/m and any other ε/m. Actions
     that cost more than they bring are not eligible.
@@ -239,16 +255,21 @@ def _draws(seed: str, place: int) -> tuple[float, float]:
     return (int.from_bytes(digest[:8]) >> 11) * 2.0**-53, (int.from_bytes(digest[8:]) >> 11) * 2.0**-53
 
 
+_PRECEDENCE: Final = {"open": 0, "resolved": 1}
+
+
+def _precedence(action: Action) -> int:
+    return _PRECEDENCE.get(action.complaint, 2)
+
+
 def _fill(
     eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str
 ) -> list[Chosen]:
-    ranked = sorted(
-        eligible, key=lambda action: (action.complaint != "open", -worths[action.action_id], action.action_id)
-    )
+    ranked = sorted(eligible, key=lambda action: (_precedence(action), -worths[action.action_id], action.action_id))
     chosen: list[Chosen] = []
     while ranked and len(chosen) < places:
         action = ranked[0]
-        equals = sum((other.complaint == "open") == (action.complaint == "open") for other in ranked)
+        equals = sum(_precedence(other) == _precedence(action) for other in ranked)
         if exploration:
             explores, which = _draws(seed, len(chosen))
             action = ranked[int(which * equals)] if explores < exploration else action

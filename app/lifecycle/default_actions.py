@@ -163,6 +163,14 @@ DEFAULT_ACTIONS: Final = (
         _EVERYWHERE,
         **_retain(0.3, 0.1, complaint="open", cool_down_days=14),
     ),
+    _action(
+        "complaint-follow-up",
+        "Is everything all right again?",
+        "回访：问题解决得满意吗？",
+        _ANY_STAGE,
+        _EVERYWHERE,
+        **_retain(0.3, 0.1, complaint="resolved", cool_down_days=14),
+    ),
     # Declining customers: find the cause, win back early.
     _action(
         "replenishment-reminder",

@@ -240,7 +240,7 @@ async def test_consent_denied_suppresses(client, shop, refusal):
     await send(client, shop.event("consent.changed", data=refusal))
     answer = await check_out(client, shop.order(total=80), max_actions=10)
     assert offered(answer) == []
-    assert set(suppressed(answer).values()) == {"no_consent", "no_open_complaint"}
+    assert set(suppressed(answer).values()) == {"no_consent", "no_open_complaint", "no_resolved_complaint"}
 
 
 async def test_consent_given_again_and_consent_of_another_channel(client, shop):
@@ -303,18 +303,42 @@ async def test_the_control_group_follows_the_person_whichever_id_is_asked_for(se
                 assert answer["decision"]["in_control_group"] is in_control_group(survivor, 0.5)
 
 
-async def test_an_open_complaint_brings_service_recovery_and_no_selling(client, shop):
+async def test_an_open_complaint_is_settled_first_and_then_asked_after(client, shop):
+    """By the till and by `/v1/decisions` alike, though the shop's own rules call the customer sure to stay."""
     complaint = {"case_id": "K-1", "kind": "complaint", "cause": "broken"}
     await send(client, shop.event("case.opened", data=complaint))
     answer = await check_out(client, shop.order(total=2000), max_actions=10)
     assert "open_complaint" in answer["score"]["flags"]
-    assert "service-recovery" in offered(answer)
+    assert offered(answer)[:2] == ["service-recovery", "complaint-apology"]
     assert {STORE_ACTIONS[action].complaint for action in offered(answer)} <= {"open", "any"}
-    assert suppressed(answer)["welcome-pack"] == "open_complaint"
+    assert suppressed(answer)["welcome-pack"] == suppressed(answer)["satisfaction-question"] == "open_complaint"
+    assert suppressed(answer)["complaint-follow-up"] == "no_resolved_complaint"
     await send(client, shop.event("case.resolved", data={"case_id": "K-1"}))
     after = await check_out(client, shop.order(total=200), max_actions=10)
     assert suppressed(after)["service-recovery"] == "no_open_complaint"
+    assert offered(after)[0] == "complaint-follow-up"
     assert "welcome-pack" in offered(after)
+    customer = (await client.get("/v1/customers/C-1")).json()
+    assert (customer["complaints"], customer["open_complaints"]) == (1, 0)
+    decision = await client.post("/v1/decisions", json={"customer_id": "C-1", "channel": "store", "max_actions": 10})
+    codes = {item["action_id"]: item["code"] for item in decision.json()["suppressed"]}
+    assert codes["complaint-follow-up"] == "cooling_down"
+
+
+async def test_a_complaint_is_asked_after_by_whichever_id(client, shop):
+    """Opened under one id of a person and resolved under the other."""
+    complaint = {"case_id": "K-1", "kind": "complaint"}
+    await send(client, shop.event("customer.merged", "C-1", data={"merged": "C-2"}), shop.order("C-2", total=90))
+    await send(client, shop.event("case.opened", "C-1", data=complaint))
+    answer = await check_out(client, shop.order("C-2", total=90), max_actions=1)
+    assert offered(answer) in (["service-recovery"], ["complaint-apology"])
+    await send(client, shop.event("case.resolved", "C-2", data={"case_id": "K-1"}))
+    for customer_id in ("C-1", "C-2"):
+        wish = {"customer_id": customer_id, "channel": "store", "max_actions": 0}
+        answer = (await client.post("/v1/decisions", json=wish)).json()
+        codes = {item["action_id"]: item["code"] for item in answer["suppressed"]}
+        assert codes["complaint-apology"] == "no_open_complaint"
+        assert "complaint-follow-up" not in codes, "it is eligible"
 
 
 async def test_events_other_than_orders_may_come_from_a_till(client, shop):

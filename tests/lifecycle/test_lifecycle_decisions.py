@@ -139,6 +139,7 @@ def test_who_refuses_personalization_is_offered_nothing_anywhere():
 SUPPRESSIONS = {
     "excluded": (make_action(), STANDING, DecisionOptions("store", 3, exclude=("offer",))),
     "no_open_complaint": (make_action(complaint="open"), STANDING, WISH),
+    "no_resolved_complaint": (make_action(complaint="resolved"), STANDING, WISH),
     "open_complaint": (make_action(), UNHAPPY, WISH),
     "risk_too_low": (make_action(min_risk=0.5), STANDING, WISH),
     "value_too_low": (make_action(min_value=501), STANDING, WISH),
@@ -183,12 +184,34 @@ def test_a_catalogue_is_named_by_its_content():
 
 @pytest.mark.parametrize(
     ("complaint", "to_the_unhappy", "to_the_content"),
-    [("any", None, None), ("open", None, "no_open_complaint"), ("none", "open_complaint", None)],
+    [
+        ("any", None, None),
+        ("open", None, "no_open_complaint"),
+        ("resolved", "no_resolved_complaint", "no_resolved_complaint"),
+        ("none", "open_complaint", None),
+    ],
 )
 def test_an_open_complaint_decides_what_is_offered(complaint, to_the_unhappy, to_the_content):
     action = make_action(complaint=complaint)
     assert suppression(action, UNHAPPY, WISH, NOW_US) == to_the_unhappy
     assert suppression(action, STANDING, WISH, NOW_US) == to_the_content
+
+
+@pytest.mark.parametrize(
+    ("age_us", "code"),
+    [
+        (0, None),
+        (14 * DAY_US - 1, None),
+        (14 * DAY_US, "no_resolved_complaint"),
+        (900 * DAY_US, "no_resolved_complaint"),
+    ],
+)
+def test_two_weeks_long_it_is_asked_whether_a_complaint_is_settled(age_us, code):
+    settled = STANDING._replace(complaint_resolved_us=NOW_US - age_us)
+    follow_up = make_action(complaint="resolved")
+    assert suppression(follow_up, settled, WISH, NOW_US) == code
+    again = settled._replace(has_open_complaint=True)
+    assert suppression(follow_up, again, WISH, NOW_US) == (code or "open_complaint"), "another is open"
 
 
 def test_least_risk_and_value_are_inclusive_and_an_unknown_risk_is_none():
@@ -259,6 +282,13 @@ def test_what_settles_a_complaint_comes_first_whatever_else_is_worth():
     assert choice.worths["a"] > 10 * choice.worths["x"]
 
 
+def test_whether_it_is_settled_is_asked_before_anything_is_sold():
+    follow_up = make_action("z", aim="retain", complaint="resolved", effect=0.01)
+    settled = STANDING._replace(complaint_resolved_us=NOW_US - DAY_US)
+    choice = choose_for([*ANYWAY, follow_up, make_action("sell", effect=1.0)], settled, DecisionOptions("store", 5))
+    assert [item.action.action_id for item in choice.chosen] == ["z", "sell", "a", "b", "c"]
+
+
 def test_chance_never_puts_anything_before_what_settles_a_complaint():
     """And the stated probabilities are those among the actions that may have the place."""
     exploring, seen = POLICY._replace(exploration=0.8), Counter[str]()
@@ -281,7 +311,7 @@ ACTIONS = st.lists(
         response_rate=st.floats(0.01, 1),
         effect=st.floats(0.01, 1),
         cost=st.floats(0, 50),
-        complaint=st.sampled_from(["any", "open", "none"]),
+        complaint=st.sampled_from(["any", "open", "resolved", "none"]),
         cool_down_days=st.integers(0, 60),
     ),
     max_size=12,

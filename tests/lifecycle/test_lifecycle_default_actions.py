@@ -37,19 +37,24 @@ MANAGED = {
 """What a retailer manages in each stage."""
 
 
-def choose_for(stage, channel, risk, value, complaint):
-    standing = CustomerContext("C-1", stage, risk, value, complaint, EVERYONE_MAY_BE_ASKED, {})
+NOW_US = 20_000 * DAY_US
+
+
+def choose_for(stage, channel, risk, value, complaint, resolved_us=None):
+    standing = CustomerContext(
+        "C-1", stage, risk, value, complaint, EVERYONE_MAY_BE_ASKED, {}, complaint_resolved_us=resolved_us
+    )
     wish = DecisionOptions(channel, max_actions=len(DEFAULT_ACTIONS))
-    choice = choose(CATALOGUE, standing, wish, POLICY, now_us=20_000 * DAY_US, seed="D-1")
+    choice = choose(CATALOGUE, standing, wish, POLICY, now_us=NOW_US, seed="D-1")
     return [item.action.action_id for item in choice.chosen]
 
 
 def choices_for_an_action(action):
     """What is chosen for customers of all sorts whom the action is for."""
     risks, values = (0.05, 0.3, 0.5, 0.75, 0.95), (50.0, 200.0, 1_000.0, 5_000.0)
-    sorts = product(action.stages, action.channels, risks, values, (False, True))
+    sorts = product(action.stages, action.channels, risks, values, ((False, None), (True, None), (False, NOW_US)))
     return (
-        choose_for(stage, channel, None if stage == "prospect" else risk, value, complaint)
+        choose_for(stage, channel, None if stage == "prospect" else risk, value, *complaint)
         for stage, channel, risk, value, complaint in sorts
     )
 
@@ -97,6 +102,14 @@ def test_somebody_with_an_open_complaint_is_helped_first_however_sure_they_are_t
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_complaint_of_somebody_who_spends_little_is_answered_too(stage, channel):
     assert choose_for(stage, channel, 0.1, 20.0, complaint=True) == ["complaint-apology"]
+
+
+@pytest.mark.parametrize("channel", [*CONTACT_CHANNELS, *SALES_CHANNELS])
+@pytest.mark.parametrize("stage", STAGES)
+def test_whoever_was_helped_is_asked_whether_it_helped(stage, channel):
+    chosen = choose_for(stage, channel, 0.1, 500.0, complaint=False, resolved_us=NOW_US - 3 * DAY_US)
+    assert chosen[0] == "complaint-follow-up"
+    assert "complaint-follow-up" not in choose_for(stage, channel, 0.1, 500.0, complaint=False)
 
 
 def test_a_call_is_for_the_valuable_who_are_about_to_leave():
