@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from math import inf
 from typing import Any, Final
 
@@ -33,14 +33,16 @@ class Line:
     def as_page(self) -> dict[str, str]:
         return {"product_id": self.product.product_id, "category": self.product.category, "channel": "web"}
 
-    def as_wire(self) -> dict[str, Any]:
-        return {
+    def as_wire(self, discount_minor: int = 0) -> dict[str, Any]:
+        """`discount_minor` is the money off the line; it is told where there is any."""
+        told = {
             "product_id": self.product.product_id,
             "category": self.product.category,
             "name": self.product.name,
             "price": self.product.price_minor / 100,
             "quantity": self.quantity,
         }
+        return {**told, "discount": discount_minor / 100} if discount_minor else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,15 @@ class Basket:
     @property
     def total_minor(self) -> int:
         return self.subtotal_minor - self.discount_minor
+
+    @property
+    def discounts_minor(self) -> list[int]:
+        """Of each line, its share of the money off; together they are all of it."""
+        shares = [
+            self.discount_minor * upto // self.subtotal_minor
+            for upto in accumulate((line.amount_minor for line in self.lines), initial=0)
+        ]
+        return [after - before for before, after in pairwise(shares)]
 
     def draw_returns(self, rng: Generator) -> list[Basket]:
         """All of it, or one or two lines, each apart and perhaps in part; the totals are the money back."""

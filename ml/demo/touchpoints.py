@@ -77,7 +77,10 @@ def check_out(rng: Generator, order: Order, currency: str) -> Iterator[Row]:
             yield Row(order.at_s - 570 + 60 * place, "product.added", WEB, line.as_page())
     data = {"order_id": order.order_id, "currency": currency, "total": order.basket.total_minor / 100}
     data |= {"discount": order.basket.discount_minor / 100, "channel": order.channel}
-    data["products"] = [line.as_wire() for line in order.basket.lines]
+    basket = order.basket
+    data["products"] = [
+        line.as_wire(discount_minor) for line, discount_minor in zip(basket.lines, basket.discounts_minor, strict=True)
+    ]
     yield Row(order.at_s, "order.completed", order.source, data)
 
 

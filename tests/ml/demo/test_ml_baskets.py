@@ -16,6 +16,16 @@ def test_totals_are_the_products_less_the_discount_to_the_cent(orders):
         assert 0 <= data["discount"] < data["discount"] + data["total"]
 
 
+def test_the_discount_is_that_of_the_lines(orders):
+    told = [(minor(order["data"]["discount"]), order["data"]["products"]) for order in orders]
+    assert any(discount for discount, _ in told)
+    assert any(not discount for discount, _ in told)
+    for discount, lines in told:
+        off = [minor(line.get("discount", 0)) for line in lines]
+        assert sum(off) == discount
+        assert all(0 <= each <= minor(line["price"]) * line["quantity"] for each, line in zip(off, lines, strict=True))
+
+
 def test_orders_carry_known_products_in_the_currency_asked_for(orders):
     known = {sold.product_id: sold for sold in PRODUCTS}
     for line in (line for order in orders for line in order["data"]["products"]):
