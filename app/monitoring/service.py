@@ -10,7 +10,6 @@ in one transaction: one that was stopped is begun again.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from heapq import nsmallest
 from typing import Any, Final, Literal, NamedTuple
 
 import asyncpg
@@ -45,6 +44,7 @@ from app.monitoring import queries
 from app.monitoring.measuring import measure_outcomes, weigh_features
 from app.monitoring.others import gather_outcomes, write_others
 from app.monitoring.queries import Resolved
+from app.monitoring.sampling import PATIENCE_S, draw_sample
 from app.scores.columns import foresee
 
 MONITORING_LOCK: Final = 0x77617463  # "watc": one run at a time, however many replicas run
@@ -56,9 +56,6 @@ SETTLING_US: Final = DAY_US
 KEPT_US: Final = 365 * DAY_US
 """How long what was said is kept, once it has been compared. Reports are kept for ever."""
 HOUR_US: Final = 3_600_000_000
-PATIENCE_S: Final = 120.0
-"""For statements that go over whole tables: more than a service grants those of a till."""
-
 Pair = tuple[Model | None, Model | None]
 """Champion and challenger."""
 
@@ -153,7 +150,7 @@ class _MonitoringRun:
         if every_us and last["at_us"] is not None and last["at_us"] >= self._now_us // every_us * every_us:
             return MonitoringReport("not due")
         matured = await self._compare_matured()
-        snapshot = await self._take_snapshot(await self._draw_sample())
+        snapshot = await self._take_snapshot(await draw_sample(self._connection, CUSTOMERS, self._share))
         async with self._connection.transaction():
             await self._keep_snapshot(snapshot)
             await self._keep_report(champion.version, "drift", self._now_us, _compare_features(champion, snapshot))
@@ -182,22 +179,6 @@ class _MonitoringRun:
                 found.setdefault(version, []).append(Resolved(*values))
             await yield_to_requests(began, self._share)
         return found
-
-    async def _draw_sample(self) -> list[str]:
-        """The ids of the sample, in the order of their hashes."""
-        lowest: list[tuple[str, str]] = []
-        for statement in (queries.SAMPLE_SINGLE_IDS, queries.SAMPLE_PERSONS):
-            after: str | None = ""
-            while after is not None:
-                bound = lowest[-1][0] if len(lowest) == CUSTOMERS else "g"  # beyond all hexadecimal digits
-                (page,) = await self._fetch(statement, after=after, bound=bound, most=CUSTOMERS)
-                began = time.perf_counter()
-                if page["customer_ids"]:
-                    found = zip(page["hashes"], page["customer_ids"], strict=True)
-                    lowest = nsmallest(CUSTOMERS, [*lowest, *found])
-                after = page["last"]
-                await yield_to_requests(began, self._share)
-        return [customer_id for _, customer_id in lowest]
 
     async def _take_snapshot(self, sample: Sequence[str]) -> Snapshot:
         """What each model says now of those who have ever ordered."""
