@@ -21,6 +21,7 @@ MODULES: Final = {
     **dict.fromkeys(("train", "retrain", "models"), "models"),
     "score": "scores",
     **dict.fromkeys(("monitor", "watch"), "monitoring"),
+    "audit": "offers",
     "keys": "keys",
     "evaluate": "evaluation",
 }

@@ -98,6 +98,7 @@ WEBHOOKS = Counter(
 )
 WARNINGS = Counter("perennial_warnings", "Details of accepted events that were mended or left out, by code.", "code")
 ITEM_CHANGES = Counter("perennial_item_changes", "Items of the catalogue by what became of them.", "status")
+OFFERS = Counter("perennial_offers", "Offers told of items, by their depth.", "depth")
 REPLAYED = Counter("perennial_replayed_events", "Replays of rejected events by what became of them.", "status")
 STEP_SECONDS = Histogram(
     "perennial_checkout_step_seconds", "Steps of the till's transaction, each for a batch.", COMPUTING_SECONDS, "step"
@@ -212,6 +213,12 @@ def count_items(status: str, number: int = 1) -> None:
     """What became of items that were put or deleted."""
     if number:
         ITEM_CHANGES.add((status,), number)
+
+
+def count_offers(depths: Iterable[float]) -> None:
+    """Offers as they were told: the share of the price that is taken off; 0: none."""
+    for depth in depths:
+        OFFERS.add((f"{depth:g}",))
 
 
 def count_webhook(shop: str, status: str, reason: str) -> None:

@@ -18,6 +18,7 @@ from pydantic_settings import (
 from app.foundation.errors import UnusableSettings
 from app.lifecycle.decisions import COMPLAINT_RISK, Policy
 from app.lifecycle.events import minor_digits
+from app.lifecycle.pricing.policy import OfferPolicy
 from app.lifecycle.stages import StagePolicy
 from app.lifecycle.states import ITEMS_KEPT
 from app.lifecycle.value import ValueShares
@@ -26,6 +27,10 @@ PREFIX = "PERENNIAL_"
 TEST_PREFIX = "PERENNIAL_TEST_"
 FORMER_NAMES = {"watch_hours": "monitoring_hours"}
 """Names that were given up for others, and are still taken for them."""
+
+
+_POLICIES: Mapping[str, Any] = {"stages": StagePolicy, "offers": OfferPolicy}
+"""Settings that are JSON."""
 
 
 class Calendar(StrEnum):
@@ -79,6 +84,10 @@ class Settings(BaseSettings):
     """The next ones, who hold this share of it, are in the tier `medium`; the others in `low`."""
     stages: Annotated[StagePolicy, NoDecode] = StagePolicy()
     """Thresholds of the stage policy, as JSON: `{"mature_orders": 8}`."""
+    offers: Annotated[OfferPolicy, NoDecode] = OfferPolicy()
+    """How deep offers go, and their guard rails, as JSON: `{"margin_floor": 0.15}`."""
+    offer_hours: Annotated[int, Field(ge=0, le=8760)] = 24
+    """How often it is learned from a sample of customers how much is bought on discount; 0: never."""
     identity_key: str | None = None
     """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
     shopify_secrets: str | None = None
@@ -173,7 +182,8 @@ class Settings(BaseSettings):
             return cls(**_Variables(cls, ours)())
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            place = ["stages", *first["loc"]] if error.title == StagePolicy.__name__ else first["loc"]
+            within = [name for name, policy in _POLICIES.items() if error.title == policy.__name__]
+            place = [*within, *first["loc"]]
             name = ": ".join([_variable(str(place[0])), *map(str, place[1:])])
             raise UnusableSettings(f"{name}: {first['msg']}") from error
 
@@ -186,11 +196,13 @@ class _Variables(EnvSettingsSource):
         self.env_vars = {_variable(name).lower(): value for name, value in by_field.items()}
 
     def __call__(self) -> dict[str, Any]:
-        """Raises ValidationError for a text of `stages` that is none."""
+        """Raises ValidationError for a text of a policy that is none."""
         found = super().__call__()
-        return (
-            {**found, "stages": TypeAdapter(StagePolicy).validate_json(found["stages"])} if "stages" in found else found
-        )
+        given = {name: policy for name, policy in _POLICIES.items() if name in found}
+        return {
+            **found,
+            **{name: TypeAdapter(policy).validate_json(found[name]) for name, policy in given.items()},
+        }
 
 
 def _variable(field: str) -> str:

@@ -5,7 +5,7 @@ with what happened (`recommendation.shown`, `.clicked`, `.added`, and with the l
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import BigInteger, Text, cast, select
@@ -19,12 +19,13 @@ NOBODY: Final = ""
 """The customer of a recommendation that was made for nobody in particular."""
 
 
-_ARRAYS: Final = ("items", "probabilities")
+_ARRAYS: Final = ("items", "probabilities", "offers")
 
 
 class Given(NamedTuple):
     """A recommendation as it was answered. `item_ids` in the order shown: the first is at position 1; `probabilities`
-    of each that it is bought within seven days, None: they were not called due, or no clock told.
+    of each that it is bought within seven days, None: they were not called due, or no clock told; `offers` of each the
+    receipt of how deep it went, None: they were not asked for, or not kept in time.
 
     `customer_id` NOBODY: of somebody who is not known. `model_version` None: of rules. `store` None: of none.
     """
@@ -37,6 +38,7 @@ class Given(NamedTuple):
     model_version: str | None = None
     store: str | None = None
     probabilities: Sequence[float | None] | None = None
+    offers: Sequence[Mapping[str, Any]] | None = None
 
 
 def _keep() -> Statement:
@@ -68,11 +70,12 @@ async def keep_recommendations(driver: Driver, givens: Sequence[Given]) -> None:
         "store": [given.store for given in givens],
         "model_version": [given.model_version for given in givens],
         "items": [orjson.dumps(list(given.item_ids)).decode() for given in givens],
-        "probabilities": [_write_probabilities(given.probabilities) for given in givens],
+        "probabilities": [_write(given.probabilities) for given in givens],
+        "offers": [_write(given.offers) for given in givens],
         "given_us": [given.given_us for given in givens],
     }
     await driver.fetch(KEEP, **columns)
 
 
-def _write_probabilities(probabilities: Sequence[float | None] | None) -> str | None:
-    return None if probabilities is None else orjson.dumps(list(probabilities)).decode()
+def _write(values: Sequence[Any] | None) -> str | None:
+    return None if values is None else orjson.dumps(list(values)).decode()

@@ -19,7 +19,8 @@ _MOST_ITEMS: Final = 1000
 
 
 class MerchantRule(BaseModel):
-    """`pin` shows an item at a rank, `boost` multiplies the scores of items by a factor, `hide` shows none of them.
+    """`pin` shows an item at a rank, `boost` multiplies the scores of items by a factor, `hide` shows none of them;
+    `limit` gives no offer of them that is deeper than `most_depth`, wherever it is shown.
 
     An item is meant when it is among `items`, or is of the category (or one below it), the brand and the tag that are
     named. Nothing named in `scenarios` or `stores`: all of them.
@@ -28,11 +29,13 @@ class MerchantRule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     rule_id: RuleId
-    effect: Literal["pin", "boost", "hide"]
+    effect: Literal["pin", "boost", "hide", "limit"]
     rank: Annotated[int, Field(ge=1, le=100)] | None = None
     """Of a pin: the place of its first item, the others follow."""
     factor: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
     """Of a boost; below 1 it shows less of them."""
+    most_depth: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """Of a limit, the share of the price: 0 is no offer."""
     title: Title | None = None
     """What a customer may read of why it is shown."""
     items: Annotated[tuple[ItemId, ...], Field(max_length=_MOST_ITEMS)] = ()
@@ -52,6 +55,10 @@ class MerchantRule(BaseModel):
             raise ValueError("a pin has a rank, and nothing else has")
         if (self.factor is None) is (self.effect == "boost"):
             raise ValueError("a boost has a factor, and nothing else has")
+        if (self.most_depth is None) is (self.effect == "limit"):
+            raise ValueError("a limit has a most_depth, and nothing else has")
+        if self.effect == "limit" and (self.scenarios or self.stores):
+            raise ValueError("a limit holds in all scenarios and stores")
         if self.effect == "pin" and not self.items:
             raise ValueError("a pin names items")
         if not (self.items or self.category or self.brand or self.tag):
@@ -87,6 +94,18 @@ class MerchantRule(BaseModel):
         return found
 
 
+def find_limits(
+    rules: Iterable[MerchantRule], item_ids: Sequence[str], catalogue: Catalogue, at_us: int
+) -> list[float | None]:
+    """Of each item the least `most_depth` of the limits in force that are about it; None: there is none."""
+    places, least = catalogue.places_of(item_ids), np.full(len(item_ids), np.inf)
+    for rule in rules:
+        if rule.most_depth is not None and rule.is_in_force("", None, at_us):
+            meant = rule.means(item_ids, places, catalogue)
+            least[meant] = np.minimum(least[meant], rule.most_depth)
+    return [None if np.isinf(each) else each for each in least.tolist()]
+
+
 class Wishes(NamedTuple):
     """What the merchant's rules make of the items of one request, (n,) each."""
 
@@ -99,7 +118,8 @@ class Wishes(NamedTuple):
 
 
 def weigh(rules: Iterable[MerchantRule], item_ids: Sequence[str], places: Places, catalogue: Catalogue) -> Wishes:
-    """`rules` are those in force, in the order of their ids: of two pins at one rank the first keeps it."""
+    """`rules` are those in force, in the order of their ids, without limits of offers: of two pins at one rank the
+    first keeps it."""
     count = len(item_ids)
     shown, factors = np.ones(count, np.bool_), np.ones(count)
     boosted_by: list[MerchantRule | None] = [None] * count

@@ -23,6 +23,12 @@ from app.recommendations.histories import SHOWN_DAYS, History, read_histories
 from app.recommendations.keeping import KEEP, Given, keep_recommendations
 from app.recommendations.lacking import find_lacking, lacking_of
 from app.recommendations.merchant_rules import MerchantRule
+from app.recommendations.offers.giving import Asking, Told, give_offers
+from app.recommendations.offers.held import Offers
+from app.recommendations.offers.learning import keep_learning
+from app.recommendations.offers.queries import GIVE, LOCK_OFFERS, READ_IN_FORCE, read_shop_share
+from app.recommendations.offers.router import router as offers
+from app.recommendations.offers.schemas import OffersIn
 from app.recommendations.recommending import suggest
 from app.recommendations.router import router
 from app.recommendations.rule_queries import read_rules
@@ -38,13 +44,15 @@ _KEEPING_SHARE: Final = 0.5
 
 
 def _build(resources: Resources) -> None:
-    reading, writing = resources.open_driver(), resources.open_driver()
+    reading, writing, giving = (resources.open_driver() for _ in range(3))
     histories: Gatherer[str, History] = resources.gather("histories", partial(_read, reading))
     keeping: Gatherer[Given, bool] = resources.gather("recommendations", partial(_keep, writing))
+    given: Gatherer[Asking, Told] = resources.gather("offers", partial(give_offers, giving))
     patience_s = resources.settings.patience_ms / 1000 * _KEEPING_SHARE
     models, items = resources.of(Models), resources.of(Items)
     resources.hold(Recommendations(models, items, histories, keeping, patience_s))
     resources.hold(Shadow(models, items))
+    resources.hold(Offers(resources.settings.offers, given))
     decisions = resources.of(Decisions)
     decisions.suggest = partial(suggest, resources)
     decisions.find_lacking = partial(find_lacking, resources)
@@ -52,6 +60,9 @@ def _build(resources: Resources) -> None:
     for statement in (READ_STATES, READ_ITEMS, READ_SHOWN):
         resources.plan(reading, statement, since_us=0)
     resources.plan(writing, KEEP)
+    resources.plan(giving, READ_IN_FORCE, now_us=0)
+    for statement in (LOCK_OFFERS, GIVE):
+        resources.plan(giving, statement)
 
 
 async def _read(driver: Driver, customer_ids: Sequence[str]) -> list[History]:
@@ -71,6 +82,7 @@ async def _refresh(resources: Resources) -> None:
     held = resources.of(Recommendations)
     async with transaction(resources.engine) as connection:
         rules = await read_rules(connection)
+        resources.of(Offers).shop_share = await read_shop_share(connection)
     if rules != held.rules:  # what was made of them is held by the very same ones
         held.rules = rules
 
@@ -88,16 +100,22 @@ def _shadowing(resources: Resources) -> Coroutine[Any, Any, None]:
     return keep_shadowing(resources.of(Shadow), Driver(resources.engine))
 
 
+def _learning(resources: Resources) -> Coroutine[Any, Any, None] | None:
+    hours = resources.settings.offer_hours
+    return keep_learning(resources.engine, hours) if hours else None
+
+
 PART = Part(
     "recommendations",
-    routers=(rules, effects, demand, router),
-    schemas=(MerchantRule, RecommendationIn),
+    routers=(rules, effects, demand, offers, router),
+    schemas=(MerchantRule, OffersIn, RecommendationIn),
     build=_build,
     refresh=_refresh,
     background=(
         BackgroundTask("forgetting", _forgetting),
         BackgroundTask("watching", _watching),
         BackgroundTask("shadowing", _shadowing),
+        BackgroundTask("offers", _learning),
     ),
     check_stored=check_watched,
     stored_gauges=watched_gauges,

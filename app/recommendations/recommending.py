@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -16,6 +17,8 @@ from app.recommendations.held import Recommendations
 from app.recommendations.histories import History
 from app.recommendations.keeping import NOBODY, Given
 from app.recommendations.merchant_rules import Scenario
+from app.recommendations.offers.giving import Told, receipt_in_force
+from app.recommendations.offers.offering import offer_items, render_offer
 from app.recommendations.rendering import render
 from app.recommendations.service import Recommended, probabilities_of, recommend
 from app.recommendations.shadowing import Shadow
@@ -84,13 +87,25 @@ async def _recommend(resources: Resources, wanted: Wanted, customer_id: str | No
 async def _answer(
     resources: Resources, told: Recommended, customer_id: str | None, recommendation_id: str, now_us: int
 ) -> bytes:
-    rendered: dict[str, Any] = {"recommendation_id": None, **render(told, customer_id)}
-    given = given_of(told, customer_id, recommendation_id, now_us)
+    offers = await _offer(resources, told, now_us) if told.asked.wanted.offers else None
+    on_the_wire = None if offers is None else [render_offer(offer, resources.settings.digits) for offer in offers]
+    rendered: dict[str, Any] = {"recommendation_id": None, **render(told, customer_id, on_the_wire)}
+    given = given_of(told, customer_id, recommendation_id, now_us, offers)
     held = resources.of(Recommendations)
     if given.item_ids and await _keep(held, given):
         rendered["recommendation_id"] = recommendation_id
         resources.of(Shadow).note(told, held.rules, given)
     return orjson.dumps(rendered)
+
+
+async def _offer(resources: Resources, told: Recommended, now_us: int) -> list[Told] | None:
+    """None: they could not be kept in time, and an offer that is not kept is none."""
+    held = resources.of(Recommendations)
+    try:
+        async with asyncio.timeout(held.keep_patience_s):
+            return await offer_items(resources, told.asked.history, told.item_ids(), held.rules, now_us)
+    except (TimeoutError, NotReady):
+        return None
 
 
 async def _keep(held: Recommendations, given: Given) -> bool:
@@ -101,7 +116,9 @@ async def _keep(held: Recommendations, given: Given) -> bool:
         return False
 
 
-def given_of(told: Recommended, customer_id: str | None, recommendation_id: str, now_us: int) -> Given:
+def given_of(
+    told: Recommended, customer_id: str | None, recommendation_id: str, now_us: int, offers: Sequence[Told] | None
+) -> Given:
     """What is kept of a recommendation."""
     asked, model = told.asked, told.asked.assortment.model
     return Given(
@@ -113,4 +130,5 @@ def given_of(told: Recommended, customer_id: str | None, recommendation_id: str,
         None if model is None else model.version,
         asked.wanted.store,
         probabilities_of(told),
+        None if offers is None else [receipt_in_force(offer) for offer in offers],
     )

@@ -1,6 +1,6 @@
 """Recommendations on the wire."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.foundation.times import iso
@@ -9,10 +9,11 @@ from app.recommendations.reasons import Explaining
 from app.recommendations.service import Recommended
 
 _PLACES: Final = 6
+Offered = Sequence[Mapping[str, Any]] | None
 
 
-def render(told: Recommended, customer_id: str | None) -> dict[str, Any]:
-    """The answer but for its `recommendation_id`."""
+def render(told: Recommended, customer_id: str | None, offers: Offered = None) -> dict[str, Any]:
+    """The answer but for its `recommendation_id`. `offers`: of each item, on the wire; None: there are none to tell."""
     asked, model = told.asked, told.asked.assortment.model
     return {
         "customer_id": customer_id,
@@ -24,8 +25,13 @@ def render(told: Recommended, customer_id: str | None) -> dict[str, Any]:
         "degraded": model is None,
         "degraded_because": "no_model" if model is None else None,
         "short_because": _why_short(told),
-        "items": _render_items(told),
+        "items": _with_offers(_render_items(told), offers) if asked.wanted.offers else _render_items(told),
     }
+
+
+def _with_offers(items: list[dict[str, Any]], offers: Offered) -> list[dict[str, Any]]:
+    each = [None] * len(items) if offers is None else offers
+    return [{**item, "offer_depth": offer} for item, offer in zip(items, each, strict=True)]
 
 
 def _why_short(told: Recommended) -> str | None:

@@ -26,6 +26,7 @@ _PARAMETERS: Final = [
     _parameter("exclude", "Items that are not to be shown: repeat it, or part ids by commas.", _TEXTS),
     _parameter("category", "A path, its first level first: repeat it for each level.", _TEXTS),
     _parameter("in_stock_only", "Whether what is out of stock is left out.", {"type": "boolean", "default": True}),
+    _parameter("offers", "Whether each item has its offer_depth.", {"type": "boolean", "default": False}),
     _parameter("store", "Where it is shown: its stock, its rules, what sells there.", {"type": "string"}),
 ]
 

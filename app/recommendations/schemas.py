@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.recommendations.merchant_rules import MerchantRule
+from app.recommendations.offers.schemas import OfferDepthOut
 
 
 class MerchantRuleListOut(BaseModel):
@@ -91,6 +92,8 @@ class RecommendedItemOut(BaseModel):
     due_at: str | None
     probability: float | None
     reasons: list[RecommendationReasonOut]
+    offer_depth: OfferDepthOut | None = None
+    """Where `offers` were asked for; null: it could not be kept in time."""
 
 
 class RecommendationOut(BaseModel):

@@ -98,7 +98,9 @@ def _ask(
         if history.items.item_ids:
             habits = read_habits(history.items, assortment.at, len(assortment.ids), as_of_us)
             bought = habits.kept()
-    in_force = [rule for rule in rules if rule.is_in_force(wanted.scenario, wanted.store, now_us)]
+    in_force = [
+        rule for rule in rules if rule.effect != "limit" and rule.is_in_force(wanted.scenario, wanted.store, now_us)
+    ]
     wishes = assortment.wishes(in_force)
     allowed = _allow(wanted, habits, assortment, wishes, now_us)
     is_weighed = wishes is not None and any(wishes.boosted_by)

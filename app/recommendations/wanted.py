@@ -35,6 +35,8 @@ class Wanted(NamedTuple):
     in_stock_only: bool = True
     store: str | None = None
     basket: tuple[str, ...] = ()
+    offers: bool = False
+    """Whether each item is to have the depth of its offer."""
 
 
 def _write(item_id: Any) -> Any:
@@ -78,10 +80,13 @@ class _FilteredIn(BaseModel):
     category: Annotated[list[Word], Field(default_factory=list, max_length=_MOST_LEVELS)]
     in_stock_only: bool = True
     store: Word | None = None
+    offers: bool = False
+    """Whether each item has `offer_depth`."""
 
     def _want(self, scenario: Scenario, limit: int, store: str | None, basket: Iterable[str]) -> Wanted:
         exclude, category = frozenset(self.exclude), tuple(self.category)
-        return Wanted(scenario, limit, exclude, category, self.in_stock_only, store, tuple(dict.fromkeys(basket)))
+        lines = tuple(dict.fromkeys(basket))
+        return Wanted(scenario, limit, exclude, category, self.in_stock_only, store, lines, self.offers)
 
 
 class CheckoutRecommendationsIn(_FilteredIn):
@@ -121,13 +126,11 @@ def _store_of(context: dict[str, Any]) -> str | None:
 
 def read_wanted(query: QueryParams) -> Wanted:
     """The request in a query; a parameter without a value is as if it was not there. Raises Malformed."""
-    scenario, limit, in_stock_only = (query.get(name) for name in ("scenario", "limit", "in_stock_only"))
+    scenario, limit = query.get("scenario"), query.get("limit")
     excluded, category = _texts(query, "exclude", _ID_LENGTH), _texts(query, "category", _WORD_LENGTH)
     stores = _texts(query, "store", _WORD_LENGTH)
     if scenario and scenario not in _SCENARIO:
         raise violation(("scenario",), f"It is one of {', '.join(_SCENARIOS)}.")
-    if in_stock_only and in_stock_only not in _FLAGS:
-        raise violation(("in_stock_only",), "It is true or false.")
     if len(category) > _MOST_LEVELS:
         raise violation(("category",), f"A path has at most {_MOST_LEVELS} levels.")
     parts = {part for text in excluded for each in text.split(",") if (part := each.strip())}
@@ -139,9 +142,17 @@ def read_wanted(query: QueryParams) -> Wanted:
         _read_limit(limit),
         frozenset(exclude),
         tuple(category),
-        _FLAGS[in_stock_only or "true"],
+        _read_flag(query, "in_stock_only", usual="true"),
         stores[-1] if stores else None,
+        offers=_read_flag(query, "offers", usual="false"),
     )
+
+
+def _read_flag(query: QueryParams, name: str, *, usual: str) -> bool:
+    said = query.get(name) or usual
+    if said not in _FLAGS:
+        raise violation((name,), "It is true or false.")
+    return _FLAGS[said]
 
 
 def _read_limit(limit: str | None) -> int:

@@ -8,7 +8,7 @@ from app.lifecycle.next_order import NextOrder, expect_next_order
 from app.lifecycle.targets import OTHERS, Unit
 from app.scores.reasons import explain
 from app.scores.scoring import RULES, Scoring
-from app.scores.service import Score
+from app.scores.service import Score, tier_of
 
 ENOUGH_ORDERS: Final = 3
 
@@ -18,7 +18,7 @@ def render_score(score: Score, scoring: Scoring, language: str) -> dict[str, Any
     held, orders = score.judgement.held_days, score.state.number("orders") or 0
     model = scoring.model if score.method != RULES else None
     horizon_days = scoring.horizon_days if model is None else model.horizon_days
-    spend_minor, bounds = score.expected_spend_minor, scoring.bounds
+    spend_minor = score.expected_spend_minor
     coming = _next_order(score, horizon_days)
     return {
         "customer_id": score.state.customer_id,
@@ -32,7 +32,7 @@ def render_score(score: Score, scoring: Scoring, language: str) -> dict[str, Any
         "expected_orders": None if score.expected_orders is None else round(score.expected_orders, 4),
         "expected_spend": None if spend_minor is None else to_major(spend_minor, scoring.digits),
         **(_expect_others(score, scoring.digits) if OTHERS else {}),
-        "value_tier": None if spend_minor is None or bounds is None else bounds.tier(spend_minor),
+        "value_tier": tier_of(score, scoring),
         "expected_next_order_at": None if coming is None else _after(score, coming.days),
         "expected_next_order_interval": None
         if coming is None

@@ -14,6 +14,7 @@ from app.lifecycle.measures import NUMERIC
 from app.lifecycle.scorer import Forecast
 from app.lifecycle.stages import Judgement, Rhythm, judge_stage, measure_rhythm
 from app.lifecycle.targets import OTHERS
+from app.lifecycle.value import Tier
 from app.models.artefact import Model
 from app.scores.columns import score_columns
 from app.scores.scoring import RULES, Scoring, foreseen_at_stake, presume, value_at_stake
@@ -151,6 +152,12 @@ def _net_minor(numbers: Sequence[float | None]) -> float:
 def lose(churn_risk: float | None, value: float | None) -> float:
     """Expected loss in major units: churn risk × value at stake. Nothing is lost with someone who never bought."""
     return 0.0 if churn_risk is None or value is None else churn_risk * value
+
+
+def tier_of(score: Score, scoring: Scoring) -> Tier | None:
+    """The value tier; None: they have not bought, or there is no model to draw the bounds from."""
+    spend_minor, bounds = score.expected_spend_minor, scoring.bounds
+    return None if spend_minor is None or bounds is None else bounds.tier(spend_minor)
 
 
 def value_of(score: Score, scoring: Scoring) -> float | None:

@@ -16,6 +16,8 @@ SENTENCES = {
     },
     "PERENNIAL_CURRENCY: String should match pattern '^[A-Z]{3}$'": {"PERENNIAL_CURRENCY": "yuan"},
     "PERENNIAL_STAGES: lost_risk: Input should be less than or equal to 1": {"PERENNIAL_STAGES": '{"lost_risk": 1.5}'},
+    "PERENNIAL_OFFERS: margin_floor: Input should be less than 1": {"PERENNIAL_OFFERS": '{"margin_floor": 1}'},
+    "PERENNIAL_OFFERS: Value error, steps do not ascend": {"PERENNIAL_OFFERS": '{"steps": [0.1, 0.05]}'},
     "PERENNIAL_STAGES: Input should be an object": {"PERENNIAL_STAGES": "[]"},
     "PERENNIAL_STAGES: Invalid JSON: expected value at line 1 column 1": {"PERENNIAL_STAGES": "mature_orders=8"},
 }
@@ -27,6 +29,7 @@ def test_each_field_is_a_variable():
     assert (settings.home, settings.workers, settings.margin) == (Path("/srv/perennial"), 2, 0.4)
     assert (settings.metrics_open, settings.retrain) == (True, 30)
     assert Settings.from_environment({"PERENNIAL_STAGES": '{"mature_orders": 8}'}).stages.mature_orders == 8
+    assert Settings.from_environment({"PERENNIAL_OFFERS": '{"steps": [0.1]}'}).offers.steps == (0.1,)
 
 
 def test_what_is_not_given_or_empty_is_the_default():

@@ -53,6 +53,8 @@ SCOPES_OF_ROUTES = {
     ("DELETE", "/v1/recommendations/rules/{rule_id}"): {"admin"},
     ("GET", "/v1/customers/{customer_id:path}/recommendations"): {"read"},
     ("POST", "/v1/recommendations"): {"read"},
+    ("GET", "/v1/customers/{customer_id:path}/offers/{item_id:path}"): {"read"},
+    ("POST", "/v1/customers/{customer_id:path}/offers"): {"read"},
     ("GET", "/v1/recommendations/effects"): {"read"},
     ("GET", "/v1/demand"): {"read"},
     ("GET", "/v1/models"): {"admin"},

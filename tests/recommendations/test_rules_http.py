@@ -25,6 +25,7 @@ async def test_a_rule_is_put_told_and_in_force_at_once(service, client):
     assert told == {
         **PIN,
         "factor": None,
+        "most_depth": None,
         "category": [],
         "brand": None,
         "tag": None,
@@ -64,6 +65,10 @@ async def test_what_was_put_elsewhere_is_read_again(service, client):
         ("week-48", {**PIN, "valid_from": "2026-11-23T00:00:00"}, "/valid_from"),
         ("week-48", {**PIN, "scenarios": ["till"]}, "/scenarios/0"),
         ("week-48", {**PIN, "surprise": 1}, ""),
+        ("week-48", {"rule_id": "week-48", "effect": "limit", "tag": "x"}, ""),
+        ("week-48", {"rule_id": "week-48", "effect": "hide", "most_depth": 0.1, "tag": "x"}, ""),
+        ("week-48", {"rule_id": "week-48", "effect": "limit", "most_depth": 1.1, "tag": "x"}, "/most_depth"),
+        ("week-48", {"rule_id": "week-48", "effect": "limit", "most_depth": 0.1, "tag": "x", "stores": ["a"]}, ""),
     ],
 )
 async def test_a_rule_that_is_none_is_refused_by_name(client, rule_id, content, pointer):

@@ -160,10 +160,11 @@ async def test_a_challenger_that_was_never_asked(engine, both, client):
 
 
 async def test_they_are_forgotten_with_what_was_recommended(list_both, engine, sql):
-    from app.recommendations.forgetting import forget_old
+    from app.recommendations.forgetting import AGED, forget_old
 
     await list_both("C-1", ["a"], ["b"], days=10.0)
     await list_both("C-1", ["a"], ["b"], days=1.0)
-    await forget_old(engine, 5)
+    for name in AGED:
+        await forget_old(engine, name, 5)
     assert await sql.value("SELECT count(*) FROM recommendation_shadows") == 1
     assert await sql.value("SELECT count(*) FROM recommendations") == 1

@@ -1,0 +1,1 @@
+"""How deep an offer of an item to a customer goes: read, kept, told."""
