@@ -21,6 +21,8 @@ from app.items.service import Row, admit_items, put_items
 
 commands = typer.Typer()
 _SHOWN: Final = 3
+_NAMED: Final = 10
+"""Ids of items that are refused for one reason."""
 
 
 @commands.command(name="import-items")
@@ -83,14 +85,14 @@ async def _put(url: str, rows: Sequence[Row]) -> Counter[str]:
 
 
 def _tell_refused(raws: Sequence[Any], admitted: Sequence[Row | Problem]) -> int:
-    """Says why items are refused, with the first of each reason; how many there are."""
-    first: dict[str, Any] = {}
-    counts: Counter[str] = Counter()
+    """Says why items are refused, with the ids of some and the first of each reason; how many there are."""
+    refused: dict[str, list[Any]] = {}
     for raw, each in zip(raws, admitted, strict=True):
         if isinstance(each, Problem):
-            counts[each.detail] += 1
-            first.setdefault(each.detail, raw)
-    for detail, count in counts.most_common():
-        sample = json.dumps(first[detail], ensure_ascii=False)[:200]
-        say(f"{count:,} refused: {detail} The first: {sample}")
-    return counts.total()
+            refused.setdefault(each.detail, []).append(raw)
+    for detail, theirs in sorted(refused.items(), key=lambda reason: -len(reason[1])):
+        sample = json.dumps(theirs[0], ensure_ascii=False)[:200]
+        ids = [str(raw["item_id"]) for raw in theirs[:_NAMED] if isinstance(raw, dict) and raw.get("item_id")]
+        named = f" ({', '.join(ids)}{', …' if len(theirs) > _NAMED else ''})" if ids else ""
+        say(f"{len(theirs):,} refused{named}: {detail} The first: {sample}")
+    return sum(map(len, refused.values()))

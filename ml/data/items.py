@@ -174,7 +174,7 @@ def _make_items(
         yield clean_texts(_make_item(filled, sign, 0.01 if are_percent else 1.0))
         before = filled
     if nameless:
-        say(f"{nameless:,} lines without an item_id are left out.")
+        say(f"{nameless:,} line{' is' if nameless == 1 else 's are'} left out: without an item_id.")
 
 
 def _fill_in(row: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def test_what_cannot_be_read_stays_and_is_refused_later(read):
 def test_lines_without_an_id_are_told(read):
     items, said = read("sku,name\na,Milk\n,Total\n")
     assert [item["item_id"] for item in items] == ["a"]
-    assert "1 lines without an item_id are left out." in said
+    assert "1 line is left out: without an item_id." in said
 
 
 def test_a_file_without_ids_says_which_columns_it_has(read):
