@@ -80,6 +80,10 @@ def has_any(
     wanted: Wanted, history: History, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int
 ) -> bool:
     """Whether there is anything that the scenario is about: of `replenish` something that is due."""
+    if wanted.scenario != "replenish" and not assortment.has_packs:  # spares a look at each: there are more than known
+        shown = _allow(wanted, None, assortment, _wishes(wanted, assortment, rules, now_us), now_us)
+        if np.count_nonzero(shown) > len(history.items.item_ids):
+            return True
     asked, _ = _ask(wanted, history, assortment, rules, now_us)
     if wanted.scenario != "replenish":
         return bool(asked.allowed.any()) or (wanted.scenario != "discover" and bool(asked.strays))
@@ -98,14 +102,18 @@ def _ask(
         if history.items.item_ids:
             habits = read_habits(history.items, assortment.at, len(assortment.ids), as_of_us)
             bought = habits.kept()
-    in_force = [
-        rule for rule in rules if rule.effect != "limit" and rule.is_in_force(wanted.scenario, wanted.store, now_us)
-    ]
-    wishes = assortment.wishes(in_force)
+    wishes = _wishes(wanted, assortment, rules, now_us)
     allowed = _allow(wanted, habits, assortment, wishes, now_us)
     is_weighed = wishes is not None and any(wishes.boosted_by)
     looked_at = _EVERY if is_weighed else _LOOKED_AT[0] + _LOOKED_AT[1] * wanted.limit
     return Asked(wanted, history, habits, bought, assortment, allowed, now_us, as_of_us, looked_at), wishes
+
+
+def _wishes(wanted: Wanted, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int) -> Wishes | None:
+    in_force = [
+        rule for rule in rules if rule.effect != "limit" and rule.is_in_force(wanted.scenario, wanted.store, now_us)
+    ]
+    return assortment.wishes(in_force)
 
 
 def _allow(wanted: Wanted, habits: Habits | None, assortment: Assortment, wishes: Wishes | None, now_us: int) -> Mask:
