@@ -68,10 +68,10 @@ def make_artefact(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def make_item_artefact(tmp_path_factory):
-    """The same of models of recommendations, all of the same ranker."""
+    """The same of models of recommendations, all of the same ranker; ids of items begin with `of`."""
     directory, made = tmp_path_factory.mktemp("item-artefacts"), iter(range(10_000))
 
-    def make(*, simulated=False, horizon_days=30, into=None):
+    def make(*, simulated=False, horizon_days=30, into=None, of="item"):
         made_at = MADE_AT + timedelta(days=next(made))
         training = {
             "data_from": (made_at - timedelta(days=365)).isoformat(),
@@ -79,7 +79,7 @@ def make_item_artefact(tmp_path_factory):
             "horizon_days": horizon_days,
         }
         members = {"training": training, "data": {"source": "tests", "simulated": simulated}}
-        ids = [f"item-{number}" for number in range(300)]
+        ids = [f"{of}-{number}" for number in range(300)]
         return write_item_artefact(into or directory, made_at, ItemParts(draw_ranker(), ids), members)
 
     return make
