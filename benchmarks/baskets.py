@@ -43,8 +43,10 @@ def make_basket(chance: random.Random, lines: int) -> str:
     return json.dumps(order)[1:-1]
 
 
-def checkouts(port: int, *, api_key: str | None = None, seed: int = 0, lines: int = BASKET_SIZE) -> Iterator[bytes]:
-    """Endless `POST /v1/checkouts`, each of an event that never was before.
+def checkouts(
+    port: int, *, api_key: str | None = None, seed: int = 0, lines: int = BASKET_SIZE, more: str = ""
+) -> Iterator[bytes]:
+    """Endless `POST /v1/checkouts`, each of an event that never was before; `more` are members beside the event's.
 
     Customers and baskets repeat with the seed, event ids never do: they begin with the present time.
     """
@@ -64,6 +66,6 @@ def checkouts(port: int, *, api_key: str | None = None, seed: int = 0, lines: in
             f' "subject": "C-{int(chance.random() * CUSTOMERS)}",'
             f' "time": "{second}.{number % 1_000_000:06d}+00:00",'
             f' "data": {{"order_id": "{run}-{number}", {baskets[number % BASKETS]}}}}},'
-            ' "channel": "store", "max_actions": 2, "deadline_ms": 200}'
+            f' "channel": "store", "max_actions": 2, "deadline_ms": 200{more}}}'
         )
         yield f"{head}{len(body)}\r\n\r\n{body}".encode("ascii")

@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import cycle
@@ -23,6 +23,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from app.lifecycle.clocks.clock import ClockTables
 from app.lifecycle.ranking.candidates import MOST_OWN, find_candidates
 from app.lifecycle.ranking.facts import Facts, Neighbours
 from app.lifecycle.ranking.owned import Buyers, Owned
@@ -43,6 +44,7 @@ NEIGHBOURS: Final = 24
 FACTORS: Final = 64
 POPULAR: Final = 40
 SHARES: Final = (1.0 / np.arange(1, ITEMS + 1)) / (1.0 / np.arange(1, ITEMS + 1)).sum()
+IDS: Final = tuple(f"4006381{number:06d}" for number in range(ITEMS))
 History = tuple[Owned, Buyers]
 
 
@@ -81,7 +83,7 @@ def draw_history(draw: np.random.Generator) -> History:
     return owned, Buyers(*(np.array([value]) for value in (60.0, 380.0, last.min(), 2.0, 9.0)))
 
 
-def write_model(directory: Path, draw: np.random.Generator) -> Path:
+def write_model(directory: Path, draw: np.random.Generator, clocks: ClockTables | None = None) -> Path:
     members = {
         "training": {
             "data_from": "2025-01-01T00:00:00+00:00",
@@ -90,8 +92,7 @@ def write_model(directory: Path, draw: np.random.Generator) -> Path:
         },
         "data": {"source": "benchmark", "simulated": True},
     }
-    ids = [f"4006381{number:06d}" for number in range(ITEMS)]
-    return write_item_artefact(directory, datetime.now(UTC), ItemParts(draw_ranker(draw), ids), members)
+    return write_item_artefact(directory, datetime.now(UTC), ItemParts(draw_ranker(draw), IDS, clocks), members)
 
 
 def resident_mib(directory: Path) -> float:
@@ -125,8 +126,8 @@ def make_steps(model: ItemModel, histories: Iterator[History]) -> dict[str, Call
     }
 
 
-def show(timings: dict[str, Timing]) -> Table:
-    title = f"one recommendation: {HISTORY} items bought, {ITEMS:,} in the catalogue"
+def show(timings: Mapping[str, Timing], bought: int = HISTORY) -> Table:
+    title = f"one recommendation: {bought} items bought, {ITEMS:,} in the catalogue"
     table = Table(title=title, title_justify="left")
     table.add_column("step")
     table.add_column("median µs", justify="right")

@@ -1,28 +1,35 @@
-"""Recommendations per second over HTTP, against the scores of the same customers by the same service.
+"""Recommendations per second over HTTP, against scores and checkouts of the same customers by the same service.
 
     python -m benchmarks.recommended [--items 60] [--connections 32] [--models DIR] [--json FILE]
 
-A store of 20,000 customers, each with a history of so many items of 50,000; the model of recommendations is random and
-as large as a trained one (`benchmarks.recommend`). Each scenario is asked for 10 items with
-GET /v1/customers/{id}/recommendations, `score` is GET /v1/customers/{id}/score.
+A store of 20,000 customers, each with a history of so many items of 50,000, all in the catalogue; the model of
+recommendations is random and as large as a trained one (`benchmarks.recommend`), with clocks. Each scenario is asked
+for 10 items with GET /v1/customers/{id}/recommendations, `cart` with POST /v1/recommendations and a basket of five;
+`score` is GET /v1/customers/{id}/score. `till` is a checkout of five lines that asks for what goes with them, and
+`checkout` the same without.
 """
 
 import argparse
+import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from itertools import product
+from time import sleep
 from typing import Any, Final
+from urllib.request import Request, urlopen
 
 import numpy as np
 from rich.console import Console
 
+from benchmarks.baskets import checkouts
 from benchmarks.databases import execute, postgres
 from benchmarks.filling import fill_states
 from benchmarks.options import add_models, add_seconds, make_parser, open_console, plan_of
 from benchmarks.processes import ServerFailed
-from benchmarks.recommend import ITEMS, write_model
+from benchmarks.recommend import IDS, ITEMS, write_model
+from benchmarks.recommending import draw_clocks
 from benchmarks.report import (
     ANSWERS_PER_S,
     P99_MS,
@@ -34,7 +41,7 @@ from benchmarks.report import (
     ratios,
     write_json,
 )
-from benchmarks.requests import get
+from benchmarks.requests import get, post
 from benchmarks.systems import (
     Bench,
     Measure,
@@ -49,11 +56,13 @@ from benchmarks.systems import (
 )
 
 CUSTOMERS: Final = 20_000
+READY_WITHIN_S: Final = 60
+LINES: Final = 5
 SCENARIOS: Final = ("home", "discover", "replenish", "popular")
 COMPARISONS: Final = tuple(
-    Comparison(f"{label}: {scenario} / score", figure, scenario, "score")
+    Comparison(f"{label}: {system} / {floor}", figure, system, floor)
     for label, figure in (("answers/s", ANSWERS_PER_S), ("server CPU", SERVER_CPU_US), ("p99 latency", P99_MS))
-    for scenario in SCENARIOS
+    for system, floor in (*((name, "score") for name in (*SCENARIOS, "cart")), ("till", "score"), ("till", "checkout"))
 )
 _FILL: Final = """
 INSERT INTO customer_items (customer_id, item_id, orders, quantity, spend_minor, discounted_orders, refunds,
@@ -71,6 +80,16 @@ FROM (
 ) AS drawn
 """
 """The shares of items fall as in Zipf's law."""
+_CATALOGUE: Final = """
+INSERT INTO items (item_id, title_en, title_zh, category, brand, price_minor, margin, in_stock, in_stock_by_store, tags,
+    hidden, pack_of, version, updated_us, is_deleted)
+SELECT '4006381' || lpad(number::text, 6, '0'), 'Item ' || number, '商品 ' || number,
+       jsonb_build_array('department ' || number % 200 / 10, 'category ' || lpad((number % 200)::text, 3, '0')),
+       'brand ' || number % 300, 100 + number % 900, .3, number % 30 <> 0, '{}', '[]', false,
+       CASE WHEN number % 5 < 2 THEN 'product ' || number / 5 END, 1, 0, false
+FROM generate_series(0, :items - 1) AS number
+"""
+"""As `benchmarks.recommending.make_catalogue` has it."""
 
 
 def ask(port: int, api_key: str, what: str, *, seed: int) -> Iterator[bytes]:
@@ -80,10 +99,38 @@ def ask(port: int, api_key: str, what: str, *, seed: int) -> Iterator[bytes]:
         yield get(port, api_key, f"/v1/customers/C-{1 + int(chance.random() * CUSTOMERS)}/{what}")
 
 
-def measure(what: str, service: Service, plan: Plan, connections: int, number: int) -> Mapping[str, Any]:
+def ask_for_baskets(port: int, api_key: str, *, seed: int) -> Iterator[bytes]:
+    """Endless requests of customers C-1 … with baskets at random."""
+    chance = random.Random(seed)
+    while True:
+        basket = [IDS[int(ITEMS ** chance.random()) - 1] for _ in range(LINES)]
+        body = {"customer_id": f"C-{1 + int(chance.random() * CUSTOMERS)}", "scenario": "cart", "basket": basket}
+        yield post(port, api_key, "/v1/recommendations", body)
+
+
+Requests = Callable[[int, str, int], Iterator[bytes]]
+"""(port, key, seed)."""
+
+
+def measure(requests: Requests, service: Service, plan: Plan, connections: int, number: int) -> Mapping[str, Any]:
     """The figures of one round."""
     server = service.server
-    return send(server, plan, ask(server.port, service.api_key, what, seed=number), connections)
+    return send(server, plan, requests(server.port, service.api_key, number), connections)
+
+
+def make_requests() -> dict[str, Requests]:
+    """What each system is asked."""
+    asked = {"score": "score", **{name: f"recommendations?scenario={name}" for name in SCENARIOS}}
+    made: dict[str, Requests] = {
+        name: lambda port, key, seed, what=what: ask(port, key, what, seed=seed)  # type: ignore[misc]
+        for name, what in asked.items()
+    }
+    made["cart"] = lambda port, key, seed: ask_for_baskets(port, key, seed=seed)
+    for name, more in (("checkout", ""), ("till", ', "recommendations": {"limit": 10}')):
+        made[name] = lambda port, key, seed, more=more: checkouts(  # type: ignore[misc]
+            port, api_key=key, seed=seed, lines=LINES, more=more
+        )
+    return made
 
 
 def open_systems(bench: Bench, each: int) -> dict[str, Measure]:
@@ -91,13 +138,28 @@ def open_systems(bench: Bench, each: int) -> dict[str, Measure]:
     service = start_service(bench, "ingest", "decide", "read")
     fill_states(service.database, CUSTOMERS)
     fill = _FILL.replace(":items", str(ITEMS)).replace(":each", str(each))
-    execute(service.database, fill, "VACUUM (ANALYZE) customer_items", "CHECKPOINT")
-    written = write_model(make_home(bench.resources), np.random.default_rng(0))
+    execute(service.database, _CATALOGUE.replace(":items", str(ITEMS)), fill)
+    execute(service.database, "VACUUM (ANALYZE) customer_items", "CHECKPOINT")
+    draw = np.random.default_rng(0)
+    written = write_model(make_home(bench.resources), draw, draw_clocks(draw))
     register_newest(written.parent, service.settings)
     method, version = read_method(service.server, service.api_key)
     bench.console.print(f"scores by {method}, model {version}; recommendations by {written.name}", markup=False)
-    asked = {"score": "score", **{name: f"recommendations?scenario={name}" for name in SCENARIOS}}
-    return {name: partial(measure, what, service, bench.plan) for name, what in asked.items()}
+    await_catalogue(service)
+    return {name: partial(measure, requests, service, bench.plan) for name, requests in make_requests().items()}
+
+
+def await_catalogue(service: Service) -> None:
+    """Until the service has taken over every item. Raises Unavailable where it does not."""
+    request = Request(f"http://{service.server.host}:{service.server.port}/v1/customers/C-1/recommendations?limit=1")
+    request.add_header("Authorization", f"Bearer {service.api_key}")
+    for _ in range(READY_WITHIN_S):
+        with urlopen(request) as answer:
+            told = json.load(answer)
+        if told["items"] and told["items"][0]["title"]["en"] and told["model_version"]:
+            return
+        sleep(1)
+    raise Unavailable("the service has not taken over its catalogue")
 
 
 def run(plan: Plan, each: int, database_url: str | None, console: Console) -> list[Round]:

@@ -29,11 +29,11 @@ def mixture(port: int, api_key: str, *, seed: int = 0) -> Iterator[bytes]:
             request = next(sent)
             event = json.loads(request.partition(b"\r\n\r\n")[2])["event"]
             seen.append(event["subject"])
-            yield request if kind == "checkout" else _post(port, api_key, "/v1/events", event)
+            yield request if kind == "checkout" else post(port, api_key, "/v1/events", event)
             continue
         customer_id = seen[len(seen) // 2]  # whose event was answered long ago
         if kind == "decision":
-            yield _post(port, api_key, "/v1/decisions", {"customer_id": customer_id, "max_actions": 2})
+            yield post(port, api_key, "/v1/decisions", {"customer_id": customer_id, "max_actions": 2})
         else:
             yield get(port, api_key, f"/v1/customers/{customer_id}{'/score' if kind == 'score' else ''}")
 
@@ -47,7 +47,8 @@ def get(port: int, api_key: str, path: str) -> bytes:
     return f"{_head('GET', path, port, api_key)}\r\n".encode("ascii")
 
 
-def _post(port: int, api_key: str, path: str, value: object) -> bytes:
+def post(port: int, api_key: str, path: str, value: object) -> bytes:
+    """A request with a body."""
     body = json.dumps(value)
     of_json = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return f"{_head('POST', path, port, api_key)}{of_json}{body}".encode("ascii")
