@@ -172,6 +172,27 @@ def evaluate_units(
     print(json.dumps(result, indent=2) if as_json else render_demand(result), flush=True)
 
 
+@commands.command(name="discounts")
+@reads_file
+def evaluate_habits(
+    data: Data,
+    below_usual: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=0.9, help="Prices by this share below the item's median count as on discount"),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    reading: "FileReading",
+) -> None:
+    """Whether who buys on discount in one half-year does so in the next: what offers go by."""
+    from ml.evaluation.discounts import evaluate_discounts
+    from ml.evaluation.figures import render_discounts
+
+    currency = Settings.from_environment().currency
+    result = evaluate_discounts(data, below_usual, reading=reading, currency=currency, say=say)
+    print(json.dumps(result, indent=2) if as_json else render_discounts(result), flush=True)
+
+
 @commands.command(name="baskets")
 @reads_file
 def evaluate_next_baskets(

@@ -62,6 +62,24 @@ def render_demand(result: Mapping[str, Any]) -> str:
     return captured.get()
 
 
+def render_discounts(result: Mapping[str, Any]) -> str:
+    """Whether shares on discount are the same in the next half-year, and what is the best guess of them."""
+    table = Table(title=f"{result['n']:,} {result['method']}; {result['share']:.1%} of all")
+    for name in ("from", "then", "rank correlation", "own", "shop's", "shrunk", "weight"):
+        table.add_column(name, justify="right", overflow="fold")
+    for pair in result["pairs"]:
+        stable = "\n".join(
+            f"{_figure(each['rank_correlation'])} of {each['customers']:,}, {each['least_lines']} lines"
+            for each in pair["stable"]
+        )
+        errors = (_figure(pair["squared_error"][name]) for name in ("own", "shop", "shrunk"))
+        table.add_row(pair["from"], pair["then"], stable, *errors, f"{pair['weight']:.1f}")
+    console = Console(width=_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
+
+
 def _title(result: Mapping[str, Any]) -> str:
     days = result["horizon_days"]
     if result["target"] == CHURN.name:
