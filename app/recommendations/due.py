@@ -20,6 +20,8 @@ are shrunk to the item's, and whoever buys at shorter ones comes before they end
 MOST_AHEAD_DAYS: Final = 14.0
 FEWEST_ORDERS: Final = 2.0
 """What was bought once is no habit."""
+LEAST_PROBABILITY: Final = 0.01
+"""Of a purchase within seven days: a reminder that is right less often is none."""
 _ITEM_GAPS: Final = 2.0
 """Without clocks: gaps of the item that weigh as much as the customer's own."""
 _SHORTEST_DAYS: Final = 1.0
@@ -43,7 +45,8 @@ def find_due(habits: Habits, rhythms: Ints | None, orders: Bought, model: ItemMo
     if model is None or model.clocks is None or rhythms is None:
         return _find_by_gaps(habits, model, as_of_us)
     read = model.clocks.read(habits.bought(), rhythms, orders, as_of_us)
-    due = _is_due(habits, read.due_us, read.gap_days, as_of_us).nonzero()[0]
+    is_due = _is_due(habits, read.due_us, read.gap_days, as_of_us) & (read.probability >= LEAST_PROBABILITY)
+    due = is_due.nonzero()[0]
     pool = make_pool(habits.items.take(due), **_explain(model.clocks, read, due))
     due_us, gap_days, probability = (each.take(due) for each in (read.due_us, read.gap_days, read.probability))
     return DueItems(pool, due_us, gap_days, probability, habits.at(due))

@@ -6,6 +6,7 @@ import pytest
 
 from app.database.engine import transaction
 from app.http.auth import create_key
+from app.recommendations import due
 from tests.recommendations.conftest import ids_of
 from tests.recommendations.grocer import STAPLES
 
@@ -50,6 +51,16 @@ async def test_a_gift_bought_yearly_is_not_due_after_weeks(service, trained, has
         request.getfixturevalue("model")
     await buy("C-1", *WEEKLY, (395, "vase"), (30, "vase"))
     assert "vase" not in ids_of(await recommend("C-1", scenario="replenish"))
+
+
+async def test_what_hardly_anybody_would_buy_is_not_due(model, buy, recommend, monkeypatch):
+    await buy("C-1", *WEEKLY, (1400, "coffee"), (700, "coffee"))
+    answer = await recommend("C-1", scenario="replenish")
+    probability = {item["item_id"]: item["probability"] for item in answer["items"]}
+    least, most = probability["coffee"], min(probability["milk-1l"], probability["bread"])
+    assert 0 < due.LEAST_PROBABILITY <= least < most
+    monkeypatch.setattr(due, "LEAST_PROBABILITY", (least + most) / 2)
+    assert {*ids_of(await recommend("C-1", scenario="replenish"))} == {"milk-1l", "bread"}
 
 
 @pytest.mark.parametrize("has_model", [True, False])
@@ -124,8 +135,8 @@ async def test_what_a_till_took_back_of_an_order_is_no_purchase(
     assert (await client.post("/v1/events", json=refunds)).json()["accepted"] == len(refunds)
     told = {item["item_id"]: item["reasons"][0]["en"] for item in (await recommend("C-1", limit=5))["items"]}
     assert told["coffee"] == said
-    due = ids_of(await recommend("C-1", scenario="replenish"))
-    assert ("coffee" in due) is (len(bought) - len(returned) > 1)
+    reminded = ids_of(await recommend("C-1", scenario="replenish"))
+    assert ("coffee" in reminded) is (len(bought) - len(returned) > 1)
 
 
 async def test_without_a_model_own_gaps_tell(service, buy, recommend):
