@@ -4,8 +4,8 @@
 
 From a history that is read already to the answer's bytes: what may be shown, ranking or clocks or companions, choice,
 terms and reasons in words. The catalogue has 50,000 items with titles, categories and packs; the model is random and as
-large as a trained one (`benchmarks.recommend`), with clocks. Histories and scenarios take turns, so that each call finds caches
-as a server's does; what is told is CPU time, since so long a call is often interrupted.
+large as a trained one (`benchmarks.recommend`), with clocks. Histories and scenarios take turns, so that calls
+find caches as a server's do; what is told is CPU time, since so long a call is often interrupted.
 """
 
 import argparse
