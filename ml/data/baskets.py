@@ -44,8 +44,8 @@ class Baskets:
     def of_lines(
         cls, customer_ids: NDArray[np.str_], item_ids: NDArray[np.str_], customers: Ints, items: Ints, days: Floats
     ) -> "Baskets":
-        """Of lines, (n,) each, an item of a customer and a moment once; each moment is a basket."""
-        order = np.lexsort((items, days, customers))
+        """Of lines by customer and item, (n,) each, an item of a customer and a moment once. A moment is a basket."""
+        order = np.lexsort((days, customers))  # stable: items of a basket stay ascending
         customers, items, days = customers[order], items[order], days[order]
         is_new = np.append(True, (np.diff(customers) != 0) | (np.diff(days) != 0))[: len(days)]
         return cls(customer_ids, item_ids, customers, _number_baskets(customers, np.cumsum(is_new)), items, days)

@@ -46,6 +46,11 @@ class Purchases:
             stores=self.stores[wanted],
         )
 
+    def before(self, day: float) -> "Purchases":
+        """Those of before a day; the very same where all are."""
+        wanted = self.days < day
+        return self if wanted.all() else self.keep(wanted)
+
     def starts(self) -> Ints:
         """Where the purchases of a (customer, item) begin."""
         is_other = (np.diff(self.customers) != 0) | (np.diff(self.items) != 0)
@@ -105,7 +110,7 @@ def collect_kept(connection: duckdb.DuckDBPyConnection) -> Purchases:
     occurred_us, quantities = (np.asarray(np.ma.getdata(columns[name]), np.float64) for name in _NUMBERS)
     if not len(occurred_us):
         raise UnusableTransactions("There is nothing that was bought and kept.")
-    return _gather(coded, occurred_us, quantities)
+    return _gather(coded, occurred_us, quantities, slice(None))  # the engine has sorted them
 
 
 class _Coded(NamedTuple):
@@ -138,14 +143,14 @@ def collect_purchases(
     """
     category_ids, category = np.unique(np.append("", categories), return_inverse=True)
     customer, item, store = (_Coded(*np.unique(each, return_inverse=True)) for each in (customers, items, stores))
-    return _gather([customer, item, _Coded(category_ids, category[1:]), store], occurred_us, quantities)
+    order = np.lexsort((occurred_us, item.places, customer.places))
+    return _gather([customer, item, _Coded(category_ids, category[1:]), store], occurred_us, quantities, order)
 
 
-def _gather(coded: Sequence[_Coded], occurred_us: Floats, quantities: Floats) -> Purchases:
-    """`coded` as _CODED names them."""
+def _gather(coded: Sequence[_Coded], occurred_us: Floats, quantities: Floats, order: Ints | slice) -> Purchases:
+    """`coded` as _CODED names them; `order` brings lines by customer, item and time."""
     customer, item, category, store = (each.places for each in coded)
     customer_ids, item_ids, category_ids, store_ids = (each.ids for each in coded)
-    order = np.lexsort((occurred_us, item, customer))
     customer_of, item_of, us = customer[order], item[order], occurred_us[order]
     is_new = np.append(True, (np.diff(customer_of) != 0) | (np.diff(item_of) != 0) | (np.diff(us) != 0))[: len(us)]
     starts = np.flatnonzero(is_new)

@@ -24,7 +24,7 @@ from ml.data.purchases import Purchases, read_purchases
 from ml.data.unit_sales import count_units
 from ml.learning.clocks import TooFewPurchases, fit_clock
 from ml.learning.demand import PACES, Forecasts, blend, classes_of, fit_demand, join_forecasts
-from ml.learning.foretelling import foretell_units
+from ml.learning.foretelling import foretell_units, look_out
 
 OURS: Final = "perennial"
 LEARNING: Final = 4
@@ -94,8 +94,11 @@ def judge_demand(purchases: Purchases, horizon_days: int, cutoffs: int, say: Say
 
 def foretell(purchases: Purchases, day: float, horizon_days: int) -> Judged:
     """Of whatever was bought before a day. Raises TooFewPurchases."""
-    told = foretell_units(purchases, purchases.as_orders(), fit_clock(purchases, day), day, horizon_days)
-    late, known = told.late, told.known
+    orders = purchases.as_orders()
+    clocks = fit_clock(purchases, day, orders)
+    seen = look_out(purchases, orders, day)
+    forecasts = foretell_units(seen, clocks, purchases, horizon_days)
+    late, known = seen.late, seen.known
     begin = float(np.floor(purchases.days.min()))
     year_ago = day - YEAR_DAYS
     last_year = count_units(purchases, year_ago, year_ago + horizon_days)
@@ -104,7 +107,7 @@ def foretell(purchases: Purchases, day: float, horizon_days: int) -> Judged:
         "four_weeks": late.told[:, :_FOUR_WEEKS].sum(axis=1) / np.minimum(late.sold_days, _FOUR_WEEKS) * horizon_days,
         "last_year": last_year if year_ago >= begin else np.full(len(known), np.nan),
     }
-    return Judged(told.forecasts, others).keep(known)
+    return Judged(forecasts, others).keep(known)
 
 
 def _figures(judged: list[Judged], ours: list[Expected]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Pairs(NamedTuple):
 
 def find_pairs(purchases: Purchases, orders: Purchases, day: float) -> Pairs:
     """What was known at the beginning of a day. `orders` are `purchases.as_orders()`."""
-    known, visits = purchases.keep(purchases.days < day), orders.keep(orders.days < day)
+    known, visits = purchases.before(day), orders.before(day)
     starts, visit_starts = known.starts(), visits.starts()
     customers = known.customers[starts]
     of_customer = _sum_up(visits, visit_starts)
@@ -78,29 +78,30 @@ def find_bought(purchases: Purchases, pairs: Pairs, day: float, days: float) -> 
     return np.isin(pairs.customers * width + pairs.items, came, assume_unique=True)
 
 
-def fit_clock(purchases: Purchases, day: float) -> ClockTables:
-    """From what was bought before `day` (days since 1970). Raises TooFewPurchases."""
-    past = purchases.keep(purchases.days < day)
+def fit_clock(purchases: Purchases, day: float, orders: Purchases | None = None) -> ClockTables:
+    """From what was bought before `day` (days since 1970). `orders` are `purchases.as_orders()`, of whoever has made
+    them: sorting is what takes time. Raises TooFewPurchases."""
+    past = purchases.before(day)
+    visits = (purchases.as_orders() if orders is None else orders).before(day)
     cutoffs = [day - WEEK_DAYS * (number + 1) for number in range(CUTOFFS)]
     if not len(past.days) or past.days.min() > cutoffs[-1] - 2 * _HORIZONS[-1]:
         raise TooFewPurchases(f"clocks need {CUTOFFS + 8} weeks of purchases")
-    early = _fit_rhythms(past, cutoffs[-1])
-    rows = _calibration_rows(past, early, cutoffs, day)
+    early = _fit_rhythms(past, visits, cutoffs[-1])
+    rows = _calibration_rows(past, visits, early, cutoffs, day)
     bias, weights = _fit_weights(rows.terms, rows.came)
     hazards, curves = _fit_curves(bias + weights @ rows.terms, rows)
-    late = _fit_rhythms(past, day, early)
+    late = _fit_rhythms(past, visits, day, early)
     return ClockTables(past.item_ids, past.category_ids, late.items, late.visits, bias, weights, hazards, curves)
 
 
-def _fit_rhythms(past: Purchases, day: float, like: ClockTables | None = None) -> ClockTables:
+def _fit_rhythms(past: Purchases, visits: Purchases, day: float, like: ClockTables | None = None) -> ClockTables:
     """Not calibrated: the hazard of the item alone."""
-    before = past.keep(past.days < day)
-    orders = before.as_orders()
+    before, orders = past.before(day), visits.before(day)
     items = fit_renewal(before, day, before.categories, None if like is None else like.items)
-    visits = fit_renewal(orders, day, orders.categories, None if like is None else like.visits)
+    coming = fit_renewal(orders, day, orders.categories, None if like is None else like.visits)
     alone, straight = np.zeros(len(TERMS)), np.tile([-20.0, 5.0], (len(KINDS), 1))
     alone[0] = 1.0
-    return ClockTables(past.item_ids, past.category_ids, items, visits, 0.0, alone, straight, straight)
+    return ClockTables(past.item_ids, past.category_ids, items, coming, 0.0, alone, straight, straight)
 
 
 class _Rows(NamedTuple):
@@ -112,9 +113,11 @@ class _Rows(NamedTuple):
     days: Floats
 
 
-def _calibration_rows(past: Purchases, tables: ClockTables, cutoffs: list[float], day: float) -> _Rows:
+def _calibration_rows(
+    past: Purchases, orders: Purchases, tables: ClockTables, cutoffs: list[float], day: float
+) -> _Rows:
     """Of horizons that end by `day`."""
-    orders, generator = past.as_orders(), np.random.default_rng(_SEED)
+    generator = np.random.default_rng(_SEED)
     parts = []
     for cutoff in cutoffs:
         pairs = find_pairs(past, orders, cutoff)

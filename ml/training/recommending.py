@@ -91,12 +91,13 @@ def make_recommender(training: Recommending, models_directory: Path, made_at: da
     twin = None if tables is None else ItemRanker(last.facts, tables, tables)
     say("Looking at who buys what with what, to the end …")
     facts = digest(baskets, until).facts
+    orders = None if purchases is None else purchases.as_orders()
     parts = ItemParts(
         ItemRanker(facts, ranker.of_all.tables, ranker.of_new.tables),
         baskets.item_ids.tolist(),
-        None if purchases is None else _fit_clocks(purchases, until, say),
+        None if purchases is None else _fit_clocks(purchases, orders, until, say),
         {} if purchases is None else _find_popular(purchases, baskets, until),
-        {} if purchases is None else _learn_demand(purchases, until, say),
+        {} if purchases is None else _learn_demand(purchases, orders, until, say),
     )
     members = {
         "training": {
@@ -148,19 +149,19 @@ def _measure_before(twin: ItemRanker, trial: Trial, horizon_days: int) -> dict[s
     }
 
 
-def _fit_clocks(purchases: Purchases, until: float, say: Say) -> ClockTables | None:
+def _fit_clocks(purchases: Purchases, orders: Purchases | None, until: float, say: Say) -> ClockTables | None:
     say("Learning when items are bought again …")
     try:
-        return fit_clock(purchases, until)
+        return fit_clock(purchases, until, orders)
     except TooFewPurchases as error:
         say(f"Without dates on which items are due: {error}.")
         return None
 
 
-def _learn_demand(purchases: Purchases, until: float, say: Say) -> dict[int, DemandTables]:
+def _learn_demand(purchases: Purchases, orders: Purchases | None, until: float, say: Say) -> dict[int, DemandTables]:
     say("Learning how many units are sold …")
     try:
-        return learn_demand(purchases, until)
+        return learn_demand(purchases, until, orders)
     except TooFewPurchases as error:
         say(f"Expected units are blended as is usual in other shops: {error}.")
         return {}

@@ -6,8 +6,8 @@ import pytest
 from app.lifecycle.clocks.demand import HORIZONS
 from app.lifecycle.events import DAY_US
 from ml.data.purchases import collect_purchases
-from ml.learning.clocks import TooFewPurchases
-from ml.learning.foretelling import learn_demand
+from ml.learning.clocks import TooFewPurchases, fit_clock
+from ml.learning.foretelling import foretell_units, learn_demand, look_out
 
 UNTIL = 20_000.0
 ITEMS = 40
@@ -46,6 +46,16 @@ def test_what_is_sold_later_is_not_known():
         *np.full((2, len(whole.days) + 1), ""),
     )
     assert learn_demand(later, UNTIL) == learn_demand(before, UNTIL)
+
+
+def test_drawn_buyers_stand_for_all():
+    """About eight of fifteen of each item, each of whom counts as nearly two."""
+    sales = make_sales()
+    orders, clocks = sales.as_orders(), fit_clock(sales, UNTIL - 28)
+    whole, drawn = (look_out(sales, orders, UNTIL - 28, most) for most in (None, 8))
+    units = [foretell_units(each, clocks, sales, 28).clocks.sum() for each in (whole, drawn)]
+    assert len(drawn.pieces) < 0.7 * len(whole.pieces)
+    assert units[1] == pytest.approx(units[0], rel=0.1)
 
 
 def test_intervals_are_as_wide_as_what_came():
