@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.decisions import part
 from app.decisions.carrying import CARRIED
 from app.decisions.held import Decisions
 from app.lifecycle.decisions import ActionCatalogue
@@ -13,13 +14,18 @@ from tests.recommendations.test_recommending_http import WEEKLY
 
 @pytest.fixture
 def only(service, monkeypatch):
-    """Leaves one action, for every stage and in the store."""
+    """Leaves one action, for every stage and in the store, whenever the catalogue is read again."""
 
     def only(action_id):
         (action,) = [each for each in DEFAULT_ACTIONS if each.action_id == action_id]
         stages = ("prospect", "new", "growing", "mature", "declining", "lost")
         always = {"stages": stages, "channels": ("store",), "min_risk": 0.0, "min_value": 0.0, "cost": 0.0}
         action = action.model_copy(update={**always, "cool_down_days": 0})
+
+        async def read_actions(_):
+            return [action]
+
+        monkeypatch.setattr(part, "read_actions", read_actions)
         monkeypatch.setattr(service.resources.of(Decisions), "catalogue", ActionCatalogue([action]))
 
     return only
