@@ -16,7 +16,7 @@ from app.foundation.errors import (
 from app.foundation.settings import Settings
 from app.foundation.times import MAX_AHEAD_US, iso, to_us
 from app.http.strict_json import check_texts, clean_texts
-from app.ingest.clocks import CLAIMED_TIME, is_possible, right_time
+from app.ingest.clocks import CLAIMED_TIME, is_placeholder, is_possible, right_time
 from app.ingest.order_identity import ID_BY_SENDER, OrderIdentity, digest_order, is_same_id
 from app.ingest.reading import read_event
 from app.ingest.schemas import DATA_OF_TYPE, EventIn
@@ -42,6 +42,10 @@ from app.lifecycle.mending import CLOCK, DROPPED, MENDED, NOBODY, Warned
 from app.lifecycle.persons import CUSTOMERS_BEFORE
 from app.lifecycle.states import ITEMS_KEPT
 
+_PLACEHOLDER: Final = (
+    "1970-01-01 stands for no time; it is counted at the right time.",
+    "1970-01-01 stands for no time; it counts, as a stray time.",
+)
 _EXACT_INTEGERS: Final = 2**53
 
 
@@ -253,6 +257,10 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
     if not is_possible(claimed_us, now_us):
         occurred_us = _correct_time(claimed_us, raw, rules, now_us, within)
         warnings.append(Warned(("time",), CLOCK, "The clock was wrong; it is counted at the right time."))
+    elif is_placeholder(claimed_us):
+        found_us = right_time(claimed_us, raw, now_us, 0)
+        occurred_us = claimed_us if found_us is None else found_us
+        warnings.append(Warned(("time",), CLOCK, _PLACEHOLDER[found_us is None]))
     data = envelope.data
     if data.get("currency") == "RMB":
         data = {**data, "currency": "CNY"}

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.foundation.times import MAX_AHEAD_US, to_us
 from app.http.times import Time
+from app.lifecycle.events import DAY_US
 
 CLAIMED_TIME: Final = "time_by_device"
 """The member of `data` that keeps the time that an event came with, where it is counted at another."""
@@ -16,6 +17,11 @@ _TIME: Final = TypeAdapter(Time)
 def is_possible(us: int, now_us: int) -> bool:
     """Whether something may have happened then: from 1970 on, and not ahead by more than clocks differ."""
     return 0 <= us <= now_us + MAX_AHEAD_US
+
+
+def is_placeholder(us: int) -> bool:
+    """Whether it is 1970-01-01, in any zone: what clocks say that were never set, and programs that know no time."""
+    return -DAY_US < us < 2 * DAY_US
 
 
 def right_time(claimed_us: int, beside: Mapping[str, Any], now_us: int, ahead_us: int) -> int | None:
@@ -32,6 +38,9 @@ def right_time(claimed_us: int, beside: Mapping[str, Any], now_us: int, ahead_us
         return corrected
     if received_us is not None and not is_possible(received_us, now_us):
         received_us = None
+    knows_now = sent_us is not None and is_possible(sent_us, now_us) and not is_placeholder(sent_us)
+    if is_placeholder(claimed_us) and knows_now:
+        return received_us or sent_us
     if sent_us is not None:
         waited_us = max(sent_us - claimed_us, 0)
         is_right = received_us is None and is_possible(sent_us, now_us)

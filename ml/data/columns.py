@@ -19,21 +19,33 @@ _GUESSES: Final = {
     "customer_id": """customer_id customerid customer user_id member_id cid customer_no customer_number
         customer_code client_id client member member_no member_number card_no card_number loyalty_card account_id
         email customer_email billing_email email_address partner_id phone mobile kundennummer kunde
+        buyer_email buyer_id buyer
         kundennr kunden_nr id_customer n_client id_client numéro_client code_client cliente id_cliente klantnummer
         会员号 会员卡号 会员编号 会员id 会员 卡号 客户编号 客户号 客户id 客户代码 客户 顾客编号 顾客号 顾客id 顾客
         用户id
         用户编号 用户 下单账号 下单帐号
+        會員編號 會員號 會員卡號 會員 客戶編號 客戶代號 客戶 顧客編號 手機號碼 手機 電話 電子郵件
+        codice_cliente cod_cliente código_cliente código_do_cliente código_de_cliente numero_cliente número_de_cliente
+        numer_klienta klient id_klienta kundnummer kundnr kund kundenummer müşteri_no müşteri müşteri_kodu
+        клиент код_клиента номер_клиента id_клиента покупатель お客様番号 顧客番号 顧客id 会員番号 お客様id
+        고객번호 회원번호 고객id 회원id رقم_العميل
         买家id 买家账号 买家会员名 买家昵称 手机号 手机号码 会员手机号 客户手机号 手机 电话 联系电话
         邮箱""",
     "timestamp": """timestamp invoicedate invoice_date order_date ordered_at datetime time date created_at
         date_order order_datetime purchase_date transaction_date transaction_time sale_date completed_at paid_at
         bestelldatum datum kaufdatum rechnungsdatum belegdatum date_commande date_de_commande date_achat fecha
-        fecha_pedido data_ordine orderdatum date_add
+        fecha_pedido data_ordine orderdatum date_add purchase_time purchased_at payments_date
+        data_do_pedido data_pedido data_da_compra data_compra data_vendita data_acquisto fecha_de_pedido fecha_de_compra
+        fecha_compra besteldatum aankoopdatum data_zamówienia data_zakupu sipariş_tarihi tarih
+        дата_заказа дата_и_время дата 注文日時 注文日 購入日時 購入日 주문일시 주문일 주문일자 결제일시 구매일 التاريخ
+        訂單日期 訂單時間 下單時間 交易時間 購買日期 付款時間 建立時間
         下单时间 交易时间 订单时间 订单创建时间 创建时间 成交时间 消费时间 购买时间 销售时间 付款时间 支付时间
         订单付款时间
         下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 日期 时间""",
     "order_id": """order_id orderid invoice invoiceno invoice_no basket_id receipt_id order_no order_number
-        order_ref order
+        order_ref order amazon_order_id bestelnummer n_pedido número_do_pedido número_de_pedido numero_ordine
+        numer_zamówienia zamówienie ordernr sipariş_no sipariş_numarası номер_заказа заказ 注文番号 注文id 주문번호
+        رقم_الطلب 訂單編號 訂單號碼 訂單號 單號 發票號碼 交易編號
         receipt_no receipt_number receipt ticket_no transaction_id transaction_no bill_no invoice_number pos_reference
         bestellnummer bestellnr auftragsnummer belegnr id_order
         rechnungsnummer belegnummer bonnummer numéro_commande commande
@@ -44,15 +56,22 @@ _GUESSES: Final = {
     "amount": """amount total order_total spend sales value line_total net_amount amount_paid paid_amount grand_total
         total_amount amount_total subtotal revenue turnover price_total betrag gesamtbetrag
         gesamtsumme summe umsatz bruttobetrag zeilenbetrag montant
+        valor valor_total valor_do_pedido valor_pago importe_total totale totale_ordine bedrag_totaal totaalbedrag
+        kwota kwota_brutto wartość belopp totalt tutar toplam toplam_tutar сумма сумма_заказа итого
+        合計金額 注文金額 支払金額
+        결제금액 주문금액 총액 المبلغ 實付金額 付款金額 訂單金額 總金額 總計 金額
         montant_total montant_ttc total_ttc total_paid net_sales importe importo bedrag
         实付金额 订单实付金额 实付总额
         实付款 实付 实收金额 实收 买家实付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额
         消费金额 销售金额 销售额
         金额 小计 订单金额 订单总额 总金额 总价 合计 应付金额""",
     "quantity": """quantity qty units pieces items_sold menge anzahl stück quantité cantidad quantità aantal
+        quantity_purchased quantidade ilość antal adet количество 個数 수량 الكمية 數量
         数量 商品数量 订购数量 购买数量 销售数量 件数 购买件数 销量""",
-    "unit_price": """unit_price unitprice price price_unit item_price item_cost einzelpreis preis
+    "unit_price": """unit_price unitprice price price_unit item_price item_cost einzelpreis
+        preis
         stückpreis prix prix_unitaire precio precio_unitario prezzo
+        prezzo_unitario preço preço_unitário prijs cena pris birim_fiyat цена 単価 단가 السعر 單價
         单价 商品单价 销售单价 成交单价 价格 商品价格 售价""",
     "item_id": """item_id product_id sku stockcode stock_code article product_code item_code barcode ean item_sku
         product
@@ -64,8 +83,14 @@ _GUESSES: Final = {
     "discount": """discount discount_amount coupon_amount rabatt 折扣 折扣金额 优惠金额 优惠 折让 折让金额""",
     "channel": """channel sales_channel source_channel store shop store_name
         渠道 销售渠道 订单渠道 订单来源 下单渠道 渠道来源 门店 门店名称 店铺 店铺名称""",
-    "currency": """currency currency_code order_currency 币种 货币 交易币种""",
-    "status": """status order_status financial_status payment_status state order_state 订单状态 交易状态
+    "currency": """currency currency_code order_currency
+        valuta divisa moneda waluta para_birimi валюта 通貨 통화 幣別 幣種
+        währung devise 币种 货币 交易币种""",
+    "status": """status order_status financial_status payment_status state order_state
+        bestellstatus auftragsstatus zahlungsstatus
+        statut statut_de_la_commande statut_commande état estado estado_del_pedido estado_pedido stato stato_ordine
+        situação situação_do_pedido status_do_pedido orderstatus durum sipariş_durumu статус статус_заказа ステータス
+        注文ステータス 状況 상태 주문상태 الحالة 狀態 訂單狀態 付款狀態 订单状态 交易状态
         支付状态 状态""",
     "is_return": """is_return refunded_amount refund_amount amount_refunded refunded_total order_refund_amount 退款金额
         return refund is_refund returned refunded refund_flag return_flag is_returned

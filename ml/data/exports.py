@@ -1,7 +1,8 @@
 """Exports of shop systems, known by their columns: what they call things, and what stands once an order.
 
 The names are those that the systems write: Shopify's orders CSV; WooCommerce's Analytics, and the columns that its
-common export plugins share; Odoo's orders and order lines of the point of sale, by labels and by technical names.
+common export plugins share; Odoo's orders and order lines of the point of sale, by labels and by technical names;
+Amazon's order reports, of all orders or of those to be shipped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -142,7 +143,27 @@ _ODOO: Final = Export(
     frozenset(["total", "amounttotal"]),
     frozenset(["new", "draft"]),
 )
-EXPORTS: Final = (SHOPIFY, _WOO_ANALYTICS, _WOO_ADMIN, _WOO_PLUGIN, _ODOO)
+_AMAZON: Final = Export(
+    "Amazon orders",
+    _marks("amazonorderid orderitemid", "purchasedate", "itemprice"),
+    {
+        "customer_id": ["buyeremail", "buyeridentifier", "buyerphonenumber", "buyername"],
+        "timestamp": ["purchasedate", "paymentsdate"],
+        "order_id": ["amazonorderid", "orderid"],
+        "amount": ["itemprice"],
+        "quantity": ["quantitypurchased", "quantity", "quantityshipped"],
+        "unit_price": [],
+        "item_id": ["sku", "asin", "productname"],
+        "category": [],
+        "discount": ["itempromotiondiscount"],
+        "channel": ["saleschannel"],
+        "is_return": [],
+        "currency": ["currency"],
+        "status": ["orderstatus"],
+    },
+)
+"""Its `item-price` is of all the pieces of a line."""
+EXPORTS: Final = (SHOPIFY, _WOO_ANALYTICS, _WOO_ADMIN, _WOO_PLUGIN, _ODOO, _AMAZON)
 
 
 def find_export(compact_names: set[str]) -> Export | None:

@@ -4,7 +4,7 @@ from app.lifecycle.events import MAX_AMOUNT_MINOR, minor_digits
 from ml.data import leavings
 from ml.data.columns import Columns
 from ml.data.meanings import foreign_sql, no_sale_sql, return_sql
-from ml.data.moments import moment_sql
+from ml.data.moments import is_no_date_sql, moment_sql
 from ml.data.numbers import number_sql
 from ml.data.reading import is_number, literal
 from ml.data.words import Words
@@ -91,6 +91,7 @@ def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
                        THEN CASE WHEN coalesce(customer_id, order_id, item_id) IS NULL AND amount IS NULL
                                  THEN {literal(leavings.EMPTY)}
                                  ELSE {literal(leavings.NO_TIME)} END
+                       WHEN {is_no_date_sql("moment")} THEN {literal(leavings.NO_DATE)}
                        WHEN is_cancelled THEN {literal(leavings.CANCELLED)}
                        WHEN {no_sale_sql("status", words)} AND coalesce(refunded, 0) = 0
                        THEN {literal(leavings.NO_SALE)}
@@ -110,6 +111,7 @@ def left_out_sql(columns: Columns) -> str:
     blamed = (
         (leavings.NO_CUSTOMER, columns.customer_id, "customer_id"),
         (leavings.NO_TIME, columns.timestamp, "timestamp"),
+        (leavings.NO_DATE, columns.timestamp, "timestamp"),
         (leavings.CANCELLED, columns.cancelled_at, "cancelled_at"),
         (leavings.FOREIGN, columns.currency, "currency"),
         (leavings.NO_AMOUNT, amount, shown),

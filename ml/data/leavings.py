@@ -16,12 +16,13 @@ _LONGEST: Final = 40
 SPLIT: Final = "cannot be split into the columns of the header"
 NO_CUSTOMER: Final = "names no customer"
 NO_TIME: Final = "has no time that can be read"
+NO_DATE: Final = "says a date that stands for none"
 NO_AMOUNT: Final = "has no amount that can be read"
 TOO_MUCH: Final = "is beyond 10¹² minor units"
 GIVEN_AWAY: Final = "costs nothing, a give-away"
 NO_SALE: Final = "says that it is no sale"
 EMPTY: Final = "is empty"
-TOTALS: Final = "adds up other lines"
+TOTALS: Final = "stands under others as their sum or count"
 CANCELLED: Final = "says that it was cancelled"
 FOREIGN: Final = "names another currency than PERENNIAL_CURRENCY, and --rate gives none"
 _NOT_LOST: Final = (GIVEN_AWAY, NO_SALE, CANCELLED, EMPTY, TOTALS)
@@ -81,7 +82,7 @@ def _sentence(gone: bool, name: str | None, reason: str, count: int, samples: li
 
 
 def _plural(reason: str) -> str:
-    return {"costs": "cost", "adds": "add", "is": "are", "has": "have"}.get(
+    return {"costs": "cost", "stands": "stand", "is": "are", "has": "have"}.get(
         reason.split(" ")[0], reason.split(" ")[0]
     ) + (reason[reason.find(" ") :])
 

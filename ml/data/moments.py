@@ -11,7 +11,7 @@ import duckdb
 
 from ml.data.columns import UnusableTransactions
 from ml.data.months import numbered
-from ml.data.reading import is_number
+from ml.data.reading import is_number, literal
 
 DATE_ORDERS: Final = ("dmy", "mdy", "ymd")
 _PARTS: Final = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})(\D.*|)$"
@@ -22,6 +22,9 @@ _PLAIN: Final = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)
 _FIRST_SERIAL, _LAST_SERIAL = 20_000, 80_000
 """Days of Excel: 1954 to 2119."""
 
+
+_NO_DATES: Final = ("0001-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "9999-12-31")
+"""What programs write for no date at all."""
 
 _WIDE: Final = "年月년월时時分點点　\u00a0\u202f：／．－０１２３４５６７８９"
 _NARROW: Final = "----:::::   :/.-0123456789"
@@ -119,6 +122,13 @@ def moment_sql(column: str, kind: str, order: str | None, *, worded: bool = True
         WHEN regexp_matches({text}, '^\\d{{4}}[-/.]') THEN {_iso(text)}
         WHEN regexp_matches({text}, '^\\d+(\\.\\d+)?$') THEN {_of_number(f"try_cast({text} AS DOUBLE)")}
         ELSE try_cast({text} AS TIMESTAMPTZ) END"""
+
+
+def is_no_date_sql(moment: str) -> str:
+    """Whether a time is of a day that stands for none, in SQL."""
+    days = ", ".join(map(literal, _NO_DATES))
+    here, universal = (f"strftime({each}, '%Y-%m-%d') IN ({days})" for each in (moment, f"timezone('UTC', {moment})"))
+    return f"({here} OR {universal} OR {moment} < TIMESTAMPTZ '0002-01-01')"
 
 
 def tell_date_order(

@@ -1,8 +1,8 @@
 """Numbers as tills, accountants and spreadsheets write them → DOUBLE, in DuckDB.
 
-Currency signs and codes are passed over, `(12.50)`, `12.50-` and `12.50 CR` are negative, `1.2万` is 12000, thousands
-may be parted by commas, dots, blanks or apostrophes. Whether a comma or a dot is the decimal sign is told by all
-columns of a file.
+Currency signs and codes are passed over, `(12.50)`, `12.50-`, `12.50 CR` and `12,50 H` (Haben) are negative, `12,50 S`
+(Soll) is not, `1.2万` is 12000 and `1.2k` 1200, thousands may be parted by commas, dots, blanks or apostrophes. Whether
+a comma or a dot is the decimal sign is told by all columns of a file.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,17 @@ from ml.data.columns import UnusableTransactions
 _WIDE: Final = "０１２３４５６７８９．，－（）−–＋△▲٠١٢٣٤٥٦٧٨٩٫٬"
 _NARROW: Final = "0123456789.,-()--+--0123456789.,"
 _BESIDE: Final = (
-    r"""[\s\x{a0}\x{202f}\x{2009}’''`元円圆块整"]|人民币|[A-Z]{0,2}\p{Sc}|RMB|kr\.?|zł|^=|^s?fr\.|&#?\w+;"""
+    r"""[\s\x{a0}\x{202f}\x{2009}’''`元円圆块整"]|人民币|[A-Z]{0,2}\p{Sc}|RMB|PKR|\bRs\b\.?|kr\.?|zł|^=|^s?fr\.|&#?\w+;"""
+    r"|TL$|^TL|Kč|Ft$|руб\.?|р\.|грн\.?|원"
 )
 _NO_CENTS: Final = r"[.,:]-+$"
 """`5.-` and `5,–` are five francs and no cents, not a negative."""
 _UNITS: Final = (("万", 1e4), ("萬", 1e4), ("千", 1e3), ("亿", 1e8), ("億", 1e8))
 _UNIT: Final = "[万萬千亿億]$"
-_NEGATIVE: Final = r"(?i)^\(.*\)$|^-|-$|CR$|^CR"
+_THOUSAND: Final = r"\d(k|tsd\.?)$"
+_BEHIND: Final = r"(\d)(k|tsd\.?|[SH])$"
+"""Right behind a digit: the k of thousands, S and H of debit and credit."""
+_NEGATIVE: Final = r"(?i)^\(.*\)$|^-|-$|CR$|^CR|\dH$"
 _SIGNS: Final = r"(?i)[-+()]|CR$|DR$|^CR|^DR"
 _DOTS: Final = r"^(\d+|\d{1,3}(,\d{2,3})*,\d{3})?(\.\d*)?([eE][+-]?\d+)?$"
 _COMMAS: Final = r"^(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d+)?$"
@@ -40,13 +44,14 @@ def _bare(column: str) -> str:
 def _stripped(column: str) -> str:
     """The digits of a number: without a code of a currency behind it, its sign and its unit."""
     uncoded = f"regexp_replace({column}, '([ABD-QS-Z][A-Z][A-Z]|C[A-Z][A-QS-Z]|CAD|R[A-Z][A-Z])$', '')"
-    return f"regexp_replace(regexp_replace({uncoded}, '{_SIGNS}', '', 'g'), '{_UNIT}', '')"
+    unsigned = f"regexp_replace(regexp_replace({uncoded}, '{_SIGNS}', '', 'g'), '{_BEHIND}', '\\1', 'i')"
+    return f"regexp_replace({unsigned}, '{_UNIT}', '')"
 
 
 def _unit(bare: str) -> str:
     """What a number's unit stands for: 1.2万 is 1.2 times 10,000."""
     cases = " ".join(f"WHEN contains({bare}, '{sign}') THEN {factor:.0f}" for sign, factor in _UNITS)
-    return f"CASE {cases} ELSE 1 END"
+    return f"CASE {cases} WHEN regexp_matches({bare}, '(?i){_THOUSAND}') THEN 1000 ELSE 1 END"
 
 
 def number_sql(column: str, decimal: str) -> str:

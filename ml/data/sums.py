@@ -1,4 +1,5 @@
-"""Lines that add up other lines: `合计`, `Grand total`, or nothing but their sum."""
+"""Lines below the data: those that add up others (`合计`, `Grand total`, or nothing but their sum), that count them
+(`共2笔`, `2 rows`), or say when the file was made."""
 
 from typing import Final
 
@@ -11,6 +12,17 @@ _SUM: Final = (
     r"合计|总计|小计|共计|汇总|累计|^(sub|grand )?-?totals?[^a-z]*$|[^a-z](sub)?totals?[:： ]*$"
     r"|^totals? (of|for|général|general)|^(zwischen|gesamt|end)?summen?[:： ]*$|^gesamt[:： ]*$|^somme|^suma[:： ]*$"
     r"|^totale?[:： ]*$|^sum[:： ]*$"
+    r"|^[#*\-—\s]*(共|总共|一共|合共|以上共|总)\s*[:：]?\s*\d[\d,]*\s*(笔|条|单|件|行|个|页|项|份|张|人)"
+    r"|^\d[\d,]*\s*(笔|条|单)$|(笔数|条数|单数|行数|记录数|订单数|总数)\s*[:：]\s*\d"
+    r"|^[#*\-—\s]*\d[\d,.]*\s*(rows?|records?|orders?|lines?|entries|transactions|items?"
+    r"|zeilen?|datensätze?|bestellungen|belege|lignes?|commandes|filas|registros|pedidos|righe|regels)"
+    r"(\s+(exported|found|in total|total|insgesamt|exportiert))?[.:]?$"
+    r"|^[#*\-—\s]*(row count|record count|number of (rows|records|orders)|anzahl( der)? \S+|rows|records|orders|zeilen"
+    r"|datensätze)\s*[:：]?\s*\d[\d,.]*$"
+    r"|^[#*\-—\s]*(导出时间|导出人|制表人|制表时间|制表日期|打印时间|打印日期|统计时间|审核人)"
+    r"|^[#*\-—\s]*(exported|generated|printed|report (generated|created)) (on|at|by)"
+    r"|^[#*\-—\s]*(erstellt am|exportiert am|gedruckt am|end of (report|file))"
+    r"|^[#*\-—=\s]*\S*(列表|明细)?结束[#*\-—=\s]*$"
 )
 _NAMED: Final = ("customer_id", "order_id", "item_id", "category", "channel")
 _SLACK: Final = 0.01

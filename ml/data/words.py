@@ -39,11 +39,35 @@ fraud, voided, void, refunded, expired, declined, abandoned, trash, rejected, re
 storniert, annulliert, erstattet, fehlgeschlagen
 已取消, 取消, 已关闭, 关闭, 交易关闭, 已退款, 退款成功, 退款, 全额退款, 失败, 作废, 已作废, 已退货, 退货
 支付失败, 交易失败, 已拒收, 拒收, 订单取消, 用户取消, 超时取消, 超时关闭
+已退貨, 退貨, 失敗, 付款失敗, 交易失敗, 訂單取消, 已作廢, 作廢, 已關閉, 關閉, 全額退款
+abgebrochen, abgelehnt, rückerstattet, zurückerstattet, retourniert, abgelaufen
+annulée, annulé, annulee, annule, échouée, échoué, remboursée, remboursé, refusée, refusé, expirée
+abandonnée, retournée
+cancelado, cancelada, anulado, anulada, fallido, fallida, reembolsado, reembolsada, devuelto, devuelta, rechazado
+rechazada, caducado, expirado
+annullato, annullata, cancellato, cancellata, fallito, fallita, rimborsato, rimborsata, rifiutato, rifiutata, reso
+scaduto, estornado, estornada, devolvido, devolvida, recusado, recusada, falhou, falhado, malsucedido
+geannuleerd, mislukt, terugbetaald, geweigerd, verlopen, geretourneerd
+anulowane, anulowany, anulowana, anulowano, zwrócone, zwrócony, zwrot, nieudane, odrzucone
+avbruten, annullerad, makulerad, återbetald, misslyckad, annulleret, refunderet, kansellert, refundert
+iptal, i\u0307ptal, iptal edildi, i\u0307ptal edildi, iade, i\u0307ade, iade edildi, i\u0307ade edildi, başarısız
+отменён, отменен, отменена, отменено, отмена, возврат, возвращён, возвращен, возвращено, не удался, отклонён, отклонен
+キャンセル, キャンセル済み, 取消済み, 返金済み, 返金, 返品, 返品済み
+취소, 취소됨, 취소완료, 주문취소, 결제취소, 환불, 환불완료, 환불됨, 반품, 반품완료, 실패
 """)
 _WAITING: Final = words("""
 pending, draft, unpaid, on hold, pending payment, checkout draft, quotation, quotation sent, awaiting payment, offen
 payment review, holded, not paid, payment pending
-待付款, 待支付, 等待付款, 等待支付, 支付中, 未付款, 未支付, 等待买家付款, 待确认
+待付款, 待支付, 等待付款, 等待支付, 支付中, 未付款, 未支付, 等待买家付款, 待确认, 待確認
+zahlung ausstehend, ausstehend, in wartestellung, unbezahlt, entwurf
+en attente, attente paiement, en attente de paiement, brouillon, impayée, impayé
+pendiente, pendiente de pago, en espera, borrador, impagado
+in attesa, in attesa di pagamento, sospeso, bozza, non pagato
+pendente, pagamento pendente, aguardando, aguardando pagamento, em espera, rascunho
+wachtend op betaling, in de wacht, in afwachting, onbetaald, concept
+oczekujące na płatność, oczekujące, wstrzymane, nieopłacone, inväntar betalning, pausad, obetald
+ödeme bekleniyor, beklemede, в ожидании оплаты, ожидает оплаты, на удержании, не оплачен, не оплачено
+支払い待ち, 入金待ち, 保留中, 未入金, 결제대기, 결제대기중, 입금대기, 보류중
 """)
 """No sale, and may yet be one."""
 _SALE: Final = words("""
@@ -53,6 +77,21 @@ abgeschlossen, bezahlt, in bearbeitung, versandt, geliefert
 已完成, 完成, 已付款, 已支付, 已发货, 待发货, 已签收, 待收货, 交易成功, 成功, 部分退款, 已收货, 正常, 已评价, 待评价
 卖家已发货, 买家已付款, 交易完成, 买家已签收, 已送达, 已妥投, 配送中
 卖家已发货，等待买家确认, 卖家已发货，等待买家确认收货, 买家已付款，等待卖家发货, 等待卖家发货, 支付成功, 已结算, 已出库
+已出貨, 待出貨, 已送達, 處理中, 交易成功, 已取貨, 已結帳
+teilweise erstattet, teilerstattet, teilweise rückerstattet, fertiggestellt, zugestellt, erledigt, versendet
+payée, payé, terminée, terminé, en cours, en cours de traitement, expédiée, expédié, livrée, livré, validée, confirmée
+complétée, partiellement remboursée, remboursée partiellement, en préparation
+pagado, pagada, completado, completada, procesando, en proceso, enviado, enviada, entregado, entregada, confirmado
+parcialmente reembolsado, reembolsado parcialmente
+pagato, pagata, completato, completata, in lavorazione, spedito, consegnato, evaso, confermato, parzialmente rimborsato
+pago, paga, concluído, concluída, processando, entregue, aprovado, aprovada, faturado
+betaald, afgerond, voltooid, verwerken, in behandeling, verzonden, geleverd, bezorgd, gedeeltelijk terugbetaald
+opłacone, zapłacone, zrealizowane, w trakcie realizacji, wysłane, dostarczone, zakończone
+betald, behandlas, färdigbehandlad, levererad, skickad, slutförd, betalt, fuldført, fullført, levert, afsendt, sendt
+ödendi, tamamlandı, hazırlanıyor, kargoya verildi, teslim edildi
+оплачен, оплачено, оплачена, выполнен, завершён, завершен, доставлен, обработка, отправлен
+完了, 処理中, 支払済み, 支払い済み, 入金済み, 発送済み, 出荷済み, 配達済み
+결제완료, 완료, 처리중, 배송중, 배송완료, 구매확정, 주문완료
 """)
 
 CHANNELS: Final = ("store", "web", "app", "mini_program", "phone", "email", "sms", "push", "wechat")

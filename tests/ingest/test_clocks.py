@@ -3,7 +3,7 @@
 import pytest
 
 from app.foundation.times import iso
-from app.ingest.admission import Rejection, Rules, admit, admit_or_reject, is_same_content
+from app.ingest.admission import Rejection, Rules, admit, admit_or_reject, admit_with_warnings, is_same_content
 from app.ingest.clocks import right_time
 from app.ingest.segment.admission import admit_message
 from app.lifecycle.events import DAY_US, Event
@@ -159,3 +159,23 @@ async def test_a_conflict_of_a_corrected_event_is_kept_as_it_was_sent_and_compar
     assert (await client.post("/v1/events", json=other)).status_code == 409
     rejected_id = await sql.value("SELECT rejected_id FROM rejected_events")
     assert (await client.post(f"/v1/events/rejected/{rejected_id}:replay")).status_code == 409
+
+
+@pytest.mark.parametrize("placeholder", [f"1970-01-01T00:00:00{zone}" for zone in ("Z", "-05:00", "+14:00")])
+def test_1970_stands_for_no_time(placeholder):
+    """A right time beside it counts; without one the sale does, as a stray time, and it is told."""
+    raw = {**order(), "time": placeholder, "sentAt": iso(NOW_US - 7 * MINUTE_US)}
+    assert dated(raw) == (NOW_US - 7 * MINUTE_US, [("clock", False)])
+    received = {**raw, "receivedAt": iso(NOW_US - 6 * MINUTE_US)}
+    assert dated(received) == (NOW_US - 6 * MINUTE_US, [("clock", False)])
+
+
+def test_1970_alone_is_kept_and_told():
+    assert dated({**order(), "time": "1970-01-01T00:00:00Z"}) == (0, [("clock", True)])
+
+
+def dated(raw):
+    """When, and of each warning its code and whether it tells of a stray time."""
+    event, warnings = admit_with_warnings(raw, RULES, NOW_US)
+    assert isinstance(event, Event)
+    return event.occurred_us, [(each.code, "stray" in each.detail) for each in warnings]

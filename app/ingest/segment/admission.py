@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from app.ingest.admission import Rejection, Rules, admit_with_warnings
 from app.ingest.segment.mapping import Ignored, map_message
-from app.ingest.segment.properties import as_object
+from app.ingest.segment.properties import as_object, as_time
 from app.lifecycle.events import Event
 from app.lifecycle.mending import MENDED, NOTHING, Warned, as_lines
 
@@ -20,7 +20,7 @@ def admit_message(message: Any, source: str, rules: Rules, now_us: int) -> tuple
     mapped = map_message(listed, source)
     if isinstance(mapped, Ignored):
         return mapped, ()
-    beside = {name: message[name] for name in _TIMES if name in message} if isinstance(message, dict) else {}
+    beside = {name: as_time(message[name]) for name in _TIMES if name in message} if isinstance(message, dict) else {}
     outcome, more = admit_with_warnings({**beside, **mapped}, rules, now_us)
     return outcome, [*warnings, *more]
 

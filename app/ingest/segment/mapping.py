@@ -5,7 +5,8 @@ the same form. Nothing is checked here: what a message lacks, its event lacks, a
 events refuses it with a reason.
 
 **Time** is `originalTimestamp`, or `timestamp` where that is not there: a library that sends to us
-directly knows only the second, and Segment relays it as the first. Where that time is impossible,
+directly knows only the second, and Segment relays it as the first. A message that says neither happened when it was
+sent, or else received. Where that time is impossible,
 `app.ingest.clocks` puts it right by the other times of the message, which are other ones at each attempt to send: so
 what is made of a message here depends on the message's own content alone, and the times of sending are no part of what
 is compared. `context` (but for an identify's traits) and `integrations` are not looked at.
@@ -18,6 +19,7 @@ discount, with shipping and tax: what was paid), `revenue` (without shipping and
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from app.ingest.clocks import CLAIMED_TIME
 from app.ingest.segment.properties import (
     as_customer,
     as_date,
@@ -26,6 +28,7 @@ from app.ingest.segment.properties import (
     as_text,
     keep_said,
     time_of,
+    time_of_sending,
     without_sign,
     write_dotted,
 )
@@ -44,6 +47,8 @@ from app.lifecycle.events import (
 )
 
 Json = dict[str, Any]
+NO_TIME: Final = "none"
+"""The time of a message that says none of its own: when it was sent is no part of what a repeat is compared by."""
 
 
 class Ignored(NamedTuple):
@@ -92,6 +97,9 @@ def map_message(message: Any, source: str) -> Json | Ignored:
         content = _CALLS[call](given) if call in _CALLS else UNKNOWN_CALL
     if isinstance(content, Ignored):
         return content
+    time, data = time_of(given), _complete(given, content.data)
+    if time is None and (sent := time_of_sending(given)) is not None:
+        time, data = sent, {**data, CLAIMED_TIME: NO_TIME}
     return _present(
         {
             "specversion": "1.0",
@@ -99,8 +107,8 @@ def map_message(message: Any, source: str) -> Json | Ignored:
             "source": source,
             "type": content.type,
             "subject": as_customer(given.get("userId")),
-            "time": time_of(given),
-            "data": _complete(given, content.data),
+            "time": time,
+            "data": data,
         }
     )
 

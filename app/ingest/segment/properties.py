@@ -5,12 +5,18 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote
 
+from app.foundation.times import iso
+
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _DECIMAL: Final = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?=$|[T ])", re.ASCII)
 
 _LIKE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
+_EPOCH: Final = re.compile(r"\d{9,16}(\.\d{1,6})?", re.ASCII)
+_UNITS_US: Final = (1, 1_000, 1_000_000)
+_FIRST_US: Final = 315_532_800_000_000
+_LAST_US: Final = 4_500_000_000_000_000
 
 _PERSONAL_WORDS: Final = frozenset(
     (
@@ -97,7 +103,26 @@ def as_date(value: Any) -> str | None:
     return found.group() if found else None
 
 
+def as_time(value: Any) -> Any:
+    """Seconds, milliseconds or microseconds since 1970, a number or its digits, as the time; of years from 1980 to
+    2112, in which no number can be two of these. Anything else as it is."""
+    number = float(value) if isinstance(value, str) and _EPOCH.fullmatch(value.strip()) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return value
+    micros = next((number * unit for unit in _UNITS_US if _FIRST_US <= number * unit <= _LAST_US), None)
+    return value if micros is None else iso(micros)
+
+
 def time_of(message: dict[str, Any]) -> Any:
     """The client's own time, or the one beside it where that is none (`Invalid Date`)."""
     told = [time for time in (message.get("originalTimestamp"), message.get("timestamp")) if time]
-    return next((time for time in told if isinstance(time, str) and _LIKE_TIME.match(time)), told[0] if told else None)
+    return _first_like_time([*told, *map(as_time, told)]) or (told[0] if told else None)
+
+
+def time_of_sending(message: dict[str, Any]) -> Any:
+    """When it was sent, or else received, of a message that says no more."""
+    return _first_like_time([as_time(message.get(name)) for name in ("sentAt", "receivedAt")])
+
+
+def _first_like_time(told: list[Any]) -> str | None:
+    return next((time for time in told if isinstance(time, str) and _LIKE_TIME.match(time)), None)

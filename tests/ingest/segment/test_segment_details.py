@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.ingest.admission import Rules
+from app.ingest.admission import Rejection, Rules, is_same_content
 from app.ingest.segment.admission import admit_message
 from app.lifecycle.events import Event
 from tests.order_lines import lines_of
@@ -74,3 +74,42 @@ def test_a_discount_costs_no_sale(discount):
     event, _ = counted(discount=discount)
     assert event.amount_minor == 2000
     assert event.discount_minor == {"-1,299.00": 129900, " -5 ": 500}.get(str(discount), 0)
+
+
+def timed(event="Order Completed", **times):
+    properties = {"order_id": 7, "total": 20, "product_id": "4711"}
+    message = {"type": "track", "event": event, "messageId": "m-1", "userId": "C-1", "properties": properties}
+    return {**message, **times}
+
+
+AT = "2026-11-20T10:15:00Z"
+AT_US = 1_795_169_700_000_000
+
+
+@pytest.mark.parametrize("name", ["timestamp", "originalTimestamp", "sentAt", "receivedAt"])
+@pytest.mark.parametrize("written", [AT, AT_US // 10**6, AT_US / 10**6, AT_US // 10**3, AT_US, str(AT_US // 10**3)])
+def test_a_time_may_be_a_number_and_the_time_of_sending(name, written):
+    assert counted_at("Order Completed", **{name: written}).occurred_us == AT_US
+
+
+@pytest.mark.parametrize("written", [7, 20261120, "20261120", 0, -1, True, None, "soon", [AT]])
+def test_a_number_that_may_be_another_time_is_none(written):
+    outcome, _ = admit_message(timed(timestamp=written), "/segment", RULES, NOW_US)
+    assert isinstance(outcome, Rejection)
+
+
+@pytest.mark.parametrize("event", ["Order Completed", "Product Viewed"])
+def test_what_is_sent_again_later_says_the_same(event):
+    """Of a message without a time of its own the time of sending is no part of the content."""
+    one, again, other = (
+        counted_at(event, **{name: at})
+        for name, at in (("sentAt", AT), ("sentAt", "2026-11-20T10:25:00Z"), ("timestamp", "2026-11-20T10:25:00Z"))
+    )
+    assert is_same_content(one, again)
+    assert not is_same_content(one, other)
+
+
+def counted_at(event, **times):
+    outcome, _ = admit_message(timed(event=event, **times), "/segment", RULES, NOW_US)
+    assert isinstance(outcome, Event)
+    return outcome

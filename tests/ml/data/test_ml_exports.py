@@ -196,3 +196,33 @@ def test_line_rows_below_a_customer_belong_to_the_order_above_in_any_file(tmp_pa
     assert amounts == {("1", "completed"): 11, ("2", "completed"): 7}
     assert customers == {"1": "A", "2": "B"}
     assert lost == 1, "another order, of nobody"
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        (
+            "amazon-order-id,merchant-order-id,purchase-date,order-status,sku,quantity,currency,item-price,buyer-email",
+            "{n},,2026-10-0{n}T10:00:00+00:00,{status},S-{item},{pieces},CNY,{amount},{customer}@m.example.com",
+        ),
+        (
+            "order-id,order-item-id,purchase-date,buyer-email,sku,quantity-purchased,currency,item-price,order-status",
+            "{n},9{item},2026-10-0{n}T10:00:00-07:00,{customer}@m.example.com,S-{item},{pieces},CNY,{amount},{status}",
+        ),
+    ],
+)
+def test_amazon_order_reports_whose_price_is_of_all_pieces(tmp_path, header, line):
+    rows = [(1, "Shipped", 1, 2, 20, "a"), (1, "Shipped", 2, 1, 5, "a"), (2, "Cancelled", 1, 1, 10, "b")]
+    names = ("n", "status", "item", "pieces", "amount", "customer")
+    lines = [line.format(**dict(zip(names, row, strict=True))) for row in rows]
+    amounts, customers, said, lost = read(tmp_path, header, *lines)
+    assert amounts == {("1", "completed"): 25}
+    assert customers == {"1": "a@m.example.com"}
+    assert "an export of Amazon orders" in said
+    assert lost == 0
+
+
+def test_names_of_amazon_in_a_file_of_ones_own(tmp_path):
+    header = "amazon-order-id,purchase-date,buyer-id,sku,quantity-purchased,amount"
+    amounts, customers, _, _ = read(tmp_path, header, "7,2026-10-01 10:00,B,S,2,20")
+    assert (amounts, customers) == ({("7", "completed"): 20}, {"7": "B"})

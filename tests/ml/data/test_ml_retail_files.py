@@ -73,6 +73,10 @@ def test_an_encoding_that_it_is_not_in_is_refused(tmp_path):
         (";", ["1 234,50 kr", "12:-", "Fr. 3,50", "SFr. 4,50"], [1234.5, 12, 3.5, 4.5]),
         (",", ["&#36;1,220.50", "&yen;5.00"], [1220.5, 5]),
         (",", ["١٠٠٫٥٠", "١٬٢٣٤٫٥٠"], [100.5, 1234.5]),
+        (",", ["1.5k", "2 K", "¥3k", "4 tsd."], [1500, 2000, 3000, 4000]),
+        (";", ["1.234,50 TL", "5 руб.", "7,5 Kč", "900원"], [1234.5, 5, 7.5, 900]),
+        (",", ["70 kr", "50 PKR", "PKR 60", "100 DKK", "8 SEK"], [70, 50, 60, 100, 8]),
+        (";", ["100,00 S", "7,50 s"], [100, 7.5]),
     ],
 )
 def test_amounts_as_they_are_written(tmp_path, separator, written, read_as):
@@ -95,6 +99,8 @@ def test_amounts_as_they_are_written(tmp_path, separator, written, read_as):
         "¥-12.50",
         "△12.50",
         "▲12.50",
+        "12.50 H",
+        "12.50H",
     ],
 )
 def test_negatives_of_accountants_are_refunds(tmp_path, written):
@@ -304,3 +310,39 @@ def test_days_of_the_week_beside_dates_of_numbers(tmp_path, first, second, order
 def test_a_day_of_the_week_beside_a_date_of_two_readings_is_refused_as_without(tmp_path):
     with pytest.raises(UnusableTransactions, match="--date-order"):
         read(write(tmp_path / "a.csv", "customer,date,amount\nC,Tue 05/03/2024,5\n"))
+
+
+@pytest.mark.parametrize(
+    "foot",
+    [
+        "共2笔,,,30",
+        "共 2 笔,,,",
+        ",共2单,,30",
+        ",,共2条记录,30",
+        "#共2笔记录,,,",
+        "笔数：2,,,30",
+        "合计,,2笔,30",
+        "2 rows,,,",
+        "2 orders exported,,,30",
+        "Row count: 2,,,30",
+        "Anzahl Belege: 2,,,30",
+        "导出时间：2026-10-31 10:00,,,",
+        "------列表结束------,,,",
+        "Exported on 2026-10-31,,,",
+    ],
+)
+def test_a_line_below_the_sales_is_no_sale_and_no_loss(tmp_path, foot):
+    text = f"会员号,下单时间,订单号,金额\n甲,2026-10-01,1,10\n乙,2026-10-02,2,20\n{foot}\n"
+    events, said, lost = read(write(tmp_path / "a.csv", text))
+    assert [amount for *_, amount in events] == [20, 10]
+    assert (lost, "1 line is left out" in said) == (0, True)
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "1900-01-01 00:00", "0001-01-01T00:00:00Z", "9999/12/31", "01.01.1900"])
+@pytest.mark.parametrize("timezone", ["UTC", "Asia/Shanghai", "America/New_York"])
+def test_a_date_that_stands_for_none_is_none(tmp_path, day, timezone):
+    text = f"customer,date,amount\nA,2026-10-01,1\nB,13.10.2026,2\nC,{day},3\n"
+    path = write(tmp_path / "a.csv", text if "." in day else text.replace("13.10.2026", "2026-10-13"))
+    events, said, lost = read(path, timezone=timezone)
+    assert ([amount for *_, amount in events], lost) == ([1, 2], 1)
+    assert f"column 'date' says a date that stands for none (row 3: '{day}')" in said

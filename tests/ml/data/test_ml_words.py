@@ -133,3 +133,51 @@ def test_a_line_of_a_file_of_rates_that_is_none_is_named(tmp_path):
     rates.write_text("2026-10-02,EUR,8\nsoon,EUR,9\n")
     with pytest.raises(UnusableTransactions, match=r"rates\.csv \(--rates\), line 2"):
         read(tmp_path, "currency", "EUR", rates=Rates(file=str(rates)))
+
+
+@pytest.mark.parametrize(
+    ("column", "sale", "none", "waiting"),
+    [
+        ("Bestellstatus", "Teilweise erstattet", "Rückerstattet", "Zahlung ausstehend"),
+        ("Statut", "Payée", "Annulée", "En attente"),
+        ("Estado", "Completado", "Reembolsado", "Pendiente de pago"),
+        ("Stato", "In lavorazione", "Annullato", "In attesa di pagamento"),
+        ("Situação", "Pago", "Estornado", "Aguardando pagamento"),
+        ("Status", "Betaald", "Geannuleerd", "In de wacht"),
+        ("Status", "Zrealizowane", "Anulowane", "Oczekujące na płatność"),
+        ("Status", "Betald", "Återbetald", "Inväntar betalning"),
+        ("Durum", "Ödendi", "İptal", "Beklemede"),
+        ("Durum", "Tamamlandı", "iptal edildi", "Ödeme bekleniyor"),
+        ("Статус заказа", "Оплачен", "Отменён", "В ожидании оплаты"),
+        ("ステータス", "完了", "返金済み", "支払い待ち"),
+        ("주문상태", "결제완료", "주문취소", "입금대기"),
+        ("訂單狀態", "已出貨", "已退貨", "待付款"),
+    ],
+)
+def test_statuses_in_other_languages(tmp_path, column, sale, none, waiting):
+    rows, said, lost = read(tmp_path, column, sale, none, waiting)
+    assert [type_ for type_, *_ in rows] == ["completed"]
+    assert (f"status = '{column}'" in said, lost) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "N° client,Date de commande,N° commande,Montant TTC,Statut",
+        "ID Cliente,Fecha de pedido,Pedido,Importe total,Estado",
+        "Codice cliente,Data ordine,Numero ordine,Totale,Stato",
+        "Código do cliente,Data do pedido,Número do pedido,Valor total,Situação",
+        "Klantnummer,Besteldatum,Bestelnummer,Totaalbedrag,Status",
+        "Numer klienta,Data zamówienia,Numer zamówienia,Kwota brutto,Status",
+        "Kundnummer,Orderdatum,Ordernr,Belopp,Status",
+        "Müşteri No,Sipariş Tarihi,Sipariş No,Tutar,Durum",
+        "Клиент,Дата заказа,Номер заказа,Сумма,Статус",
+        "お客様番号,注文日時,注文番号,合計金額,ステータス",
+        "회원번호,주문일시,주문번호,결제금액,상태",
+        "會員編號,訂單日期,訂單編號,金額,狀態",
+    ],
+)
+def test_columns_in_other_languages(tmp_path, header):
+    rows, said, _ = read(tmp_path, "", "paid", header=header)
+    assert [(type_, amount) for type_, amount, _ in rows] == [("completed", 10)]
+    assert "Not used" not in said
