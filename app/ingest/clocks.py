@@ -20,8 +20,9 @@ def is_possible(us: int, now_us: int) -> bool:
 
 
 def is_placeholder(us: int) -> bool:
-    """Whether it is 1970-01-01, in any zone: what clocks say that were never set, and programs that know no time."""
-    return -DAY_US < us < 2 * DAY_US
+    """Whether it is 1970-01-01 in any zone, or before: what clocks say that were never set, and programs that know no
+    time (0001-01-01)."""
+    return us < 2 * DAY_US
 
 
 def right_time(claimed_us: int, beside: Mapping[str, Any], now_us: int, ahead_us: int) -> int | None:

@@ -161,7 +161,10 @@ async def test_a_conflict_of_a_corrected_event_is_kept_as_it_was_sent_and_compar
     assert (await client.post(f"/v1/events/rejected/{rejected_id}:replay")).status_code == 409
 
 
-@pytest.mark.parametrize("placeholder", [f"1970-01-01T00:00:00{zone}" for zone in ("Z", "-05:00", "+14:00")])
+@pytest.mark.parametrize(
+    "placeholder",
+    [f"{day}T00:00:00{zone}" for day in ("1970-01-01", "0001-01-02") for zone in ("Z", "-05:00", "+14:00")],
+)
 def test_1970_stands_for_no_time(placeholder):
     """A right time beside it counts; without one the sale does, as a stray time, and it is told."""
     raw = {**order(), "time": placeholder, "sentAt": iso(NOW_US - 7 * MINUTE_US)}
