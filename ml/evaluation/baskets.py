@@ -21,11 +21,10 @@ from ml.evaluation.bootstrap import DRAWS, LEVEL, around, draw_weights
 from ml.evaluation.ranked import DEPTH, METRICS, Lists, judge_lists
 from ml.learning.basket_rules import rules
 from ml.learning.digest import Digest, digest, join_candidates, look_at
-from ml.learning.ranking import Ranker, TooFewBaskets, fit_on_splits, fit_ranker, make_lessons
+from ml.learning.ranking import MOST_CUTOFFS, Ranker, TooFewBaskets, fit_on_splits, fit_ranker, make_lessons
 
 OURS: Final = "perennial"
 FOLDS: Final = 5
-_TRAINING_CUTOFFS: Final = 3
 _CUSTOMERS_AT_ONCE: Final = 500
 _SEED: Final = 7
 Say = Callable[[str], None]
@@ -74,13 +73,10 @@ def _by_time(baskets: Baskets, cutoff: date | None, horizon_days: int, say: Say)
     split = next_after(baskets, day, day + horizon_days)
     if not len(split.targets.customers):
         raise UnusableTransactions("Nobody who bought before the cut-off bought in the horizon after it.")
-    earlier = [day - (number + 1) * horizon_days for number in range(_TRAINING_CUTOFFS)]
-    splits = [(next_after(split.history, each, each + horizon_days), each) for each in earlier]
-    usable = [(part, each) for part, each in splits if len(part.targets.customers)]
-    if not usable:
-        raise TooFewBaskets("there is no earlier horizon to learn from")
-    say(f"Learning from {len(usable)} earlier cut-offs.")
-    ranker = fit_on_splits(usable)
+    earlier = [day - (number + 1) * horizon_days for number in range(MOST_CUTOFFS)]
+    splits = ((next_after(split.history, each, each + horizon_days), each) for each in earlier)
+    say("Learning from earlier cut-offs.")
+    ranker = fit_on_splits((part, each) for part, each in splits if len(part.targets.customers))
     at = datetime.fromtimestamp(day * DAY_US / 1e6, UTC).date().isoformat()
     method = f"the next basket in {horizon_days} days from {at}, learned before"
     return _Case(digest(split.history, day), split.targets, lambda targets: iter([(targets, ranker)])), method

@@ -21,6 +21,12 @@ _FEWEST_BOUGHT: Final = 200
 """Positive examples below which nothing is learned."""
 
 
+MOST_CUTOFFS: Final = 6
+_FEWEST_CUTOFFS: Final = 3
+_ENOUGH_BASKETS: Final = 6_000
+"""Next baskets from which on no cut-off further back is learned from, after the first few."""
+
+
 class TooFewBaskets(ValueError):
     """What was bought next is too little to learn from."""
 
@@ -125,7 +131,20 @@ def fit_ranker(kept: Lessons, seed: int = 0) -> Ranker:
     return Ranker(fitted[0], fitted[-1])
 
 
-def fit_on_splits(splits: list[tuple[Split, float]], seed: int = 0) -> Ranker:
-    """Learns from histories and what came next; of each also the day on which it ends."""
-    lessons = [make_lessons(digest(split.history, until), split.targets, seed) for split, until in splits]
-    return fit_ranker(join_lessons(lessons), seed)
+def are_enough(lessons: Sequence[Lessons]) -> bool:
+    """Whether cut-offs have taught so much, the latest first, that none further back is looked at."""
+    baskets = sum(len(np.unique(each.of_all.candidates.customers)) for each in lessons)
+    return len(lessons) >= _FEWEST_CUTOFFS and baskets >= _ENOUGH_BASKETS
+
+
+def fit_on_splits(splits: Iterable[tuple[Split, float]], seed: int = 0) -> Ranker:
+    """Learns from histories and what came next, of as many as are needed, the others are never made; of each also the
+    day on which it ends. Raises TooFewBaskets."""
+    made: list[Lessons] = []
+    for split, until in splits:
+        made.append(make_lessons(digest(split.history, until), split.targets, seed))
+        if are_enough(made):
+            break
+    if not made:
+        raise TooFewBaskets("there is no earlier horizon to learn from")
+    return fit_ranker(join_lessons(made), seed)

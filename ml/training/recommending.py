@@ -28,11 +28,19 @@ from ml.learning.clocks import TooFewPurchases, fit_clock
 from ml.learning.digest import digest
 from ml.learning.foretelling import learn_demand
 from ml.learning.popularity import find_popular
-from ml.learning.ranking import Lessons, TooFewBaskets, fit_all_items, fit_ranker, join_lessons, make_lessons
+from ml.learning.ranking import (
+    MOST_CUTOFFS,
+    Lessons,
+    TooFewBaskets,
+    are_enough,
+    fit_all_items,
+    fit_ranker,
+    join_lessons,
+    make_lessons,
+)
 from ml.training.item_artefact import ItemParts, write_item_artefact
 
 Say = Callable[[str], None]
-CUTOFFS: Final = 3
 HORIZON_DAYS: Final = 30
 _MOST_LEARNED: Final = 5_000
 """Customers of a cut-off whose next baskets are learned from; all others' are in the facts about items."""
@@ -183,7 +191,7 @@ def _splits(training: Recommending, until: float) -> Iterator[tuple[Split, float
     if not baskets.is_timed:
         yield last_left_out(baskets), 0.0
         return
-    for number in range(1, CUTOFFS + 1):
+    for number in range(1, MOST_CUTOFFS + 1):
         day = until - number * horizon
         split = next_after(baskets, day, day + horizon)
         if len(split.targets.customers):
@@ -200,6 +208,8 @@ def _learn_from(splits: Iterable[tuple[Split, float]], say: Say) -> list[_Taught
         chosen[np.random.default_rng(_SEED).permutation(len(chosen))[:_MOST_LEARNED]] = True
         known, targets = digest(split.history, day), split.targets.of_customers(chosen)
         taught.append(_Taught(day, make_lessons(known, targets, _SEED), Trial.of(known, targets, day), known.facts))
+        if are_enough([each.lessons for each in taught]):
+            break
     if not taught:
         raise TooFewBaskets("there is no earlier horizon to learn from")
     return taught

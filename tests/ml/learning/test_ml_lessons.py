@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from app.lifecycle.ranking.signals import SIGNALS
 from ml.data.baskets import Targets
-from ml.learning.digest import digest, look_at
-from ml.learning.ranking import TooFewBaskets, make_lessons
+from ml.learning.digest import Candidates, digest, look_at
+from ml.learning.ranking import MOST_CUTOFFS, Examples, Lessons, TooFewBaskets, are_enough, fit_on_splits, make_lessons
 from tests.ml.learning.test_ml_digest import make_baskets
 
 ITEMS = 60
@@ -67,3 +68,18 @@ def test_nobody_came_back(known):
     none = Targets(np.zeros(0, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int64))
     with pytest.raises(TooFewBaskets):
         make_lessons(known, none)
+
+
+@pytest.mark.parametrize(("came", "needed"), [(900, None), (1_500, 4), (2_000, 3), (9_000, 3)])
+def test_where_few_came_it_is_learned_from_further_back(came, needed):
+    """Three cut-offs at least."""
+    signals = np.zeros((len(SIGNALS), came), np.float32)
+    candidates = Candidates(np.arange(came), np.zeros(came, np.int64), np.zeros(came, bool), signals)
+    lessons = Lessons(*[Examples(candidates, np.ones(came, bool))] * 2)
+    enough = [number for number in range(MOST_CUTOFFS + 1) if are_enough([lessons] * number)]
+    assert enough == ([] if needed is None else list(range(needed, MOST_CUTOFFS + 1)))
+
+
+def test_no_cutoff_teaches_nothing():
+    with pytest.raises(TooFewBaskets, match="earlier horizon"):
+        fit_on_splits(iter(()))
