@@ -43,6 +43,7 @@ PAIRS: Final = 24
 NEIGHBOURS: Final = 24
 FACTORS: Final = 64
 POPULAR: Final = 40
+RISING: Final = 1_500
 SHARES: Final = (1.0 / np.arange(1, ITEMS + 1)) / (1.0 / np.arange(1, ITEMS + 1)).sum()
 IDS: Final = tuple(f"4006381{number:06d}" for number in range(ITEMS))
 History = tuple[Owned, Buyers]
@@ -63,8 +64,10 @@ def draw_ranker(draw: np.random.Generator) -> ItemRanker:
 
     factors = draw.normal(size=(ITEMS, FACTORS)).astype(np.float32)
     popular = draw.choice(ITEMS, POPULAR, replace=False)
-    gap_days = draw.uniform(5, 60, ITEMS)
-    facts = Facts(draw.random((len(ITEM), ITEMS)) * 5, neighbours(), neighbours(), factors, popular, gap_days)
+    rising = np.sort(draw.choice(ITEMS, RISING, replace=False, p=SHARES))
+    pulls = draw.normal(size=(RISING, FACTORS)).astype(np.float32)
+    gap_days, signals = draw.uniform(5, 60, ITEMS), draw.random((len(ITEM), ITEMS)) * 5
+    facts = Facts(signals, neighbours(), neighbours(), factors, popular, rising, pulls, gap_days)
     return ItemRanker(facts, tables(), tables())
 
 

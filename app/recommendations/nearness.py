@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lifecycle.ranking.facts import Neighbours
+from app.lifecycle.ranking.signals import liking
 from app.models.item_artefact import ItemModel
 from app.recommendations.companions import LEAST_TOGETHER, SURPRISING, Z, count_baskets
 
@@ -47,6 +48,18 @@ def find_by_owners(items: Sequence[int], own: Ints, model: ItemModel) -> Mapping
             if alike > best and alike * sqrt(owners[item] * owners[other]) > LEAST_TOGETHER - 0.5:
                 found[item], best = other, alike
     return found
+
+
+def find_by_taste(items: Sequence[int], own: Ints, model: ItemModel) -> Collection[int]:
+    """Of the items those that rise, and with customers of this taste more than the usual one that does."""
+    facts = model.ranker.facts
+    places = facts.rising.searchsorted(items)
+    rises = np.append(facts.rising, -1).take(places) == items
+    if not rises.any():
+        return ()
+    pulled = facts.pulls @ liking(own[own < len(facts.factors)], facts)
+    likes = np.append(pulled > max(float(pulled.mean()), 0.0), False).take(places)
+    return {item for item, is_liked in zip(items, (rises & likes).tolist(), strict=True) if is_liked}
 
 
 def _own_neighbours(neighbours: Neighbours, items: Sequence[int], own: Ints) -> dict[int, list[tuple[int, float]]]:

@@ -1,6 +1,6 @@
 """Why an item is recommended, in words, English and Chinese, by what is true of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import floor
 from typing import Final
 
@@ -10,7 +10,7 @@ from app.lifecycle.clocks.phrases import Habit, say_habit
 from app.lifecycle.events import DAY_US
 from app.recommendations.assortment import EVERYWHERE
 from app.recommendations.merchant_rules import MerchantRule
-from app.recommendations.nearness import find_by_owners, find_in_baskets
+from app.recommendations.nearness import find_by_owners, find_by_taste, find_in_baskets
 from app.recommendations.pools import Ints
 from app.recommendations.service import Recommended
 
@@ -37,7 +37,7 @@ class Explaining:
             self._companions = _place_of(recommended.found.companions.items)
         chosen = recommended.pool.items[recommended.chosen].tolist()
         self._owned = self._find_owned(chosen)
-        self._in_baskets, self._by_owners = self._find_near(chosen)
+        self._in_baskets, self._by_owners, self._by_taste = self._find_near(chosen)
 
     def _find_owned(self, chosen: list[int]) -> Mapping[int, _Own]:
         """Of those of the chosen items that the customer has bought, what their habit is."""
@@ -49,17 +49,20 @@ class Explaining:
         found = zip(chosen, *(column.take(places).tolist() for column in columns), strict=True)
         return {item: told for item, owned, *told in found if item == owned}
 
-    def _find_near(self, chosen: list[int]) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        """Of the chosen items that are new to the customer: own items that they stand close to."""
+    def _find_near(self, chosen: list[int]) -> tuple[Mapping[int, int], Mapping[int, int], Collection[int]]:
+        """Of the chosen items that are new to the customer: own items that they stand close to; or that they are to the
+        customer's taste."""
         model = self._told.asked.assortment.model
         if model is None or self._habits is None or self._told.asked.wanted.scenario == "popular":
-            return {}, {}
+            return {}, {}, ()
         own = self._habits.items
         near_to = [n for n in chosen if n < len(model.item_ids) and n not in self._companions and n not in self._owned]
         if not near_to or not len(own):
-            return {}, {}
+            return {}, {}, ()
         in_baskets = find_in_baskets(near_to, own, model)
-        return in_baskets, find_by_owners([n for n in near_to if n not in in_baskets], own, model)
+        by_owners = find_by_owners([n for n in near_to if n not in in_baskets], own, model)
+        others = [n for n in near_to if n not in in_baskets and n not in by_owners]
+        return in_baskets, by_owners, find_by_taste(others, own, model)
 
     def due(self, item: int) -> tuple[float, float] | None:
         """(due, probability) of an item that is; NaN: not known."""
@@ -88,6 +91,8 @@ class Explaining:
             )
         if (partner := self._by_owners.get(item)) is not None:
             return self._say_of("bought_by_others", partner, "Bought by customers who buy %s too", "购买%s的顾客也常买")
+        if item in self._by_taste:
+            return dict(_BEGUN)
         return self._say_popular(item)
 
     def _say_habit(self, item: int, owned: _Own) -> Reason:
@@ -134,6 +139,11 @@ def _place_of(items: Ints) -> Mapping[int, int]:
     return dict(zip(items.tolist(), range(len(items)), strict=True))
 
 
+_BEGUN: Final = {
+    "code": "begun_by_others",
+    "en": "Begun with of late by customers of your taste",
+    "zh": "与您口味相近的顾客近来开始购买",
+}
 _BOOSTED: Final = {
     True: ("The shop shows more of these", "店家近期主推"),
     False: ("The shop shows fewer of these", "店家减少展示"),

@@ -67,6 +67,7 @@ class RecommendationReasonOut(BaseModel):
         "goes_with",
         "bought_with",
         "bought_by_others",
+        "begun_by_others",
         "popular",
         "popular_in_store",
         "in_catalogue",

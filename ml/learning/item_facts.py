@@ -3,10 +3,12 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
+from app.lifecycle.ranking.candidates import MOST_OWN
 from app.lifecycle.ranking.facts import Facts, Neighbours
 from app.lifecycle.ranking.owned import Buyers, Owned
 from ml.data.baskets import Baskets, Floats, Ints
@@ -16,6 +18,10 @@ RECENT_DAYS: Final = 30.0
 _NEIGHBOURS: Final = 24
 _FACTORS: Final = 64
 _POPULAR: Final = 40
+_RISING: Final = 1_500
+_BEGUN_HALF_LIFE_DAYS: Final = 20.0
+_PULL_PRIOR: Final = 0.5
+"""Of the mean strength of the factors, by which pulls are shrunk."""
 _MOST_CUSTOMERS: Final = 50_000
 _SEED: Final = 7
 _REPEAT_PRIOR: Final = 5.0
@@ -34,13 +40,18 @@ def make_facts(baskets: Baskets, ages: Floats, owned: Owned, buyers: Buyers) -> 
     gap_days = _gap_days(owned, width)
     repeat = (repeated + _REPEAT_SHARE * _REPEAT_PRIOR) / (owners + _REPEAT_PRIOR)
     popular = np.argsort(-(orders * (1.0 + recent)), kind="stable")[: min(_POPULAR, np.count_nonzero(orders))]
+    begun = np.bincount(owned.items, 2.0 ** (-owned.first_age / _BEGUN_HALF_LIFE_DAYS), width)
+    rising = np.sort(np.argsort(-begun, kind="stable")[: min(_RISING, np.count_nonzero(begun))]).astype(np.int64)
     some = _draw_customers(owned)
+    factors = _factors(some, orders)
     return Facts(
         np.stack([orders, owners, repeat, last, recent, recent * orders, gap_days]),
         _neighbours(nearest_rows(_by_basket(baskets), _NEIGHBOURS)),
         _neighbours(nearest_rows(sparse.csr_matrix(_matrix(some, np.ones_like(some.orders), width).T), _NEIGHBOURS)),
-        _factors(some, orders),
+        factors,
         popular.astype(np.int64),
+        rising,
+        _pulls(some, factors, rising),
         gap_days,
     )
 
@@ -84,7 +95,7 @@ def _neighbours(nearest: sparse.csr_matrix) -> Neighbours:
     return Neighbours(items, weights)
 
 
-def _factors(owned: Owned, orders: Floats) -> np.ndarray:
+def _factors(owned: Owned, orders: Floats) -> NDArray[np.float32]:
     """Of what customers bought of late, each customer alike and few-bought items more: the strongest directions."""
     bought = _matrix(owned, owned.decayed_30d / np.sqrt(orders[owned.items] + 1.0), len(orders))
     lengths = np.sqrt(bought.multiply(bought).sum(axis=1)).A1
@@ -92,6 +103,17 @@ def _factors(owned: Owned, orders: Floats) -> np.ndarray:
     with threadpool_limits(1):
         *_, directions = randomized_svd(unit, min(_FACTORS, *unit.shape), n_iter=4, random_state=0)
     return np.ascontiguousarray(directions.T, np.float32)
+
+
+def _pulls(owned: Owned, factors: NDArray[np.float32], rising: Ints) -> NDArray[np.float32]:
+    """What customers have begun with of late, by what they like: ridge regression on their likings."""
+    width, strong = len(factors), owned.strongest(MOST_OWN)
+    each = 1.0 / np.sqrt(np.maximum(strong.sizes, 1.0))
+    likings = np.asarray(_matrix(strong, each[strong.rows], width) @ factors, np.float64)
+    begun = _matrix(owned, 2.0 ** (-owned.first_age / _BEGUN_HALF_LIFE_DAYS), width).tocsc()[:, rising]
+    alike = likings.T @ likings
+    prior = _PULL_PRIOR * np.trace(alike) / len(alike) * np.eye(len(alike))
+    return np.ascontiguousarray(np.linalg.solve(alike + prior, (begun.T @ likings).T).T, np.float32)
 
 
 def _gap_days(owned: Owned, width: int) -> Floats:

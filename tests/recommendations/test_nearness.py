@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.recommendations.companions import count_baskets, find_bonds
-from app.recommendations.nearness import bond, find_by_owners, find_in_baskets
+from app.recommendations.nearness import bond, find_by_owners, find_by_taste, find_in_baskets
 
 
 def test_one_pair_is_judged_as_many_are(trained):
@@ -46,3 +46,15 @@ def test_the_closest_of_what_is_owned(trained):
     }
     assert find_by_owners([at["sauce"]], np.array([at["dip"]]), trained) == {at["sauce"]: at["dip"]}
     assert find_by_owners([at["sauce"]], np.arange(0), trained) == {}
+
+
+def test_what_rises_with_customers_of_a_taste(trained):
+    facts, own = trained.ranker.facts, np.array([trained.places["pasta"]])
+    pulled = facts.pulls @ facts.factors[trained.places["pasta"]]
+    usual = max(pulled.mean(), 0)
+    liked = [item for item, pull in zip(facts.rising.tolist(), pulled, strict=True) if pull > usual]
+    everything = list(range(len(trained.item_ids)))
+    assert 0 < len(liked) < len(facts.rising)
+    assert sorted(find_by_taste(everything, own, trained)) == liked
+    assert not find_by_taste(everything, np.arange(0), trained)
+    assert not find_by_taste([], own, trained)

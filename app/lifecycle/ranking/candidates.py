@@ -11,21 +11,24 @@ from numpy.typing import NDArray
 from app.lifecycle.features import Floats
 from app.lifecycle.ranking.facts import Facts
 from app.lifecycle.ranking.owned import Ints, Owned
+from app.lifecycle.ranking.signals import liking
 
 MOST_OWN: Final = 120
 """Own items that are looked at, and what neighbours are looked for by: those bought most, of late more."""
 
 
 class _Reach(NamedTuple):
-    """How far is looked: own items, how many neighbours of each (in baskets, and by owners), and how many of all."""
+    """How far is looked: own items, how many neighbours of each (in baskets, and by owners), how many of all; and
+    how many that rise."""
 
     strongest: int
     each: int
     near: int
+    rising: int
 
 
-_BESIDE_OWN: Final = _Reach(20, 12, 120)
-_NEW_ALONE: Final = _Reach(60, 24, 300)
+_BESIDE_OWN: Final = _Reach(20, 12, 120, 0)
+_NEW_ALONE: Final = _Reach(30, 16, 150, 200)
 """Beside own items new ones have little say; alone they are as many as own and new together."""
 
 
@@ -41,7 +44,7 @@ def find_candidates(owned: Owned, customer: int, facts: Facts, only_new: bool = 
     reach = _NEW_ALONE if only_new else _BESIDE_OWN
     chosen = (-weights).argsort(kind="stable")[: reach.strongest]
     near = _nearest(items.take(chosen), weights.take(chosen), facts, reach)
-    found = np.concatenate([facts.popular, near] if only_new else [items, facts.popular, near])
+    found = np.concatenate([facts.popular, near, _rising(items, facts, reach) if only_new else items])
     found.sort()
     return found[_begins(found)]
 
@@ -59,6 +62,14 @@ def _nearest(items: Ints, weights: Floats, facts: Facts, reach: _Reach) -> Ints:
         return distinct
     total = np.add.reduceat(alike.take(order), begins)
     return distinct[np.argpartition(-total, reach.near)[: reach.near]]
+
+
+def _rising(items: Ints, facts: Facts, reach: _Reach) -> Ints:
+    """What customers who like the same have begun with of late."""
+    if len(facts.rising) <= reach.rising:
+        return facts.rising
+    pulled = facts.pulls @ liking(items, facts)
+    return facts.rising[np.argpartition(-pulled, reach.rising)[: reach.rising]]
 
 
 def _begins(items: NDArray[Any]) -> Ints:

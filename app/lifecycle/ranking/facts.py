@@ -28,5 +28,9 @@ class Facts(NamedTuple):
     """(items, factors): two items are alike in taste by the product of theirs."""
     popular: NDArray[np.int64]
     """(k,): the items that sell most of late, the best first."""
+    rising: NDArray[np.int64]
+    """(r,), ascending: the items that most customers have bought for the first time of late."""
+    pulls: NDArray[np.float32]
+    """(r, factors): by its product with what a customer likes (`signals.liking`), how soon they begin with each."""
     gap_days: Floats
     """(items,): mean days between two purchases of one customer."""

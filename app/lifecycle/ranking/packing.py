@@ -24,6 +24,8 @@ def pack(ranker: ItemRanker) -> dict[str, NDArray[Any]]:
         "facts.signals": facts.signals,
         "facts.factors": facts.factors,
         "facts.popular": facts.popular,
+        "facts.rising": facts.rising,
+        "facts.pulls": facts.pulls,
         "facts.gap_days": facts.gap_days,
     }
     for name, neighbours in zip(_NEIGHBOURS, (facts.basket, facts.owners), strict=True):
@@ -42,18 +44,23 @@ def unpack(arrays: Arrays, items: int) -> ItemRanker:
         arrays["facts.signals"].astype(np.float64, copy=False),
         arrays["facts.factors"].astype(np.float32, copy=False),
     )
-    popular, gap_days = (
-        arrays["facts.popular"].astype(np.int64, copy=False),
+    popular, rising = (arrays[f"facts.{name}"].astype(np.int64, copy=False) for name in ("popular", "rising"))
+    pulls, gap_days = (
+        arrays["facts.pulls"].astype(np.float32, copy=False),
         arrays["facts.gap_days"].astype(np.float64, copy=False),
     )
     if signals.shape != (len(ITEM), items) or gap_days.shape != (items,) or factors.shape[:1] != (items,):
         raise ValueError(f"facts that are not of {items} items")
     if factors.ndim != 2 or popular.ndim != 1 or not _are_places(popular, items):
         raise ValueError("facts of items that are none")
-    if not all(np.isfinite(column).all() for column in (signals, factors, gap_days)) or (gap_days <= 0).any():
+    if rising.ndim != 1 or not _are_places(rising, items) or (np.diff(rising) <= 0).any():
+        raise ValueError("facts of rising items that are none")
+    if pulls.shape != (len(rising), factors.shape[1]):
+        raise ValueError("facts that are not of the rising items")
+    if not all(np.isfinite(column).all() for column in (signals, factors, pulls, gap_days)) or (gap_days <= 0).any():
         raise ValueError("facts that are no numbers")
     basket, owners = (_unpack_neighbours(arrays, name, items) for name in _NEIGHBOURS)
-    facts = Facts(signals, basket, owners, factors, popular, gap_days)
+    facts = Facts(signals, basket, owners, factors, popular, rising, pulls, gap_days)
     return ItemRanker(facts, *(_unpack_model(arrays, name) for name in _MODELS))
 
 

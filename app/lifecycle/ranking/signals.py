@@ -20,8 +20,9 @@ OWN: Final = (
     *("own_days_known", "own_days_over_gap"),
 )
 """Of the customer's own purchases of the item; what was never bought has 0 of the first six and no rhythm (NaN)."""
-NEAR: Final = ("near_basket", "near_last", "near_owners", "near_taste")
-"""Of the item and all that the customer has bought: what goes with it, with the last basket, who else buys it."""
+NEAR: Final = ("near_basket", "near_last", "near_owners", "near_taste", "near_rising")
+"""Of the item and all that the customer has bought: what goes with it, with the last basket, who else buys it; and
+what customers who are alike have begun with of late (NaN: the item is not rising)."""
 ITEM: Final = (
     *("item_orders", "item_owners", "item_repeat_share", "item_last_orders", "item_recent_share", "item_recent"),
     "item_gap_days",
@@ -33,7 +34,7 @@ BUYER: Final = (
 )
 """Of the customer, whatever the item."""
 SIGNALS: Final = (*OWN, *NEAR, *ITEM, *BUYER)
-VERSION: Final = 2
+VERSION: Final = 3
 """Of what the names mean and of how they are binned: raised with each change, so that no older tables are served."""
 _AMOUNTS: Final = 6
 _GAP_PRIOR: Final = 2.0
@@ -148,6 +149,7 @@ def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Fl
     near[1] = _sum(basket.take(in_last, axis=0), with_basket.take(in_last, axis=0), count)
     near[2] = _sum(owners, with_owners * amount, count)
     near[3] = _taste(pairs, owned, facts)
+    near[4] = _rising(pairs, owned, facts)
     return near
 
 
@@ -182,6 +184,26 @@ def _taste(pairs: Pairs, owned: Owned, facts: Facts) -> NDArray[np.float32]:
     alike = facts.factors.take(pairs.items, axis=0)
     wanted = np.stack(tastes).take(pairs.rows, axis=0)
     return np.asarray(np.einsum("ij,ij->i", alike, wanted))
+
+
+def liking(items: Ints, facts: Facts) -> NDArray[np.float32]:
+    """(factors,): what a customer likes who has bought these items."""
+    return np.asarray(facts.factors.take(items, axis=0).sum(axis=0) / np.float32(max(len(items), 1)) ** 0.5)
+
+
+def _rising(pairs: Pairs, owned: Owned, facts: Facts) -> NDArray[np.float32]:
+    """(n,)."""
+    places = np.minimum(facts.rising.searchsorted(pairs.items), max(len(facts.rising) - 1, 0))
+    near = np.full(len(places), np.nan, np.float32)
+    if not len(facts.rising):
+        return near
+    known = (facts.rising.take(places) == pairs.items).nonzero()[0]
+    pulls, rows = facts.pulls.take(places.take(known), axis=0), pairs.rows.take(known)
+    spans = zip(owned.starts[:-1].tolist(), owned.starts[1:].tolist(), strict=True)
+    liked = [liking(owned.items[begin:end], facts) for begin, end in spans]
+    wanted = np.stack(liked).take(rows, axis=0) if len(liked) > 1 else np.broadcast_to(liked[0], pulls.shape)
+    near[known] = np.einsum("ij,ij->i", pulls, wanted)
+    return near
 
 
 def _gap_days(orders: Any, first_age: Any, last_age: Any) -> Any:

@@ -19,7 +19,9 @@ def draw_facts(width, near=20):
     popular = draw.choice(width, 30, replace=False)
     factors = draw.normal(size=(width, 8)).astype(np.float32)
     signals = draw.random((len(ITEM), width))
-    return Facts(signals, neighbours(), neighbours(), factors, popular, 1 + 30 * signals[-1])
+    rising = np.sort(draw.choice(width, width * 3 // 4, replace=False))
+    pulls = draw.normal(size=(len(rising), 8)).astype(np.float32)
+    return Facts(signals, neighbours(), neighbours(), factors, popular, rising, pulls, 1 + 30 * signals[-1])
 
 
 def draw_tables(seed):

@@ -5,7 +5,7 @@ import pytest
 
 from app.lifecycle.ranking.candidates import MOST_OWN, find_candidates
 from app.lifecycle.ranking.packing import pack, unpack
-from app.lifecycle.ranking.signals import buyer_signals, make_pairs, pair_signals
+from app.lifecycle.ranking.signals import SIGNALS, buyer_signals, make_pairs, pair_signals
 from tests.lifecycle.ranking.item_rankers import draw_history, draw_ranker
 
 WIDTH = 300
@@ -68,10 +68,13 @@ def test_a_ranker_is_packed_and_unpacked(ranker):
     [
         ("facts.popular", np.array([WIDTH])),
         ("facts.gap_days", np.zeros(WIDTH)),
+        ("facts.rising", np.arange(WIDTH * 3 // 4)[::-1]),
+        ("facts.rising", np.arange(1, WIDTH * 3 // 4)),
+        ("facts.pulls", np.full((WIDTH * 3 // 4, 8), np.nan)),
         ("facts.factors", np.full((WIDTH, 8), np.nan)),
         ("facts.basket.items", np.full((WIDTH, 20), -1)),
         ("facts.owners.weights", np.zeros((WIDTH, 19))),
-        ("new.pairs", np.array([[0, 31]])),
+        ("new.pairs", np.array([[0, len(SIGNALS)]])),
     ],
 )
 def test_what_does_not_fit_is_refused(ranker, name, value):

@@ -8,6 +8,7 @@ from app.lifecycle.ranking.signals import SIGNALS, buyer_signals, make_pairs, pa
 from tests.lifecycle.ranking.item_rankers import draw_facts, draw_history
 
 WIDTH = 300
+_RISING = SIGNALS.index("near_rising")
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +73,22 @@ def test_for_new_items_alone_it_is_looked_further(facts):
     owned, _ = draw_history(np.array([40]))
     wide, beside = (find_candidates(owned, 0, facts, only_new) for only_new in (True, False))
     new, new_beside = (found[~np.isin(found, owned.items)] for found in (wide, beside))
-    assert set(new_beside) < set(new)
+    assert len(new) > len(new_beside)
     near = [each.items[owned.items].ravel() for each in (facts.basket, facts.owners)]
-    assert set(wide) <= {*np.concatenate(near).tolist(), *facts.popular.tolist()}
+    assert set(wide) <= {*np.concatenate(near).tolist(), *facts.popular.tolist(), *facts.rising.tolist()}
     assert (np.diff(wide) > 0).all()
+
+
+def test_what_customers_who_are_alike_begin_with_is_among_new_items(facts):
+    owned, buyers = draw_history(np.array([40]))
+    found = find_candidates(owned, 0, facts, only_new=True)
+    pulled = facts.pulls @ facts.factors[owned.items].sum(axis=0) / np.sqrt(40)
+    strongest = facts.rising[np.argsort(-pulled)[:200]]
+    assert set(strongest.tolist()) <= set(found.tolist())
+    near_rising = signals_of(owned, buyers, facts, np.zeros(WIDTH, np.int64), np.arange(WIDTH))[_RISING]
+    np.testing.assert_allclose(near_rising[facts.rising], pulled, rtol=1e-4, atol=1e-4)
+    others = np.setdiff1d(np.arange(WIDTH), facts.rising)
+    assert np.isnan(near_rising[others]).all()
 
 
 def test_the_strongest_states_of_each_customer():

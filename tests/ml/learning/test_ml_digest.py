@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.lifecycle.ranking.signals import OWN, SIGNALS
+from app.lifecycle.ranking.signals import OWN, SIGNALS, liking
 from ml.data.baskets import Baskets, next_after
 from ml.learning.digest import digest, look_at
 
@@ -125,3 +125,19 @@ def test_what_came_later_is_not_known():
         np.testing.assert_array_equal(mine.signals, theirs.signals)
     leaking = digest(busy, 65.0)
     assert not np.array_equal(leaking.facts.signals, one.facts.signals)
+
+
+def test_what_customers_alike_begin_with_of_late_pulls():
+    """Whoever buys tea has begun with honey of late, whoever buys milk with jam; of old, all began with salt."""
+    tea, milk, honey, jam, salt = range(5)
+    histories = [
+        [(0, [salt, kind]), (300, [kind]), (360, [begun, kind])] for kind, begun in ((tea, honey), (milk, jam))
+    ]
+    asking = [[(0, [tea]), (350, [tea])], [(0, [milk]), (350, [milk])]]
+    known = digest(make_baskets(*histories * 8, *asking, items=5), 365.0)
+    assert known.facts.rising.tolist() == [tea, milk, honey, jam, salt]
+    for customer, wanted, other in ((16, honey, jam), (17, jam, honey)):
+        own = known.owned.of_customers(np.array([customer])).items
+        pulled = dict(zip(known.facts.rising.tolist(), known.facts.pulls @ liking(own, known.facts), strict=True))
+        assert pulled[wanted] > 2 * abs(pulled[other])
+        assert pulled[wanted] > 2 * abs(pulled[salt])
