@@ -3,7 +3,7 @@
 The few pairs that there are are found by arrays, and told by plain arithmetic: of so few arrays would be dearer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import log, sqrt
 from typing import Final
 
