@@ -9,7 +9,7 @@ from app.customers.item_states import read_item_states
 from app.customers.linking import read_person_states
 from app.customers.state import CustomerState, newcomer
 from app.database.engine import Driver
-from app.decisions.carrying import find_carrying
+from app.decisions.carrying import find_foremost
 from app.decisions.queries import READ_ANSWERS
 from app.decisions.service import (
     Deciding,
@@ -93,9 +93,7 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
     await _read_missing(batch, customer_ids)
     scores = _score(batch, deciding, customer_ids)
     known = {each: customer_context(scores[each], deciding, batch.states[each].offered_us()) for each in customer_ids}
-    lacking = await _find_lacking(batch, deciding, asked, known)
-    known = {each: customer._replace(lacking=lacking.get(each, ())) for each, customer in known.items()}
-    decided = _choose(batch, deciding, asked, known)
+    decided = _choose(batch, deciding, asked, await _look_for_items(batch, deciding, asked, known))
     kept = [item for item in decided if item[0].answer["degraded_because"] != "no_receipt"]
     batch.unkept += len(decided) - len(kept)
     written = await write_decisions(batch.driver, kept) if kept else set()
@@ -107,26 +105,27 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
     return answers | await _read_answers(batch.driver, lost) if lost else answers
 
 
-async def _find_lacking(
+async def _look_for_items(
     batch: Batch, deciding: Deciding, asked: Mapping[str, Asked], known: Mapping[str, CustomerContext]
-) -> dict[str, frozenset[str]]:
-    """Customer → the actions that speak of items and have none, of those that may be chosen otherwise."""
+) -> dict[str, CustomerContext]:
+    """The customers, with the actions that speak of items and have none, and those of which none were looked for."""
+    customers = dict(known)
     if deciding.lacking_of is None:
-        return {}
-    carrying: dict[str, set[str]] = {}
+        return customers
+    sought: dict[str, set[str]] = {}
     for item in asked.values():
-        wanted = options_of(item.wanted, item.deadline.lateness(batch.answering_s))
-        customer = known[item.customer_id]
-        found = find_carrying(deciding.catalogue, customer, wanted, deciding.policy, batch.now_us)
-        if found:
-            carrying.setdefault(item.customer_id, set()).update(found)
-    if not carrying:
-        return {}
-    items = await read_item_states(batch.driver, list(carrying))
-    return {
-        customer_id: deciding.lacking_of(batch.states[customer_id], theirs, action_ids)
-        for (customer_id, action_ids), theirs in zip(carrying.items(), items, strict=True)
-    }
+        wanted, customer_id = options_of(item.wanted, item.deadline.lateness(batch.answering_s)), item.customer_id
+        customer = customers[customer_id]
+        look, leave = find_foremost(deciding.catalogue, known[customer_id], wanted, deciding.policy, batch.now_us)
+        customers[customer_id] = customer._replace(unseen={*customer.unseen, *leave})
+        if look:
+            sought.setdefault(customer_id, set()).update(look)
+    items = await read_item_states(batch.driver, list(sought)) if sought else []
+    for (customer_id, action_ids), theirs in zip(sought.items(), items, strict=True):
+        customer = customers[customer_id]
+        lacking = deciding.lacking_of(batch.states[customer_id], theirs, action_ids)
+        customers[customer_id] = customer._replace(lacking=lacking, unseen={*customer.unseen} - action_ids)
+    return customers
 
 
 def _choose(

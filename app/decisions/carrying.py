@@ -13,7 +13,7 @@ from app.lifecycle.decisions import (
     DecisionOptions,
     Policy,
     in_control_group,
-    suppression,
+    rank,
 )
 
 CARRIED: Final[dict[str, Literal["discover", "replenish", "home"]]] = {
@@ -41,11 +41,26 @@ def find_carrying(
     catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
 ) -> list[str]:
     """The actions that speak of items and may be chosen, as far as that does not depend on the items."""
+    return [action_id for action_id in _find(catalogue, customer, wanted, policy, now_us) if action_id in CARRIED]
+
+
+def find_foremost(
+    catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
+) -> tuple[list[str], list[str]]:
+    """Those of `find_carrying` to look for items of, and those not to: a till does not wait for items that would change
+    nothing. All are looked for where one of them has a place by its worth; else chance has none of them."""
+    found = _find(catalogue, customer, wanted, policy, now_us)
+    carrying = [action_id for action_id in found if action_id in CARRIED]
+    return (carrying, []) if {*carrying} & {*found[: wanted.max_actions]} else ([], carrying)
+
+
+def _find(
+    catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
+) -> list[str]:
     held_out = in_control_group(customer.person_id or customer.customer_id, policy.control_share)
     if held_out or not wanted.max_actions:
         return []
-    found = (action for action in catalogue.find(customer.stage, wanted.channel) if action.action_id in CARRIED)
-    return [action.action_id for action in found if suppression(action, customer, wanted, now_us) is None]
+    return [action.action_id for action in rank(catalogue, customer, wanted, policy, now_us)]
 
 
 def may_carry(answer: bytes) -> bool:

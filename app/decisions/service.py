@@ -140,7 +140,7 @@ def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, 
     }
 
 
-_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking")
+_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking", "unseen")
 """In the receipt's own row, in those of the offers, and in what was suppressed."""
 
 

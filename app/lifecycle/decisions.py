@@ -24,6 +24,7 @@ SuppressionCode = Literal[
     "value_too_low",
     "no_consent",
     "cooling_down",
+    "items_unseen",
     "no_items",
     "no_gain",
     "control_group",
@@ -88,6 +89,8 @@ class CustomerContext(NamedTuple):
     """The id that a person of several ids goes by; None: the customer's own."""
     lacking: Collection[str] = ()
     """Actions that speak of items and have none for the customer."""
+    unseen: Collection[str] = ()
+    """Actions that speak of items which were not looked for."""
     complaint_resolved_us: int | None = None
     """When the latest complaint that is settled was."""
 
@@ -212,7 +215,22 @@ def suppression(
     offered_us = customer.offered_us.get(action.action_id)
     if offered_us is not None and now_us - offered_us < action.cool_down_days * DAY_US:
         return "cooling_down"
+    if action.action_id in customer.unseen:
+        return "items_unseen"
     return "no_items" if action.action_id in customer.lacking else None
+
+
+def rank(
+    catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
+) -> list[Action]:
+    """The actions that may be chosen, foremost first: in this order `choose` fills places where it does not explore."""
+    found = (
+        (action, expected_value(action, customer, policy))
+        for action in catalogue.find(customer.stage, wanted.channel)
+        if suppression(action, customer, wanted, now_us) is None
+    )
+    gainful = [(action, worth) for action, worth in found if worth > 0]
+    return [action for action, worth in sorted(gainful, key=lambda pair: _place(*pair))]
 
 
 def choose(
@@ -262,10 +280,14 @@ def _precedence(action: Action) -> int:
     return _PRECEDENCE.get(action.complaint, 2)
 
 
+def _place(action: Action, worth: float) -> tuple[int, float, str]:
+    return _precedence(action), -worth, action.action_id
+
+
 def _fill(
     eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str
 ) -> list[Chosen]:
-    ranked = sorted(eligible, key=lambda action: (_precedence(action), -worths[action.action_id], action.action_id))
+    ranked = sorted(eligible, key=lambda action: _place(action, worths[action.action_id]))
     chosen: list[Chosen] = []
     while ranked and len(chosen) < places:
         action = ranked[0]

@@ -152,7 +152,7 @@ async def test_the_receipt_says_what_was_weighed(client, sql, shop):
     assert receipt["selection_probabilities"] == {best: 1.0}
     assert offered(answer) == [best]
     assert receipt["policy"] == {"control_share": 0.0, "exploration": 0.0, "margin": 0.25, "complaint_risk": 0.54}
-    assert receipt["customer"].keys() == {*CustomerContext._fields} - {"customer_id", "offered_us", "lacking"}
+    assert receipt["customer"].keys() == {*CustomerContext._fields} - {"customer_id", "offered_us", "lacking", "unseen"}
     assert receipt["customer"]["stage"] == "new"
     assert receipt["customer"]["churn_risk"] == pytest.approx(answer["score"]["churn_risk"], abs=1e-6)
     assert row["answer"] == {"score": answer["score"], "decision": answer["decision"]}

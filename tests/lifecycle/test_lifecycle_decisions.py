@@ -146,6 +146,7 @@ SUPPRESSIONS = {
     "no_consent": (make_action(), STANDING, DecisionOptions("email", 3)),
     "cooling_down": (make_action(), STANDING._replace(offered_us={"offer": NOW_US - DAY_US}), WISH),
     "no_gain": (make_action(cost=1000), STANDING, WISH),
+    "items_unseen": (make_action(), STANDING._replace(unseen={"offer"}), WISH),
     "no_items": (make_action(), STANDING._replace(lacking={"offer"}), WISH),
     "control_group": (make_action(), STANDING, WISH),
 }

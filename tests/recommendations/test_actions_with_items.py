@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.checkout import answering
+from app.customers.item_states import read_item_states
 from app.decisions import part
 from app.decisions.carrying import CARRIED
 from app.decisions.held import Decisions
@@ -14,19 +16,22 @@ from tests.recommendations.test_recommending_http import WEEKLY
 
 @pytest.fixture
 def only(service, monkeypatch):
-    """Leaves one action, for every stage and in the store, whenever the catalogue is read again."""
+    """Leaves these actions, for every stage and in the store, whenever the catalogue is read again."""
 
-    def only(action_id):
-        (action,) = [each for each in DEFAULT_ACTIONS if each.action_id == action_id]
+    def only(*action_ids):
         stages = ("prospect", "new", "growing", "mature", "declining", "lost")
         always = {"stages": stages, "channels": ("store",), "min_risk": 0.0, "min_value": 0.0, "cost": 0.0}
-        action = action.model_copy(update={**always, "cool_down_days": 0})
+        left = [
+            each.model_copy(update={**always, "cool_down_days": 0})
+            for each in DEFAULT_ACTIONS
+            if each.action_id in action_ids
+        ]
 
         async def read_actions(_):
-            return [action]
+            return left
 
         monkeypatch.setattr(part, "read_actions", read_actions)
-        monkeypatch.setattr(service.resources.of(Decisions), "catalogue", ActionCatalogue([action]))
+        monkeypatch.setattr(service.resources.of(Decisions), "catalogue", ActionCatalogue(left))
 
     return only
 
@@ -77,6 +82,26 @@ async def test_an_action_that_has_none_is_not_chosen(model, buy, decide, only, c
     assert decision["suppressed"] == [{"action_id": "replenishment-reminder", "code": "no_items"}]
     assert await sql.value("SELECT receipt->'suppressed' FROM decisions") == {"replenishment-reminder": "no_items"}
     assert await sql.value("SELECT count(*) FROM offers") == 0
+
+
+@pytest.mark.parametrize(("places", "code"), [(1, "items_unseen"), (2, "no_items")])
+async def test_the_till_waits_for_no_items_that_have_no_place(
+    model, buy, only, client, shop, decide, monkeypatch, places, code
+):
+    """Twice the points are worth more than a reminder: of one place it has none, of two it may."""
+    await buy("C-1", *WEEKLY)
+    only("replenishment-reminder", "points-multiplier")
+    lines = [{"product_id": item, "quantity": 1, "price": 2.0} for item in ("milk-1l", "bread")]
+    reads = []
+    monkeypatch.setattr(answering, "read_item_states", lambda *asked: reads.append(asked) or read_item_states(*asked))
+    wanted = {"event": shop.order(total=4.0, products=lines), "max_actions": places}
+    decision = (await client.post("/v1/checkouts", json=wanted)).json()["decision"]
+    assert [action["action_id"] for action in decision["actions"]] == ["points-multiplier"]
+    assert decision["actions"][0]["selection_probability"] == 1.0
+    assert decision["suppressed"] == [{"action_id": "replenishment-reminder", "code": code}]
+    assert len(reads) == places - 1
+    decision = await decide(max_actions=places)
+    assert decision["suppressed"] == [{"action_id": "replenishment-reminder", "code": "no_items"}]
 
 
 @pytest.mark.parametrize("customer", ["nobody", "C-1"])
