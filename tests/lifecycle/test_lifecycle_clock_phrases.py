@@ -32,7 +32,7 @@ def habit(orders, first_days, last_days, gap_days):
         (
             habit(1, 0.2, 0.2, 0.5),
             "Usually bought again after 1 day, last less than a day ago",
-            "通常约 1 天后再买，上次不到 1 天前",
+            "通常约 1 天后再买，上次是不到 1 天前",
         ),
         (
             habit(2, 300.2, 54, None),

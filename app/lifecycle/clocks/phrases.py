@@ -61,7 +61,7 @@ def _write_pace(days: int, is_chinese: bool) -> str:
 
 def _write_last(days: int, is_chinese: bool) -> str:
     if is_chinese:
-        return f"上次是 {days:,} 天前" if days else "上次不到 1 天前"
+        return f"上次是 {days:,} 天前" if days else "上次是不到 1 天前"
     return f"last {_count_days(days)} ago" if days else "last less than a day ago"
 
 
