@@ -93,7 +93,12 @@ async def test_the_till_waits_for_no_items_that_have_no_place(
     only("replenishment-reminder", "points-multiplier")
     lines = [{"product_id": item, "quantity": 1, "price": 2.0} for item in ("milk-1l", "bread")]
     reads = []
-    monkeypatch.setattr(answering, "read_item_states", lambda *asked: reads.append(asked) or read_item_states(*asked))
+
+    async def read(*asked):
+        reads.append(asked)
+        return await read_item_states(*asked)
+
+    monkeypatch.setattr(answering, "read_item_states", read)
     wanted = {"event": shop.order(total=4.0, products=lines), "max_actions": places}
     decision = (await client.post("/v1/checkouts", json=wanted)).json()["decision"]
     assert [action["action_id"] for action in decision["actions"]] == ["points-multiplier"]
