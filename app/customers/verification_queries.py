@@ -108,11 +108,12 @@ async def rebuild_bounded_range(
     """Replaces the bounded states of a range of customers, whose own rows the transaction holds; the number of states.
 
     Nothing is forgotten any more, then all that is beyond the bound. Whoever counts meanwhile waits for the customers'
-    rows; a customer who comes meanwhile is not touched.
+    rows. This waits for nobody, since whoever counts may wait for it: a customer who came since and is being counted
+    is not touched.
     """
     table = metadata.tables[spec.table]
     known = select(customer_states.c.customer_id).where(_within(customer_states.c.customer_id, after, through))
-    held = (await connection.execute(known.order_by(customer_states.c.customer_id).with_for_update())).scalars()
+    held = (await connection.execute(known.with_for_update(skip_locked=True))).scalars()
     customer_ids = literal(list(held), ARRAY(Text))
     none = ~select(customer_states).where(customer_states.c.customer_id == table.c.customer_id).exists()
     is_stray = and_(_within(table.c.customer_id, after, through), none)

@@ -10,9 +10,12 @@ from app.checkout.transaction import run_steps
 from app.customers import verification
 from app.customers.linking import edges_of, link
 from app.customers.verification import Difference, rebuild
+from app.customers.verification_queries import rebuild_bounded_range, rebuild_range
+from app.database.engine import transaction
 from app.ingest.intake import Submission
 from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.persons import persons_of
+from app.lifecycle.states import CUSTOMER, ITEM, ITEMS_KEPT
 from tests.customers.persons import (
     NOW_US,
     assert_is_state_of,
@@ -153,6 +156,21 @@ async def test_a_first_state_that_is_made_while_states_are_rebuilt_is_not_lost(b
         await sql.wait_for_lock()
         await counting.commit()
         assert await rebuilding == 1
+    assert await differences(engine) == []
+
+
+async def test_rebuilding_does_not_wait_for_who_waits_for_it(book, sql, engine):
+    """Their items are written after their states: a customer who came in between may be held by another transaction."""
+    await book.count(book.order("A"), book.order("C"))
+    async with opened(engine) as other, transaction(engine) as rebuilding:
+        await rebuild_range(rebuilding, CUSTOMER, "", None)
+        await book.count(book.order("B"))
+        selling = asyncio.create_task(other.count(other.order("B"), other.order("C")))
+        await sql.wait_for_lock()
+        async with asyncio.timeout(20):
+            await rebuild_bounded_range(rebuilding, ITEM, "", None, ITEMS_KEPT)
+        await rebuilding.commit()
+        await selling
     assert await differences(engine) == []
 
 
