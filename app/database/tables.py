@@ -25,6 +25,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
 from app.database import item_tables as item_tables
+from app.database.decision_tables import actions as actions
+from app.database.decision_tables import decisions as decisions
+from app.database.decision_tables import offers as offers
 from app.database.metadata import metadata as metadata
 from app.database.order_lines import ORDER_LINES
 from app.lifecycle.measures import Measure, Merge
@@ -128,35 +131,6 @@ rejected_events = Table(
     Index("ix_rejected_events_received_us", "received_us"),
 )
 """What was refused, as it came (JSON text), and why."""
-
-decisions = Table(
-    "decisions",
-    metadata,
-    Column("customer_id", Text, primary_key=True),
-    Column("decision_id", Text, primary_key=True),
-    Column("decided_us", BigInteger, nullable=False),
-    Column("receipt", JSON, nullable=False),
-    Column("answer", JSON, nullable=False),
-)
-"""The receipts: what was weighed, and the answer as it was given."""
-
-offers = Table(
-    "offers",
-    metadata,
-    Column("customer_id", Text, primary_key=True),
-    Column("action_id", Text, primary_key=True),
-    Column("offered_us", BigInteger, nullable=False),
-    postgresql_with={"fillfactor": 70},
-)
-"""When each action was last offered to a customer: what cool-downs are counted from."""
-
-actions = Table(
-    "actions",
-    metadata,
-    Column("action_id", Text, primary_key=True),
-    Column("definition", JSONB, nullable=False),
-    Column("updated_us", BigInteger, nullable=False),
-)
 
 api_keys = Table(
     "api_keys",

@@ -6,6 +6,7 @@ from app.database.engine import transaction
 from app.decisions.held import Decisions
 from app.decisions.keeping import Receipts, keep_decisions
 from app.decisions.queries import WRITE_DECISIONS, read_actions
+from app.decisions.receipts_router import router as receipts
 from app.decisions.router import actions, router
 from app.decisions.schemas import DecisionIn
 from app.http.resources import Part, Resources
@@ -25,4 +26,6 @@ async def _refresh(resources: Resources) -> None:
         resources.of(Decisions).catalogue = ActionCatalogue(await read_actions(connection))
 
 
-PART = Part("decisions", routers=(router, actions), schemas=(DecisionIn, Action), build=_build, refresh=_refresh)
+PART = Part(
+    "decisions", routers=(router, receipts, actions), schemas=(DecisionIn, Action), build=_build, refresh=_refresh
+)

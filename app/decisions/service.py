@@ -141,13 +141,17 @@ def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, 
 
 
 _KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking", "unseen")
-"""In the receipt's own row, in those of the offers, and in what was suppressed."""
+"""In the receipt's own row, of the actions that were looked at alone, and in what was suppressed."""
 
 
 def _receipt(
     choice: Choice, customer: CustomerContext, wanted: DecisionRequest, deciding: Deciding, lateness: Lateness | None
 ) -> dict[str, Any]:
     model = deciding.scoring.model
+    suppressed = dict(choice.suppressed)
+    known = {name: value for name, value in customer._asdict().items() if name not in _KEPT_ELSEWHERE}
+    seen = choice.worths.keys() | suppressed.keys()
+    known["offered_us"] = {action_id: at_us for action_id, at_us in customer.offered_us.items() if action_id in seen}
     return {
         "request": {
             "channel": wanted.channel,
@@ -156,10 +160,10 @@ def _receipt(
             "learning_enabled": wanted.learning_enabled,
             "context": wanted.context,
         },
-        "customer": {name: known for name, known in customer._asdict().items() if name not in _KEPT_ELSEWHERE},
+        "customer": known,
         "policy": _members(deciding.policy),
         "expected_values": choice.worths,
-        "suppressed": dict(choice.suppressed),
+        "suppressed": suppressed,
         "selection_probabilities": {item.action.action_id: item.selection_probability for item in choice.chosen},
         "in_control_group": choice.in_control_group,
         "is_late": lateness is not None,

@@ -41,6 +41,9 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/warnings"): {"read"},
     ("POST", "/v1/scores:batch"): {"read"},
     ("POST", "/v1/decisions"): {"decide"},
+    ("GET", "/v1/decisions"): {"read"},
+    ("GET", "/v1/decisions/{decision_id}"): {"read"},
+    ("GET", "/v1/customers/{customer_id:path}/decisions"): {"read"},
     ("GET", "/v1/actions"): {"read"},
     ("PUT", "/v1/actions/{action_id}"): {"admin"},
     ("DELETE", "/v1/actions/{action_id}"): {"admin"},
@@ -74,7 +77,13 @@ EACH_ROUTE = pytest.mark.parametrize(("method", "path"), SCOPES_OF_ROUTES)
 
 
 def fill(path):
-    values = {"customer_id:path": "nobody", "action_id": "none-such", "version": "none-such", "call": "track"}
+    values = {
+        "customer_id:path": "nobody",
+        "action_id": "none-such",
+        "decision_id": "none-such",
+        "version": "none-such",
+        "call": "track",
+    }
     for name, value in (values | dict.fromkeys(("rejected_id", "rejected_id:int"), "1")).items():
         path = path.replace(f"{{{name}}}", value)
     return path

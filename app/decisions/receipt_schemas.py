@@ -1,0 +1,30 @@
+"""Receipts on the wire."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class FunnelOut(BaseModel):
+    """How many actions each step left."""
+
+    candidates: int
+    after_eligibility: int
+    after_policy: int
+    chosen: int
+
+
+class DecisionReceiptOut(BaseModel):
+    """A decision as it was made: what was weighed (`receipt`), and what was answered, of a checkout with its score."""
+
+    decision_id: str
+    customer_id: str
+    decided_at: str
+    funnel: FunnelOut
+    receipt: dict[str, Any]
+    answer: dict[str, Any] = Field(description="`DecisionOut`; of a checkout `score` and `decision`.")
+
+
+class DecisionReceiptPageOut(BaseModel):
+    decisions: list[DecisionReceiptOut]
+    next_cursor: str | None
