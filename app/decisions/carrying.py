@@ -7,14 +7,8 @@ import orjson
 
 from app.customers.item_states import ItemStates
 from app.customers.state import CustomerState
-from app.lifecycle.decisions import (
-    ActionCatalogue,
-    CustomerContext,
-    DecisionOptions,
-    Policy,
-    in_control_group,
-    rank,
-)
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.decisions import CustomerContext, DecisionOptions, Policy, in_control_group, rank
 
 CARRIED: Final[dict[str, Literal["discover", "replenish", "home"]]] = {
     "cross-sell": "discover",

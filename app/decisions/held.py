@@ -4,7 +4,7 @@ from app.decisions.carrying import FindLacking, LackingOf, Suggest
 from app.decisions.keeping import Receipts
 from app.decisions.service import Deciding
 from app.foundation.settings import Settings
-from app.lifecycle.decisions import ActionCatalogue
+from app.lifecycle.actions import ActionCatalogue
 from app.scores.held import Scores
 
 

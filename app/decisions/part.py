@@ -10,7 +10,7 @@ from app.decisions.receipts_router import router as receipts
 from app.decisions.router import actions, router
 from app.decisions.schemas import DecisionIn
 from app.http.resources import Part, Resources
-from app.lifecycle.decisions import Action, ActionCatalogue
+from app.lifecycle.actions import Action, ActionCatalogue
 from app.scores.held import Scores
 
 

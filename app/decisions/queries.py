@@ -1,6 +1,7 @@
 """SQL of decisions: receipts, last offers, the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import BigInteger, Text, cast, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import JSON
@@ -9,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import Statement, compile_statement, unnested
 from app.database.tables import actions, decisions, offers
-from app.lifecycle.decisions import Action
+from app.lifecycle.actions import Action
+from app.lifecycle.default_actions import GROUPS
 
 
 def _write_decisions() -> Statement:
@@ -53,7 +55,13 @@ READ_ANSWERS = _read_answers()
 async def read_actions(connection: AsyncConnection) -> list[Action]:
     """The catalogue, in the order of ids."""
     rows = await connection.execute(select(actions.c.definition).order_by(actions.c.action_id))
-    return [Action.model_validate(definition) for (definition,) in rows]
+    return [read_action(definition) for (definition,) in rows]
+
+
+def read_action(definition: Mapping[str, Any]) -> Action:
+    """A stored definition; one of before groups has that of the seed."""
+    group = GROUPS.get(definition["action_id"])
+    return Action.model_validate(definition if group is None else {"group": group, **definition})
 
 
 async def put_action(connection: AsyncConnection, action: Action, now_us: int) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from app.lifecycle.decisions import ActionCatalogue, Choice, CustomerContext, DecisionOptions, Policy, choose
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.decisions import Choice, CustomerContext, DecisionOptions, Policy, choose
 
 
 class Recalled(NamedTuple):

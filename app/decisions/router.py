@@ -33,7 +33,7 @@ from app.http.routes import (
     schema_of,
 )
 from app.http.strict_json import is_plain_text
-from app.lifecycle.decisions import Action, ActionCatalogue
+from app.lifecycle.actions import Action, ActionCatalogue
 from app.scores.service import score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)

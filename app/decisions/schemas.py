@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.lifecycle.decisions import Action, ActionId
+from app.lifecycle.actions import Action, ActionId, Group
 from app.lifecycle.measures import Channel
+from app.lifecycle.mechanics import Mechanic
 
 
 class DecisionRequest(BaseModel):
@@ -36,6 +37,9 @@ class ReasonOut(BaseModel):
 class ActionChoiceOut(BaseModel):
     action_id: str
     title: str
+    body: str | None
+    group: Group
+    mechanic: Mechanic | None
     priority: int
     response_probability: float
     selection_probability: float

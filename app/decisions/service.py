@@ -13,15 +13,8 @@ from app.decisions.deadlines import Lateness
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
 from app.foundation.times import iso
-from app.lifecycle.decisions import (
-    ActionCatalogue,
-    Choice,
-    Chosen,
-    CustomerContext,
-    DecisionOptions,
-    Policy,
-    choose,
-)
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.decisions import Choice, Chosen, CustomerContext, DecisionOptions, Policy, choose
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identifiers import BASKET
 from app.scores.scoring import Scoring
@@ -126,7 +119,10 @@ def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, 
     risk = None if customer.churn_risk is None else round(customer.churn_risk, 6)
     return {
         "action_id": action.action_id,
-        "title": action.title.zh if language == "zh" else action.title.en,
+        "title": getattr(action.title, language),
+        "body": None if action.body is None else getattr(action.body, language),
+        "group": action.group,
+        "mechanic": None if action.mechanic is None else action.mechanic.model_dump(),
         "priority": place,
         "response_probability": action.response_rate,
         "selection_probability": chosen.selection_probability,

@@ -21,7 +21,7 @@ No problem repeats what the client sent: messages and pointers are made of our o
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -152,6 +152,10 @@ class ProblemOut(BaseModel):
     errors: list[dict[str, str]] | None = None
 
 
+VARIANT: Final = "\x1f"
+"""Begins the tag of a variant of a model, which pydantic names in a place's path and what was sent does not."""
+
+
 def pointer(parts: tuple[int | str, ...]) -> str:
     """A JSON pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
@@ -165,8 +169,8 @@ def malformed(error: ValidationError, *, within: tuple[int | str, ...] = ()) -> 
 def malformed_by(errors: Sequence[Any], within: tuple[int | str, ...] = ()) -> Malformed:
     """`malformed` of pydantic's list of errors."""
     found = []
-    for error in errors[:20]:
-        parts = (*within, *error["loc"])
+    for error in [each for each in errors if each["type"] != "default_factory_not_called"][:20]:
+        parts = (*within, *(part for part in error["loc"] if not str(part).startswith(VARIANT)))
         if error["type"] == "extra_forbidden":
             found.append({"pointer": pointer(parts[:-1]), "code": "unknown_member", "detail": "Unknown member"})
         else:
@@ -179,6 +183,8 @@ def _sentence(error: Any) -> str:
     """pydantic's message in our words where its own name a class of ours."""
     if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return "Input should be an object"
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return "It is of none of the kinds there are"
     return str(error["msg"]).removeprefix("Value error, ")
 
 

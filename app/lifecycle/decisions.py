@@ -5,14 +5,12 @@ off-line by inverse propensity, and every refusal its code.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from itertools import product
-from typing import Annotated, Final, Literal, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from app.lifecycle.actions import Action, ActionCatalogue
 from app.lifecycle.events import DAY_US
-from app.lifecycle.measures import CONTACT_CHANNELS, Channel
+from app.lifecycle.measures import CONTACT_CHANNELS
 from app.lifecycle.stages import Stage
 
 SuppressionCode = Literal[
@@ -29,48 +27,6 @@ SuppressionCode = Literal[
     "no_gain",
     "control_group",
 ]
-ActionId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-
-
-class Title(BaseModel):
-    """What a cashier or customer reads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    en: Annotated[str, Field(min_length=1, max_length=120)]
-    zh: Annotated[str, Field(min_length=1, max_length=120)]
-
-
-class Action(BaseModel):
-    """Something to do for a customer. Money in major units of the deployment's currency.
-
-    `response_rate` and `effect` are what the retailer believes until outcomes are learned: the
-    probability that an offered customer takes it, and the share of the value at stake that it then brings.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    action_id: ActionId
-    title: Title
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
-    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
-    aim: Literal["retain", "grow"]
-    """What is at stake: `retain` the spend that churn would take, `grow` the spend that stays."""
-    response_rate: Annotated[float, Field(gt=0, le=1)]
-    effect: Annotated[float, Field(gt=0, le=1)]
-    cost: Annotated[float, Field(ge=0, le=1e9)] = 0.0
-    """Of one response."""
-    min_risk: Annotated[float, Field(ge=0, le=1)] = 0.0
-    min_value: Annotated[float, Field(ge=0, le=1e9)] = 0.0
-    """Least value at stake, before the aim is weighed in."""
-    validity_days: Annotated[int, Field(ge=1, le=365)] = 30
-    cool_down_days: Annotated[int, Field(ge=0, le=365)] = 30
-    complaint: Literal["any", "open", "resolved", "none"] = "none"
-    """Whether it is for customers with an open complaint, who are not sold to, or with one that was resolved of late.
-
-    What is for them comes first: what settles a complaint, then what asks whether it is settled.
-    """
-    enabled: bool = True
 
 
 class CustomerContext(NamedTuple):
@@ -130,24 +86,6 @@ class Policy(NamedTuple):
     complaint_risk: float = COMPLAINT_RISK
 
 
-class ActionCatalogue:
-    """The enabled actions, found by stage and channel."""
-
-    def __init__(self, actions: Sequence[Action]) -> None:
-        self.actions = tuple(actions)
-        content = "".join(action.model_dump_json() for action in actions)
-        self.digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-        """What receipts name it by."""
-        self._found: dict[tuple[Stage, str], list[Action]] = {}
-        for action in actions:
-            for place in product(action.stages, action.channels) if action.enabled else ():
-                self._found.setdefault(place, []).append(action)
-
-    def find(self, stage: Stage, channel: str) -> Sequence[Action]:
-        """The actions for a stage on a channel."""
-        return self._found.get((stage, channel), ())
-
-
 class Chosen(NamedTuple):
     """An action, its worth in margin (major units) and the probability of choosing it for its place."""
 
@@ -181,17 +119,18 @@ def has_consent(channel: str, consents: Mapping[str, bool]) -> bool:
 
 
 def expected_value(action: Action, customer: CustomerContext, policy: Policy) -> float:
-    """response_rate · (effect · value · P(aim) · margin − cost), in margin, major units.
+    """response_rate · (effect · value · P(aim) · margin · weight · lever − cost), in margin, major units.
 
     P(aim) is the churn risk where the aim is to retain and its complement where it is to grow; one
     half where the risk is not known. Of an action that settles a complaint it is what the complaint puts at stake,
     where that is more.
     """
     risk = 0.5 if customer.churn_risk is None else customer.churn_risk
-    weight = risk if action.aim == "retain" else 1.0 - risk
+    stake = risk if action.aim == "retain" else 1.0 - risk
     if action.complaint == "open":
-        weight = max(weight, policy.complaint_risk)
-    return action.response_rate * (action.effect * customer.value_at_stake * weight * policy.margin - action.cost)
+        stake = max(stake, policy.complaint_risk)
+    brought = action.effect * customer.value_at_stake * stake * policy.margin
+    return action.response_rate * (brought * action.weight * action.lever - action.cost)
 
 
 def suppression(

@@ -5,7 +5,7 @@ A retailer edits them through `/v1/actions`; titles are English and Chinese.
 
 from typing import Any, Final
 
-from app.lifecycle.decisions import Action
+from app.lifecycle.actions import Action
 from app.lifecycle.measures import CONTACT_CHANNELS, SALES_CHANNELS
 
 _HERE = SALES_CHANNELS
@@ -46,7 +46,14 @@ DEFAULT_ACTIONS: Final = (
         _EVERYWHERE,
         **_grow(0.05, 0.3, cool_down_days=7),
     ),
-    _action("store-invitation", "Invitation to the store", "到店体验邀请", "prospect", _OUT, **_grow(0.03, 0.4, 1)),
+    _action(
+        "store-invitation",
+        "Invitation to the store",
+        "到店体验邀请",
+        "prospect",
+        _OUT,
+        **_grow(0.03, 0.4, 1),
+    ),
     # New customers: a good first experience, the second purchase, membership.
     _action(
         "welcome-pack",
@@ -54,7 +61,7 @@ DEFAULT_ACTIONS: Final = (
         "新客欢迎礼包",
         "new",
         _HERE,
-        **_grow(0.3, 0.12, 3, cool_down_days=365),
+        **_grow(0.3, 0.12, 3, cool_down_days=365, group="loyalty"),
     ),
     _action(
         "second-order-coupon",
@@ -70,7 +77,7 @@ DEFAULT_ACTIONS: Final = (
         "邀请加入会员",
         "new growing",
         _EVERYWHERE,
-        **_grow(0.15, 0.12, cool_down_days=60),
+        **_grow(0.15, 0.12, cool_down_days=60, group="loyalty"),
     ),
     _action(
         "satisfaction-question",
@@ -78,7 +85,7 @@ DEFAULT_ACTIONS: Final = (
         "购物满意度调查",
         "new growing mature",
         (*_HERE, *_OUT),
-        **_retain(0.12, 0.05, cool_down_days=90),
+        **_retain(0.12, 0.05, cool_down_days=90, group="survey"),
     ),
     # Growing customers: deepen the relation.
     _action(
@@ -95,7 +102,7 @@ DEFAULT_ACTIONS: Final = (
         "本周双倍积分",
         "growing",
         _EVERYWHERE,
-        **_grow(0.2, 0.12, 2, cool_down_days=30),
+        **_grow(0.2, 0.12, 2, cool_down_days=30, group="loyalty", mechanic={"kind": "points_multiple", "factor": 2}),
     ),
     _action(
         "tier-up-nudge",
@@ -103,7 +110,7 @@ DEFAULT_ACTIONS: Final = (
         "即将升级会员等级",
         "growing",
         _EVERYWHERE,
-        **_grow(0.1, 0.18, 1, cool_down_days=60),
+        **_grow(0.1, 0.18, 1, cool_down_days=60, group="loyalty"),
     ),
     _action(
         "bundle-offer",
@@ -128,7 +135,7 @@ DEFAULT_ACTIONS: Final = (
         "VIP专属服务",
         "mature",
         (*_HERE, "phone", "wechat"),
-        **_grow(0.25, 0.15, 10, min_value=1000, cool_down_days=180),
+        **_grow(0.25, 0.15, 10, min_value=1000, cool_down_days=180, group="care"),
     ),
     _action(
         "early-access",
@@ -136,7 +143,7 @@ DEFAULT_ACTIONS: Final = (
         "新品优先购",
         "mature",
         _EVERYWHERE,
-        **_grow(0.1, 0.1, cool_down_days=45),
+        **_grow(0.1, 0.1, cool_down_days=45, group="loyalty"),
     ),
     _action(
         "referral-invitation",
@@ -144,7 +151,7 @@ DEFAULT_ACTIONS: Final = (
         "邀请好友有礼",
         "mature",
         _EVERYWHERE,
-        **_grow(0.04, 0.4, 8, cool_down_days=90),
+        **_grow(0.04, 0.4, 8, cool_down_days=90, group="loyalty"),
     ),
     # Whoever has complained: nothing is sold or asked before it is settled.
     _action(
@@ -153,7 +160,7 @@ DEFAULT_ACTIONS: Final = (
         "服务补救",
         _ANY_STAGE,
         (*_HERE, "phone", "wechat", "email"),
-        **_retain(0.5, 0.3, 8, complaint="open", cool_down_days=7),
+        **_retain(0.5, 0.3, 8, complaint="open", cool_down_days=7, group="service"),
     ),
     _action(
         "complaint-apology",
@@ -161,7 +168,7 @@ DEFAULT_ACTIONS: Final = (
         "致歉并跟进处理",
         _ANY_STAGE,
         _EVERYWHERE,
-        **_retain(0.3, 0.1, complaint="open", cool_down_days=14),
+        **_retain(0.3, 0.1, complaint="open", cool_down_days=14, group="service"),
     ),
     _action(
         "complaint-follow-up",
@@ -169,7 +176,7 @@ DEFAULT_ACTIONS: Final = (
         "回访：问题解决得满意吗？",
         _ANY_STAGE,
         _EVERYWHERE,
-        **_retain(0.3, 0.1, complaint="resolved", cool_down_days=14),
+        **_retain(0.3, 0.1, complaint="resolved", cool_down_days=14, group="service"),
     ),
     # Declining customers: find the cause, win back early.
     _action(
@@ -194,7 +201,7 @@ DEFAULT_ACTIONS: Final = (
         "店长专属回访",
         "declining",
         ("phone",),
-        **_retain(0.3, 0.35, 15, min_risk=0.5, min_value=1000, cool_down_days=120, complaint="any"),
+        **_retain(0.3, 0.35, 15, min_risk=0.5, min_value=1000, cool_down_days=120, complaint="any", group="care"),
     ),
     _action(
         "churn-reason-survey",
@@ -202,7 +209,7 @@ DEFAULT_ACTIONS: Final = (
         "流失原因调查",
         "declining",
         _OUT,
-        **_retain(0.06, 0.06, cool_down_days=120),
+        **_retain(0.06, 0.06, cool_down_days=120, group="survey"),
     ),
     # Lost customers: reactivate at sensible cost, or let go gracefully.
     _action(
@@ -219,7 +226,7 @@ DEFAULT_ACTIONS: Final = (
         "离店问卷",
         "lost",
         ("email", "sms", "wechat"),
-        **_retain(0.02, 0.05, cool_down_days=365),
+        **_retain(0.02, 0.05, cool_down_days=365, group="survey"),
     ),
     # Care, at every stage.
     _action(
@@ -228,6 +235,9 @@ DEFAULT_ACTIONS: Final = (
         "节日问候",
         _ANY_STAGE,
         _OUT,
-        **_retain(0.02, 0.05, cool_down_days=60),
+        **_retain(0.02, 0.05, cool_down_days=60, group="care"),
     ),
 )
+
+GROUPS: Final = {action.action_id: action.group for action in DEFAULT_ACTIONS}
+"""Of stored definitions that were written before there were groups."""

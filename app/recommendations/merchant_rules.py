@@ -10,7 +10,7 @@ from app.foundation.times import to_us
 from app.http.times import Time
 from app.items.held import UNKNOWN, Catalogue, Mask, Places
 from app.items.schemas import ItemId, Word
-from app.lifecycle.decisions import Title
+from app.lifecycle.actions import Title
 from app.lifecycle.features import Floats
 
 Scenario = Literal["replenish", "checkout", "cart", "discover", "home", "popular"]

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from app.lifecycle.decisions import ActionCatalogue, CustomerContext, in_control_group
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.decisions import CustomerContext, in_control_group
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.models.held import Models
 

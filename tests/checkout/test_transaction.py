@@ -21,7 +21,8 @@ from app.decisions.service import Deciding
 from app.ingest.admission import Rules, admit
 from app.ingest.intake import Submission
 from app.ingest.order_identity import CHANGES, OrderIdentity
-from app.lifecycle.decisions import ActionCatalogue, Policy
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.decisions import Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.events import OrderLine

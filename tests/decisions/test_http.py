@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.lifecycle.default_actions import DEFAULT_ACTIONS, GROUPS
 from app.models.held import Models
 
 JSON = {"content-type": "application/json"}
@@ -188,6 +188,35 @@ async def test_an_action_replaced_and_removed(catalogue):
     assert "tea-tasting" not in str((await catalogue.get("/v1/actions")).json())
 
 
+async def test_what_an_action_gives_is_told_to_whoever_offers_it(catalogue):
+    mechanic = {"kind": "amount_off", "threshold": 100, "amount": 20}
+    body = {"en": "20 off from 100 on.", "zh": "满100减20。"}
+    await put(catalogue, {**ACTION, "group": "loyalty", "body": body, "mechanic": mechanic})
+    (told,) = (await decide(catalogue, language="zh"))["actions"]
+    assert (told["group"], told["body"]) == ("loyalty", body["zh"])
+    assert told["mechanic"] == {**mechanic, "repeated": False}
+
+
+async def test_an_error_within_a_mechanic_points_to_where_it_is(catalogue):
+    response = await put(catalogue, {**ACTION, "mechanic": {"kind": "percentage", "percent": 101}})
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/mechanic/percent"]
+    response = await put(catalogue, {**ACTION, "mechanic": {"kind": CANARY}})
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/mechanic"]
+
+
+async def test_a_definition_of_before_groups_is_read(catalogue, sql):
+    """By the seed's group where it is of the seed."""
+    await put(catalogue, ACTION)
+    await put(catalogue, {**ACTION, "action_id": "tea-worry", "complaint": "open"})
+    later = ["group", "body", "weight", "lever", "budget", "daily_cap", "total_cap", "mechanic"]
+    await sql.rows("UPDATE actions SET definition = (definition::jsonb - CAST(:later AS text[]))::json", later=later)
+    told = {action["action_id"]: action for action in (await catalogue.get("/v1/actions")).json()["actions"]}
+    assert {action.action_id: told[action.action_id]["group"] for action in DEFAULT_ACTIONS} == GROUPS
+    assert (told["tea-tasting"]["group"], told["tea-worry"]["group"]) == ("offer", "service")
+    assert (told["tea-tasting"]["lever"], told["tea-tasting"]["budget"]) == (1.0, None)
+    await catalogue.delete("/v1/actions/tea-worry")
+
+
 async def test_another_process_learns_of_it(serve, catalogue, monkeypatch, wait_until):
     monkeypatch.setattr("app.http.resources.REFRESH_SECONDS", 0.02)
     async with serve() as other:
@@ -218,6 +247,14 @@ BAD_ACTIONS = {
     "no validity": {"validity_days": 0},
     "a cool-down of years": {"cool_down_days": 366},
     "a complaint of its own": {"complaint": CANARY},
+    "a group of its own": {"group": CANARY},
+    "a body in one language": {"body": {"en": CANARY}},
+    "a negative lever": {"lever": -1},
+    "a budget of text": {"budget": CANARY},
+    "a part of an offer a day": {"daily_cap": 1.5},
+    "a mechanic of its own": {"mechanic": {"kind": CANARY}},
+    "more off than there is": {"mechanic": {"kind": "amount_off", "threshold": 10, "amount": 20}},
+    "a mechanic of text": {"mechanic": {"kind": "percentage", "percent": CANARY}},
     "an unknown member": {CANARY: CANARY},
 }
 

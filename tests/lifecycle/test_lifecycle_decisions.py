@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.lifecycle.actions import Action, ActionCatalogue
 from app.lifecycle.decisions import (
-    Action,
-    ActionCatalogue,
     CustomerContext,
     DecisionOptions,
     Policy,
@@ -173,6 +172,18 @@ def test_without_a_cool_down_an_action_may_be_offered_again_at_once():
 def test_expected_value_by_hand(aim, risk, worth):
     action = make_action(aim=aim, cost=3)
     assert expected_value(action, STANDING._replace(churn_risk=risk), POLICY) == pytest.approx(worth)
+
+
+@pytest.mark.parametrize(("weight", "lever"), [(2.0, 1.0), (1.0, 3.0), (0.5, 4.0), (0.0, 9.0)])
+def test_what_an_action_brings_is_multiplied_by_its_weight_and_lever_and_what_it_costs_is_not(weight, lever):
+    action = make_action(cost=3, weight=weight, lever=lever)
+    worth = 0.2 * (0.1 * 500 * 0.6 * 0.25 * weight * lever - 3)
+    assert expected_value(action, STANDING, POLICY) == pytest.approx(worth)
+
+
+def test_what_the_business_pulls_at_comes_first():
+    choice = choose_for([*FOUR, make_action("pulled", effect=0.1, lever=8)])
+    assert [item.action.action_id for item in choice.chosen] == ["pulled", "a", "b"]
 
 
 @pytest.mark.parametrize(("risk", "weight"), [(0.03, 0.6), (None, 0.6), (0.6, 0.6), (0.9, 0.9)])

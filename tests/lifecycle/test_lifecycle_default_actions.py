@@ -7,14 +7,8 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from app.lifecycle.decisions import (
-    Action,
-    ActionCatalogue,
-    CustomerContext,
-    DecisionOptions,
-    Policy,
-    choose,
-)
+from app.lifecycle.actions import Action, ActionCatalogue
+from app.lifecycle.decisions import CustomerContext, DecisionOptions, Policy, choose
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import CONTACT_CHANNELS, SALES_CHANNELS

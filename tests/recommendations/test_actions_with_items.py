@@ -7,7 +7,7 @@ from app.customers.item_states import read_item_states
 from app.decisions import part
 from app.decisions.carrying import CARRIED
 from app.decisions.held import Decisions
-from app.lifecycle.decisions import ActionCatalogue
+from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.recommendations import lacking, recommending
 from tests.recommendations.conftest import ids_of

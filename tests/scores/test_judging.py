@@ -9,7 +9,8 @@ import pytest
 from app.customers.everybody import read_vectors
 from app.customers.state import CustomerState
 from app.decisions.service import Deciding, customer_context
-from app.lifecycle.decisions import ActionCatalogue, Policy
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.decisions import Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import FEATURES

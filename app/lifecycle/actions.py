@@ -1,0 +1,102 @@
+"""Actions: what may be done for a customer, as a retailer defines it, and the catalogue of them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.lifecycle.measures import Channel
+from app.lifecycle.mechanics import Mechanic
+from app.lifecycle.stages import Stage
+
+ActionId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Group = Literal["offer", "care", "service", "survey", "loyalty"]
+"""What it is to the customer: something sold, a kindness, help with a trouble, a question, or membership."""
+
+
+class Title(BaseModel):
+    """What a cashier or customer reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    en: Annotated[str, Field(min_length=1, max_length=120)]
+    zh: Annotated[str, Field(min_length=1, max_length=120)]
+
+
+class Body(BaseModel):
+    """What a message says below its title."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    en: Annotated[str, Field(min_length=1, max_length=1000)]
+    zh: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+def _group_of(told: Mapping[str, Any]) -> Group:
+    return "service" if told.get("complaint") in ("open", "resolved") else "offer"
+
+
+class Action(BaseModel):
+    """Something to do for a customer. Money in major units of the deployment's currency.
+
+    `response_rate` and `effect` are what the retailer believes until outcomes are learned: the
+    probability that an offered customer takes it, and the share of the value at stake that it then brings.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action_id: ActionId
+    title: Title
+    body: Body | None = None
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    aim: Literal["retain", "grow"]
+    """What is at stake: `retain` the spend that churn would take, `grow` the spend that stays."""
+    response_rate: Annotated[float, Field(gt=0, le=1)]
+    effect: Annotated[float, Field(gt=0, le=1)]
+    weight: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """How much it matters in its context, such as a season: the value that it brings is multiplied by it."""
+    lever: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """How much the business wants it, beyond what it brings: multiplies likewise. 0: never."""
+    cost: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    """Of one response."""
+    budget: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    """Most money that it may cost in all; None: any."""
+    daily_cap: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    """How often at most within 24 hours, over all customers; None: any."""
+    total_cap: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    """How often at most in all, over all customers; None: any."""
+    mechanic: Mechanic | None = None
+    min_risk: Annotated[float, Field(ge=0, le=1)] = 0.0
+    min_value: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    """Least value at stake, before the aim is weighed in."""
+    validity_days: Annotated[int, Field(ge=1, le=365)] = 30
+    cool_down_days: Annotated[int, Field(ge=0, le=365)] = 30
+    complaint: Literal["any", "open", "resolved", "none"] = "none"
+    """Whether it is for customers with an open complaint, who are not sold to, or with one that was resolved of late.
+
+    What is for them comes first: what settles a complaint, then what asks whether it is settled.
+    """
+    group: Annotated[Group, Field(default_factory=_group_of)]
+    """Not told: `service` where it is for complaints, else `offer`."""
+    enabled: bool = True
+
+
+class ActionCatalogue:
+    """The enabled actions, found by stage and channel."""
+
+    def __init__(self, actions: Sequence[Action]) -> None:
+        self.actions = tuple(actions)
+        content = "".join(action.model_dump_json() for action in actions)
+        self.digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        """What receipts name it by."""
+        self._found: dict[tuple[Stage, str], list[Action]] = {}
+        for action in actions:
+            for place in product(action.stages, action.channels) if action.enabled else ():
+                self._found.setdefault(place, []).append(action)
+
+    def find(self, stage: Stage, channel: str) -> Sequence[Action]:
+        """The actions for a stage on a channel."""
+        return self._found.get((stage, channel), ())
