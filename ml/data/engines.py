@@ -121,8 +121,8 @@ class Spark:
 def bound(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Has a connection keep `MEMORY_LIMIT` in memory at most, and no order that nobody asked for."""
     quoted = str(directory).replace("'", "''")
+    connection.execute(f"SET temp_directory = '{quoted}'")  # first: the limit may spill at once, and then it is settled
     connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-    connection.execute(f"SET temp_directory = '{quoted}'")
     connection.execute("SET preserve_insertion_order = false")
 
 

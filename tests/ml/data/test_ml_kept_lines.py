@@ -5,6 +5,7 @@ import gc
 import duckdb
 import pytest
 
+from ml.data import engines
 from ml.data.engines import missing_for_spark, open_engine
 from ml.data.kept_lines import KEPT, LINES, keep_lines
 
@@ -65,3 +66,13 @@ def test_nothing_kept_is_a_table_without_rows(connection, engine):
     connection.execute(f"DELETE FROM {LINES} WHERE type = '{SOLD}'")
     keep_lines(connection, engine)
     assert connection.execute(f"SELECT count(*) FROM {KEPT}").fetchall() == [(0,)]
+
+
+def test_what_was_read_before_a_bound_is_spilled_by_it(tmp_path, monkeypatch):
+    """A file is read without one; the sums that follow are bounded."""
+    monkeypatch.setattr(engines, "MEMORY_LIMIT", "60MiB")
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE lines AS SELECT hash(n) AS number FROM range(15_000_000) AS numbers(n)")
+        engines.bound(connection, tmp_path)
+        assert list(tmp_path.iterdir())
+        assert connection.execute("SELECT count(DISTINCT number % 1000) FROM lines").fetchall() == [(1000,)]
