@@ -18,7 +18,7 @@ async def count_events(batch: Batch) -> None:
     """Inserts what is new, merges it into the customers' states, and settles what became of each event."""
     if batch.events:
         await _count(batch, batch.events.values())
-        told_again = tell_again(batch)
+        told_again = await tell_again(batch)
         if told_again:
             await _count(batch, told_again)
     batch.settle_statuses()

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import text
@@ -64,18 +64,23 @@ async def run_import(
     open_events: Callable[[int], Iterator[Any]],
     rules: Rules,
     source: str | None = None,
+    open_corrections: Callable[[int], Iterator[Any]] | None = None,
 ) -> AsyncGenerator[ImportCount, None]:
     """Counts the events of an import, from where it stopped if it ran before.
 
     `open_events` gets the time (µs) at which the import first began, so that what depends on the time of
-    day is the same when it is repeated. `source`: all are orders of that source, as a file exports them. Yields the
-    running count of this run after each batch.
+    day is the same when it is repeated. `source`: all are orders of that source, as a file exports them;
+    `open_corrections`, after them, what the file takes back, where anything of that source is known. Yields the running
+    count of this run after each batch.
     """
     async with transaction(engine) as connection:
         plan = await begin_import(connection, key, time.time_ns() // 1000)
         versions = None if source is None else await begin_versions(connection, source, plan.began_us, rules.digits)
     batches = 0 if plan.finished_us is not None else plan.batches_done
-    raws = islice(open_events(plan.began_us), batches * BATCH_EVENTS, None)
+    raws = open_events(plan.began_us)
+    if open_corrections is not None and versions is not None and versions.has_own:
+        raws = chain(raws, open_corrections(plan.began_us))
+    raws = islice(raws, batches * BATCH_EVENTS, None)
     async for count in count_events(engine, raws, rules, versions):
         batches += 1
         async with transaction(engine) as connection:

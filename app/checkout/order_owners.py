@@ -1,10 +1,9 @@
-"""Whose an order is: of all that was said of it, who was named best.
+"""Whose an order is: of all that was said of it, who was named best (`app.customers.naming_queries`).
 
-An account, or whatever id the retailer gives, is better than a phone or an e-mail, those are better than a browser or
-another device, and that is better than nobody. What was told of the order under a lesser name is its customer's.
+What was told of the order under a lesser name is its customer's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -14,28 +13,18 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.checkout.batch import Batch
 from app.customers.linking import LinkingEvent
+from app.customers.naming_queries import how_named, listed
 from app.database.engine import Statement, compile_statement
 from app.lifecycle import events as e
-from app.lifecycle.identifiers import BASKET
-from app.lifecycle.persons import CUSTOMERS_BEFORE, WEAK_KINDS
+from app.lifecycle.persons import CUSTOMERS_BEFORE
 
 
 def _arrays(statement: str, *names: str) -> Statement:
     return compile_statement(text(statement).bindparams(*(bindparam(name, type_=ARRAY(SqlText)) for name in names)))
 
 
-def _listed(texts: Iterable[str]) -> str:
-    return ", ".join(f"'{each}'" for each in sorted(texts))
-
-
-_OF_ORDER: Final = f"type IN ({_listed((e.ORDER_UPDATED, e.ORDER_CANCELLED, e.ORDER_REFUNDED, e.REFUND_VOIDED))})"
-_NAMED: Final = f"""
-CASE WHEN events.customer_id NOT SIMILAR TO '~[^:]+:[0-9a-f]{{64}}' THEN 3
-     WHEN events.customer_id LIKE '{BASKET}%' THEN 0
-     WHEN events.customer_id LIKE '~order:%' THEN -1
-     WHEN replace(split_part(substr(events.customer_id, 2), ':', 1), '-', '_') IN ({_listed(WEAK_KINDS)}) THEN 1
-     ELSE 2 END"""
-"""How well a customer is named. An order's own number, by which a refund finds it, names nobody."""
+_OF_ORDER: Final = f"type IN ({listed((e.ORDER_UPDATED, e.ORDER_CANCELLED, e.ORDER_REFUNDED, e.REFUND_VOIDED))})"
+_NAMED: Final = how_named("events.customer_id")
 
 FIND_OTHERS: Final = _arrays(
     f"""
@@ -44,7 +33,7 @@ WITH told AS (
 ), said AS MATERIALIZED (
   SELECT told.reference AS of_order, events.*, true AS is_order, {_NAMED} AS named
   FROM told JOIN events ON events.source = told.source AND events.id = 'order-' || told.reference
-  WHERE events.type IN ({_listed((*e.SALES, e.ORDER_VOIDED))})
+  WHERE events.type IN ({listed((*e.SALES, e.ORDER_VOIDED))})
   UNION ALL
   SELECT told.reference, events.*, false, {_NAMED}
   FROM told JOIN events ON events.source = told.source AND events.reference = told.reference

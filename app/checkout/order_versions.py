@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import ARRAY, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.checkout.unnamed_orders import Owner, find_owners
 from app.database.engine import Driver, compile_statement
 from app.ingest.admission import digest_content
 from app.ingest.intake import Submission
@@ -40,6 +41,8 @@ class Versions:
     changed: int = field(default=0, init=False)
     cancelled: int = field(default=0, init=False)
     named: int = field(default=0, init=False)
+    owners: dict[str, Owner] = field(default_factory=dict, init=False)
+    """Of orders that the file tells of as nobody's, and are somebody's."""
 
 
 async def begin_versions(connection: AsyncConnection, source: str, began_us: int, digits: int) -> Versions:
@@ -111,8 +114,9 @@ async def settle_versions(driver: Driver, submission: Submission, versions: Vers
     """(What is left to be counted, how many orders and refunds were known as they are): of what a file brings."""
     events, known = submission.events, 0
     if versions.has_own:
+        events = tuple(await find_owners(driver, versions.source, events, versions.owners))
         settled = await _settle_own(driver, events, versions)
-        known = settled.count(None)
+        known = sum(after is None and not _is_correction(before) for before, after in zip(events, settled, strict=True))
         events = tuple([event for event in settled if event is not None])
     events = tuple([event for event in events if event.type != ORDER_CANCELLED or versions.has_own])
     doubles = await _find_elsewhere(driver, events) if versions.has_others else set[str]()
@@ -141,10 +145,16 @@ def _settle(event: Event, before: Mapping[str, Any] | None, versions: Versions) 
         versions.cancelled += 1
         return _at_import(event, ORDER_CANCELLED, versions)
     if before is None:
-        return event
+        return None if _is_correction(event) else event
     if event.type == ORDER_COMPLETED:
         return _change(event, before, versions)
     return _correct_refund(event, before, versions) if event.type == ORDER_REFUNDED else event
+
+
+def _is_correction(event: Event) -> bool:
+    """Whether it matters only where another file said otherwise: an order that is none, a refund of nothing."""
+    is_empty = event.type == ORDER_REFUNDED and not event.amount_minor and not event.lines
+    return is_empty or event.type == ORDER_CANCELLED
 
 
 def _of_nobody(event: Event) -> str | None:

@@ -23,6 +23,7 @@ from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOM
 from app.checkout.orders import lock_states, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.checkout.refusing import keep_refused
+from app.checkout.retelling import FIND_NAMES
 from app.checkout.till_refunds import RESTATE_TILL_ORDERS
 from app.customers.case_queries import READ_COMPLAINTS
 from app.customers.item_states import READ_ITEMS
@@ -59,7 +60,7 @@ _ITEMS: Final = {
 }
 COUNTING: Final = (
     Step("lock", lock_states, {LOCK_STATES: {}}),
-    Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}}),
+    Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}, FIND_NAMES: {}}),
     Step("items", count_items, _ITEMS),
     Step(
         "restate",

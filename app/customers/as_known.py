@@ -14,6 +14,7 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.linking import LinkingEvent, edges_of, read_component
+from app.customers.naming_queries import how_named
 from app.customers.relinking_queries import LINKING_EVENTS_KNOWN
 from app.database.engine import Statement, compile_statement, fetch
 from app.ingest.order_identity import REFUND_AFTER_DAYS, REFUND_SLACK_US
@@ -23,6 +24,7 @@ from app.lifecycle.persons import CUSTOMERS_BEFORE, persons_of
 
 FACTS: Final = ("type", "channel", "amount_minor", "discount_minor", "items")
 """What a change of an order writes anew, of which a customer's state is made."""
+OWNER: Final = "owner_id"
 
 
 class Known(NamedTuple):
@@ -120,28 +122,43 @@ WHERE bought.customer_id = ANY (:customer_ids) AND bought.type = 'order.complete
 
 _CHANGED_LATER: Final = _changed_later()
 
+_TOLD_OF: Final = f"coalesce(said.data -> '{CUSTOMERS_BEFORE}' ->> 0, said.customer_id)"
+"""Whom it named as it came."""
 _NAMED_LATER: Final = compile_statement(
     text(
-        """
-SELECT given.source, given.id, given.channel, given.amount_minor, given.discount_minor, given.items FROM events AS given
-WHERE given.customer_id = ANY (:customer_ids) AND strpos(CAST(given.data AS text), :before) > 0
-  AND NOT EXISTS (SELECT FROM events AS said
-                  WHERE said.source = given.source AND said.customer_id = given.customer_id
-                    AND said.received_us <= :known_us AND strpos(CAST(said.data AS text), :before) = 0
-                    AND (said.id = 'order-' || given.reference OR said.reference = given.reference AND said.type
-                         IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)')))
-"""
+        f"""
+SELECT given.source, given.id, given.type, given.channel, given.amount_minor, given.discount_minor, given.items,
+       named.customer_id AS {OWNER}
+FROM events AS given CROSS JOIN LATERAL (
+  SELECT {_TOLD_OF} AS customer_id
+  FROM events AS said
+  WHERE said.source = given.source AND said.received_us <= :known_us
+    AND (said.id = 'order-' || given.reference OR said.reference = given.reference AND said.type
+         IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)'))
+  ORDER BY {_TOLD_OF} = given.customer_id DESC, {how_named(_TOLD_OF)} DESC,
+           said.id = 'order-' || given.reference DESC, said.occurred_us, said.id COLLATE "C"
+  LIMIT 1
+) AS named
+WHERE given.customer_id = ANY (:customer_ids) AND strpos(CAST(given.data AS text), '"{CUSTOMERS_BEFORE}"') > 0
+  AND given.received_us <= :known_us AND named.customer_id <> given.customer_id
+"""  # noqa: S608 - constants of our own
     ).bindparams(
         bindparam("customer_ids", type_=ARRAY(SqlText)),
         bindparam("known_us", type_=BigInteger),
-        bindparam("before", type_=SqlText),
     )
 )
-"""What was said of orders under other names that were not yet known to be those of `customer_ids`."""
+"""What had been said of orders that are those of `customer_ids` now, and were not known to be: whose they were then."""
 
 
-async def read_members(reader: Reader, customer_ids: Sequence[str], known_us: int) -> dict[str, list[str]]:
-    """Customer → the ids of the person that it was of, by the links of the events that had been received.
+class Persons(NamedTuple):
+    """`members`: a customer → the ids of the person that it was of; `nodes`: all that these hang together with now."""
+
+    members: dict[str, list[str]]
+    nodes: list[str]
+
+
+async def read_persons(reader: Reader, customer_ids: Sequence[str], known_us: int) -> Persons:
+    """Who was who, by the links of the events that had been received.
 
     Identifiers that too many hold now join nobody then either.
     """
@@ -153,30 +170,29 @@ async def read_members(reader: Reader, customer_ids: Sequence[str], known_us: in
     told = [_as_it_came(event) if (event.source, event.id) in later else event for event in told]
     edges = [edge for event in told for edge in edges_of(event) if edge.pair in hanging]
     persons = persons_of(edges)
-    return {
+    members = {
         customer_id: [node for node, person_id in persons.items() if person_id == persons[customer_id]]
         if customer_id in persons
         else [customer_id]
         for customer_id in customer_ids
     }
+    return Persons(members, list(component.nodes))
 
 
-async def read_orders_then(reader: Reader, customer_ids: Sequence[str], known: Known) -> dict[str, list[Any]]:
-    """The orders and refunds of these ids that were otherwise: arrays of source, id and FACTS; without a type those
-    that were not theirs."""
-    rows = await reader.fetch(_CHANGED_LATER, customer_ids=list(customer_ids), known_us=known.us)
-    found = [(row["source"], row["id"], _facts_then(row, known.digits)) for row in rows]
-    rows = await _read_named_later(reader, customer_ids, known.us)
-    others = {(row["source"], row["id"]): {**row, "type": None} for row in rows}
-    found = [each for each in found if each[:2] not in others]
-    found += [(*key, facts) for key, facts in others.items()]
-    columns = {name: [facts[name] for _, _, facts in found] for name in FACTS}
-    return {"source": [source for source, _, _ in found], "id": [id_ for _, id_, _ in found], **columns}
+async def read_orders_then(reader: Reader, nodes: Sequence[str], known: Known) -> dict[str, list[Any]]:
+    """The orders and refunds of these ids that were otherwise, or another's: arrays of source, id, FACTS and
+    `owner_id`, None where it is who has them now."""
+    rows = await reader.fetch(_CHANGED_LATER, customer_ids=list(nodes), known_us=known.us)
+    then = {(row["source"], row["id"]): {**_facts_then(row, known.digits), OWNER: None} for row in rows}
+    for row in await _read_named_later(reader, nodes, known.us):
+        key = (row["source"], row["id"])
+        then[key] = {**dict(row), **then.get(key, {}), OWNER: row[OWNER]}
+    columns = {name: [facts[name] for facts in then.values()] for name in (*FACTS, OWNER)}
+    return {"source": [source for source, _ in then], "id": [id_ for _, id_ in then], **columns}
 
 
 async def _read_named_later(reader: Reader, customer_ids: Sequence[str], known_us: int) -> Sequence[Any]:
-    before = f'"{CUSTOMERS_BEFORE}"'
-    return await reader.fetch(_NAMED_LATER, customer_ids=list(customer_ids), known_us=known_us, before=before)
+    return await reader.fetch(_NAMED_LATER, customer_ids=list(customer_ids), known_us=known_us)
 
 
 def _as_it_came(event: LinkingEvent) -> LinkingEvent:

@@ -11,18 +11,19 @@ from sqlalchemy import (
     BigInteger,
     FromClause,
     Select,
+    SelectBase,
     Text,
     and_,
     bindparam,
     case,
     column,
     func,
-    or_,
     select,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.customers.as_known import FACTS, Known, Reader, read_members, read_orders_then
+from app.customers.as_known import FACTS, OWNER, Known, Reader, read_orders_then, read_persons
 from app.customers.case_queries import STANDING, complaints_in_events
 from app.customers.linking_queries import members
 from app.customers.state import CustomerState
@@ -35,7 +36,7 @@ _UNREAD = ("customer_id", "digest", "data", "lines", "received_us", "told_lines"
 _OCCURRED = events.c.occurred_us < bindparam("as_of_us", type_=BigInteger)
 
 
-def _states_of(before: Select[Any]) -> Statement:
+def _states_of(before: SelectBase) -> Statement:
     """Rows: customer_id as asked for, numbers, texts, complaint_standing, of the events of each."""
     rows = before.cte("before")
     states, complaints = aggregated(CUSTOMER, rows).subquery("states"), complaints_in_events(rows)
@@ -63,22 +64,28 @@ def _read_states_as_of() -> Statement:
 
 def _read_states_as_known() -> Statement:
     """Parameters: arrays `customer_id` and `member_id`, a row each id of a person; `as_of_us`; `known_us`, up to which
-    events were received; and arrays `source`, `id` and FACTS, of events that were otherwise then."""
-    those = unnested("those", customer_id=Text(), member_id=Text())
-    then = unnested("told_then", source=Text(), id=Text(), **{name: events.c[name].type for name in FACTS})
+    events were received; and arrays `source`, `id`, FACTS and OWNER, of events that were otherwise then."""
+    those = _cte(unnested("those", customer_id=Text(), member_id=Text()))
+    types = {name: events.c[name].type for name in FACTS}
+    then = _cte(unnested("told_then", source=Text(), id=Text(), **types, **{OWNER: Text()}))
     is_it = and_(then.c.source == events.c.source, then.c.id == events.c.id)
     facts = [
         case((then.c.id.is_(None), item), else_=then.c[item.name]).label(item.name) if item.name in FACTS else item
         for item in events.c
         if item.name not in _UNREAD
     ]
-    joined = select(those.c.customer_id, *facts).select_from(
+    had = select(those.c.customer_id, *facts)
+    still = had.select_from(
         those.join(events, events.c.customer_id == those.c.member_id).join(then, is_it, isouter=True)
-    )
-    was_theirs = or_(then.c.id.is_(None), then.c.type.is_not(None))
-    return _states_of(
-        joined.where(_OCCURRED, was_theirs, events.c.received_us <= bindparam("known_us", type_=BigInteger))
-    )
+    ).where(then.c[OWNER].is_(None))
+    once = had.select_from(those.join(then, then.c[OWNER] == those.c.member_id).join(events, is_it))
+    was_known = and_(_OCCURRED, events.c.received_us <= bindparam("known_us", type_=BigInteger))
+    return _states_of(union_all(still.where(was_known), once.where(was_known)))
+
+
+def _cte(rows: FromClause) -> FromClause:
+    """Rows that are read twice."""
+    return select(*rows.c).cte()
 
 
 READ_STATES_AS_OF = _read_states_as_of()
@@ -95,14 +102,14 @@ async def read_states_as_of(
     if known is None:
         return await _read(connection, READ_STATES_AS_OF, {"customer_ids": list(customer_ids), "as_of_us": as_of_us})
     reader = await Reader.below(connection)
-    found = await read_members(reader, customer_ids, known.us)
-    pairs = [(customer_id, member_id) for customer_id, member_ids in found.items() for member_id in member_ids]
+    persons = await read_persons(reader, customer_ids, known.us)
+    pairs = [(customer_id, each) for customer_id, member_ids in persons.members.items() for each in member_ids]
     asked = {
         "customer_id": [customer_id for customer_id, _ in pairs],
         "member_id": [member_id for _, member_id in pairs],
         "as_of_us": as_of_us,
         "known_us": known.us,
-        **await read_orders_then(reader, [member_id for _, member_id in pairs], known),
+        **await read_orders_then(reader, persons.nodes, known),
     }
     return await _read(connection, READ_STATES_AS_KNOWN, asked)
 

@@ -25,7 +25,7 @@ from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.lifecycle.events import DAY_US, ORDER_CANCELLED
 from ml.data.file_reading import refuse_lost
 from ml.data.leavings import count_lost
-from ml.data.order_events import LINE_ORDER, read_cancelled, read_orders
+from ml.data.order_events import LINE_ORDER, read_cancelled, read_kept_whole, read_orders
 from ml.data.transactions import AS_TOLD, Reading, Say, load_orders
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,15 +66,21 @@ async def import_file(
     with duckdb.connect() as connection, _seldom_seeking_cycles():
         reader = _open_reader(connection, path, options, settings, rules, say)
 
-        def open_events(began_us: int) -> Iterator[dict[str, Any]]:
+        def shift_us(began_us: int) -> int:
             age_us = max(0, began_us - reader.last_event_us)
-            return reader.read(age_us // DAY_US * DAY_US if options.shift_to_now else 0)
+            return age_us // DAY_US * DAY_US if options.shift_to_now else 0
+
+        def open_events(began_us: int) -> Iterator[dict[str, Any]]:
+            return reader.read(shift_us(began_us))
+
+        def open_corrections(began_us: int) -> Iterator[dict[str, Any]]:
+            return read_kept_whole(connection, options.source, shift_us(began_us))
 
         count = ImportCount()
         key = import_id(_read_parts(path), f"{options!r} {LINE_ORDER}")
         rules = _with_identity(rules, reader, options.source)
         source = options.source if reader.has_orders else None
-        async for count in run_import(engine, key, open_events, rules, source):
+        async for count in run_import(engine, key, open_events, rules, source, open_corrections):
             on_progress(count.total, reader.events)
         count.lost = reader.lost
         return count

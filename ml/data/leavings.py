@@ -27,6 +27,7 @@ CANCELLED: Final = "says that it was cancelled"
 FOREIGN: Final = "names another currency than PERENNIAL_CURRENCY, and --rate gives none"
 _NOT_LOST: Final = (GIVEN_AWAY, NO_SALE, CANCELLED, EMPTY, TOTALS)
 NOBODY: Final = "names no customer: the purchase is kept as nobody's"
+NO_NUMBER: Final = "is no order's number: what the customer bought at that second is one"
 DIGITS_LOST: Final = "is a number whose last digits a spreadsheet has lost, and names none"
 DIGITS_REPAIRED: Final = "was written with an exponent, and is repaired"
 UNREAD: Final = "is no number that can be read: the line counts without it"

@@ -11,7 +11,7 @@ from app.checkout.importing import BATCH_EVENTS
 from app.foundation.settings import Settings
 from app.foundation.times import iso
 from app.ingest.order_identity import ORDER_NUMBER
-from app.lifecycle.events import ORDER_CANCELLED, to_major
+from app.lifecycle.events import ORDER_CANCELLED, ORDER_REFUNDED, to_major
 
 _LONGEST_ID = 128
 
@@ -68,6 +68,23 @@ def read_cancelled(connection: duckdb.DuckDBPyConnection, source: str, shift_us:
                 **({"subject": customer_id} if customer_id else {}),
                 "time": iso(occurred_us + shift_us),
                 "data": {"order_id": reference},
+            }
+
+
+def read_kept_whole(connection: duckdb.DuckDBPyConnection, source: str, shift_us: int) -> Iterator[dict[str, Any]]:
+    """That nothing of these orders was given back, as refunds of nothing: they matter where another file said that
+    something was."""
+    rows = connection.execute("SELECT customer_id, id, reference, occurred_us FROM kept_whole ORDER BY ALL")
+    while batch := rows.fetchmany(BATCH_EVENTS):
+        for customer_id, id_, reference, occurred_us in batch:
+            yield {
+                "specversion": "1.0",
+                "id": id_,
+                "source": source,
+                "type": ORDER_REFUNDED,
+                **({"subject": customer_id} if customer_id else {}),
+                "time": iso(occurred_us + shift_us),
+                "data": {"order_id": reference, "total": 0},
             }
 
 

@@ -28,15 +28,21 @@ def make_orders(
     *,
     by_number: bool,
     is_parted: bool,
+    tells_refunds: bool = False,
 ) -> None:
-    """Makes the tables of `judged`, and `cancelled`: orders with a number that never were.
+    """Makes the tables of `judged`; `cancelled`: orders with a number that never were; and `kept_whole`: refunds that
+    the file's column of refunds would have told of, and says were none.
 
     `digits`: of the currency's minor unit. `is_parted`: `order_id` has the day in it, and `number` is the number.
+    `tells_refunds`: the file has such a column, with amounts.
     """
     connection.execute(f"CREATE OR REPLACE TABLE lines AS {_lines_sql(digits, is_parted=is_parted)}")
     connection.execute(f"CREATE OR REPLACE TABLE events AS {_events_sql(source, by_number=by_number)}")
     connection.execute(
         f"CREATE OR REPLACE TABLE cancelled AS {_cancelled_sql(words, by_number=by_number, is_parted=is_parted)}"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TABLE kept_whole AS {_kept_whole_sql(by_number=by_number, tells_refunds=tells_refunds)}"
     )
 
 
@@ -84,12 +90,9 @@ def _events_sql(source: str, *, by_number: bool) -> str:
 
     Nothing depends on the order of the lines, nor on other orders: read again, or in another file, it is the same.
     """
-    ending = "CASE WHEN is_return THEN '/return/' || strftime(make_timestamp(occurred_us), '%Y%m%dT%H%M%S') ELSE '' END"
-    plain_id = f"known || {ending}"
     return f"""
         SELECT customer_id, {literal(source)} AS source,
-               CASE WHEN regexp_full_match({plain_id}, '[ -~]{{1,128}}') THEN {plain_id}
-                    ELSE 'sha256:' || sha256({plain_id}) END AS id,
+               {_id_sql(f"known || CASE WHEN is_return THEN {_RETURN} ELSE '' END")} AS id,
                CASE WHEN is_return THEN '{ORDER_REFUNDED}' ELSE '{ORDER_COMPLETED}' END AS type,
                occurred_us, CAST(NULL AS VARCHAR) AS kind, channel,
                {"order_id" if by_number else "known"} AS reference,
@@ -98,6 +101,11 @@ def _events_sql(source: str, *, by_number: bool) -> str:
         FROM (SELECT *, {_KNOWN} AS known FROM ({_grouped_sql()}))"""
 
 
+def _id_sql(plain: str) -> str:
+    return f"CASE WHEN regexp_full_match({plain}, '[ -~]{{1,128}}') THEN {plain} ELSE 'sha256:' || sha256({plain}) END"
+
+
+_RETURN: Final = "'/return/' || strftime(make_timestamp(occurred_us), '%Y%m%dT%H%M%S')"
 _WHOLE: Final = (
     "(order_id || CASE WHEN number IS NULL OR order_id <> number THEN '' ELSE '/' || day END || '/' || customer_id)"
 )
@@ -117,6 +125,25 @@ def _cancelled_sql(words: Words, *, by_number: bool, is_parted: bool) -> str:
                         OR reason = {literal(NO_SALE)} AND {cancelled_sql("status", words)})
               GROUP BY customer_id, order_id)
         ANTI JOIN events USING (customer_id, order_id)"""
+
+
+def _kept_whole_sql(*, by_number: bool, tells_refunds: bool) -> str:
+    """The refund of each time that an order has a sale at, where it has none then, by the id that it would have.
+
+    A refund that a column tells of stands at the time of its line, one with a line of its own elsewhere.
+    """
+    return f"""
+        SELECT customer_id, {_id_sql(f"known || {_RETURN}")} AS id,
+               {"order_id" if by_number else "known"} AS reference, occurred_us
+        FROM (SELECT *, {_KNOWN} AS known FROM (
+            SELECT customer_id, order_id, occurred_us,
+                   CASE WHEN bool_or(is_numbered) THEN coalesce(min(number), order_id) END AS number,
+                   CAST(to_timestamp(min(min(occurred_us)) OVER (PARTITION BY customer_id, order_id) / 1e6) AS DATE)
+                       AS day
+            FROM lines WHERE NOT is_return AND {str(tells_refunds).lower()}
+            GROUP BY customer_id, order_id, occurred_us))
+        ANTI JOIN (SELECT customer_id, order_id, occurred_us FROM lines WHERE is_return) AS returned
+             USING (customer_id, order_id, occurred_us)"""
 
 
 def _grouped_sql() -> str:

@@ -8,7 +8,6 @@ from typing import Final
 import duckdb
 
 from app.lifecycle.events import minor_digits
-from ml.data import leavings
 from ml.data.belonging import fill_line_rows, strip_marks
 from ml.data.channels import settle_channels
 from ml.data.clocks import settle_clock
@@ -21,6 +20,7 @@ from ml.data.meanings import (
     own_currency,
 )
 from ml.data.moments import DATE_ORDERS, has_words, tell_date_order
+from ml.data.nobodies import keep_nobody, settle_placeholders
 from ml.data.numbers import plain_columns, tell_decimal_sign, tell_other_currency
 from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
@@ -172,11 +172,12 @@ def _load(
         lines = converted_sql(lines, own_currency(currency))
     judged = judged_sql(columns, lines, currency, words)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
+    settle_placeholders(connection, columns)
     settle_sums(connection)
     if has_rates and (converted := count_converted(connection)):
         say(f"{converted:,} line{' is' if converted == 1 else 's are'} converted to {currency} at the rates given.")
     if reading.keeps_nobody:
-        _keep_nobody(connection, columns)
+        keep_nobody(connection, columns)
     by_number = source if reading.by_number else None
     is_parted = settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
     settle_totals(connection, columns, reading.amount_is, say)
@@ -187,7 +188,15 @@ def _load(
     for meaning in numbers:
         if meaning != "amount":
             connection.execute(f"INSERT INTO left_out {changed_sql(columns, meaning)}")
-    make_orders(connection, source, minor_digits(currency), words, by_number=reading.by_number, is_parted=is_parted)
+    make_orders(
+        connection,
+        source,
+        minor_digits(currency),
+        words,
+        by_number=reading.by_number,
+        is_parted=is_parted,
+        tells_refunds=expressions.has_refunds,
+    )
 
 
 def _tell_forms(
@@ -215,21 +224,6 @@ def _tell_forms(
     expressions = Expressions(types, plain, decimal, order, words)
     expressions.has_words = "timestamp" in texts and has_words(connection)
     return expressions
-
-
-def _keep_nobody(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
-    """Lets lines of `judged` count that name no customer, as those of `''`, where other lines name some."""
-    nobody = f"reason = {literal(leavings.NO_CUSTOMER)}"
-    query = f"SELECT count(customer_id), count(*) FILTER (WHERE {nobody}) FROM judged"
-    ((known, unknown),) = connection.execute(query).fetchall()
-    if not known or not unknown:
-        return
-    connection.execute(
-        f"""INSERT INTO left_out
-        SELECT row, {literal(leavings.NOBODY)}, {literal(columns.customer_id)}, NULL, false, false
-        FROM judged WHERE {nobody}"""
-    )
-    connection.execute(f"UPDATE judged SET customer_id = '', reason = NULL WHERE {nobody}")
 
 
 def set_zone(connection: duckdb.DuckDBPyConnection, timezone: str) -> None:

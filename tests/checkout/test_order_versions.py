@@ -206,3 +206,58 @@ async def test_one_that_is_known_by_its_number_is_the_customers_too(export, coun
     assert (await client.post("/v1/events", json=[order])).json()["accepted"] == 1
     assert (await export(OCTOBER, NOVEMBER, source=source)).versions.named == 1
     assert await counted() == (2, 5000, 0)
+
+
+async def test_nothing_was_given_back_by_a_later_export(export, counted, sql):
+    told = [f"C,2026-10-01 10:00,1001,30,{amount}" for amount in (30, 0, 12.5, "")]
+    for line, refunded in zip(told, (3000, 0, 1250, 0), strict=True):
+        later = await export(line, ANOTHER.replace("paid,5", "5,1"), header=REFUNDS)
+        assert later.rejected == 0
+        assert await counted() == (refunded < 3000, 3000, refunded)
+    for line in told:
+        again = await export(line, ANOTHER.replace("paid,5", "5,1"), header=REFUNDS)
+        assert (again.accepted, again.versions.changed) == (0, 0)
+        assert await counted() == (1, 3000, 0)
+
+
+async def test_what_came_back_stays_where_a_later_export_has_no_word_of_refunds(export, counted):
+    await export("C,2026-10-01 10:00,1001,30,30", header=REFUNDS)
+    await export("C,2026-10-01 10:00,1001,paid,30", NOVEMBER)
+    assert await counted() == (1, 5000, 3000)
+
+
+async def test_a_return_on_a_line_of_its_own_stays_where_a_later_export_lacks_that_line(export, counted):
+    header = "customer_id,order_date,order_id,total,refunded_amount\n"
+    await export("C,2026-10-01 10:00,1001,30,0", "C,2026-10-05 10:00,1001,-30,0", header=header)
+    await export("C,2026-10-01 10:00,1001,30,0", "C,2026-11-05 10:00,1002,30,1", header=header)
+    assert await counted() == (1, 6000, 3100)
+
+
+@pytest.mark.parametrize("word", ["guest", "NULL", " Anonymous ", "游客", "0"])
+async def test_nobody_by_a_word_is_nobody_in_every_export(export, counted, sql, word):
+    nobodys = OCTOBER.replace("C,", f"{word},", 1)
+    await export(nobodys, ANOTHER)
+    assert (await export(nobodys.replace(word, "", 1), NOVEMBER)).duplicate == 1
+    assert (await export(OCTOBER, LATE_OCTOBER)).versions.named == 1
+    assert await counted() == (3, 9550, 0)
+    assert await sql.value("SELECT count(*) FROM events WHERE customer_id LIKE '~basket%'") == 0
+
+
+@pytest.mark.parametrize("word", ["", "guest"])
+async def test_an_order_that_is_somebodys_is_theirs_in_an_export_that_names_nobody(export, counted, sql, word):
+    await export("C,2026-10-01 10:00,1001,30,0", "C_%,2026-10-01 10:00,1002,5,0", header=REFUNDS)
+    later = await export(
+        *(f"{word},2026-10-01 10:00,1001,30,10", f"{word},2026-10-01 10:00,1002,5,0", "E,2026-10-03 10:00,3001,1,0"),
+        header=REFUNDS,
+    )
+    assert (later.accepted, later.duplicate, later.rejected) == (2, 2, 0)
+    assert await counted() == (1, 3000, 1000)
+    assert await counted("C_%") == (1, 500, 0)
+    assert await sql.value("SELECT count(*) FROM events WHERE customer_id LIKE '~basket%'") == 0
+
+
+async def test_of_two_whose_it_might_be_it_is_nobodys(export, counted, sql):
+    await export(OCTOBER, "D,2026-10-01 10:00,1001,paid,30")
+    await export(",2026-10-01 10:00,1001,paid,30", ANOTHER)
+    assert (await counted("C"), await counted("D")) == ((1, 3000, 0), (2, 3500, 0))
+    assert await sql.value("SELECT count(*) FROM events WHERE customer_id LIKE '~basket%'") == 1

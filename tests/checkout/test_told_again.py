@@ -122,12 +122,29 @@ async def test_at_the_till_a_repeat_of_what_was_nobodys_gets_its_first_answer(cl
     assert again.json()["decision"] == first.json()["decision"]
 
 
-async def test_known_at_tells_whose_it_was_then(client, shop, tell, count):
+async def test_known_at_tells_whose_it_was_then(client, shop, tell, count, sql):
     await count(tell("order.completed", None, total=10, source=SHOP, **BROWSER))
     before = quote(shop.ago(seconds=0))
+    browser = quote(await sql.value("SELECT customer_id FROM customer_states"))
     await count(tell("order.completed", "U-1", total=10, source=SHOP), tell("order.completed", "U-1", order_id="8"))
     then = await client.get(f"/v1/customers/U-1/score?as_of={before}&known_at={before}")
     assert then.status_code == 404
+    then = await client.get(f"/v1/customers/{browser}/score?as_of={before}&known_at={before}")
+    assert then.status_code == 200
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_told_again_and_again_it_is_kept_once_for_all_that_it_says(tell, count, sql, engine, at_once):
+    """A thank-you page that is reloaded, by the browser and by the server."""
+    told = [tell("order.completed", None, total=10, source=SHOP, **BROWSER)]
+    told += [tell("order.completed", "U-1", total=10, source=SHOP, **names) for names in [{}, MAIL] * 10]
+    told += [tell("order.completed", None, total=10, source=SHOP, **names) for names in [BROWSER, MAIL, PHONE] * 5]
+    statuses = await count(*told) if at_once else [status for each in told for status in await count(each)]
+    assert (statuses.count("accepted"), statuses.count("duplicate")) == (4, len(told) - 4)
+    assert await count(*told) == ["duplicate"] * len(told)
+    assert await sql.value("SELECT count(*) FROM events") == 4
+    assert await state(sql, "U-1") == (1, 1000, 0, 0, 0)
+    assert await differences(engine) == []
 
 
 @pytest.mark.parametrize("turn", [1, -1])

@@ -122,6 +122,37 @@ async def test_an_order_counts_until_it_was_known_to_be_given_back(tell, known):
     assert [await known(day) for day in (2, 3, 5, 7)] == [(1, 1000), (1, 600), (0, 0), (1, 200)]
 
 
+BROWSER = [{"kind": "anonymous_id", "value": "b"}]
+MAIL = [{"kind": "email", "value": "a@example.com"}]
+
+
+async def pseudonyms(sql):
+    """Those of the browser and of the address."""
+    rows = await sql.rows("SELECT DISTINCT low_id, high_id FROM links")
+    ids = {node for row in rows for node in row.values() if node.startswith("~")}
+    return [next(each for each in ids if kind in each) for kind in ("anonymous", "email")]
+
+
+async def test_an_order_that_was_a_browsers_is_told_of_the_browser(tell, known, sql):
+    await tell(1, "order.completed", None, order_id="1", total=10, identifiers=BROWSER)
+    await tell(2, "order.refunded", None, order_id="1", total=4, identifiers=BROWSER)
+    await tell(5, "order.completed", None, at=1, order_id="1", total=10, identifiers=MAIL)
+    await tell(9, "order.completed", "C-1", at=1, order_id="1", total=10)
+    await tell(9, "order.completed", "C-1", order_id="2", total=1)
+    browser, mail = await pseudonyms(sql)
+    assert [await known(day, browser) for day in (1, 3)] == [(1, 1000), (1, 600)]
+    assert [await known(day, mail) for day in (3, 6)] == [None, (1, 600)]
+    assert [await known(day) for day in (1, 6, 10)] == [None, None, (2, 700)]
+
+
+async def test_it_is_told_of_whoever_the_browser_was(tell, known):
+    await tell(1, "customer.identified", "C-0", identifiers=BROWSER)
+    await tell(2, "order.completed", None, order_id="1", total=10, identifiers=BROWSER)
+    await tell(9, "order.completed", "C-1", at=2, order_id="1", total=10)
+    assert [await known(day, "C-0") for day in (1, 3, 10)] == [(0, 0), (1, 1000), (0, 0)]
+    assert [await known(day) for day in (3, 10)] == [None, (1, 1000)]
+
+
 async def test_over_http_the_score_is_told_as_it_was(two, tell, client):
     await tell(9, "customer.merged", "C-1", at=3, merged="C-2")
 

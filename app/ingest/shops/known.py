@@ -21,8 +21,9 @@ from app.lifecycle.identifiers import BASKET
 _MONEY: Final = (ORDER_COMPLETED, ORDER_REFUNDED)
 VERSION: Final = "version"
 """The member of an order on its way that says when this version of it was made."""
-FAILED: Final = "failed"
-"""The member of a cancellation on its way that says that it is one of an order that is known alone."""
+WAS_PLACED: Final = "was_placed"
+"""The member of a cancellation on its way that says that the order is none because it waits to be placed: whether the
+shop says that it was placed before."""
 CANCELLED: Final = Ignored("order_cancelled")
 """Of an order that never was."""
 _TIME: Final = TypeAdapter(Time)
@@ -38,6 +39,11 @@ def name_cancellation(order_id: Any) -> str | None:
     return make_id("order", order_id, "cancelled")
 
 
+def name_version(each: Json) -> str | None:
+    """The id of the event that a version of an order is, of the order or of what is told of it at the same time."""
+    return make_id(name_order(each["data"].get("order_id")), each.get(VERSION, each.get("time")))
+
+
 class Known(NamedTuple):
     """An event that is known: whose, and of when."""
 
@@ -51,6 +57,7 @@ def ids_to_look_up(mapped: list[Mapped]) -> set[str]:
     order_ids = [each["data"].get("order_id") for each in made if each["type"] in (*_MONEY, ORDER_CANCELLED)]
     named = [name(order_id) for order_id in order_ids for name in (name_order, name_cancellation)]
     told = [each.get("id") for each in made] if order_ids else []
+    told += [name_version(each) for each in made if WAS_PLACED in each]
     return {name for name in (*named, *told) if isinstance(name, str) and name.isascii() and name.isprintable()}
 
 
@@ -76,7 +83,9 @@ def _consider(each: Mapped, known: Mapping[str, Known], *, never_was: bool) -> M
     order_id = each["data"].get("order_id")
     holder, cancelled = known.get(name_order(order_id) or ""), known.get(name_cancellation(order_id) or "")
     if each["type"] == ORDER_CANCELLED:
-        return _consider_cancellation(each, holder, cancelled)
+        if WAS_PLACED in each and not _undoes(each, holder, is_placed=name_version(each) in known):
+            return NOT_PLACED
+        return _consider_cancellation(each, cancelled)
     if each["type"] not in _MONEY:
         return each
     if each.get("id") not in known and (never_was or (cancelled is not None and not _is_later(each, cancelled))):
@@ -85,11 +94,19 @@ def _consider(each: Mapped, known: Mapping[str, Known], *, never_was: bool) -> M
     return _without_customer(each) if is_nobodys and each["type"] == ORDER_REFUNDED else each
 
 
-def _consider_cancellation(each: Json, holder: Known | None, cancelled: Known | None) -> Mapped:
+def _undoes(waiting: Json, holder: Known | None, *, is_placed: bool) -> bool:
+    """Whether an order that waits was one before. `is_placed`: a version of the same second says that it is one."""
+    if is_placed:
+        return False
+    if holder is None:
+        return bool(waiting[WAS_PLACED])
+    waits_us = _read_us(waiting.get("time"))
+    return waits_us is not None and waits_us > holder.occurred_us
+
+
+def _consider_cancellation(each: Json, cancelled: Known | None) -> Json:
     """One at another time than the first gets an id of its own: the order may have come back to life meanwhile."""
-    told = {name: member for name, member in each.items() if name != FAILED}
-    if FAILED in each and holder is None:
-        return NOT_PLACED
+    told = {name: member for name, member in each.items() if name != WAS_PLACED}
     if cancelled is not None and _read_us(told.get("time")) != cancelled.occurred_us:
         return present({**told, "id": make_id(told.get("id"), told.get("time"))})
     return told

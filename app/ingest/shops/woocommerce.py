@@ -5,7 +5,9 @@ the REST API has it. Times are UTC without saying so (`…_gmt`), amounts are te
 
 **When an order counts.** One that is `pending`, or whose payment failed, is none yet; it is counted by the first
 delivery whose status says that it was placed, at the time at which it was made, as WooCommerce's own reports do. One
-that was counted and fails is none, until a later version says that it is one again.
+that was counted and fails, or waits for its payment again, is none, until a later version says that it is one again. A
+failure is kept where nothing was counted yet, too: an older version may come after it. So is a wait of an order that
+says that it was paid before; of another it is how nearly every order begins.
 Refunds stand in the order with their amounts alone, at the time of the first version that tells of them.
 """
 
@@ -17,7 +19,6 @@ from app.ingest.shops.amounts import as_amount, as_decimal, read_amount
 from app.ingest.shops.deliveries import (
     DELETED,
     NO_IDENTIFIERS,
-    NOT_PLACED,
     UNKNOWN_TOPIC,
     Door,
     Json,
@@ -28,7 +29,7 @@ from app.ingest.shops.deliveries import (
     objects,
     present,
 )
-from app.ingest.shops.known import FAILED, VERSION, name_cancellation, name_order
+from app.ingest.shops.known import VERSION, WAS_PLACED, name_cancellation, name_order
 from app.lifecycle.events import CUSTOMER_IDENTIFIED, ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
 
 _UNPLACED: Final = frozenset(("pending", "checkout-draft", "auto-draft", "draft"))
@@ -45,10 +46,11 @@ def map_delivery(topic: str, payload: Any, door: Door) -> list[Mapped]:
 def _map_order(order: Json, door: Door) -> Iterator[Mapped]:
     status = str(order.get("status"))
     if status == "failed":
-        yield {**_make_cancellation(order, door), FAILED: True}
+        yield _make_cancellation(order, door)
         return
     if status in _UNPLACED:
-        yield NOT_PLACED
+        was_placed = any(_utc(order, name) for name in ("date_paid", "date_completed"))
+        yield {**_make_cancellation(order, door), WAS_PLACED: was_placed}
         return
     yield _make_order(order, door)
     refunds = objects(order.get("refunds"))

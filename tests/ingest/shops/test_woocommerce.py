@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.ingest.segment.mapping import Ignored
 from app.ingest.shops.deliveries import Door
+from app.ingest.shops.known import consider
 from app.ingest.shops.woocommerce import _TOPICS, map_delivery
 from tests.ingest.shops.mapped import JSON, admit, check_left_as_it_was, spoilt, without_version
 from tests.ingest.shops.payloads import encode, sign
@@ -72,7 +73,8 @@ def test_a_refund_has_no_sign():
 
 @pytest.mark.parametrize("status", ["pending", "checkout-draft", "auto-draft"])
 def test_what_was_not_placed_is_no_sale(status):
-    assert one("order.created", order(status=status, date_paid_gmt=None)) == Ignored("not_placed")
+    delivered = map_delivery("order.created", order(status=status, date_paid=None, date_paid_gmt=None), DOOR)
+    assert consider(delivered, {}) == [Ignored("not_placed")]
 
 
 @pytest.mark.parametrize("status", ["processing", "on-hold", "completed", "refunded", "shipped"])
@@ -246,10 +248,43 @@ async def test_a_payment_that_fails_after_an_order_was_counted(deliver, sql, arr
     assert await orders(sql) == 0
 
 
-async def test_one_that_fails_before_anything_was_counted_is_nothing(deliver, sql):
-    response = await deliver("order.created", order(status="failed"))
-    assert [item.get("reason") for item in response.json()["results"]] == ["not_placed"]
-    assert await sql.value("SELECT count(*) FROM events") == 0
+async def test_one_that_fails_before_anything_was_counted_is_no_sale(deliver, sql):
+    await deliver("order.created", order(status="failed"))
+    assert await sql.value("SELECT count(*) FROM events WHERE type <> 'order.cancelled'") == 0
+    assert await orders(sql) == 0
+
+
+WAITS_AGAIN = order(status="pending", date_modified_gmt="2026-10-05T10:00:00")
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations((WAITING, order(), WAITS_AGAIN))))
+async def test_one_that_waits_for_its_payment_again_is_none(deliver, sql, arrival):
+    for payload in (*arrival, *arrival):
+        assert (await deliver("order.updated", payload)).json()["rejected"] == 0
+    assert await orders(sql) == 0
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations((order(), WAITS_AGAIN, PAID_AGAIN))))
+async def test_until_it_is_paid_again(deliver, sql, arrival):
+    for payload in (*arrival, *arrival):
+        assert (await deliver("order.updated", payload)).json()["rejected"] == 0
+    assert (await orders(sql), await sql.value("SELECT sum(spend_minor) FROM customer_states")) == (1, 10900)
+
+
+async def test_a_wait_without_a_payment_takes_back_what_was_counted_before_it(deliver, sql):
+    on_delivery = {"date_paid": None, "date_paid_gmt": None}
+    await deliver("order.updated", order(**on_delivery))
+    response = await deliver("order.updated", {**WAITS_AGAIN, **on_delivery})
+    assert (response.json()["accepted"], await orders(sql)) == (1, 0)
+
+
+@pytest.mark.parametrize("second", ["2026-10-01T10:00:00", "2026-10-01T10:00:08"])
+async def test_a_wait_of_the_second_in_which_it_was_placed_takes_nothing_back(deliver, sql, second):
+    """The one of its beginning, which comes late."""
+    await deliver("order.updated", order(date_modified_gmt=second))
+    waiting = {**WAITING, "date_modified_gmt": second}
+    assert (await deliver("order.created", waiting)).json()["ignored"] == 1
+    assert await orders(sql) == 1
 
 
 async def test_deliveries_of_two_versions_at_once(deliver, sql):
