@@ -202,6 +202,7 @@ def serve(tmp_path_factory, database_url):
         "home": home,
         "identity_key": "tests",
         "control_share": 0.0,
+        "usual_share": 0.0,
         "exploration": 0.0,
         "patience_ms": 30_000,  # machines that tests run on are slow at times
         "deadline_allowance_ms": 20_000,

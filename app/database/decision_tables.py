@@ -1,6 +1,6 @@
 """Tables of actions, and of the decisions that chose them."""
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Double, Index, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.database.metadata import metadata
@@ -35,3 +35,24 @@ actions = Table(
     Column("definition", JSONB, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
 )
+
+arms = Table(
+    "arms",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("arm", Text, nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
+    Column("control_share", Double, nullable=False),
+    Column("usual_share", Double, nullable=False),
+    Index("ix_arms_decided_us", "decided_us"),
+)
+"""Of every person that was decided of: the arm at the first decision, and the shares that were in force. Made of the
+receipts, in the background."""
+
+arm_reports = Table(
+    "arm_reports",
+    metadata,
+    Column("at_us", BigInteger, primary_key=True),
+    Column("report", JSONB, nullable=False),
+)
+"""How many persons each arm has, and how many were to be expected. Receipts until `at_us` have been read."""

@@ -8,7 +8,12 @@ import orjson
 from app.customers.item_states import ItemStates
 from app.customers.state import CustomerState
 from app.lifecycle.actions import ActionCatalogue
-from app.lifecycle.decisions import CustomerContext, DecisionOptions, Policy, in_control_group, rank
+from app.lifecycle.decisions import (
+    CustomerContext,
+    DecisionOptions,
+    Policy,
+    rank,
+)
 
 CARRIED: Final[dict[str, Literal["discover", "replenish", "home"]]] = {
     "cross-sell": "discover",
@@ -51,8 +56,7 @@ def find_foremost(
 def _find(
     catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
 ) -> list[str]:
-    held_out = in_control_group(customer.person_id or customer.customer_id, policy.control_share)
-    if held_out or not wanted.max_actions:
+    if customer.arm == "control" or not wanted.max_actions:
         return []
     return [action.action_id for action in rank(catalogue, customer, wanted, policy, now_us)]
 

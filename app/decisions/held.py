@@ -5,6 +5,7 @@ from app.decisions.keeping import Receipts
 from app.decisions.service import Deciding
 from app.foundation.settings import Settings
 from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.arms import Arms
 from app.scores.held import Scores
 
 
@@ -15,9 +16,10 @@ class Decisions:
     recommends sets them.
     """
 
-    def __init__(self, settings: Settings, scores: Scores, receipts: Receipts) -> None:
+    def __init__(self, settings: Settings, scores: Scores, receipts: Receipts, arms: Arms) -> None:
         self.catalogue = ActionCatalogue(())
         self.receipts = receipts
+        self.arms = arms
         self.suggest: Suggest | None = None
         self.find_lacking: FindLacking | None = None
         self.lacking_of: LackingOf | None = None
@@ -29,4 +31,6 @@ class Decisions:
         settings = self._settings
         policy = settings.decision_policy
         scoring, typical_order = self._scores.scoring(), settings.typical_order
-        return Deciding(scoring, self.catalogue, policy, typical_order, settings.warning_risk, self.lacking_of)
+        return Deciding(
+            scoring, self.catalogue, policy, typical_order, settings.warning_risk, self.lacking_of, self.arms
+        )

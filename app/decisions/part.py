@@ -1,23 +1,30 @@
 """Decisions as the service runs them."""
 
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 from app.database.engine import transaction
+from app.decisions.arm_watch import arm_gauges, check_arms, keep_watching_arms
 from app.decisions.held import Decisions
 from app.decisions.keeping import Receipts, keep_decisions
 from app.decisions.queries import WRITE_DECISIONS, read_actions
 from app.decisions.receipts_router import router as receipts
 from app.decisions.router import actions, router
 from app.decisions.schemas import DecisionIn
-from app.http.resources import Part, Resources
+from app.http.resources import BackgroundTask, Part, Resources
+from app.ingest.identity_key import read_identity_key
 from app.lifecycle.actions import Action, ActionCatalogue
+from app.lifecycle.arms import Arms
 from app.scores.held import Scores
 
 
 def _build(resources: Resources) -> None:
     driver = resources.open_driver()
     receipts: Receipts = resources.gather("receipts", partial(keep_decisions, driver))
-    resources.hold(Decisions(resources.settings, resources.of(Scores), receipts))
+    settings = resources.settings
+    arms = Arms(settings.control_share, settings.usual_share, read_identity_key(settings))
+    resources.hold(Decisions(settings, resources.of(Scores), receipts, arms))
     resources.plan(driver, WRITE_DECISIONS)
 
 
@@ -26,6 +33,17 @@ async def _refresh(resources: Resources) -> None:
         resources.of(Decisions).catalogue = ActionCatalogue(await read_actions(connection))
 
 
+def _watch_arms(resources: Resources) -> Coroutine[Any, Any, None] | None:
+    return keep_watching_arms(resources.engine) if resources.settings.monitoring_hours else None
+
+
 PART = Part(
-    "decisions", routers=(router, receipts, actions), schemas=(DecisionIn, Action), build=_build, refresh=_refresh
+    "decisions",
+    routers=(router, receipts, actions),
+    schemas=(DecisionIn, Action),
+    build=_build,
+    refresh=_refresh,
+    background=(BackgroundTask("arms", _watch_arms),),
+    check_stored=check_arms,
+    stored_gauges=arm_gauges,
 )

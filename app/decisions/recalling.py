@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.arms import Arm
 from app.lifecycle.decisions import Choice, CustomerContext, DecisionOptions, Policy, choose
 
 
@@ -23,11 +24,14 @@ class Recalled(NamedTuple):
 
 def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping[str, Any]) -> Recalled:
     """From the row of a decision. Of actions that were held back before their items were asked for it is not known
-    whether they have any, nor does it matter."""
+    whether they have any, nor does it matter. Receipts of before there were arms, and of before they held what cools
+    down, are read as far as they go."""
     asked, suppressed = receipt["request"], receipt["suppressed"]
+    arm: Arm = "control" if receipt["in_control_group"] else "learner"
+    known = {"offered_us": {}, "arm": arm, **receipt["customer"]}
     customer = CustomerContext(
         customer_id=customer_id,
-        **receipt["customer"],
+        **known,
         lacking={action_id for action_id, code in suppressed.items() if code == "no_items"},
         unseen={action_id for action_id, code in suppressed.items() if code == "items_unseen"},
     )

@@ -14,7 +14,15 @@ from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
 from app.foundation.times import iso
 from app.lifecycle.actions import ActionCatalogue
-from app.lifecycle.decisions import Choice, Chosen, CustomerContext, DecisionOptions, Policy, choose
+from app.lifecycle.arms import Arms
+from app.lifecycle.decisions import (
+    Choice,
+    Chosen,
+    CustomerContext,
+    DecisionOptions,
+    Policy,
+    choose,
+)
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identifiers import BASKET
 from app.scores.scoring import Scoring
@@ -39,7 +47,8 @@ def checkout_decision_id(source: str, event_id: str) -> str:
 
 class Deciding(NamedTuple):
     """What decisions are made with. `typical_order` is a usual order in major units, `warning_risk` the
-    churn risk from which a customer is warned of, `lacking_of` which actions have no items (None: all have)."""
+    churn risk from which a customer is warned of, `lacking_of` which actions have no items (None: all have), `arms`
+    who is held out and who is decided of by the rules alone."""
 
     scoring: Scoring
     catalogue: ActionCatalogue
@@ -47,6 +56,7 @@ class Deciding(NamedTuple):
     typical_order: float
     warning_risk: float
     lacking_of: LackingOf | None = None
+    arms: Arms = Arms()
 
 
 def options_of(wanted: DecisionRequest, lateness: Lateness | None) -> DecisionOptions:
@@ -69,6 +79,7 @@ def customer_context(score: Score, deciding: Deciding, offered_us: Mapping[str, 
         offered_us=offered_us,
         person_id=state.person_id,
         complaint_resolved_us=state.complaint_resolved_us,
+        arm=deciding.arms.of(state.person_id or state.customer_id),
     )
 
 

@@ -77,6 +77,9 @@ GAUGES: Final = {
     "perennial_recommendation_shadow_lists": Gauge("Lists that the challenger made too.", ("version",), max),
     "perennial_recommendation_shadow_agreement": Gauge("Of ten items, those both list.", ("version",), max),
     "perennial_recommendation_shadow_hit_rate": Gauge("Of both, on the same next baskets.", ("version",), max),
+    "perennial_arm_persons": Gauge("Persons that were decided of.", ("arm",), max),
+    "perennial_arm_persons_expected": Gauge("Of these, those to be expected in the arm.", ("arm",), max),
+    "perennial_arm_ratio_probability": Gauge("How often chance makes arms so uneven.", (), max),
     "perennial_drifted_features": Gauge("Features of weight that have drifted too far.", (), max),
 }
 

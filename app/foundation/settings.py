@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     churn_horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
     control_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of customers held out of every action, so that the effect of actions can be measured."""
+    usual_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of customers decided of by the rules alone, so that what is learned can be measured against them."""
     exploration: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Probability with which a slot of a decision is filled at random among the eligible."""
     margin: Annotated[float, Field(gt=0, le=1)] = 0.25
@@ -147,8 +149,8 @@ class Settings(BaseSettings):
 
     @property
     def decision_policy(self) -> Policy:
-        """Share held out, exploration, margin, and what an open complaint puts at stake."""
-        return Policy(self.control_share, self.exploration, self.margin, self.complaint_risk)
+        """Shares of the arms, exploration, margin, and what an open complaint puts at stake."""
+        return Policy(self.control_share, self.exploration, self.margin, self.complaint_risk, self.usual_share)
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, Literal, NamedTuple
 
 from app.lifecycle.actions import Action, ActionCatalogue
+from app.lifecycle.arms import Arm
 from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import CONTACT_CHANNELS
 from app.lifecycle.stages import Stage
@@ -49,6 +50,8 @@ class CustomerContext(NamedTuple):
     """Actions that speak of items which were not looked for."""
     complaint_resolved_us: int | None = None
     """When the latest complaint that is settled was."""
+    arm: Arm = "learner"
+    """Of the person, by `person_id` or the customer's own."""
 
     def was_settled(self, now_us: int) -> bool:
         """Whether a complaint was resolved so lately that it is asked whether it is."""
@@ -77,13 +80,14 @@ Complaint Handling in America, U.S. Office of Consumer Affairs, 1979.
 
 
 class Policy(NamedTuple):
-    """What a deployment decides: share held out, probability of exploring, gross margin on spend, and the share of
-    customers whom a complaint that stays open loses."""
+    """What a deployment decides: share held out, probability of exploring, gross margin on spend, the share of
+    customers whom a complaint that stays open loses, and the share that is decided of by the rules alone."""
 
     control_share: float
     exploration: float
     margin: float
     complaint_risk: float = COMPLAINT_RISK
+    usual_share: float = 0.0
 
 
 class Chosen(NamedTuple):
@@ -104,12 +108,6 @@ class Choice(NamedTuple):
     chosen: list[Chosen]
     suppressed: list[tuple[str, SuppressionCode]]
     worths: dict[str, float]
-
-
-def in_control_group(person_id: str, share: float) -> bool:
-    """Whether a customer is held out of every action: fixed by the id that the person goes by."""
-    digest = hashlib.blake2b(person_id.encode(), digest_size=8, person=b"control").digest()
-    return int.from_bytes(digest) < share * 2**64
 
 
 def has_consent(channel: str, consents: Mapping[str, bool]) -> bool:
@@ -190,7 +188,7 @@ def choose(
     """
     worths: dict[str, float] = {}
     suppressed: list[tuple[str, SuppressionCode]] = []
-    held_out = in_control_group(customer.person_id or customer.customer_id, policy.control_share)
+    held_out = customer.arm == "control"
     eligible: list[Action] = []
     for action in catalogue.find(customer.stage, wanted.channel):
         code = suppression(action, customer, wanted, now_us)
@@ -201,7 +199,7 @@ def choose(
             eligible.append(action)
         else:
             suppressed.append((action.action_id, code))
-    exploration = policy.exploration if wanted.learning_enabled else 0.0
+    exploration = policy.exploration if wanted.learning_enabled and customer.arm == "learner" else 0.0
     chosen = _fill(eligible, worths, wanted.max_actions, exploration, seed)
     return Choice(held_out, chosen, suppressed, worths)
 

@@ -5,11 +5,13 @@ import asyncio
 import pytest
 
 from app.lifecycle.actions import ActionCatalogue
-from app.lifecycle.decisions import CustomerContext, in_control_group
+from app.lifecycle.arms import Arms
+from app.lifecycle.decisions import CustomerContext
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.models.held import Models
 
 DEFAULT_ACTIONS_IN_ORDER = sorted(DEFAULT_ACTIONS, key=lambda action: action.action_id)
+HALVES = Arms(control_share=0.5, secret=b"tests")
 STORE_ACTIONS = {action.action_id: action for action in DEFAULT_ACTIONS if "store" in action.channels}
 
 
@@ -152,7 +154,8 @@ async def test_the_receipt_says_what_was_weighed(client, sql, shop):
     best = max(receipt["expected_values"], key=receipt["expected_values"].get)
     assert receipt["selection_probabilities"] == {best: 1.0}
     assert offered(answer) == [best]
-    assert receipt["policy"] == {"control_share": 0.0, "exploration": 0.0, "margin": 0.25, "complaint_risk": 0.54}
+    shares = {"control_share": 0.0, "usual_share": 0.0}
+    assert receipt["policy"] == {**shares, "exploration": 0.0, "margin": 0.25, "complaint_risk": 0.54}
     assert receipt["customer"].keys() == {*CustomerContext._fields} - {"customer_id", "offered_us", "lacking", "unseen"}
     assert receipt["customer"]["stage"] == "new"
     assert receipt["customer"]["churn_risk"] == pytest.approx(answer["score"]["churn_risk"], abs=1e-6)
@@ -270,7 +273,7 @@ async def test_the_control_group_gets_nothing_and_the_receipt_says_why(serve, sq
         for number in range(8):
             customer = f"C-{number}"
             answer = await check_out(service.client, shop.order(customer, total=80))
-            held_out = in_control_group(customer, 0.5)
+            held_out = HALVES.of(customer) == "control"
             assert answer["decision"]["in_control_group"] is held_out
             assert bool(offered(answer)) is not held_out
             if held_out:
@@ -284,7 +287,7 @@ async def test_the_control_group_gets_nothing_and_the_receipt_says_why(serve, sq
 
 async def test_the_control_group_follows_the_person_whichever_id_is_asked_for(serve, sql, shop):
     """Each pair is of two whose own ids would put one of them in it and the other not."""
-    held_out = [in_control_group(f"C-{number}", 0.5) for number in range(40)]
+    held_out = [HALVES.of(f"C-{number}") == "control" for number in range(40)]
     within = [f"C-{number}" for number in range(40) if held_out[number]][:4]
     without = [f"C-{number}" for number in range(40) if not held_out[number]][:4]
     async with serve(control_share=0.5) as service:
@@ -299,9 +302,9 @@ async def test_the_control_group_follows_the_person_whichever_id_is_asked_for(se
             assert pseudonym.startswith("~phone:")
             for asked in (survivor, merged, pseudonym):
                 decision = await service.client.post("/v1/decisions", json={"customer_id": asked, "channel": "store"})
-                assert decision.json()["in_control_group"] is in_control_group(survivor, 0.5)
+                assert decision.json()["in_control_group"] is (HALVES.of(survivor) == "control")
                 answer = await check_out(service.client, shop.order(asked, total=80))
-                assert answer["decision"]["in_control_group"] is in_control_group(survivor, 0.5)
+                assert answer["decision"]["in_control_group"] is (HALVES.of(survivor) == "control")
 
 
 async def test_an_open_complaint_is_settled_first_and_then_asked_after(client, shop):

@@ -15,7 +15,6 @@ from app.lifecycle.decisions import (
     SuppressionCode,
     choose,
     expected_value,
-    in_control_group,
     suppression,
 )
 from app.lifecycle.events import DAY_US
@@ -60,15 +59,14 @@ SUPPRESSIONS = {
     "no_gain": (make_action(cost=1000), STANDING, WISH),
     "items_unseen": (make_action(), STANDING._replace(unseen={"offer"}), WISH),
     "no_items": (make_action(), STANDING._replace(lacking={"offer"}), WISH),
-    "control_group": (make_action(), STANDING, WISH),
+    "control_group": (make_action(), STANDING._replace(arm="control"), WISH),
 }
 
 
 @pytest.mark.parametrize("code", get_args(SuppressionCode))
 def test_every_reason_to_suppress_is_reached(code):
     action, customer, wanted = SUPPRESSIONS[code]
-    policy = POLICY._replace(control_share=0.999999) if code == "control_group" else POLICY
-    choice = choose_for([action], customer, wanted, policy)
+    choice = choose_for([action], customer, wanted)
     assert choice.suppressed == [("offer", code)]
     assert choice.chosen == []
     assert choice.in_control_group is (code == "control_group")
@@ -343,25 +341,18 @@ def test_inverse_propensity_recovers_what_each_action_would_bring(draws):
 # The control group.
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-def test_the_control_group_has_its_share(share):
-    """Within four standard deviations of 20,000 customers."""
-    held_out = sum(in_control_group(f"C-{number}", share) for number in range(20_000))
-    assert held_out / 20_000 == pytest.approx(share, abs=4 * (share * (1 - share) / 20_000) ** 0.5)
-
-
-def test_who_is_held_out_stays_so_for_ever():
-    """By name, so that a new hash cannot move customers between the groups unseen."""
-    held_out = [number for number in range(100) if in_control_group(f"C-{number}", 0.1)]
-    assert held_out == [5, 29, 61, 83, 99]
-    assert all(in_control_group(f"C-{number}", 0.3) for number in held_out)
-    assert not in_control_group("C-1", 0.0)
-    assert in_control_group("C-1", 1.0)
-
-
 def test_the_control_group_is_told_what_it_would_have_been_offered():
-    choice = choose_for(FOUR, policy=POLICY._replace(control_share=0.999999))
+    choice = choose_for(FOUR, STANDING._replace(arm="control"))
     assert choice.in_control_group
     assert choice.chosen == []
     assert set(choice.worths) == set("abcd")
     assert {code for _, code in choice.suppressed} == {"control_group"}
+
+
+def test_business_as_usual_leaves_nothing_to_chance():
+    exploring = POLICY._replace(exploration=1.0)
+    usual = STANDING._replace(arm="business_as_usual")
+    for seed in map(str, range(20)):
+        assert choose_for(FOUR, usual, policy=exploring, seed=seed) == choose_for(FOUR, usual, seed="D-1")
+    learnt = {choose_for(FOUR, policy=exploring, seed=str(n)).chosen[0].action.action_id for n in range(20)}
+    assert len(learnt) > 1

@@ -9,6 +9,7 @@ import pytest
 from app.customers.item_states import ItemStates
 from app.customers.state import CustomerState, newcomer
 from app.foundation.settings import Settings
+from app.lifecycle.arms import Arms
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.measures import LATEST, NUMERIC, TIMES
@@ -68,7 +69,7 @@ def test_nothing_else_changes_what_is_foreseen(scoring, measure):
     told = set()
     for value in (0.0, 1.0, 7.0, 400.0):
         value = NOW_US - value * DAY_US if measure in TIMES else value
-        standing = read_standing(history_of(**{measure.name: value}), scoring, 0.0, NOW_US)
+        standing = read_standing(history_of(**{measure.name: value}), scoring, Arms(), NOW_US)
         told.add((standing.churn_risk, standing.value_tier))
     assert len(told) == 1
     assert next(iter(told))[0] is not None
@@ -82,7 +83,7 @@ def test_which_a_score_makes_something_of(scoring, measure):
 
 def test_what_is_seen_counts(scoring):
     risks = {
-        read_standing(history_of(last_order_us=NOW_US - days * DAY_US), scoring, 0.0, NOW_US).churn_risk
+        read_standing(history_of(last_order_us=NOW_US - days * DAY_US), scoring, Arms(), NOW_US).churn_risk
         for days in (0.05, 1.0, 9.0)
     }
     assert len(risks) == 3
@@ -90,12 +91,12 @@ def test_what_is_seen_counts(scoring):
 
 def test_of_nobody_nothing_is_known(scoring):
     for history in (None, History(None, NO_ITEMS, {})):
-        standing = read_standing(history, scoring, 0.0, NOW_US)
+        standing = read_standing(history, scoring, Arms(), NOW_US)
         assert (standing.refused, standing.habit) == ("unknown_customer", Habit(0.0, 0.0, 0.0))
 
 
 def test_who_never_bought_has_no_habit(scoring):
-    standing = read_standing(History(newcomer("C-1"), NO_ITEMS, {}), scoring, 0.0, NOW_US)
+    standing = read_standing(History(newcomer("C-1"), NO_ITEMS, {}), scoring, Arms(), NOW_US)
     assert (standing.refused, standing.habit, standing.churn_risk) == (None, Habit(0.0, 0.0, 0.0), None)
 
 
@@ -106,6 +107,6 @@ def test_a_habit_is_of_all_items_and_of_each(scoring):
         for name, value in told.items():
             numbers[row, at[name]] = value
     history = history_of()._replace(items=ItemStates(ITEM, ["a", "b"], numbers))
-    standing = read_standing(history, scoring, 0.0, NOW_US)
+    standing = read_standing(history, scoring, Arms(), NOW_US)
     assert standing.habit == Habit(6.0, 6.0, 3.0)  # ten orders are known, six with lines
     assert standing.items == {"a": (4.0, 3.0), "b": (2.0, 0.0)}

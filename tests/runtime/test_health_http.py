@@ -10,7 +10,7 @@ CHECKS = {
     *("database:responseTime", "database:schema", "model:version", "model:age", "recommendations:model"),
     "service:background",
     *("events:lag", "events:rejected", "events:times", "events:refunds", "stages:sweepAge"),
-    *("model:drift", "model:calibration", "recommendations:due", "recommendations:hits"),
+    *("decisions:arms", "model:drift", "model:calibration", "recommendations:due", "recommendations:hits"),
 }
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from app.decisions.held import Decisions
 from app.foundation.metrics import count_offers
 from app.foundation.times import iso
 from app.http.resources import Resources
@@ -26,7 +27,7 @@ async def offer_items(
     """An offer of each item, in their order; depth 0 of what is not offered, and why. `history` None: of nobody who is
     known. Raises NotReady: what could not be kept is not told."""
     offers, catalogue = resources.of(Offers), resources.of(Items).catalogue
-    standing = read_standing(history, resources.of(Scores).scoring(), resources.settings.control_share, now_us)
+    standing = read_standing(history, resources.of(Scores).scoring(), resources.of(Decisions).arms, now_us)
     limits = find_limits(rules, item_ids, catalogue, now_us)
     asked = [
         _ask(item_id, standing, offers, catalogue, limit, now_us)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from app.customers.item_states import ItemStates
 from app.customers.state import CustomerState
-from app.lifecycle.decisions import in_control_group
+from app.lifecycle.arms import Arms
 from app.lifecycle.measures import DECAYED, NUMERIC, REFERENCE, TIMES
 from app.lifecycle.pricing.depth import Code, Evidence
 from app.lifecycle.pricing.sensitivity import Habit, ShopShare, count_kept
@@ -49,7 +49,7 @@ class Standing(NamedTuple):
         )
 
 
-def read_standing(history: History | None, scoring: Scoring, control_share: float, now_us: int) -> Standing:
+def read_standing(history: History | None, scoring: Scoring, arms: Arms, now_us: int) -> Standing:
     """`history` None: of nobody in particular."""
     customer = None if history is None else history.customer
     if history is None or customer is None:
@@ -58,7 +58,7 @@ def read_standing(history: History | None, scoring: Scoring, control_share: floa
     score = score_one(only_seen(customer), now_us, scoring)
     return Standing(
         customer.person_id or customer.customer_id,
-        _refuse(customer, control_share),
+        _refuse(customer, arms),
         habit_of(customer, items),
         score.churn_risk,
         tier_of(score, scoring),
@@ -90,9 +90,9 @@ def count_items(states: ItemStates) -> dict[str, tuple[float, float]]:
     return dict(zip(states.item_ids, zip(orders.tolist(), discounted.tolist(), strict=True), strict=True))
 
 
-def _refuse(customer: CustomerState, control_share: float) -> Code | None:
+def _refuse(customer: CustomerState, arms: Arms) -> Code | None:
     if customer.latest("consent_personalization") == "denied":
         return "personalization_refused"
-    if in_control_group(customer.person_id or customer.customer_id, control_share):
+    if arms.of(customer.person_id or customer.customer_id) == "control":
         return "control_group"
     return None
