@@ -221,3 +221,29 @@ def evaluate_next_baskets(
     print(json.dumps(result, indent=2) if as_json else render_baskets(result), flush=True)
     if html is not None:
         _write_page(html, render_baskets_report(result))
+
+
+@commands.command(name="uplift")
+def evaluate_treatment(
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A trial: rows whose treatment was drawn")],
+    treatment: Annotated[str, typer.Option(help="Column that says what each was given")],
+    control: Annotated[str, typer.Option(help="Its value where nothing was given")],
+    outcome: Annotated[str, typer.Option(help="Column of what came: 0 and 1, or an amount")],
+    test: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Judge on these rows (default: on half of the data)"),
+    ] = None,
+    treated: Annotated[
+        list[str], typer.Option(help="A value that counts as treated; repeat it (default: every other one)")
+    ] = [],  # noqa: B006
+    ignore: Annotated[str, typer.Option(help="Columns that are no features, parted by commas")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Whom a treatment moves, learned from a trial, beside who responds and chance; and the best arm for each."""
+    from ml.data.trials import TrialColumns
+    from ml.evaluation.figures import render_uplift
+    from ml.evaluation.uplift import evaluate_uplift, load_halves
+
+    ignored = [name.strip() for name in ignore.split(",") if name.strip()]
+    result = evaluate_uplift(*load_halves(data, test, TrialColumns(treatment, control, outcome, treated, ignored)))
+    print(json.dumps(result, indent=2) if as_json else render_uplift(result), flush=True)

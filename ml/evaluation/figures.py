@@ -80,6 +80,17 @@ def render_discounts(result: Mapping[str, Any]) -> str:
     return captured.get()
 
 
+def render_uplift(result: Mapping[str, Any]) -> str:
+    """How well scores rank those whom a treatment moves, and what the best arm for each brings."""
+    console = Console(width=_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(_metrics_table(result, "whom it moves"))
+        for name, value in result["policy"].items():
+            figures = " to ".join(_figure(value[end]) for end in ("low", "high"))
+            console.print(f"{name.replace('_', ' ')}: {_figure(value['value'])} each ({figures})", markup=False)
+    return captured.get()
+
+
 def _title(result: Mapping[str, Any]) -> str:
     days = result["horizon_days"]
     if result["target"] == CHURN.name:
