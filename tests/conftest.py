@@ -36,7 +36,7 @@ from app.database.embedded import start_embedded
 from app.database.engine import create_engine, transaction
 from app.database.schema import migrate
 from app.database.tables import metadata
-from app.decisions.queries import fill_action_catalogue
+from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.http.auth import SCOPES, create_key
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
@@ -53,7 +53,7 @@ BLOCKED = """
 SELECT pid FROM pg_stat_activity
  WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'perennial'
 """
-KEPT = ("api_keys", "actions")
+KEPT = ("api_keys", "actions", "action_versions")
 EMPTIED = [name for name in metadata.tables if name not in KEPT]
 
 

@@ -17,7 +17,7 @@ from app.commands.progress import say
 from app.customers.queries import find_frequent_customer
 from app.database.engine import transaction
 from app.database.opening import open_database
-from app.decisions.queries import fill_action_catalogue
+from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.http.auth import SCOPES, create_key, is_valid_key
 from app.lifecycle.default_actions import DEFAULT_ACTIONS

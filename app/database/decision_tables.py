@@ -56,3 +56,15 @@ arm_reports = Table(
     Column("report", JSONB, nullable=False),
 )
 """How many persons each arm has, and how many were to be expected. Receipts until `at_us` have been read."""
+
+action_versions = Table(
+    "action_versions",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("action_id", Text, nullable=False),
+    Column("definition", JSONB(none_as_null=True)),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Index("ix_action_versions_action_id", "action_id", "version"),
+)
+"""Every definition that there was of an action, numbered over all of them; null where it was removed."""

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
 from app.database import item_tables as item_tables
+from app.database.decision_tables import action_versions as action_versions
 from app.database.decision_tables import actions as actions
 from app.database.decision_tables import decisions as decisions
 from app.database.decision_tables import offers as offers

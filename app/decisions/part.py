@@ -6,15 +6,18 @@ from typing import Any
 
 from app.database.engine import transaction
 from app.decisions.arm_watch import arm_gauges, check_arms, keep_watching_arms
+from app.decisions.catalogue_queries import read_catalogue
+from app.decisions.catalogue_router import router as actions
+from app.decisions.catalogue_router import versions
 from app.decisions.held import Decisions
 from app.decisions.keeping import Receipts, keep_decisions
-from app.decisions.queries import WRITE_DECISIONS, read_actions
+from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.receipts_router import router as receipts
-from app.decisions.router import actions, router
+from app.decisions.router import router
 from app.decisions.schemas import DecisionIn
 from app.http.resources import BackgroundTask, Part, Resources
 from app.ingest.identity_key import read_identity_key
-from app.lifecycle.actions import Action, ActionCatalogue
+from app.lifecycle.actions import Action
 from app.lifecycle.arms import Arms
 from app.scores.held import Scores
 
@@ -30,7 +33,7 @@ def _build(resources: Resources) -> None:
 
 async def _refresh(resources: Resources) -> None:
     async with transaction(resources.engine) as connection:
-        resources.of(Decisions).catalogue = ActionCatalogue(await read_actions(connection))
+        resources.of(Decisions).catalogue = await read_catalogue(connection)
 
 
 def _watch_arms(resources: Resources) -> Coroutine[Any, Any, None] | None:
@@ -39,7 +42,7 @@ def _watch_arms(resources: Resources) -> Coroutine[Any, Any, None] | None:
 
 PART = Part(
     "decisions",
-    routers=(router, receipts, actions),
+    routers=(router, receipts, actions, versions),
     schemas=(DecisionIn, Action),
     build=_build,
     refresh=_refresh,

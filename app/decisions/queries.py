@@ -1,17 +1,11 @@
 """SQL of decisions: receipts, last offers, the catalogue."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from sqlalchemy import BigInteger, Text, cast, delete, func, insert, select
+from sqlalchemy import BigInteger, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import Statement, compile_statement, unnested
-from app.database.tables import actions, decisions, offers
-from app.lifecycle.actions import Action
-from app.lifecycle.default_actions import GROUPS
+from app.database.tables import decisions, offers
 
 
 def _write_decisions() -> Statement:
@@ -50,44 +44,3 @@ def _read_answers() -> Statement:
 
 WRITE_DECISIONS = _write_decisions()
 READ_ANSWERS = _read_answers()
-
-
-async def read_actions(connection: AsyncConnection) -> list[Action]:
-    """The catalogue, in the order of ids."""
-    rows = await connection.execute(select(actions.c.definition).order_by(actions.c.action_id))
-    return [read_action(definition) for (definition,) in rows]
-
-
-def read_action(definition: Mapping[str, Any]) -> Action:
-    """A stored definition; one of before groups has that of the seed."""
-    group = GROUPS.get(definition["action_id"])
-    return Action.model_validate(definition if group is None else {"group": group, **definition})
-
-
-async def put_action(connection: AsyncConnection, action: Action, now_us: int) -> None:
-    """Adds or replaces an action."""
-    row = {
-        "action_id": action.action_id,
-        "definition": action.model_dump(mode="json"),
-        "updated_us": now_us,
-    }
-    await connection.execute(
-        pg_insert(actions).values(row).on_conflict_do_update(index_elements=["action_id"], set_=row)
-    )
-
-
-async def delete_action(connection: AsyncConnection, action_id: str) -> bool:
-    """False: there is no such action."""
-    deleted = await connection.execute(delete(actions).where(actions.c.action_id == action_id))
-    return deleted.rowcount > 0
-
-
-async def fill_action_catalogue(connection: AsyncConnection, defaults: Sequence[Action], now_us: int) -> None:
-    """Puts the default actions into an empty catalogue."""
-    count = (await connection.execute(select(func.count()).select_from(actions))).scalar_one()
-    if not count:
-        rows = [
-            {"action_id": item.action_id, "definition": item.model_dump(mode="json"), "updated_us": now_us}
-            for item in defaults
-        ]
-        await connection.execute(insert(actions), rows)

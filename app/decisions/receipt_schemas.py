@@ -23,6 +23,8 @@ class DecisionReceiptOut(BaseModel):
     funnel: FunnelOut
     receipt: dict[str, Any]
     answer: dict[str, Any] = Field(description="`DecisionOut`; of a checkout `score` and `decision`.")
+    action_versions: dict[str, int] = Field(description="Of each action that was weighed, the version in force.")
+    definitions: dict[str, Any] = Field(description="Of each chosen action as it was, `Action`.")
 
 
 class DecisionReceiptPageOut(BaseModel):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from app.customers.service import read_customer_id
 from app.database.engine import transaction
+from app.decisions.actions_of_then import tell_actions
 from app.decisions.receipt_queries import list_decisions, read_decision
 from app.decisions.receipt_schemas import DecisionReceiptOut, DecisionReceiptPageOut
 from app.foundation.errors import NotFound
@@ -41,8 +42,9 @@ async def get_decision(request: Request, decision_id: str) -> dict[str, Any]:
     if is_plain_text(decision_id):
         async with transaction(resources.engine) as connection:
             row = await read_decision(connection, decision_id)
+            told = [] if row is None else await tell_actions(connection, [row.receipt])
         if row is not None:
-            return _render(row)
+            return _render(row, told[0])
     raise NotFound("There is no such decision.")
 
 
@@ -77,15 +79,16 @@ async def _list(
             before=None if before is None else (before[0], before[1]),
             limit=limit + 1,
         )
-    page = rows[:limit]
+        page = rows[:limit]
+        told = await tell_actions(connection, [row.receipt for row in page])
     last = page[-1] if len(rows) > limit else None
     return {
-        "decisions": [_render(row) for row in page],
+        "decisions": [_render(row, actions) for row, actions in zip(page, told, strict=True)],
         "next_cursor": None if last is None else write_cursor(last.decided_us, last.decision_id),
     }
 
 
-def _render(row: Any) -> dict[str, Any]:
+def _render(row: Any, actions: dict[str, Any]) -> dict[str, Any]:
     return {
         "decision_id": row.decision_id,
         "customer_id": row.customer_id,
@@ -93,4 +96,5 @@ def _render(row: Any) -> dict[str, Any]:
         "funnel": funnel_in(row.receipt)._asdict(),
         "receipt": row.receipt,
         "answer": row.answer,
+        **actions,
     }

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.lifecycle.actions import Action, ActionId, Group
+from app.lifecycle.actions import ActionId, Group
 from app.lifecycle.measures import Channel
 from app.lifecycle.mechanics import Mechanic
 
@@ -68,7 +68,3 @@ class DecisionOut(BaseModel):
     degraded_because: Literal["no_model", "deadline", "no_receipt"] | None
     actions: list[ActionChoiceOut]
     suppressed: list[SuppressedOut]
-
-
-class ActionListOut(BaseModel):
-    actions: list[Action]

@@ -175,6 +175,7 @@ def _receipt(
         "in_control_group": choice.in_control_group,
         "is_late": lateness is not None,
         "catalogue": deciding.catalogue.digest,
+        "catalogue_version": deciding.catalogue.version,
         "model_version": None if model is None else model.version,
     }
 

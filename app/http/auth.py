@@ -137,6 +137,13 @@ async def read_keyring(connection: AsyncConnection) -> dict[bytes, frozenset[str
     return {bytes(row.key_sha256): frozenset(row.scopes) for row in rows}
 
 
+async def find_key_name(connection: AsyncConnection, authorization: bytes) -> str | None:
+    """The name of the key in a header; None: it is known no more."""
+    key = authorization.partition(b" ")[2].strip()
+    found = await connection.execute(select(api_keys.c.name).where(api_keys.c.key_sha256 == hash_key(key)))
+    return found.scalar_one_or_none()
+
+
 async def find_key_id(connection: AsyncConnection, authorization: bytes) -> str | None:
     """The id of the key in a header, for an audit; None: it is known no more."""
     key = authorization.partition(b" ")[2].strip()

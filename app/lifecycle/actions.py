@@ -87,8 +87,10 @@ class Action(BaseModel):
 class ActionCatalogue:
     """The enabled actions, found by stage and channel."""
 
-    def __init__(self, actions: Sequence[Action]) -> None:
+    def __init__(self, actions: Sequence[Action], version: int = 0) -> None:
         self.actions = tuple(actions)
+        self.version = version
+        """The number of the latest change: which version of each action is in force."""
         content = "".join(action.model_dump_json() for action in actions)
         self.digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         """What receipts name it by."""

@@ -11,7 +11,7 @@ from app.checkout.importing import ImportCount, run_import
 from app.commands.demo_shop import IMPORT_ID, needs_events, needs_items, needs_model
 from app.commands.progress import counting, say
 from app.database.engine import create_engine, transaction
-from app.decisions.queries import fill_action_catalogue
+from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.errors import Problem
 from app.foundation.settings import Settings
 from app.ingest.admission import Rules

@@ -45,6 +45,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/decisions/{decision_id}"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}/decisions"): {"read"},
     ("GET", "/v1/actions"): {"read"},
+    ("GET", "/v1/actions/{action_id}/versions"): {"read"},
     ("PUT", "/v1/actions/{action_id}"): {"admin"},
     ("DELETE", "/v1/actions/{action_id}"): {"admin"},
     ("PUT", "/v1/items"): {"ingest"},
