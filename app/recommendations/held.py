@@ -6,7 +6,7 @@ from app.database.gatherer import Gatherer
 from app.items.following import Items
 from app.models.held import Models
 from app.recommendations.assortment import Assortment
-from app.recommendations.histories import History
+from app.recommendations.histories import History, OfWhom
 from app.recommendations.keeping import Given
 from app.recommendations.merchant_rules import MerchantRule
 
@@ -18,7 +18,7 @@ class Recommendations:
         self,
         models: Models,
         items: Items,
-        histories: Gatherer[str, History],
+        histories: Gatherer[OfWhom, History],
         keeping: Gatherer[Given, bool],
         keep_patience_s: float,
     ) -> None:

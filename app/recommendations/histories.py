@@ -20,6 +20,7 @@ from app.recommendations.shown_queries import READ_SHOWN
 
 Ints = NDArray[np.int64]
 SHOWN_DAYS: Final = 30
+NO_ITEMS: Final = ItemStates(ITEM, [], np.empty((0, len(ITEM.measures))))
 _HALF_LIVES_DAYS: Final = (30, 120)
 _PLACES: Final = {measure.name: place for place, measure in enumerate(ITEM.measures)}
 _READ: Final = [
@@ -38,8 +39,15 @@ class Shown(NamedTuple):
     taken: int
 
 
+class OfWhom(NamedTuple):
+    """Whose history is asked for. Not `is_whole`: nothing of it but what was shown, for a list that is everybody's."""
+
+    customer_id: str
+    is_whole: bool = True
+
+
 class History(NamedTuple):
-    """Of all ids of a person together. `customer` None: there is no event of them."""
+    """Of all ids of a person together. `customer` None: there is no event of them, or it was not asked for."""
 
     customer: CustomerState | None
     items: ItemStates
@@ -90,15 +98,24 @@ class Habits(NamedTuple):
         return Bought(self.orders, self.quantity, self.first_us, self.last_us)
 
 
-async def read_histories(driver: Driver, customer_ids: Sequence[str], since_us: int) -> list[History]:
-    """Of each customer in the order asked for, what was shown since a time. Raises NotReady."""
-    wanted = list(dict.fromkeys(customer_ids))
-    customers = dict(zip(wanted, await read_states(driver, wanted), strict=True))
-    items = dict(zip(wanted, await read_item_states(driver, wanted), strict=True))
+async def read_histories(driver: Driver, asked: Sequence[OfWhom], since_us: int) -> list[History]:
+    """In the order asked for, with what was shown since a time. Raises NotReady."""
+    wanted = list(dict.fromkeys(each.customer_id for each in asked))
+    whole = list(dict.fromkeys(each.customer_id for each in asked if each.is_whole))
+    customers: dict[str, CustomerState | None] = {}
+    items: dict[str, ItemStates] = {}
+    if whole:
+        customers = dict(zip(whole, await read_states(driver, whole), strict=True))
+        items = dict(zip(whole, await read_item_states(driver, whole), strict=True))
     shown: dict[str, dict[str, Shown]] = {}
     for row in await driver.fetch(READ_SHOWN, customer_ids=wanted, since_us=since_us):
         shown.setdefault(row["customer_id"], {})[row["item_id"]] = Shown(row["shown"], row["taken"])
-    return [History(customers[each], items[each], shown.get(each, {})) for each in customer_ids]
+    return [
+        History(customers[each], items[each], shown.get(each, {}))
+        if is_whole
+        else History(None, NO_ITEMS, shown.get(each, {}))
+        for each, is_whole in asked
+    ]
 
 
 def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us: int) -> Habits:

@@ -16,7 +16,7 @@ from app.http.resources import Resources
 from app.lifecycle.identifiers import BASKET
 from app.lifecycle.states import ITEM
 from app.recommendations.held import Recommendations
-from app.recommendations.histories import History
+from app.recommendations.histories import History, OfWhom
 from app.recommendations.recommending import ITEMS_OF_AN_ACTION
 from app.recommendations.service import has_any
 from app.recommendations.wanted import Wanted
@@ -29,7 +29,7 @@ async def find_lacking(
     histories = resources.of(Recommendations).histories
     try:
         async with asyncio.timeout_at(due_s):
-            history = _NOBODY if customer_id.startswith(BASKET) else await histories.submit(customer_id)
+            history = _NOBODY if customer_id.startswith(BASKET) else await histories.submit(OfWhom(customer_id))
     except (TimeoutError, NotReady):
         return frozenset()
     return _lacking(resources, history, action_ids)

@@ -19,7 +19,7 @@ from app.recommendations.demand_router import router as demand
 from app.recommendations.effects_router import router as effects
 from app.recommendations.forgetting import keep_forgetting
 from app.recommendations.held import Recommendations
-from app.recommendations.histories import SHOWN_DAYS, History, read_histories
+from app.recommendations.histories import SHOWN_DAYS, History, OfWhom, read_histories
 from app.recommendations.keeping import KEEP, Given, keep_recommendations
 from app.recommendations.lacking import find_lacking, lacking_of
 from app.recommendations.merchant_rules import MerchantRule
@@ -45,7 +45,7 @@ _KEEPING_SHARE: Final = 0.5
 
 def _build(resources: Resources) -> None:
     reading, writing, giving = (resources.open_driver() for _ in range(3))
-    histories: Gatherer[str, History] = resources.gather("histories", partial(_read, reading))
+    histories: Gatherer[OfWhom, History] = resources.gather("histories", partial(_read, reading))
     keeping: Gatherer[Given, bool] = resources.gather("recommendations", partial(_keep, writing))
     given: Gatherer[Asking, Told] = resources.gather("offers", partial(give_offers, giving))
     patience_s = resources.settings.patience_ms / 1000 * _KEEPING_SHARE
@@ -65,8 +65,8 @@ def _build(resources: Resources) -> None:
         resources.plan(giving, statement)
 
 
-async def _read(driver: Driver, customer_ids: Sequence[str]) -> list[History]:
-    return await read_histories(driver, customer_ids, time.time_ns() // 1000 - SHOWN_DAYS * DAY_US)
+async def _read(driver: Driver, asked: Sequence[OfWhom]) -> list[History]:
+    return await read_histories(driver, asked, time.time_ns() // 1000 - SHOWN_DAYS * DAY_US)
 
 
 async def _keep(driver: Driver, givens: Sequence[Given]) -> list[bool]:

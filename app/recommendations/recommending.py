@@ -14,7 +14,7 @@ from app.foundation.logs import log
 from app.http.resources import Resources
 from app.lifecycle.identifiers import BASKET
 from app.recommendations.held import Recommendations
-from app.recommendations.histories import History
+from app.recommendations.histories import History, OfWhom
 from app.recommendations.keeping import NOBODY, Given
 from app.recommendations.merchant_rules import Scenario
 from app.recommendations.offers.giving import Told, receipt_in_force
@@ -80,7 +80,8 @@ async def _recommend(resources: Resources, wanted: Wanted, customer_id: str | No
     held = resources.of(Recommendations)
     history: History | None = None
     if customer_id is not None:
-        history = await held.histories.submit(customer_id)
+        is_whole = wanted.scenario != "popular" or wanted.offers
+        history = await held.histories.submit(OfWhom(customer_id, is_whole))
     return recommend(wanted, history, held.assortment(), held.rules, now_us)
 
 

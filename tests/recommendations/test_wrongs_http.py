@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+from app.customers.item_states import read_item_states
 from app.models.held import Models
+from app.recommendations import histories
 from app.recommendations.held import Recommendations
 from app.recommendations.part import _KEEPING_SHARE
 from tests.recommendations.conftest import ids_of
@@ -179,6 +181,28 @@ async def test_what_is_shown_often_and_never_taken_sinks(model, buy, recommend, 
     sunk = next(item for item in after["items"] if item["item_id"] == first)
     assert sunk["terms"]["shown"] == -1.0
     assert "shown" not in after["items"][0]["terms"]
+
+
+async def test_what_sells_needs_no_history_but_sinks_all_the_same(model, buy, recommend, client, shop, monkeypatch):
+    await buy("C-1", *WEEKLY)
+    reads = []
+
+    async def read(*asked):
+        reads.append(asked)
+        return await read_item_states(*asked)
+
+    monkeypatch.setattr(histories, "read_item_states", read)
+    for _ in range(3):
+        answer = await recommend("C-1", scenario="popular", limit=5)
+        told = {"recommendation_id": answer["recommendation_id"]}
+        assert (await client.post("/v1/events", json=shop.event("recommendation.shown", data=told))).status_code == 200
+    assert {item["terms"]["shown"] for item in answer["items"] if "shown" in item["terms"]} == set()
+    after = await recommend("C-1", scenario="popular", limit=100)
+    sunk = {item["item_id"]: item["terms"].get("shown") for item in after["items"]}
+    assert [sunk[item] for item in ids_of(answer)] == [-0.5] * 5
+    assert not reads
+    await recommend("C-1", scenario="home")
+    assert len(reads) == 1
 
 
 async def test_a_recommendation_is_kept_as_it_was_answered(model, buy, recommend, sql):

@@ -14,6 +14,7 @@ from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
 from app.http.strict_json import is_plain_text
 from app.recommendations.held import Recommendations
+from app.recommendations.histories import OfWhom
 from app.recommendations.offers.offering import offer_items, render_offer
 from app.recommendations.offers.schemas import ItemOfferOut, OffersIn, OffersOut
 
@@ -53,6 +54,6 @@ async def post_offers(request: HotRequest, customer_id: str) -> bytes:
 async def _offer(resources: Resources, customer_id: str, item_ids: Sequence[str]) -> list[dict[str, Any]]:
     held, digits = resources.of(Recommendations), resources.settings.digits
     async with resources.patience():
-        history = await held.histories.submit(customer_id)
+        history = await held.histories.submit(OfWhom(customer_id))
         told = await offer_items(resources, history, item_ids, held.rules, time.time_ns() // 1000)
     return [{"item_id": each.item_id, **render_offer(each, digits)} for each in told]
