@@ -4,13 +4,13 @@ Every choice carries the probability with which it was made, so that policies ca
 off-line by inverse propensity, and every refusal its code.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping
 from typing import Final, Literal, NamedTuple
 
 from app.lifecycle.actions import Action, ActionCatalogue
 from app.lifecycle.arms import Arm
 from app.lifecycle.events import DAY_US
+from app.lifecycle.exploration import draw_place, selection_probabilities
 from app.lifecycle.measures import CONTACT_CHANNELS
 from app.lifecycle.stages import Stage
 
@@ -182,9 +182,8 @@ def choose(
     """The actions of greatest expected value among the eligible, explored with known probability.
 
     Those for a complaint have the first places, whatever others are worth. `seed` makes the draw
-    repeatable (the decision's id). A place is filled at random among the remaining eligible that may have it with
-    probability ε, else by the best, so that of m such the best has probability 1 − ε + ε/m and any other ε/m. Actions
-    that cost more than they bring are not eligible.
+    repeatable (the decision's id). Each place is filled by chance among the remaining eligible that may have it, with
+    the probabilities of `exploration`. Actions that cost more than they bring are not eligible.
     """
     worths: dict[str, float] = {}
     suppressed: list[tuple[str, SuppressionCode]] = []
@@ -204,12 +203,6 @@ def choose(
     return Choice(held_out, chosen, suppressed, worths)
 
 
-def _draws(seed: str, place: int) -> tuple[float, float]:
-    """Two numbers of [0, 1), uniform over seeds: 53 bits each of BLAKE2b."""
-    digest = hashlib.blake2b(b"%d:%b" % (place, seed.encode()), digest_size=16, person=b"explore").digest()
-    return (int.from_bytes(digest[:8]) >> 11) * 2.0**-53, (int.from_bytes(digest[8:]) >> 11) * 2.0**-53
-
-
 _PRECEDENCE: Final = {"open": 0, "resolved": 1}
 
 
@@ -227,13 +220,10 @@ def _fill(
     ranked = sorted(eligible, key=lambda action: _place(action, worths[action.action_id]))
     chosen: list[Chosen] = []
     while ranked and len(chosen) < places:
-        action = ranked[0]
-        equals = sum(_precedence(other) == _precedence(action) for other in ranked)
-        if exploration:
-            explores, which = _draws(seed, len(chosen))
-            action = ranked[int(which * equals)] if explores < exploration else action
-        by_chance = exploration / equals
-        probability = by_chance + (1.0 - exploration if action is ranked[0] else 0.0)
-        chosen.append(Chosen(action, worths[action.action_id], probability))
-        ranked.remove(action)
+        foremost = _precedence(ranked[0])
+        rivals = [worths[action.action_id] for action in ranked if _precedence(action) == foremost]
+        probabilities = selection_probabilities(rivals, exploration)
+        at = draw_place(probabilities, seed, len(chosen))
+        action = ranked.pop(at)
+        chosen.append(Chosen(action, worths[action.action_id], probabilities[at]))
     return chosen

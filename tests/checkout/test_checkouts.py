@@ -8,6 +8,7 @@ from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.arms import Arms
 from app.lifecycle.decisions import CustomerContext
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.lifecycle.exploration import selection_probabilities
 from app.models.held import Models
 
 DEFAULT_ACTIONS_IN_ORDER = sorted(DEFAULT_ACTIONS, key=lambda action: action.action_id)
@@ -174,8 +175,8 @@ async def test_exploration_is_written_down_with_its_probability(serve, sql, shop
     told = {
         (action["action_id"], action["selection_probability"]) for a in answers for action in a["decision"]["actions"]
     }
-    by_chance = 0.5 / len(eligible)
-    expected = {(action, by_chance + 0.5 * (action == best)) for action in eligible}
+    ranked = sorted(eligible, key=worths.get, reverse=True)
+    expected = set(zip(ranked, selection_probabilities([worths[action] for action in ranked], 0.5), strict=True))
     assert told <= expected
     assert len(told) > 1
     for answer in fixed:

@@ -18,6 +18,7 @@ from app.lifecycle.decisions import (
     suppression,
 )
 from app.lifecycle.events import DAY_US
+from app.lifecycle.exploration import selection_probabilities
 
 NOW_US = 20_000 * DAY_US
 POLICY = Policy(control_share=0.0, exploration=0.0, margin=0.25)
@@ -219,11 +220,13 @@ def test_chance_never_puts_anything_before_what_settles_a_complaint():
         choice = choose_for([*ANYWAY, *SETTLING], UNHAPPY, DecisionOptions("store", 3), exploring, seed)
         first, second, third = choice.chosen
         assert {first.action.action_id, second.action.action_id} == {"x", "y"}
-        assert first.selection_probability == pytest.approx(0.6 if first.action.action_id == "x" else 0.4)
+        among = selection_probabilities([choice.worths["x"], choice.worths["y"]], 0.8)
+        assert first.selection_probability == among["xy".index(first.action.action_id)]
         assert second.selection_probability == 1.0
-        assert third.selection_probability == pytest.approx(0.8 / 3 + (0.2 if third.action.action_id == "a" else 0))
+        others = selection_probabilities([choice.worths[action_id] for action_id in "abc"], 0.8)
+        assert third.selection_probability == others["abc".index(third.action.action_id)]
         seen[first.action.action_id] += 1
-    assert seen["y"] == pytest.approx(160, abs=4 * (400 * 0.6 * 0.4) ** 0.5)
+    assert seen["y"] == pytest.approx(400 * among[1], abs=4 * (400 * among[0] * among[1]) ** 0.5)
 
 
 ACTIONS = st.lists(
@@ -271,9 +274,13 @@ def test_without_exploration_the_best_come_first_for_certain():
     }
 
 
-def test_equal_worths_are_ranked_by_id():
-    equal = [make_action(name) for name in ("c", "a", "b")]
-    assert [item.action.action_id for item in choose_for(equal).chosen] == ["a", "b", "c"]
+@pytest.mark.parametrize("order", ["abc", "cba"])
+def test_equal_worths_are_chosen_alike_whatever_their_order(order):
+    equal, one = [make_action(name) for name in order], DecisionOptions("store", 1)
+    chosen = [choose_for(equal, wanted=one, seed=f"d-{seed}").chosen[0] for seed in range(900)]
+    assert {item.selection_probability for item in chosen} == {1 / 3}
+    seen = Counter(item.action.action_id for item in chosen)
+    assert all(count == pytest.approx(300, abs=4 * (900 * 2 / 9) ** 0.5) for count in (seen[name] for name in "abc"))
 
 
 def test_who_does_not_want_to_be_learned_from_is_not_explored():
@@ -304,11 +311,12 @@ def draws():
 
 
 def test_a_stated_probability_is_that_of_the_action_among_those_that_remained(draws):
+    worth_of = {action.action_id: expected_value(action, STANDING, POLICY) for action in FOUR}
     for drawn in draws:
         remaining = list("abcd")
         for action_id, stated in drawn:
-            by_chance = EXPLORATION / len(remaining)
-            assert stated == pytest.approx(by_chance + (1 - EXPLORATION) * (action_id == remaining[0]))
+            worths = [worth_of[each] for each in remaining]
+            assert stated == selection_probabilities(worths, EXPLORATION)[remaining.index(action_id)]
             remaining.remove(action_id)
 
 
