@@ -1,6 +1,6 @@
 """Tables of actions, and of the decisions that chose them."""
 
-from sqlalchemy import JSON, BigInteger, Column, Double, Index, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Double, Index, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.database.metadata import metadata
@@ -13,10 +13,20 @@ decisions = Table(
     Column("decided_us", BigInteger, nullable=False),
     Column("receipt", JSON, nullable=False),
     Column("answer", JSON, nullable=False),
+    Column("reserved_until_us", BigInteger),
+    Column("activated_us", BigInteger),
     Index("ix_decisions_decision_id", "decision_id", postgresql_using="hash"),
     Index("ix_decisions_decided_us", "decided_us"),
+    Index(
+        "ix_decisions_reserved_until_us",
+        "reserved_until_us",
+        postgresql_where=text("reserved_until_us IS NOT NULL"),
+    ),
 )
-"""The receipts: what was weighed, and the answer as it was given. A decision is named by its id alone."""
+"""The receipts: what was weighed, and the answer as it was given. A decision is named by its id alone.
+
+Of what was only prepared: `reserved_until_us`, then `activated_us`, when it was shown; 0: it was not, in time, and what
+it reserved was given back. Both NULL: it was shown at once."""
 
 offers = Table(
     "offers",

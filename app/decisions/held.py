@@ -1,5 +1,7 @@
 """What the running service decides with."""
 
+from typing import Final
+
 from app.decisions.carrying import FindLacking, LackingOf, Suggest
 from app.decisions.keeping import Receipts
 from app.decisions.service import Deciding
@@ -7,6 +9,8 @@ from app.foundation.settings import Settings
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.arms import Arms
 from app.scores.held import Scores
+
+HOUR_US: Final = 3_600_000_000
 
 
 class Decisions:
@@ -32,5 +36,12 @@ class Decisions:
         policy = settings.decision_policy
         scoring, typical_order = self._scores.scoring(), settings.typical_order
         return Deciding(
-            scoring, self.catalogue, policy, typical_order, settings.warning_risk, self.lacking_of, self.arms
+            scoring,
+            self.catalogue,
+            policy,
+            typical_order,
+            settings.warning_risk,
+            self.lacking_of,
+            self.arms,
+            settings.activation_hours * HOUR_US,
         )

@@ -16,10 +16,16 @@ def _write_decisions() -> Statement:
     was there already no offer is noted.
     """
     given = unnested(
-        "given", customer_id=Text(), decision_id=Text(), decided_us=BigInteger(), receipt=Text(), answer=Text()
+        "given",
+        customer_id=Text(),
+        decision_id=Text(),
+        decided_us=BigInteger(),
+        receipt=Text(),
+        answer=Text(),
+        reserved_until_us=BigInteger(),
     )
     rows = [cast(item, JSON) if item.name in ("receipt", "answer") else item for item in given.c]
-    receipts = pg_insert(decisions).from_select([item.name for item in decisions.c], select(*rows))
+    receipts = pg_insert(decisions).from_select([item.name for item in given.c], select(*rows))
     written = receipts.on_conflict_do_nothing().returning(decisions.c.decision_id).cte("written")
     made = unnested("made", offered_to=Text(), offered_action=Text(), offered_us=BigInteger(), offered_by=Text())
     offered = [made.c[name] for name in ("offered_to", "offered_action", "offered_us")]

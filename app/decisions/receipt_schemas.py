@@ -20,6 +20,8 @@ class DecisionReceiptOut(BaseModel):
     decision_id: str
     customer_id: str
     decided_at: str
+    activated_at: str | None = Field(description="When it was shown; null: it was only prepared.")
+    reserved_until: str | None = Field(description="Until when what it chose is kept for the customer.")
     funnel: FunnelOut
     receipt: dict[str, Any]
     answer: dict[str, Any] = Field(description="`DecisionOut`; of a checkout `score` and `decision`.")

@@ -89,10 +89,14 @@ async def _list(
 
 
 def _render(row: Any, actions: dict[str, Any]) -> dict[str, Any]:
+    is_at_once = row.activated_us is None and row.reserved_until_us is None
+    shown_us = row.decided_us if is_at_once else row.activated_us
     return {
         "decision_id": row.decision_id,
         "customer_id": row.customer_id,
         "decided_at": iso(row.decided_us),
+        "activated_at": iso(shown_us) if shown_us else None,
+        "reserved_until": None if row.reserved_until_us is None else iso(row.reserved_until_us),
         "funnel": funnel_in(row.receipt)._asdict(),
         "receipt": row.receipt,
         "answer": row.answer,

@@ -21,6 +21,8 @@ class DecisionRequest(BaseModel):
     exclude: Annotated[list[ActionId], Field(default_factory=list, max_length=100)]
     learning_enabled: bool = True
     """Whether a place may be filled at random, so that outcomes can be learned from."""
+    activate: bool = True
+    """Whether what is chosen is shown at once. False: it is kept for the customer until activated, or given back."""
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
     """Past it no action is chosen, since nobody waits for it any more; the answer is `degraded`."""
 

@@ -30,13 +30,15 @@ from app.scores.service import Score, value_of
 
 
 class Decision(NamedTuple):
-    """A decision as it is answered, and its receipt. `offered` are the actions chosen."""
+    """A decision as it is answered, and its receipt. `offered` are the actions chosen; where they are not shown at
+    once, they are kept for the customer until `reserved_until_us`."""
 
     decision_id: str
     decided_us: int
     answer: dict[str, Any]
     receipt: dict[str, Any]
     offered: tuple[str, ...]
+    reserved_until_us: int | None = None
 
 
 def checkout_decision_id(source: str, event_id: str) -> str:
@@ -48,7 +50,7 @@ def checkout_decision_id(source: str, event_id: str) -> str:
 class Deciding(NamedTuple):
     """What decisions are made with. `typical_order` is a usual order in major units, `warning_risk` the
     churn risk from which a customer is warned of, `lacking_of` which actions have no items (None: all have), `arms`
-    who is held out and who is decided of by the rules alone."""
+    who is held out and who is decided of by the rules alone, `activation_us` how long what is only prepared is kept."""
 
     scoring: Scoring
     catalogue: ActionCatalogue
@@ -57,6 +59,7 @@ class Deciding(NamedTuple):
     warning_risk: float
     lacking_of: LackingOf | None = None
     arms: Arms = Arms()
+    activation_us: int = DAY_US
 
 
 def options_of(wanted: DecisionRequest, lateness: Lateness | None) -> DecisionOptions:
@@ -109,7 +112,9 @@ def decide(
         "suppressed": [{"action_id": action_id, "code": code} for action_id, code in choice.suppressed],
     }
     offered = tuple(item.action.action_id for item in choice.chosen)
-    return Decision(decision_id, now_us, answer, _receipt(choice, customer, wanted, deciding, lateness), offered)
+    receipt = _receipt(choice, customer, wanted, deciding, lateness)
+    until_us = None if wanted.activate or not offered else now_us + deciding.activation_us
+    return Decision(decision_id, now_us, answer, receipt, offered, until_us)
 
 
 def undecided(decision_id: str, customer_id: str) -> dict[str, Any]:
@@ -203,6 +208,7 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
         decided_us=[decision.decided_us for decision, _ in decisions],
         receipt=[orjson.dumps(decision.receipt).decode() for decision, _ in decisions],
         answer=[answer.decode() for _, answer in decisions],
+        reserved_until_us=[decision.reserved_until_us for decision, _ in decisions],
         offered_to=[customer_id for customer_id, _ in offered],
         offered_action=[action_id for _, action_id in offered],
         offered_us=[decided_us for decided_us, _ in offered.values()],

@@ -8,6 +8,7 @@
     ├── NotFound                404     not-found
     │   └── UnknownCustomer     404     unknown-customer
     ├── Conflict                409     conflict            same source and id, other content
+    ├── TooLate                 409     too-late            what it is about is over
     ├── NotPromotable           409     not-promotable      a model that cannot be put in force
     ├── TooLarge                413     too-large
     ├── UnsupportedMediaType    415     unsupported-media-type
@@ -105,6 +106,10 @@ class UnknownCustomer(NotFound):
 
 class Conflict(Problem):
     status, slug, title = 409, "conflict", "The same source and id came before with other content"
+
+
+class TooLate(Problem):
+    status, slug, title = 409, "too-late", "It is too late"
 
 
 class NotPromotable(Problem):

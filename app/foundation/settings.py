@@ -74,6 +74,14 @@ class Settings(BaseSettings):
     """Share of customers decided of by the rules alone, so that what is learned can be measured against them."""
     exploration: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Probability with which a slot of a decision is filled at random among the eligible."""
+    activation_hours: Annotated[int, Field(ge=1, le=8760)] = 24
+    """How long what was decided and is not shown yet is kept for a customer; then it is given back."""
+    attribution_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """How long after a decision what comes is an outcome of it."""
+    reward_wait_days: Annotated[int, Field(ge=0, le=400)] = 32
+    """How long after a decision its reward is final, and may be learned from."""
+    default_reward: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0
+    """The reward, in margin (major units), of an action that nothing came of."""
     margin: Annotated[float, Field(gt=0, le=1)] = 0.25
     """Gross margin on spend: what a purchase is worth to the retailer."""
     complaint_risk: Annotated[float, Field(ge=0, le=1)] = COMPLAINT_RISK

@@ -12,6 +12,7 @@ async def write(driver, action_id, decided_us):
         decided_us=[decided_us],
         receipt=["{}"],
         answer=[f'"{action_id}"'],
+        reserved_until_us=[None],
         offered_to=["C-1"],
         offered_action=[action_id],
         offered_us=[decided_us],

@@ -44,6 +44,8 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/decisions"): {"read"},
     ("GET", "/v1/decisions/{decision_id}"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}/decisions"): {"read"},
+    ("POST", "/v1/decisions/{decision_id}/activate"): {"decide"},
+    ("POST", "/v1/outcomes"): {"ingest"},
     ("GET", "/v1/actions"): {"read"},
     ("GET", "/v1/actions/{action_id}/versions"): {"read"},
     ("PUT", "/v1/actions/{action_id}"): {"admin"},

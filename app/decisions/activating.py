@@ -1,0 +1,49 @@
+"""Decisions that are prepared and shown later, or never: what they reserve is kept for a time, then given back."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.database.background import run_periodically
+from app.database.engine import transaction
+from app.decisions import activation_queries as queries
+from app.decisions.receipt_queries import read_decision
+from app.foundation.errors import NotFound, TooLate
+
+MOST_AT_ONCE: Final = 500
+
+
+async def activate_decision(connection: AsyncConnection, decision_id: str, now_us: int) -> int:
+    """When the decision was shown: now, or before. Raises NotFound, or TooLate where it was given back."""
+    is_new = await queries.activate(connection, decision_id, now_us)
+    row = await read_decision(connection, decision_id)
+    if row is None:
+        raise NotFound("There is no such decision.")
+    if is_new or row.activated_us:
+        return int(row.activated_us)
+    if row.activated_us == 0 or row.reserved_until_us is not None:
+        raise TooLate("The decision was not activated in time, and what it reserved is given back.")
+    return int(row.decided_us)
+
+
+async def give_back_all(engine: AsyncEngine, now_us: int) -> int:
+    """Gives back what was reserved until now; of how many decisions."""
+    number = 0
+    while True:
+        async with transaction(engine) as connection:
+            returned = await queries.give_back(connection, now_us, MOST_AT_ONCE)
+        number += len(returned)
+        if len(returned) < MOST_AT_ONCE:
+            return number
+
+
+async def keep_giving_back(engine: AsyncEngine) -> None:
+    """Every minute, for ever."""
+
+    async def give_back_if_any() -> Mapping[str, Any] | None:
+        number = await give_back_all(engine, time.time_ns() // 1000)
+        return {"decisions": number} if number else None
+
+    await run_periodically("reservations", 60.0, give_back_if_any)
