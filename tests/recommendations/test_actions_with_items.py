@@ -27,11 +27,13 @@ def only(service, monkeypatch):
             if each.action_id in action_ids
         ]
 
-        async def read_actions(_):
-            return left
+        catalogue = ActionCatalogue(left)
 
-        monkeypatch.setattr(part, "read_actions", read_actions)
-        monkeypatch.setattr(service.resources.of(Decisions), "catalogue", ActionCatalogue(left))
+        async def read_catalogue(_):
+            return catalogue
+
+        monkeypatch.setattr(part, "read_catalogue", read_catalogue)
+        monkeypatch.setattr(service.resources.of(Decisions), "catalogue", catalogue)
 
     return only
 
