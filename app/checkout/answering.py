@@ -1,6 +1,7 @@
 """The steps that answer a till: scores and decisions, and the stages that have changed."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import orjson
 
@@ -13,13 +14,14 @@ from app.decisions.carrying import find_foremost
 from app.decisions.queries import READ_ANSWERS
 from app.decisions.service import (
     Deciding,
-    Decision,
+    Known,
     checkout_decision_id,
     customer_context,
     decide,
     options_of,
     write_decisions,
 )
+from app.decisions.settling import Draft, Made, draft_of, note_contacts, settle
 from app.ingest.admission import customer_by_sender
 from app.lifecycle.decisions import CustomerContext
 from app.lifecycle.identifiers import BASKET
@@ -92,11 +94,17 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
     customer_ids = {item.customer_id for item in asked.values()}
     await _read_missing(batch, customer_ids)
     scores = _score(batch, deciding, customer_ids)
-    known = {each: customer_context(scores[each], deciding, batch.states[each].offered_us()) for each in customer_ids}
-    decided = _choose(batch, deciding, asked, await _look_for_items(batch, deciding, asked, known))
+    zones = {item.customer_id: item.wanted.time_zone for item in asked.values()}
+    known = {
+        each: customer_context(scores[each], deciding, batch.states[each].offered_us(), zones[each])
+        for each in customer_ids
+    }
+    drafts = _drafts(batch, deciding, asked, await _look_for_items(batch, deciding, asked, known))
+    decided = await settle(batch.driver, drafts, deciding.book, batch.now_us)
     kept = [item for item in decided if item[0].answer["degraded_because"] != "no_receipt"]
     batch.unkept += len(decided) - len(kept)
     written = await write_decisions(batch.driver, kept) if kept else set()
+    await note_contacts(batch.driver, drafts, decided, written, deciding.book, batch.now_us)
     batch.written += [decision for decision, _ in kept if decision.decision_id in written]
     answers = {decision.decision_id: answer for decision, answer in decided}
     lost = {
@@ -116,7 +124,7 @@ async def _look_for_items(
     for item in asked.values():
         wanted, customer_id = options_of(item.wanted, item.deadline.lateness(batch.answering_s)), item.customer_id
         customer = customers[customer_id]
-        look, leave = find_foremost(deciding.catalogue, known[customer_id], wanted, deciding.policy, batch.now_us)
+        look, leave = find_foremost(deciding.choosing, known[customer_id], wanted, batch.now_us)
         customers[customer_id] = customer._replace(unseen={*customer.unseen, *leave})
         if look:
             sought.setdefault(customer_id, set()).update(look)
@@ -128,27 +136,34 @@ async def _look_for_items(
     return customers
 
 
-def _choose(
+def _drafts(
     batch: Batch, deciding: Deciding, asked: Mapping[str, Asked], known: Mapping[str, CustomerContext]
-) -> list[tuple[Decision, bytes]]:
-    """A decision each, with its answer. What one of the batch offers, the next knows."""
-    offered_us = {customer_id: dict(customer.offered_us) for customer_id, customer in known.items()}
-    decided = []
+) -> list[Draft]:
+    """The decisions to be made, in the order that they were asked for."""
+    drafts = []
     for decision_id, item in asked.items():
-        score, offers = batch.scores[item.customer_id], offered_us[item.customer_id]
-        decision = decide(
-            decision_id,
-            known[item.customer_id]._replace(offered_us=offers),
-            item.wanted,
-            deciding,
-            now_us=batch.now_us,
-            language=item.language,
-            lateness=item.deadline.lateness(batch.answering_s),
-        )
-        offers.update(dict.fromkeys(decision.offered, batch.now_us))
-        answer = {"score": render_score(score, deciding.scoring, item.language), "decision": decision.answer}
-        decided.append((decision, orjson.dumps(answer)))
-    return decided
+        customer = known[item.customer_id]
+        make = partial(_make, batch, deciding, decision_id, item, customer)
+        drafts.append(draft_of(customer, item.wanted, batch.now_us, make))
+    return drafts
+
+
+def _make(
+    batch: Batch, deciding: Deciding, decision_id: str, asked: Asked, customer: CustomerContext, known: Known
+) -> Made:
+    decision = decide(
+        decision_id,
+        customer,
+        asked.wanted,
+        deciding,
+        now_us=batch.now_us,
+        language=asked.language,
+        lateness=asked.deadline.lateness(batch.answering_s),
+        known=known,
+    )
+    score = batch.scores[asked.customer_id]
+    answer = {"score": render_score(score, deciding.scoring, asked.language), "decision": decision.answer}
+    return decision, orjson.dumps(answer)
 
 
 async def _read_answers(driver: Driver, given: Mapping[str, str]) -> dict[str, bytes]:

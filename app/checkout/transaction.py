@@ -16,6 +16,7 @@ import asyncpg
 from app.checkout.answering import answer_tills, record_changed_stages
 from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_events, link_customers
+from app.checkout.delivered import note_delivered
 from app.checkout.item_queries import FIND_KEPT, FORGET, MERGE, MERGE_SUMMED, REMOVE_ITEMS, RESTATE_ITEMS
 from app.checkout.items import count_items
 from app.checkout.order_owners import FIND_OTHERS, GIVE, REMOVE_EMPTY
@@ -29,9 +30,11 @@ from app.customers.case_queries import READ_COMPLAINTS
 from app.customers.item_states import READ_ITEMS
 from app.customers.linking_queries import PERSON_STATES
 from app.database.engine import CONNECTION_LOST, Driver, Statement
+from app.decisions.contact_queries import ADD_CONTACTS, DELIVER, FIND_RESERVED
 from app.decisions.keeping import part_overdue
 from app.decisions.queries import READ_ANSWERS, WRITE_DECISIONS
 from app.decisions.service import Deciding
+from app.decisions.settling import SETTLING
 from app.foundation.errors import Conflict, NotReady
 from app.foundation.metrics import count_decisions, count_entered, count_step, count_unkept
 from app.ingest.intake import Entry, Submission
@@ -72,16 +75,17 @@ COUNTING: Final = (
     ),
     Step("link", link_customers, {}),
     Step("cases", count_cases, {MERGE_CASES: {}, READ_COMPLAINTS: {}}),
+    Step("deliver", note_delivered, _planned(FIND_RESERVED, DELIVER, ADD_CONTACTS)),
     Step("refuse", keep_refused, {}),
 )
 ANSWERING: Final = (
-    Step("answer", answer_tills, _planned(PERSON_STATES, READ_ITEMS, READ_ANSWERS, WRITE_DECISIONS)),
+    Step("answer", answer_tills, {**_planned(PERSON_STATES, READ_ITEMS, READ_ANSWERS, WRITE_DECISIONS), **SETTLING}),
     Step("stages", record_changed_stages, {READ_RECORDED: {}, RECORD_STAGES: {"now_us": 0}}),
 )
 """Not waited for beyond what a till waits for: without them the events are counted all the same."""
 STEPS: Final = (*COUNTING, *ANSWERING)
 """In this order rows are locked: orders that have an identity, events and customer states, items of these, links and
-persons, cases, decisions and offers, stages."""
+persons, cases, contacts, turns, counters, decisions and offers, stages."""
 
 
 class Transactions:

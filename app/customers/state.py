@@ -68,8 +68,24 @@ class CustomerState(NamedTuple):
             for us, channel, text in said
             if channel == ALL_CHANNELS or us > general_us
         }
-        refused = self.latest("consent_personalization") == "denied"
-        return {**dict.fromkeys(consents, False), ALL_CHANNELS: False} if refused else consents
+        return {**dict.fromkeys(consents, False), ALL_CHANNELS: False} if self.refuses_profiling else consents
+
+    @property
+    def refuses_profiling(self) -> bool:
+        """Whether the latest word on personalization is no."""
+        return self.latest("consent_personalization") == "denied"
+
+    @property
+    def csat(self) -> float | None:
+        """The latest satisfaction, 1 to 5."""
+        told = self.latest("latest_csat")
+        return float(told) if told else None
+
+    @property
+    def csat_us(self) -> int | None:
+        """When that was."""
+        text = self.texts[_TEXT["latest_csat"]]
+        return latest_us(text) if text else None
 
     def offered_us(self) -> dict[str, int]:
         """Action → time of its last offer."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
+from app.database import contact_tables as contact_tables
 from app.database import item_tables as item_tables
 from app.database.decision_tables import action_versions as action_versions
 from app.database.decision_tables import actions as actions

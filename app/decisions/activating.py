@@ -10,13 +10,17 @@ from app.database.background import run_periodically
 from app.database.engine import transaction
 from app.decisions import activation_queries as queries
 from app.decisions.receipt_queries import read_decision
+from app.decisions.reservation_queries import show_contacts
 from app.foundation.errors import NotFound, TooLate
+from app.lifecycle.contact_gate import ContactRules
 
 MOST_AT_ONCE: Final = 500
 
 
-async def activate_decision(connection: AsyncConnection, decision_id: str, now_us: int) -> int:
+async def activate_decision(connection: AsyncConnection, decision_id: str, now_us: int, rules: ContactRules) -> int:
     """When the decision was shown: now, or before. Raises NotFound, or TooLate where it was given back."""
+    shown, until_us = rules.policy.shown_at_once, now_us + rules.reserved_us
+    await show_contacts(connection, decision_id, now_us, until_us, shown)
     is_new = await queries.activate(connection, decision_id, now_us)
     row = await read_decision(connection, decision_id)
     if row is None:

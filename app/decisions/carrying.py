@@ -1,19 +1,15 @@
 """Actions that speak of items carry them: what is due with a reminder of it, what is new to them with a cross-sell."""
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
 from app.customers.item_states import ItemStates
 from app.customers.state import CustomerState
 from app.lifecycle.actions import ActionCatalogue
-from app.lifecycle.decisions import (
-    CustomerContext,
-    DecisionOptions,
-    Policy,
-    rank,
-)
+from app.lifecycle.contact_gate import ContactRules
+from app.lifecycle.decisions import CustomerContext, DecisionOptions, Policy, open_gate, rank
 
 CARRIED: Final[dict[str, Literal["discover", "replenish", "home"]]] = {
     "cross-sell": "discover",
@@ -36,29 +32,36 @@ LackingOf = Callable[[CustomerState, ItemStates, Collection[str]], frozenset[str
 """The same of a customer of whom all is read."""
 
 
-def find_carrying(
-    catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
-) -> list[str]:
-    """The actions that speak of items and may be chosen, as far as that does not depend on the items."""
-    return [action_id for action_id in _find(catalogue, customer, wanted, policy, now_us) if action_id in CARRIED]
+class Choosing(NamedTuple):
+    """What a choice is made with."""
+
+    catalogue: ActionCatalogue
+    policy: Policy
+    rules: ContactRules
+
+
+def find_carrying(choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int) -> list[str]:
+    """The actions that speak of items and may be chosen, as far as that depends neither on the items nor on what is
+    found out when the decision is settled."""
+    return [action_id for action_id in _find(choosing, customer, wanted, now_us) if action_id in CARRIED]
 
 
 def find_foremost(
-    catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
+    choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int
 ) -> tuple[list[str], list[str]]:
     """Those of `find_carrying` to look for items of, and those not to: a till does not wait for items that would change
     nothing. All are looked for where one of them has a place by its worth; else chance has none of them."""
-    found = _find(catalogue, customer, wanted, policy, now_us)
+    found = _find(choosing, customer, wanted, now_us)
     carrying = [action_id for action_id in found if action_id in CARRIED]
     return (carrying, []) if {*carrying} & {*found[: wanted.max_actions]} else ([], carrying)
 
 
-def _find(
-    catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
-) -> list[str]:
+def _find(choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int) -> list[str]:
+    catalogue, policy, rules = choosing
     if customer.arm == "control" or not wanted.max_actions:
         return []
-    return [action.action_id for action in rank(catalogue, customer, wanted, policy, now_us)]
+    gate = open_gate(customer, wanted, now_us, rules)
+    return [action.action_id for action in rank(catalogue, customer, wanted, policy, now_us, gate)]
 
 
 def may_carry(answer: bytes) -> bool:

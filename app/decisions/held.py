@@ -1,8 +1,13 @@
 """What the running service decides with."""
 
+import time
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.decisions.carrying import FindLacking, LackingOf, Suggest
+from app.decisions.catalogue_queries import read_catalogue
+from app.decisions.contact_book import ContactBook
 from app.decisions.keeping import Receipts
 from app.decisions.service import Deciding
 from app.foundation.settings import Settings
@@ -20,15 +25,22 @@ class Decisions:
     recommends sets them.
     """
 
-    def __init__(self, settings: Settings, scores: Scores, receipts: Receipts, arms: Arms) -> None:
+    def __init__(self, settings: Settings, scores: Scores, receipts: Receipts, arms: Arms, book: ContactBook) -> None:
         self.catalogue = ActionCatalogue(())
         self.receipts = receipts
         self.arms = arms
+        self.book = book
         self.suggest: Suggest | None = None
         self.find_lacking: FindLacking | None = None
         self.lacking_of: LackingOf | None = None
         self._settings = settings
         self._scores = scores
+
+    async def refresh(self, connection: AsyncConnection) -> None:
+        """Reads the catalogue and the contact policy; what is limited is counted before it is offered."""
+        catalogue = await read_catalogue(connection)
+        await self.book.refresh(connection, catalogue.actions, time.time_ns() // 1000)
+        self.catalogue = catalogue
 
     def deciding(self) -> Deciding:
         """What decisions are made with now."""
@@ -41,6 +53,7 @@ class Decisions:
             policy,
             typical_order,
             settings.warning_risk,
+            self.book,
             self.lacking_of,
             self.arms,
             settings.activation_hours * HOUR_US,

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.database.engine import transaction
 from app.decisions.activating import activate_decision
+from app.decisions.held import Decisions
 from app.decisions.outcome_schemas import ActivationOut, OutcomeIn, OutcomesOut
 from app.decisions.outcomes import Times, Told, find_event, keep_outcomes, render_outcomes
 from app.foundation.errors import NotFound, Problem, TooLarge, malformed
@@ -75,6 +76,7 @@ async def post_activation(request: HotRequest, decision_id: str) -> bytes:
     """Told again, or of a decision that was shown at once, it answers when that was."""
     if not is_plain_text(decision_id):
         raise NotFound("There is no such decision.")
+    rules = request.resources.of(Decisions).book.rules
     async with transaction(request.resources.engine) as connection:
-        activated_us = await activate_decision(connection, decision_id, time.time_ns() // 1000)
+        activated_us = await activate_decision(connection, decision_id, time.time_ns() // 1000, rules)
     return orjson.dumps({"decision_id": decision_id, "activated_at": iso(activated_us)})

@@ -7,36 +7,49 @@ from typing import Any
 from app.database.engine import transaction
 from app.decisions.activating import keep_giving_back
 from app.decisions.arm_watch import arm_gauges, check_arms, keep_watching_arms
-from app.decisions.catalogue_queries import read_catalogue
 from app.decisions.catalogue_router import router as actions
 from app.decisions.catalogue_router import versions
+from app.decisions.contact_book import ContactBook
+from app.decisions.contact_router import router as contact_policy
+from app.decisions.delivery_router import DeliverIn
+from app.decisions.delivery_router import router as delivery
 from app.decisions.held import Decisions
 from app.decisions.keeping import Receipts, keep_decisions
 from app.decisions.outcome_schemas import OutcomeIn
 from app.decisions.outcomes_router import router as outcomes
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.receipts_router import router as receipts
+from app.decisions.releasing import keep_releasing
 from app.decisions.router import router
 from app.decisions.schemas import DecisionIn
+from app.decisions.settling import SETTLING
 from app.http.resources import BackgroundTask, Part, Resources
 from app.ingest.identity_key import read_identity_key
 from app.lifecycle.actions import Action
 from app.lifecycle.arms import Arms
+from app.lifecycle.contact_policy import ContactPolicy
 from app.scores.held import Scores
 
 
 def _build(resources: Resources) -> None:
     driver = resources.open_driver()
-    receipts: Receipts = resources.gather("receipts", partial(keep_decisions, driver))
     settings = resources.settings
+    book = ContactBook(settings)
+    receipts: Receipts = resources.gather("receipts", partial(keep_decisions, driver, book))
     arms = Arms(settings.control_share, settings.usual_share, read_identity_key(settings))
-    resources.hold(Decisions(settings, resources.of(Scores), receipts, arms))
+    resources.hold(Decisions(settings, resources.of(Scores), receipts, arms, book))
     resources.plan(driver, WRITE_DECISIONS)
+    for statement, scalars in SETTLING.items():
+        resources.plan(driver, statement, **scalars)
 
 
 async def _refresh(resources: Resources) -> None:
     async with transaction(resources.engine) as connection:
-        resources.of(Decisions).catalogue = await read_catalogue(connection)
+        await resources.of(Decisions).refresh(connection)
+
+
+def _releasing(resources: Resources) -> Coroutine[Any, Any, None]:
+    return keep_releasing(resources.engine)
 
 
 def _watch_arms(resources: Resources) -> Coroutine[Any, Any, None] | None:
@@ -49,11 +62,15 @@ def _give_back(resources: Resources) -> Coroutine[Any, Any, None]:
 
 PART = Part(
     "decisions",
-    routers=(router, outcomes, receipts, actions, versions),
-    schemas=(DecisionIn, Action, OutcomeIn),
+    routers=(router, outcomes, receipts, delivery, actions, versions, contact_policy),
+    schemas=(DecisionIn, DeliverIn, Action, ContactPolicy, OutcomeIn),
     build=_build,
     refresh=_refresh,
-    background=(BackgroundTask("arms", _watch_arms), BackgroundTask("reservations", _give_back)),
+    background=(
+        BackgroundTask("arms", _watch_arms),
+        BackgroundTask("reservations", _give_back),
+        BackgroundTask("contacts", _releasing),
+    ),
     check_stored=check_arms,
     stored_gauges=arm_gauges,
 )

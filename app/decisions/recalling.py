@@ -1,10 +1,13 @@
 """A receipt → what was decided with, so that the decision can be computed again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from app.foundation.times import to_us
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.arms import Arm
+from app.lifecycle.contact_gate import SPENT_CODES, ContactRules, Spent
 from app.lifecycle.decisions import Choice, CustomerContext, DecisionOptions, Policy, choose
 
 
@@ -16,10 +19,24 @@ class Recalled(NamedTuple):
     policy: Policy
     decided_us: int
     decision_id: str
+    counts: Sequence[Mapping[str, int]] | None
+    """What the caps of the contact policy had counted; None: there were none yet."""
+    spent: Spent
 
-    def choose(self, catalogue: ActionCatalogue) -> Choice:
-        """The decision once more; the same where the catalogue is."""
-        return choose(catalogue, self.customer, self.wanted, self.policy, now_us=self.decided_us, seed=self.decision_id)
+    def choose(self, catalogue: ActionCatalogue, rules: ContactRules) -> Choice:
+        """The decision once more; the same where the catalogue and the contact policy are."""
+        at_us = self.decided_us if self.wanted.deliver_us is None else self.wanted.deliver_us
+        of = (self.customer, self.wanted.channel, at_us)
+        gate = rules.gate(*of) if self.counts is None else rules.reopen(*of, self.counts, self.spent)
+        return choose(
+            catalogue,
+            self.customer,
+            self.wanted,
+            self.policy,
+            now_us=self.decided_us,
+            seed=self.decision_id,
+            gate=gate,
+        )
 
 
 def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping[str, Any]) -> Recalled:
@@ -36,5 +53,10 @@ def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping
         unseen={action_id for action_id, code in suppressed.items() if code == "items_unseen"},
     )
     places = 0 if receipt["is_late"] else asked["max_actions"]
-    wanted = DecisionOptions(asked["channel"], places, frozenset(asked["exclude"]), asked["learning_enabled"])
-    return Recalled(customer, wanted, Policy(**receipt["policy"]), decided_us, decision_id)
+    deliver_us = to_us(datetime.fromisoformat(asked["deliver_at"])) if "deliver_at" in asked else None
+    wanted = DecisionOptions(
+        asked["channel"], places, frozenset(asked["exclude"]), asked["learning_enabled"], deliver_us
+    )
+    spent: Spent = {action_id: code for action_id, code in suppressed.items() if code in SPENT_CODES}
+    counts = receipt.get("contact", {}).get("counts")
+    return Recalled(customer, wanted, Policy(**receipt["policy"]), decided_us, decision_id, counts, spent)

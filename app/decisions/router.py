@@ -18,7 +18,8 @@ from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
 from app.decisions.keeping import keep_decision
 from app.decisions.schemas import DecisionIn, DecisionOut
-from app.decisions.service import customer_context, decide, options_of, undecided
+from app.decisions.service import Known, customer_context, decide, options_of, undecided
+from app.decisions.settling import Made, draft_of
 from app.foundation.metrics import count_unkept
 from app.http.resources import Resources
 from app.http.routes import (
@@ -76,18 +77,24 @@ async def _decide(request: HotRequest, wanted: DecisionIn, state: CustomerState,
     """The answer, of a decision that is kept; else of none."""
     now_us, deciding = time.time_ns() // 1000, request.resources.of(Decisions).deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
-    customer = customer_context(score, deciding, state.offered_us())
+    customer = customer_context(score, deciding, state.offered_us(), wanted.time_zone)
     lateness = None if deadline is None else deadline.lateness(time.monotonic())
-    carrying = find_carrying(deciding.catalogue, customer, options_of(wanted, lateness), deciding.policy, now_us)
+    carrying = find_carrying(deciding.choosing, customer, options_of(wanted, lateness), now_us)
     customer = customer._replace(
         lacking=await _find_lacking(request.resources, customer.customer_id, carrying, deadline)
     )
     choose = partial(
         decide, secrets.token_hex(16), customer, wanted, deciding, now_us=now_us, language=language_of(request)
     )
-    decision = choose(lateness=None if deadline is None else deadline.lateness(time.monotonic()))
-    answer = orjson.dumps(decision.answer)
-    if await keep_decision(request.resources.of(Decisions).receipts, decision, answer, deadline):
+    lateness = None if deadline is None else deadline.lateness(time.monotonic())
+
+    def make(known: Known) -> Made:
+        decision = choose(lateness=lateness, known=known)
+        return decision, orjson.dumps(decision.answer)
+
+    draft = draft_of(customer, wanted, now_us, make)
+    answer = await keep_decision(request.resources.of(Decisions).receipts, draft, deadline)
+    if answer is not None:
         return answer
     count_unkept(1)
     return orjson.dumps(choose(lateness="no_receipt").answer)

@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.http.times import Time
 from app.lifecycle.actions import ActionId, Group
+from app.lifecycle.contact_policy import TimeZone
 from app.lifecycle.measures import Channel
 from app.lifecycle.mechanics import Mechanic
 
@@ -25,6 +27,10 @@ class DecisionRequest(BaseModel):
     """Whether what is chosen is shown at once. False: it is kept for the customer until activated, or given back."""
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
     """Past it no action is chosen, since nobody waits for it any more; the answer is `degraded`."""
+    deliver_at: Annotated[Time, Field(strict=False)] | None = None
+    """When what is chosen is to be delivered: quiet hours are looked at then. Not told: now."""
+    time_zone: TimeZone | None = None
+    """The customer's, of the IANA database; not told: the contact policy's."""
 
 
 class DecisionIn(DecisionRequest):

@@ -8,13 +8,15 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from app.database.engine import Driver
-from app.decisions.carrying import LackingOf
+from app.decisions.carrying import Choosing, LackingOf
+from app.decisions.contact_book import ContactBook
 from app.decisions.deadlines import Lateness
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
-from app.foundation.times import iso
-from app.lifecycle.actions import ActionCatalogue
+from app.foundation.times import iso, to_us
+from app.lifecycle.actions import Action, ActionCatalogue
 from app.lifecycle.arms import Arms
+from app.lifecycle.contact_gate import NONE_SPENT, Contact, Gate, Spent
 from app.lifecycle.decisions import (
     Choice,
     Chosen,
@@ -22,6 +24,7 @@ from app.lifecycle.decisions import (
     DecisionOptions,
     Policy,
     choose,
+    open_gate,
 )
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identifiers import BASKET
@@ -30,15 +33,24 @@ from app.scores.service import Score, value_of
 
 
 class Decision(NamedTuple):
-    """A decision as it is answered, and its receipt. `offered` are the actions chosen; where they are not shown at
+    """A decision as it is answered, and its receipt. `taken` are the actions chosen; where they are not shown at
     once, they are kept for the customer until `reserved_until_us`."""
 
     decision_id: str
     decided_us: int
     answer: dict[str, Any]
     receipt: dict[str, Any]
-    offered: tuple[str, ...]
+    taken: tuple[Action, ...]
     reserved_until_us: int | None = None
+
+
+class Known(NamedTuple):
+    """What a decision is made of beside what was read of the customer: contacts, the latest first; when actions were
+    offered meanwhile; and what nobody is to have any more."""
+
+    contacts: Sequence[Contact] = ()
+    offered_us: Mapping[str, int] = {}
+    spent: Spent = NONE_SPENT
 
 
 def checkout_decision_id(source: str, event_id: str) -> str:
@@ -49,27 +61,37 @@ def checkout_decision_id(source: str, event_id: str) -> str:
 
 class Deciding(NamedTuple):
     """What decisions are made with. `typical_order` is a usual order in major units, `warning_risk` the
-    churn risk from which a customer is warned of, `lacking_of` which actions have no items (None: all have), `arms`
-    who is held out and who is decided of by the rules alone, `activation_us` how long what is only prepared is kept."""
+    churn risk from which a customer is warned of, `book` what is known of contacts, `lacking_of` which actions have no
+    items (None: all have), `arms` who is held out and who is decided of by the rules alone, `activation_us` how long
+    what is only prepared is kept."""
 
     scoring: Scoring
     catalogue: ActionCatalogue
     policy: Policy
     typical_order: float
     warning_risk: float
+    book: ContactBook
     lacking_of: LackingOf | None = None
     arms: Arms = Arms()
     activation_us: int = DAY_US
+
+    @property
+    def choosing(self) -> Choosing:
+        """What a choice is made with."""
+        return Choosing(self.catalogue, self.policy, self.book.rules)
 
 
 def options_of(wanted: DecisionRequest, lateness: Lateness | None) -> DecisionOptions:
     """What is asked for. Where it is late nothing is chosen: an offer that nobody waits for would only start its
     cool-down."""
     places = wanted.max_actions if lateness is None else 0
-    return DecisionOptions(wanted.channel, places, frozenset(wanted.exclude), wanted.learning_enabled)
+    deliver_us = None if wanted.deliver_at is None else to_us(wanted.deliver_at)
+    return DecisionOptions(wanted.channel, places, frozenset(wanted.exclude), wanted.learning_enabled, deliver_us)
 
 
-def customer_context(score: Score, deciding: Deciding, offered_us: Mapping[str, int]) -> CustomerContext:
+def customer_context(
+    score: Score, deciding: Deciding, offered_us: Mapping[str, int], time_zone: str | None = None
+) -> CustomerContext:
     """What a decision needs to know, from a score. Who has not bought is worth a usual order."""
     state, value = score.state, value_of(score, deciding.scoring)
     return CustomerContext(
@@ -83,6 +105,10 @@ def customer_context(score: Score, deciding: Deciding, offered_us: Mapping[str, 
         person_id=state.person_id,
         complaint_resolved_us=state.complaint_resolved_us,
         arm=deciding.arms.of(state.person_id or state.customer_id),
+        refuses_profiling=state.refuses_profiling,
+        csat=state.csat,
+        csat_us=state.csat_us,
+        time_zone=time_zone,
     )
 
 
@@ -95,11 +121,16 @@ def decide(
     now_us: int,
     language: str,
     lateness: Lateness | None,
+    known: Known = Known(),  # noqa: B008 - nothing, for ever
 ) -> Decision:
     """Chooses, and writes down what was weighed. The decision's id seeds the draw."""
     because = lateness or ("no_model" if deciding.scoring.model is None else None)
     asked = options_of(wanted, lateness)
-    choice = choose(deciding.catalogue, customer, asked, deciding.policy, now_us=now_us, seed=decision_id)
+    if known.offered_us:
+        customer = customer._replace(offered_us=_latest(customer.offered_us, known.offered_us))
+    gate = open_gate(customer, asked, now_us, deciding.book.rules, contacts=known.contacts, spent=known.spent)
+    held = _gate_as_kept(gate, deciding)
+    choice = choose(deciding.catalogue, customer, asked, deciding.policy, now_us=now_us, seed=decision_id, gate=gate)
     answer = {
         "decision_id": decision_id,
         "customer_id": customer.customer_id,
@@ -111,10 +142,19 @@ def decide(
         ],
         "suppressed": [{"action_id": action_id, "code": code} for action_id, code in choice.suppressed],
     }
-    offered = tuple(item.action.action_id for item in choice.chosen)
-    receipt = _receipt(choice, customer, wanted, deciding, lateness)
-    until_us = None if wanted.activate or not offered else now_us + deciding.activation_us
-    return Decision(decision_id, now_us, answer, receipt, offered, until_us)
+    receipt = {**_receipt(choice, customer, wanted, deciding, lateness), "contact": held}
+    taken = tuple(item.action for item in choice.chosen)
+    until_us = None if wanted.activate or not taken else now_us + deciding.activation_us
+    return Decision(decision_id, now_us, answer, receipt, taken, until_us)
+
+
+def _latest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {**one, **{action_id: max(us, one.get(action_id, us)) for action_id, us in other.items()}}
+
+
+def _gate_as_kept(gate: Gate, deciding: Deciding) -> dict[str, Any]:
+    """What a receipt tells of the contact policy: which, and what its caps had counted before."""
+    return {"policy": deciding.book.rules.version, "counts": [dict(counts) for counts in gate.counts]}
 
 
 def undecided(decision_id: str, customer_id: str) -> dict[str, Any]:
@@ -171,6 +211,7 @@ def _receipt(
             "exclude": wanted.exclude,
             "learning_enabled": wanted.learning_enabled,
             "context": wanted.context,
+            **({} if wanted.deliver_at is None else {"deliver_at": iso(to_us(wanted.deliver_at))}),
         },
         "customer": known,
         "policy": _members(deciding.policy),
@@ -196,9 +237,9 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
     Returns the ids of those that were not there before.
     """
     offered = {
-        (decision.answer["customer_id"], action_id): (decision.decided_us, decision.decision_id)
+        (decision.answer["customer_id"], action.action_id): (decision.decided_us, decision.decision_id)
         for decision, _ in decisions
-        for action_id in decision.offered
+        for action in decision.taken
         if not decision.answer["customer_id"].startswith(BASKET)
     }
     rows = await driver.fetch(

@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from app.foundation.errors import UnusableSettings
+from app.lifecycle.contact_policy import TimeZone
 from app.lifecycle.decisions import COMPLAINT_RISK, Policy
 from app.lifecycle.events import minor_digits
 from app.lifecycle.pricing.policy import OfferPolicy
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "CNY"
     """ISO 4217; one a deployment."""
+    time_zone: TimeZone = "Asia/Shanghai"
+    """Of the IANA database: where quiet hours are kept and days begin, for customers whose own is not known."""
     country_code: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")] = ""
     """Digits, `86` say: of phones that are written without one. Another one later makes other hashes."""
     ahead_minutes: Annotated[int, Field(ge=5, le=525_600)] = 5

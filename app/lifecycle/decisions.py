@@ -5,23 +5,22 @@ off-line by inverse propensity, and every refusal its code.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from app.lifecycle.actions import Action, ActionCatalogue
 from app.lifecycle.arms import Arm
+from app.lifecycle.contact_gate import ContactCode, ContactRules, Gate
 from app.lifecycle.events import DAY_US
 from app.lifecycle.exploration import draw_place, selection_probabilities
-from app.lifecycle.measures import CONTACT_CHANNELS
 from app.lifecycle.stages import Stage
 
+ComplaintCode = Literal["no_open_complaint", "no_resolved_complaint", "open_complaint"]
 SuppressionCode = Literal[
     "excluded",
-    "no_open_complaint",
-    "no_resolved_complaint",
-    "open_complaint",
+    ComplaintCode,
     "risk_too_low",
     "value_too_low",
-    "no_consent",
+    ContactCode,
     "cooling_down",
     "items_unseen",
     "no_items",
@@ -52,6 +51,12 @@ class CustomerContext(NamedTuple):
     """When the latest complaint that is settled was."""
     arm: Arm = "learner"
     """Of the person, by `person_id` or the customer's own."""
+    refuses_profiling: bool = False
+    csat: float | None = None
+    """Latest satisfaction, 1 to 5, of `csat_us`."""
+    csat_us: int | None = None
+    time_zone: str | None = None
+    """Of the IANA database; None: not known."""
 
     def was_settled(self, now_us: int) -> bool:
         """Whether a complaint was resolved so lately that it is asked whether it is."""
@@ -69,6 +74,8 @@ class DecisionOptions(NamedTuple):
     max_actions: int
     exclude: Collection[str] = ()
     learning_enabled: bool = True
+    deliver_us: int | None = None
+    """When what is chosen is to be delivered; None: now."""
 
 
 COMPLAINT_RISK: Final = 0.54
@@ -110,12 +117,6 @@ class Choice(NamedTuple):
     worths: dict[str, float]
 
 
-def has_consent(channel: str, consents: Mapping[str, bool]) -> bool:
-    """Reaching out needs a yes; serving a customer who has come to us only the absence of a no."""
-    granted = consents.get(channel, consents.get("*"))
-    return granted is True if channel in CONTACT_CHANNELS else granted is not False
-
-
 def expected_value(action: Action, customer: CustomerContext, policy: Policy) -> float:
     """response_rate · (effect · value · P(aim) · margin · weight · lever − cost), in margin, major units.
 
@@ -131,24 +132,42 @@ def expected_value(action: Action, customer: CustomerContext, policy: Policy) ->
     return action.response_rate * (brought * action.weight * action.lever - action.cost)
 
 
-def suppression(
-    action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int
-) -> SuppressionCode | None:
-    """Why an action for this stage and channel is not for this customer now; None: it is eligible."""
-    if action.action_id in wanted.exclude:
-        return "excluded"
+_RULES: Final = ContactRules()
+
+
+def open_gate(
+    customer: CustomerContext, wanted: DecisionOptions, now_us: int, rules: ContactRules = _RULES, **known: Any
+) -> Gate:
+    """What the contact policy lets through; `known` are the contacts and what is spent, as `ContactRules.gate` takes
+    them. Without `rules` it is the policy of the beginning."""
+    return rules.gate(customer, wanted.channel, now_us if wanted.deliver_us is None else wanted.deliver_us, **known)
+
+
+def complaint_code(action: Action, customer: CustomerContext, now_us: int) -> ComplaintCode | None:
+    """Why an action is not for a customer by how they stand with complaints; None: it is."""
     if action.complaint == "open" and not customer.has_open_complaint:
         return "no_open_complaint"
     if action.complaint == "resolved" and not customer.was_settled(now_us):
         return "no_resolved_complaint"
     if action.complaint in ("none", "resolved") and customer.has_open_complaint:
         return "open_complaint"
+    return None
+
+
+def suppression(
+    action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate | None = None
+) -> SuppressionCode | None:
+    """Why an action for this stage and channel is not for this customer now; None: it is eligible."""
+    if action.action_id in wanted.exclude:
+        return "excluded"
+    if code := complaint_code(action, customer, now_us):
+        return code
     if action.min_risk > (customer.churn_risk or 0.0):
         return "risk_too_low"
     if action.min_value > customer.value_at_stake:
         return "value_too_low"
-    if not has_consent(wanted.channel, customer.consents):
-        return "no_consent"
+    if held_back := (gate or open_gate(customer, wanted, now_us)).code(action):
+        return held_back
     offered_us = customer.offered_us.get(action.action_id)
     if offered_us is not None and now_us - offered_us < action.cool_down_days * DAY_US:
         return "cooling_down"
@@ -158,13 +177,19 @@ def suppression(
 
 
 def rank(
-    catalogue: ActionCatalogue, customer: CustomerContext, wanted: DecisionOptions, policy: Policy, now_us: int
+    catalogue: ActionCatalogue,
+    customer: CustomerContext,
+    wanted: DecisionOptions,
+    policy: Policy,
+    now_us: int,
+    gate: Gate | None = None,
 ) -> list[Action]:
     """The actions that may be chosen, foremost first: in this order `choose` fills places where it does not explore."""
+    gate = gate or open_gate(customer, wanted, now_us)
     found = (
         (action, expected_value(action, customer, policy))
         for action in catalogue.find(customer.stage, wanted.channel)
-        if suppression(action, customer, wanted, now_us) is None
+        if suppression(action, customer, wanted, now_us, gate) is None
     )
     gainful = [(action, worth) for action, worth in found if worth > 0]
     return [action for action, worth in sorted(gainful, key=lambda pair: _place(*pair))]
@@ -178,19 +203,22 @@ def choose(
     *,
     now_us: int,
     seed: str,
+    gate: Gate | None = None,
 ) -> Choice:
     """The actions of greatest expected value among the eligible, explored with known probability.
 
     Those for a complaint have the first places, whatever others are worth. `seed` makes the draw
     repeatable (the decision's id). Each place is filled by chance among the remaining eligible that may have it, with
-    the probabilities of `exploration`. Actions that cost more than they bring are not eligible.
+    the probabilities of `exploration`. Actions that cost more than they bring are not eligible; nor are those that the
+    ones chosen before leave no room for.
     """
+    gate = gate or open_gate(customer, wanted, now_us)
     worths: dict[str, float] = {}
     suppressed: list[tuple[str, SuppressionCode]] = []
     held_out = customer.arm == "control"
     eligible: list[Action] = []
     for action in catalogue.find(customer.stage, wanted.channel):
-        code = suppression(action, customer, wanted, now_us)
+        code = suppression(action, customer, wanted, now_us, gate)
         if code is None:
             worths[action.action_id] = expected_value(action, customer, policy)
             code = "no_gain" if worths[action.action_id] <= 0 else "control_group" if held_out else None
@@ -199,8 +227,8 @@ def choose(
         else:
             suppressed.append((action.action_id, code))
     exploration = policy.exploration if wanted.learning_enabled and customer.arm == "learner" else 0.0
-    chosen = _fill(eligible, worths, wanted.max_actions, exploration, seed)
-    return Choice(held_out, chosen, suppressed, worths)
+    chosen, crowded_out = _fill(eligible, worths, wanted.max_actions, exploration, seed, gate)
+    return Choice(held_out, chosen, suppressed + crowded_out, worths)
 
 
 _PRECEDENCE: Final = {"open": 0, "resolved": 1}
@@ -215,10 +243,12 @@ def _place(action: Action, worth: float) -> tuple[int, float, str]:
 
 
 def _fill(
-    eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str
-) -> list[Chosen]:
+    eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str, gate: Gate
+) -> tuple[list[Chosen], list[tuple[str, SuppressionCode]]]:
+    """Those chosen, and those held back since these were."""
     ranked = sorted(eligible, key=lambda action: _place(action, worths[action.action_id]))
     chosen: list[Chosen] = []
+    crowded_out: list[tuple[str, SuppressionCode]] = []
     while ranked and len(chosen) < places:
         foremost = _precedence(ranked[0])
         rivals = [worths[action.action_id] for action in ranked if _precedence(action) == foremost]
@@ -226,4 +256,7 @@ def _fill(
         at = draw_place(probabilities, seed, len(chosen))
         action = ranked.pop(at)
         chosen.append(Chosen(action, worths[action.action_id], probabilities[at]))
-    return chosen
+        gate.take(action)
+        crowded_out += [(other.action_id, code) for other in ranked if (code := gate.code(other))]
+        ranked = [other for other in ranked if not gate.code(other)]
+    return chosen, crowded_out

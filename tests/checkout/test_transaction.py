@@ -14,10 +14,12 @@ from app.checkout import items
 from app.checkout.batch import Asked
 from app.checkout.transaction import Transactions
 from app.database.engine import Driver
+from app.decisions.contact_book import ContactBook
 from app.decisions.deadlines import Deadline
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding
+from app.foundation.settings import Settings
 from app.ingest.admission import Rules, admit
 from app.ingest.intake import Submission
 from app.ingest.order_identity import CHANGES, OrderIdentity
@@ -48,7 +50,9 @@ MONEY = st.integers(0, 10**9).map(lambda minor: minor / 100)
 
 def deciding():
     scoring = Scoring(None, StagePolicy(), 90, "CNY", 2)
-    return Deciding(scoring, ActionCatalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 100.0, 0.5)
+    return Deciding(
+        scoring, ActionCatalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 100.0, 0.5, ContactBook(Settings())
+    )
 
 
 @asynccontextmanager

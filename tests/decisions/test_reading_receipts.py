@@ -164,12 +164,12 @@ async def busy_shop(serve, sql, shop, make_model):
 async def test_a_thousand_receipts_are_enough_to_decide_once_more(busy_shop, sql):
     rows = await sql.rows("SELECT * FROM decisions")
     assert len(rows) == RECEIPTS
-    catalogue = busy_shop.resources.of(Decisions).catalogue
+    catalogue, rules = busy_shop.resources.of(Decisions).catalogue, busy_shop.resources.of(Decisions).book.rules
     chosen = 0
     for row in rows:
         kept = row["receipt"]
         assert kept["catalogue"] == catalogue.digest
-        again = recall(row["customer_id"], row["decision_id"], row["decided_us"], kept).choose(catalogue)
+        again = recall(row["customer_id"], row["decision_id"], row["decided_us"], kept).choose(catalogue, rules)
         assert again.worths == kept["expected_values"]
         assert dict(again.suppressed) == kept["suppressed"]
         told = {item.action.action_id: item.selection_probability for item in again.chosen}

@@ -46,6 +46,10 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/customers/{customer_id:path}/decisions"): {"read"},
     ("POST", "/v1/decisions/{decision_id}/activate"): {"decide"},
     ("POST", "/v1/outcomes"): {"ingest"},
+    ("POST", "/v1/decisions/{decision_id}/deliver"): {"decide"},
+    ("GET", "/v1/contact-policy"): {"read"},
+    ("GET", "/v1/contact-policy/{version:int}"): {"read"},
+    ("PUT", "/v1/contact-policy"): {"admin"},
     ("GET", "/v1/actions"): {"read"},
     ("GET", "/v1/actions/{action_id}/versions"): {"read"},
     ("PUT", "/v1/actions/{action_id}"): {"admin"},
@@ -87,7 +91,8 @@ def fill(path):
         "version": "none-such",
         "call": "track",
     }
-    for name, value in (values | dict.fromkeys(("rejected_id", "rejected_id:int"), "1")).items():
+    numbers = dict.fromkeys(("rejected_id", "rejected_id:int", "version:int"), "1")
+    for name, value in (values | numbers).items():
         path = path.replace(f"{{{name}}}", value)
     return path
 

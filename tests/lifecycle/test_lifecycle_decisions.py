@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.lifecycle.actions import Action, ActionCatalogue
+from app.lifecycle.contact_gate import Contact, ContactRules
+from app.lifecycle.contact_policy import Cap, ContactPolicy
 from app.lifecycle.decisions import (
     CustomerContext,
     DecisionOptions,
@@ -15,12 +17,14 @@ from app.lifecycle.decisions import (
     SuppressionCode,
     choose,
     expected_value,
+    open_gate,
     suppression,
 )
 from app.lifecycle.events import DAY_US
 from app.lifecycle.exploration import selection_probabilities
 
 NOW_US = 20_000 * DAY_US
+HOUR_US = DAY_US // 24
 POLICY = Policy(control_share=0.0, exploration=0.0, margin=0.25)
 WISH = DecisionOptions("store", 3)
 STANDING = CustomerContext("C-1", "growing", 0.4, 500.0, has_open_complaint=False, consents={}, offered_us={})
@@ -42,8 +46,19 @@ def make_action(action_id="offer", **changes):
     )
 
 
-def choose_for(actions, customer=STANDING, wanted=WISH, policy=POLICY, seed="D-1"):
-    return choose(ActionCatalogue(actions), customer, wanted, policy, now_us=NOW_US, seed=seed)
+def choose_for(actions, customer=STANDING, wanted=WISH, policy=POLICY, seed="D-1", gate=None):
+    return choose(ActionCatalogue(actions), customer, wanted, policy, now_us=NOW_US, seed=seed, gate=gate)
+
+
+def test_actions_of_one_decision_keep_the_caps_together():
+    customer, wanted = STANDING._replace(consents={"email": True}), DecisionOptions("email", 9)
+    rules = ContactRules(ContactPolicy(caps=(Cap(scope="all", most=2, window_days=7),)))
+    actions = [make_action(name, effect=effect) for name, effect in (("a", 0.3), ("b", 0.2), ("c", 0.1))]
+    contacts = [Contact("another", "offer", "sms", NOW_US - 1)]
+    gate = open_gate(customer, wanted, NOW_US, rules, contacts=contacts)
+    choice = choose_for(actions, customer, wanted, gate=gate)
+    assert [chosen.action.action_id for chosen in choice.chosen] == ["a"]
+    assert choice.suppressed == [("b", "cap_reached"), ("c", "cap_reached")]
 
 
 # Eligibility.
@@ -56,6 +71,16 @@ SUPPRESSIONS = {
     "risk_too_low": (make_action(min_risk=0.5), STANDING, WISH),
     "value_too_low": (make_action(min_value=501), STANDING, WISH),
     "no_consent": (make_action(), STANDING, DecisionOptions("email", 3)),
+    "profiling_opt_out": (make_action(), STANDING._replace(refuses_profiling=True), WISH),
+    "bad_csat": (make_action(), STANDING._replace(csat=2.0, csat_us=NOW_US - DAY_US), WISH),
+    "quiet_hours": (
+        make_action(channels=("sms",)),
+        STANDING._replace(consents={"sms": True}),
+        DecisionOptions("sms", 3, deliver_us=NOW_US + 23 * HOUR_US),
+    ),
+    "cap_reached": (make_action(), STANDING._replace(consents={"email": True}), DecisionOptions("email", 3)),
+    "budget_spent": (make_action(), STANDING, WISH),
+    "action_cap_reached": (make_action(), STANDING, WISH),
     "cooling_down": (make_action(), STANDING._replace(offered_us={"offer": NOW_US - DAY_US}), WISH),
     "no_gain": (make_action(cost=1000), STANDING, WISH),
     "items_unseen": (make_action(), STANDING._replace(unseen={"offer"}), WISH),
@@ -67,7 +92,10 @@ SUPPRESSIONS = {
 @pytest.mark.parametrize("code", get_args(SuppressionCode))
 def test_every_reason_to_suppress_is_reached(code):
     action, customer, wanted = SUPPRESSIONS[code]
-    choice = choose_for([action], customer, wanted)
+    known = {"contacts": [Contact("another", "offer", "email", NOW_US - 1)] * 3} if code == "cap_reached" else {}
+    spent = {"offer": code} if code in ("budget_spent", "action_cap_reached") else {}
+    gate = open_gate(customer, wanted, NOW_US, spent=spent, **known)
+    choice = choose_for([action], customer, wanted, gate=gate)
     assert choice.suppressed == [("offer", code)]
     assert choice.chosen == []
     assert choice.in_control_group is (code == "control_group")

@@ -1,0 +1,207 @@
+"""Decisions settled in the transaction that keeps them: no cap and no budget is exceeded, whoever else decides.
+
+A decision is made first from what is known without asking. Where it gives something that is capped or limited, it waits
+its turn among those on the same customers, the contacts are read anew, and it is made again of them; then what it gives
+is taken from the counters, and where one has not enough left, it is made without. So an action is answered only once it
+is counted; and what was counted is undone with the transaction that would have kept the answer.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.database.contact_tables import contacts
+from app.database.engine import Driver, Statement
+from app.decisions.contact_book import ContactBook
+from app.decisions.contact_queries import ADD_CONTACTS, READ_CONTACTS, RETURN_COUNTED, TAKE, TAKE_FREE, TAKE_TURNS
+from app.decisions.schemas import DecisionRequest
+from app.decisions.service import Decision, Known
+from app.foundation.times import to_us
+from app.lifecycle.actions import Action
+from app.lifecycle.contact_gate import Contact, ContactCode, Spent
+from app.lifecycle.decisions import CustomerContext
+from app.lifecycle.identifiers import BASKET
+
+SETTLING: Final[Mapping[Statement, Mapping[str, Any]]] = {
+    TAKE_TURNS: {},
+    READ_CONTACTS: {"since_us": 0, "now_us": 0},
+    **{statement: {"day": 0} for statement in (TAKE, TAKE_FREE)},
+    RETURN_COUNTED: {},
+    ADD_CONTACTS: {},
+}
+"""What settling may ask, with its scalar parameters."""
+Made = tuple[Decision, bytes]
+"""A decision and its answer, JSON."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A decision that can be made, and made again. `at_us` is when what it gives is to be delivered."""
+
+    customer_id: str
+    person_id: str
+    channel: str
+    at_us: int
+    make: Callable[[Known], Made]
+
+    @property
+    def is_of_basket(self) -> bool:
+        """Nobody is known to have bought: there is no one to be told too often."""
+        return self.customer_id.startswith(BASKET)
+
+
+def draft_of(customer: CustomerContext, wanted: DecisionRequest, now_us: int, make: Callable[[Known], Made]) -> Draft:
+    """A decision to be made for a customer, as was asked."""
+    at_us = now_us if wanted.deliver_at is None else to_us(wanted.deliver_at)
+    person_id = customer.person_id or customer.customer_id
+    return Draft(customer.customer_id, person_id, wanted.channel, at_us, make)
+
+
+@dataclass(slots=True)
+class _Settling:
+    """Decisions under way. `spent` is known from before; `held` is what the transaction has taken of each limited
+    action, `refused` why no more."""
+
+    drafts: Sequence[Draft]
+    book: ContactBook
+    spent: Spent
+    contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)
+    held: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, ContactCode] = field(default_factory=dict)
+
+    def make(self) -> tuple[list[Made], Counter[str]]:
+        """Each in turn, knowing what those before it give; and what is left of `held`, below zero what is lacking."""
+        left, made = Counter(self.held), []
+        contacts = {person_id: list(theirs) for person_id, theirs in self.contacts.items()}
+        offered: dict[str, dict[str, int]] = {}
+        for draft in self.drafts:
+            theirs = contacts.setdefault(draft.person_id, [])
+            offers = offered.setdefault(draft.person_id, {each.action_id: each.at_us for each in reversed(theirs)})
+            gone = {action_id: code for action_id, code in self.refused.items() if left[action_id] <= 0}
+            decision, answer = draft.make(Known(theirs, offers, {**self.spent, **gone} if gone else self.spent))
+            for action in decision.taken:
+                offers[action.action_id] = decision.decided_us
+                theirs.insert(0, Contact(action.action_id, action.group, draft.channel, draft.at_us))
+                if action.action_id in self.book.limits:
+                    left[action.action_id] -= 1
+            made.append((decision, answer))
+        return made, left
+
+
+def is_bound(draft: Draft, action: Action, book: ContactBook) -> bool:
+    """Whether others may have to be kept from giving the same."""
+    is_capped = book.rules.has_caps(draft.channel) and not draft.is_of_basket
+    return is_capped or action.action_id in book.limits
+
+
+async def settle(driver: Driver, drafts: Sequence[Draft], book: ContactBook, now_us: int) -> list[Made]:
+    """The decisions as they may be kept, in the caller's transaction."""
+    spent = dict(book.spent)  # another transaction of this process may add to it meanwhile
+    made, _ = _Settling(drafts, book, spent).make()
+    bound = {
+        draft.person_id
+        for draft, (decision, _) in zip(drafts, made, strict=True)
+        if any(is_bound(draft, action, book) for action in decision.taken)
+    }
+    if not bound:
+        return made
+    places = [place for place, draft in enumerate(drafts) if draft.person_id in bound]
+    theirs = [drafts[place] for place in places]
+    contacts = await _await_turns(driver, theirs, book, now_us)
+    settled = await _take(driver, _Settling(theirs, book, spent, contacts), now_us)
+    for place, each in zip(places, settled, strict=True):
+        made[place] = each
+    return made
+
+
+async def _await_turns(
+    driver: Driver, drafts: Sequence[Draft], book: ContactBook, now_us: int
+) -> dict[str, list[Contact]]:
+    """Person → contacts as they are while nobody else decides on them."""
+    known = [draft for draft in drafts if not draft.is_of_basket]
+    if not known:
+        return {}
+    await driver.fetch(TAKE_TURNS, customer_ids=list({draft.customer_id for draft in known}))
+    people = {customer_id: person_id for person_id, customer_id in {d.person_id: d.customer_id for d in known}.items()}
+    since_us = now_us - book.rules.window_us
+    rows = await driver.fetch(READ_CONTACTS, customer_ids=list(people), since_us=since_us, now_us=now_us)
+    told: dict[str, list[Contact]] = {}
+    for customer_id, action_id, channel, at_us in rows:
+        contact = Contact(action_id, book.groups.get(action_id), channel, at_us)
+        told.setdefault(people[customer_id], []).append(contact)
+    return told
+
+
+async def _take(driver: Driver, settling: _Settling, now_us: int) -> list[Made]:
+    """Takes what the decisions give from the counters, until each gives only what was taken.
+
+    The first time it waits for others. Then it holds some, and who waits for one holding another may wait for ever: so
+    it goes without what others hold.
+    """
+    book, day, statement = settling.book, settling.book.rules.day(now_us), TAKE
+    while True:
+        made, left = settling.make()
+        lacking = {action_id: -count for action_id, count in left.items() if count < 0}
+        if not lacking:
+            await _return(driver, +left, book, day)
+            return made
+        rows = {row["action_id"]: row for row in await driver.fetch(statement, day=day, **_wanted(lacking, book))}
+        for action_id, count in lacking.items():
+            row = rows.get(action_id)
+            settling.held[action_id] += row["granted"] if row else 0
+            if row is None:
+                settling.refused[action_id] = "action_cap_reached"
+            elif row["granted"] < count:
+                code: ContactCode = "budget_spent" if row["by_money"] == row["granted"] else "action_cap_reached"
+                settling.refused[action_id] = book.spent[action_id] = code
+        statement = TAKE_FREE
+
+
+def _wanted(lacking: Mapping[str, int], book: ContactBook) -> dict[str, list[Any]]:
+    limits = [book.limits[action_id] for action_id in lacking]
+    return {
+        "action_id": list(lacking),
+        "wanted": list(lacking.values()),
+        "cost_minor": [each.cost_minor for each in limits],
+        "budget_minor": [each.budget_minor for each in limits],
+        "total_cap": [each.total_cap for each in limits],
+        "daily_cap": [each.daily_cap for each in limits],
+    }
+
+
+async def _return(driver: Driver, counts: Mapping[str, int], book: ContactBook, day: int) -> None:
+    """Gives back what was counted and is not given after all."""
+    if counts:
+        await driver.fetch(
+            RETURN_COUNTED,
+            of_action=list(counts),
+            times=list(counts.values()),
+            money_minor=[count * book.limits[action_id].cost_minor for action_id, count in counts.items()],
+            of_day=[day] * len(counts),
+        )
+
+
+async def note_contacts(
+    driver: Driver, drafts: Sequence[Draft], made: Sequence[Made], written: set[str], book: ContactBook, now_us: int
+) -> None:
+    """Writes down what the decisions give that is counted anywhere: as delivered where it is shown at once, else as
+    reserved. What was taken for one that is not `written`, since another process was first, is given back."""
+    rules, day = book.rules, book.rules.day(now_us)
+    rows: list[tuple[Any, ...]] = []
+    unwritten: Counter[str] = Counter()
+    for draft, (decision, _) in zip(drafts, made, strict=True):
+        for action in decision.taken:
+            limits = book.limits.get(action.action_id)
+            if decision.decision_id not in written:
+                unwritten[action.action_id] += limits is not None
+            elif limits is not None or (rules.notes(draft.channel) and not draft.is_of_basket):
+                until_us = None if rules.is_shown(draft.channel) else draft.at_us + rules.reserved_us
+                until_us = decision.reserved_until_us or until_us
+                counted = (None, 0) if limits is None else (day, limits.cost_minor)
+                key = (draft.customer_id, decision.decision_id, action.action_id)
+                rows.append((*key, draft.channel, decision.decided_us, draft.at_us, until_us, *counted))
+    if rows:
+        columns = map(list, zip(*rows, strict=True))
+        await driver.fetch(ADD_CONTACTS, **dict(zip(contacts.c.keys(), columns, strict=True)))
+    await _return(driver, +unwritten, book, day)

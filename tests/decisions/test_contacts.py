@@ -1,0 +1,292 @@
+"""Caps and budgets are exact, whoever else decides; what is not delivered is given back."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from app.decisions.releasing import release_all_overdue
+from tests.decisions.acting import action_of, consent, decide, put_policy, suppressed
+
+SMALL = {"caps": [{"scope": "all", "most": 1, "window_days": 7}], "quiet_hours": []}
+
+
+@pytest.fixture
+async def catalogue(service):
+    """Puts actions into the catalogue instead of those of the beginning, which come back afterwards."""
+    kept = (await service.client.get("/v1/actions")).json()["actions"]
+
+    async def fill(*actions):
+        for action in kept:
+            await service.client.put(f"/v1/actions/{action['action_id']}", json={**action, "enabled": False})
+        for action in actions:
+            put = await service.client.put(f"/v1/actions/{action['action_id']}", json=action)
+            assert put.status_code == 200, put.text
+            made.append(action["action_id"])
+
+    made = []
+    yield fill
+    for action_id in made:
+        await service.client.delete(f"/v1/actions/{action_id}")
+    for action in kept:
+        await service.client.put(f"/v1/actions/{action['action_id']}", json=action)
+
+
+async def test_of_many_decisions_at_once_on_one_customer_a_cap_of_one_lets_one_through(client, shop, sql, catalogue):
+    await catalogue(*(action_of(f"a-{number}") for number in range(3)))
+    await put_policy(client, SMALL)
+    await consent(client, shop, "C-1")
+    answers = await asyncio.gather(*(decide(client, "C-1") for _ in range(60)))
+    given = Counter(action["action_id"] for answer in answers for action in answer["actions"])
+    assert given.total() == 1
+    refused = [answer for answer in answers if not answer["actions"]]
+    assert {code for answer in refused for code in suppressed(answer).values()} == {"cap_reached"}
+    (contact,) = await sql.rows("SELECT * FROM contacts")
+    (receipt,) = await sql.rows("SELECT receipt FROM decisions WHERE decision_id = :id", id=contact["decision_id"])
+    assert receipt["receipt"]["contact"]["counts"] == [{}]
+    others = await sql.rows("SELECT receipt FROM decisions WHERE decision_id <> :id", id=contact["decision_id"])
+    assert all(each["receipt"]["contact"]["counts"] == [{"": 1}] for each in others)
+
+
+async def test_a_budget_is_spent_to_the_last_and_the_next_best_is_taken(client, shop, sql, catalogue):
+    await catalogue(
+        action_of("coupon", effect=1, cost=2.5, budget=26),
+        action_of("capped", effect=0.4, total_cap=7),
+        action_of("plain"),
+    )
+    await put_policy(client, {"caps": [], "quiet_hours": []})
+    answers = await asyncio.gather(*(decide(client, f"C-{number}", channel="store") for number in range(40)))
+    given = Counter(action["action_id"] for answer in answers for action in answer["actions"])
+    assert given == {"coupon": 10, "capped": 7, "plain": 23}, "the eleventh would cost more than is left"
+    codes = Counter(suppressed(answer).get("coupon") for answer in answers)
+    assert codes == {None: 10, "budget_spent": 30}
+    counted = {row["action_id"]: dict(row) for row in await sql.rows("SELECT * FROM action_counters")}
+    assert (counted["coupon"]["given"], counted["coupon"]["spent_minor"]) == (10, 2500)
+    assert counted["capped"]["given"] == counted["capped"]["given_on_day"] == 7
+
+
+async def test_the_till_keeps_to_a_budget_and_to_a_cap_too(client, shop, sql, catalogue):
+    await catalogue(action_of("coupon", effect=0.5, daily_cap=3), action_of("plain"))
+    await put_policy(
+        client, {"caps": [{"scope": "action", "name": "plain", "most": 1, "window_days": 7, "channels": ["store"]}]}
+    )
+    checkouts = [{"event": shop.order(f"C-{number % 5}"), "max_actions": 1} for number in range(20)]
+    answers = await asyncio.gather(*(client.post("/v1/checkouts", json=checkout) for checkout in checkouts))
+    given = Counter(
+        (action["action_id"], answer.json()["score"]["customer_id"])
+        for answer in answers
+        for action in answer.json()["decision"]["actions"]
+    )
+    by_action = Counter(action_id for action_id, _ in given.elements())
+    assert by_action["coupon"] == 3
+    assert [count for (action_id, _), count in given.items() if action_id == "plain"] == [1] * by_action["plain"]
+    assert by_action["plain"] == 5
+
+
+async def test_several_actions_of_one_decision_take_several_places(client, shop, catalogue):
+    await catalogue(*(action_of(f"a-{number}") for number in range(4)))
+    await put_policy(client, {**SMALL, "caps": [{"scope": "all", "most": 3, "window_days": 7}]})
+    await consent(client, shop, "C-1")
+    first, second = [await decide(client, "C-1", max_actions=2) for _ in range(2)]
+    assert [len(first["actions"]), len(second["actions"])] == [2, 1]
+
+
+async def test_ids_of_one_person_share_their_caps(client, shop, catalogue):
+    await catalogue(*(action_of(f"a-{number}") for number in range(3)))
+    await put_policy(client, SMALL)
+    for customer_id in ("C-1", "C-2"):
+        await consent(client, shop, customer_id)
+    await client.post("/v1/events", json=shop.event("customer.merged", "C-1", data={"merged": "C-2"}))
+    answers = await asyncio.gather(*(decide(client, f"C-{number % 2 + 1}") for number in range(20)))
+    assert sum(len(answer["actions"]) for answer in answers) == 1
+
+
+# Delivery.
+
+
+async def ask(client, decision, **wanted):
+    answer = await client.post(f"/v1/decisions/{decision['decision_id']}/deliver", json=wanted)
+    assert answer.status_code == 200, answer.text
+    (told,) = answer.json()["actions"]
+    return told
+
+
+async def deliver(client, shop, decision, **changes):
+    (action,) = decision["actions"]
+    told = {"action_id": action["action_id"], "decision_id": decision["decision_id"], "channel": "email", **changes}
+    return await client.post("/v1/events", json=shop.event("action.delivered", decision["customer_id"], data=told))
+
+
+@pytest.fixture
+async def capped(client, shop, catalogue):
+    """An action of one contact a week, and of two in all, that C-1 has consented to."""
+    await catalogue(action_of("coupon", cost=2, total_cap=2, cool_down_days=30, effect=1))
+    await put_policy(client, SMALL)
+    await consent(client, shop, "C-1")
+
+
+@pytest.mark.usefixtures("capped")
+async def test_what_was_decided_may_be_delivered_and_counts_from_then(client, shop, sql):
+    decision = await decide(client, "C-1")
+    assert await ask(client, decision) == {
+        "action_id": "coupon",
+        "may_deliver": True,
+        "code": None,
+        "not_before": None,
+    }
+    assert await sql.value("SELECT reserved_until_us IS NULL FROM contacts") is False
+    await deliver(client, shop, decision)
+    assert await sql.value("SELECT reserved_until_us IS NULL FROM contacts") is True
+    assert await sql.value("SELECT at_us > decided_us - 1500000 FROM contacts") is True
+    assert (await ask(client, decision))["code"] == "delivered", "not a second time"
+
+
+@pytest.mark.usefixtures("capped")
+async def test_a_word_without_the_decision_is_of_the_first_that_reserved_it(client, shop, sql):
+    decision = await decide(client, "C-1")
+    await deliver(client, shop, decision, decision_id=None)
+    assert await sql.rows("SELECT decision_id, reserved_until_us FROM contacts") == [
+        {"decision_id": decision["decision_id"], "reserved_until_us": None}
+    ]
+
+
+@pytest.mark.usefixtures("capped")
+async def test_what_others_delivered_counts_too(client, shop):
+    told = {"action_id": "campaign-of-another-tool", "channel": "sms"}
+    await client.post("/v1/events", json=shop.event("action.delivered", "C-1", data=told))
+    decision = await decide(client, "C-1")
+    assert (decision["actions"], suppressed(decision)) == ([], {"coupon": "cap_reached"})
+
+
+WITHDRAWN = {
+    "no_consent": ("consent.changed", {"purpose": "marketing", "channel": "email", "granted": False}),
+    "profiling_opt_out": ("consent.changed", {"purpose": "personalization", "granted": False}),
+    "open_complaint": ("case.opened", {"case_id": "S-1", "kind": "complaint"}),
+    "bad_csat": ("feedback.submitted", {"metric": "csat", "score": 1}),
+}
+
+
+@pytest.mark.usefixtures("capped")
+@pytest.mark.parametrize("code", WITHDRAWN)
+async def test_what_the_customer_said_meanwhile_counts_and_the_reservation_is_given_back(client, shop, sql, code):
+    decision = await decide(client, "C-1")
+    type_, data = WITHDRAWN[code]
+    await client.post("/v1/events", json=shop.event(type_, "C-1", data=data))
+    told = await ask(client, decision)
+    assert (told["may_deliver"], told["code"]) == (False, code)
+    assert await sql.rows("SELECT * FROM contacts") == []
+    assert await sql.rows("SELECT * FROM offers") == [], "nothing cools down from it"
+    counter = await sql.row("SELECT given, spent_minor, given_on_day FROM action_counters WHERE action_id = 'coupon'")
+    assert counter == {"given": 0, "spent_minor": 0, "given_on_day": 0}
+    assert (await ask(client, decision))["code"] == "not_reserved"
+
+
+@pytest.mark.usefixtures("capped")
+async def test_quiet_hours_are_looked_at_again_and_what_waits_keeps_its_reservation(client, shop, sql):
+    decision = await decide(client, "C-1")
+    always = [{"channels": ["email"], "begins": "00:00", "ends": "00:00"}]
+    await put_policy(client, {**SMALL, "quiet_hours": always, "time_zone": "UTC"})
+    told = await ask(client, decision)
+    assert (told["may_deliver"], told["code"]) == (False, "quiet_hours")
+    assert told["not_before"].endswith("T00:00:00.000Z")
+    assert len(await sql.rows("SELECT * FROM contacts")) == 1
+    assert suppressed(await decide(client, "C-1"))["coupon"] == "quiet_hours"
+
+
+async def test_it_is_planned_by_the_hour_of_its_delivery_in_the_customers_zone(client, shop, catalogue):
+    await catalogue(action_of("coupon"))
+    await consent(client, shop, "C-1")
+    night = [{"channels": ["email"], "begins": "21:00", "ends": "08:00"}]
+    await put_policy(client, {"caps": [], "quiet_hours": night, "time_zone": "Asia/Shanghai"})
+    noon = {"deliver_at": "2030-01-02T12:00:00+08:00"}
+    assert len((await decide(client, "C-1", **noon))["actions"]) == 1
+    late = await decide(client, "C-1", **noon, time_zone="America/New_York")
+    assert suppressed(late) == {"coupon": "quiet_hours"}
+
+
+@pytest.mark.usefixtures("capped")
+async def test_a_withdrawn_action_is_not_delivered(client):
+    decision = await decide(client, "C-1")
+    await client.put("/v1/actions/coupon", json=action_of("coupon", total_cap=2, enabled=False))
+    assert (await ask(client, decision))["code"] == "action_withdrawn"
+
+
+async def test_a_reservation_that_is_over_holds_nothing_back_before_it_is_cleaned_away(client, shop, sql, catalogue):
+    await catalogue(action_of("one"), action_of("other"))
+    await put_policy(client, SMALL)
+    await consent(client, shop, "C-1")
+    assert [len((await decide(client, "C-1"))["actions"]) for _ in range(2)] == [1, 0]
+    await sql.rows("UPDATE contacts SET reserved_until_us = 1")
+    assert len((await decide(client, "C-1"))["actions"]) == 1
+
+
+async def test_a_decision_that_is_not_there_is_not_found(client):
+    assert (await client.post("/v1/decisions/none/deliver")).status_code == 404
+
+
+@pytest.mark.usefixtures("capped")
+async def test_what_is_not_delivered_in_time_is_given_back(client, shop, sql, service):
+    decision = await decide(client, "C-1")
+    assert suppressed(await decide(client, "C-1")) == {"coupon": "cooling_down"}
+    await sql.rows("UPDATE contacts SET reserved_until_us = 1")
+    assert (await ask(client, decision))["code"] == "not_reserved"
+    engine = service.resources.engine
+    released = await asyncio.gather(*(release_all_overdue(engine, 2) for _ in range(3)))
+    assert sum(released) <= 1, "several workers look at once"
+    assert len((await decide(client, "C-1"))["actions"]) == 1
+    assert await sql.value("SELECT given FROM action_counters WHERE action_id = 'coupon'") == 1
+
+
+@pytest.mark.usefixtures("capped")
+async def test_what_was_delivered_stays_though_its_time_is_over(client, shop, sql, service):
+    decision = await decide(client, "C-1")
+    assert len(decision["actions"]) == 1
+    await sql.rows("UPDATE contacts SET reserved_until_us = 1")
+    await deliver(client, shop, decision)
+    assert await release_all_overdue(service.resources.engine, 2) == 0
+    assert suppressed(await decide(client, "C-1")) == {"coupon": "cooling_down"}
+
+
+# The policy.
+
+
+async def test_the_policy_has_versions(client):
+    before = (await client.get("/v1/contact-policy")).json()
+    assert (before["version"], before["changed_by"], len(before["policy"]["caps"])) == (0, None, 4)
+    first = await put_policy(client, SMALL)
+    second = await put_policy(client, {"caps": []})
+    assert second["version"] == first["version"] + 1
+    assert second["changed_by"] == "tests"
+    assert (await client.get("/v1/contact-policy")).json() == second
+    assert (await client.get(f"/v1/contact-policy/{first['version']}")).json() == first
+    assert (await client.get("/v1/contact-policy/0")).json() == before
+    assert (await client.get("/v1/contact-policy/9999999")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"caps": [{"scope": "all", "most": 1}]},
+        {"quiet_hours": [{"channels": ["sms"], "begins": "9pm", "ends": "08:00"}]},
+        {"time_zone": "Shanghai"},
+        {"caps": None},
+    ],
+)
+async def test_a_policy_that_cannot_be_meant_is_refused(client, policy):
+    answer = await client.put("/v1/contact-policy", json=policy)
+    assert answer.status_code == 422
+    assert (await client.get("/v1/contact-policy")).json()["version"] == 0
+
+
+# What is prepared, and shown later.
+
+
+@pytest.mark.usefixtures("capped")
+async def test_what_is_prepared_counts_until_it_is_shown_or_given_back(client, sql):
+    prepared = await decide(client, "C-1", channel="store", activate=False)
+    until_us = await sql.value("SELECT reserved_until_us FROM contacts")
+    assert until_us == await sql.value("SELECT reserved_until_us FROM decisions"), "given back together"
+    shown = await client.post(f"/v1/decisions/{prepared['decision_id']}/activate")
+    assert shown.status_code == 200
+    assert await sql.rows("SELECT reserved_until_us FROM contacts") == [{"reserved_until_us": None}]
+    assert await sql.value("SELECT given FROM action_counters WHERE action_id = 'coupon'") == 1
