@@ -24,7 +24,7 @@ async def catalogue(service):
             assert put.status_code == 200, put.text
             made.append(action["action_id"])
 
-    made = []
+    made: list[str] = []
     yield fill
     for action_id in made:
         await service.client.delete(f"/v1/actions/{action_id}")

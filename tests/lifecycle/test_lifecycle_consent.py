@@ -3,7 +3,7 @@
 import pytest
 
 from app.customers.state import CustomerState
-from app.lifecycle.decisions import has_consent
+from app.lifecycle.contact_gate import has_consent
 from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import CONTACT_CHANNELS, LATEST, NUMERIC, SALES_CHANNELS
 

@@ -92,9 +92,9 @@ SUPPRESSIONS = {
 @pytest.mark.parametrize("code", get_args(SuppressionCode))
 def test_every_reason_to_suppress_is_reached(code):
     action, customer, wanted = SUPPRESSIONS[code]
-    known = {"contacts": [Contact("another", "offer", "email", NOW_US - 1)] * 3} if code == "cap_reached" else {}
+    contacts = [Contact("another", "offer", "email", NOW_US - 1)] * 3 if code == "cap_reached" else []
     spent = {"offer": code} if code in ("budget_spent", "action_cap_reached") else {}
-    gate = open_gate(customer, wanted, NOW_US, spent=spent, **known)
+    gate = open_gate(customer, wanted, NOW_US, spent=spent, contacts=contacts)
     choice = choose_for([action], customer, wanted, gate=gate)
     assert choice.suppressed == [("offer", code)]
     assert choice.chosen == []
