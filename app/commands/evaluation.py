@@ -247,3 +247,25 @@ def evaluate_treatment(
     ignored = [name.strip() for name in ignore.split(",") if name.strip()]
     result = evaluate_uplift(*load_halves(data, test, TrialColumns(treatment, control, outcome, treated, ignored)))
     print(json.dumps(result, indent=2) if as_json else render_uplift(result), flush=True)
+
+
+@commands.command(name="test")
+def evaluate_test(
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A row for each customer of the test")],
+    treatment: Annotated[str, typer.Option(help="Column that says which side each was on")],
+    control: Annotated[str, typer.Option(help="Its value of the control")],
+    outcome: Annotated[str, typer.Option(help="Column of what came: 0 and 1, or an amount")],
+    effect: Annotated[float, typer.Option(min=1e-9, help="The difference that is looked for, told before the test")],
+    treated: Annotated[str | None, typer.Option(help="Its value of the other side, where there are several")] = None,
+    covariate: Annotated[str | None, typer.Option(help="Column known before, that explains outcomes (CUPED)")] = None,
+    per: Annotated[str | None, typer.Option(help="Column that outcomes are counted by, as orders of spend")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """An A/B test, read at its end and at any time: the difference, its intervals, and whether sides are even."""
+    from ml.data.trials import TrialColumns, load_trial
+    from ml.evaluation.ab import read_test
+    from ml.evaluation.figures import render_test
+
+    trial = load_trial(data, TrialColumns(treatment, control, outcome, [treated] if treated else []))
+    result = read_test(trial, effect, covariate, per)
+    print(json.dumps(result, indent=2) if as_json else render_test(result), flush=True)

@@ -91,6 +91,24 @@ def render_uplift(result: Mapping[str, Any]) -> str:
     return captured.get()
 
 
+def render_test(result: Mapping[str, Any]) -> str:
+    """An A/B test in sentences."""
+    sides = ", ".join(f"{count:,} of {name}" for name, count in result["n"].items())
+    fixed, reading = result["fixed"], result["any_time"]
+    lines = [
+        f"{sides}; {result['least_sample_each']:,} of each are needed to see such an effect in four of five tests.",
+        f"Read once, at the end: {_interval(fixed)}, p = {_figure(fixed['p'])}.",
+        "Read at any time: too few were seen." if reading is None else f"Read at any time: {_interval(reading)}.",
+    ]
+    if result["sample_ratio"]["is_mismatch"]:
+        lines.append("The sides are not as even as chance makes them: look why before you believe the difference.")
+    return "\n".join(lines) + "\n"
+
+
+def _interval(reading: Mapping[str, float]) -> str:
+    return f"{_figure(reading['difference'])} ({_figure(reading['low'])} to {_figure(reading['high'])})"
+
+
 def _title(result: Mapping[str, Any]) -> str:
     days = result["horizon_days"]
     if result["target"] == CHURN.name:

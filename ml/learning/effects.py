@@ -1,0 +1,144 @@
+"""What each action adds to what comes anyway, learned from decisions: estimates that know how sure they are.
+
+    reward = level(x) + 1[a ≠ none] · (common + group(a) + stage(group(a), s) + own(a) + slope(x) + slope(x, a)) + noise
+
+Each block of coefficients has a normal prior about 0 whose width is learned (MacKay, Bayesian interpolation, 1992).
+Where decisions of an action are few, its own part is near 0, and it is told what its group and the stage are; where
+they are many, what they say. Where actions change nothing, all blocks narrow to 0. Rows may come from any policy whose
+choices depend on the features alone; propensities are not needed to learn, but to judge.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NONE: Final = -1
+"""No action."""
+CAUTION: Final = 0.5
+"""Of a policy that is put to use."""
+_ROUNDS: Final = 30
+_WIDEST: Final = 1e3
+_NARROWEST: Final = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Decisions, (n,) each: `actions` are places among the actions, or NONE; `stages` places among stages. `features`
+    (n, k) are centred numbers of unit size."""
+
+    actions: Ints
+    stages: Ints
+    features: Floats
+    rewards: Floats
+
+    def take(self, rows: NDArray[np.bool_]) -> "Offers":
+        return Offers(self.actions[rows], self.stages[rows], self.features[rows], self.rewards[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """Which columns an action at a stage with features has, and where."""
+
+    groups: Ints
+    stages: int
+    features: int
+
+    def level(self, stages: Ints, features: Floats) -> Floats:
+        """What comes anyway: (n, 1 + stages + k)."""
+        return np.column_stack([np.ones(len(stages)), stages[:, None] == np.arange(self.stages), features])
+
+    def effect(self, actions: Ints, stages: Ints, features: Floats) -> Floats:
+        """(n, columns); zeros where there is no action."""
+        count, kinds, given = len(self.groups), int(self.groups.max()) + 1, (actions != NONE)[:, None]
+        own = actions[:, None] == np.arange(count)
+        group = np.where(given[:, 0], self.groups[actions], -1)
+        met = (group * self.stages + stages)[:, None] == np.arange(kinds * self.stages)
+        slopes = (own[:, :, None] * features[:, None, :]).reshape(len(actions), -1)
+        blocks = [np.ones_like(given), group[:, None] == np.arange(kinds), met, own, features, slopes]
+        return np.hstack([np.asarray(block * given, np.float64) for block in blocks])
+
+    def sizes(self) -> list[int]:
+        """Of the blocks of an effect; then of the level's."""
+        count, kinds = len(self.groups), int(self.groups.max()) + 1
+        return [1, kinds, kinds * self.stages, count, self.features, count * self.features]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectModel:
+    """The posterior of the coefficients: mean (d,) and covariance (d, d), those of the level first."""
+
+    blocks: _Blocks
+    mean: Floats
+    covariance: Floats
+    noise: float
+
+    def effects(self, stages: Ints, features: Floats) -> tuple[Floats, Floats]:
+        """(n, actions) each: what an action adds to what comes anyway, and the standard deviation of that."""
+        own = slice(len(self.mean) - sum(self.blocks.sizes()), None)
+        means, deviations = [], []
+        for action in range(len(self.blocks.groups)):
+            columns = self.blocks.effect(np.full(len(stages), action), stages, features)
+            means.append(columns @ self.mean[own])
+            spread = np.einsum("ij,jk,ik->i", columns, self.covariance[own, own], columns, optimize=True)
+            deviations.append(np.sqrt(np.maximum(spread, 0.0)))
+        return np.column_stack(means), np.column_stack(deviations)
+
+    def worths(self, stages: Ints, features: Floats, costs: Floats, caution: float = 0.0) -> Floats:
+        """(n, 1 + actions): what is gained over doing nothing, net of `costs` (actions,), 0 of doing nothing itself.
+
+        `caution` is how many standard deviations are taken off an effect: what may well bring nothing is then left.
+        """
+        means, deviations = self.effects(stages, features)
+        return np.column_stack([np.zeros(len(stages)), means - caution * deviations - costs])
+
+    def rewards(self, stages: Ints, features: Floats) -> Floats:
+        """(n, 1 + actions): what is to be expected of doing nothing, then of each action."""
+        level = self.blocks.level(stages, features)
+        anyway = level @ self.mean[: level.shape[1]]
+        return np.column_stack([anyway, anyway[:, None] + self.effects(stages, features)[0]])
+
+
+def fit_effects(offers: Offers, groups: Ints, stages: int) -> EffectModel:
+    """Of decisions; `groups` (actions,) is the group of each action."""
+    blocks = _Blocks(groups, stages, offers.features.shape[1])
+    level = blocks.level(offers.stages, offers.features)
+    columns = np.hstack([level, blocks.effect(offers.actions, offers.stages, offers.features)])
+    sizes = [1, level.shape[1] - 1, *blocks.sizes()]
+    mean, covariance, noise = _learn(columns.T @ columns, columns.T @ offers.rewards, offers.rewards, sizes)
+    return EffectModel(blocks, mean, covariance, noise)
+
+
+def _learn(gram: Floats, moment: Floats, rewards: Floats, sizes: list[int]) -> tuple[Floats, Floats, float]:
+    """The posterior at the widths that make the rewards likeliest, by MacKay's fixed point."""
+    noise = max(float(rewards.var()), 1e-12)
+    widths = np.full(len(sizes), noise)
+    widths[0] = max(float((rewards**2).mean()), noise) * _WIDEST
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    for _ in range(_ROUNDS):
+        covariance = np.asarray(np.linalg.inv(gram / noise + np.diag(1.0 / widths[owners])), np.float64)
+        mean = np.asarray(covariance @ moment / noise, np.float64)
+        known = np.bincount(owners, 1.0 - np.diag(covariance) / widths[owners])
+        size = np.bincount(owners, mean**2)
+        widths[1:] = np.clip(size[1:] / np.maximum(known[1:], 1e-9), _NARROWEST * noise, _WIDEST * noise)
+        left = float(rewards @ rewards - 2 * mean @ moment + mean @ gram @ mean)
+        noise = max(left / max(len(rewards) - known.sum(), 1.0), 1e-12)
+    return mean, covariance, noise
+
+
+def cross_fit(offers: Offers, groups: Ints, stages: int, folds: int = 5, seed: int = 0) -> Floats:
+    """(n, 1 + actions): what is to be expected of each row by a model that has not seen it."""
+    told = np.empty((len(offers.rewards), 1 + len(groups)))
+    for held in _folds(len(told), folds, seed):
+        told[held] = fit_effects(offers.take(~held), groups, stages).rewards(offers.stages[held], offers.features[held])
+    return told
+
+
+def _folds(rows: int, folds: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+    fold = np.random.default_rng(seed).permutation(rows) % folds
+    return (fold == each for each in range(folds))

@@ -1,0 +1,75 @@
+"""Estimators of another policy's value: by hand, and where the log cannot answer."""
+
+import numpy as np
+import pytest
+
+from app.lifecycle.off_policy import MOST_WEIGHT, Log, UnloggedPropensities, evaluate_policy
+
+
+def array(*values):
+    return np.array(values, np.float64)
+
+
+def told(estimate):
+    assert estimate is not None
+    return estimate.value
+
+
+def test_by_hand():
+    log = Log(
+        array(1, 0, 1, 1), array(0.5, 0.5, 0.25, 1), array(1, 0, 0.5, 0.5), array(0.5, 0.5, 1, 1), array(1, 0, 1, 0)
+    )
+    # weights 2, 0, 2, .5
+    value = evaluate_policy(log)
+    assert value.inverse_propensity.value == pytest.approx((2 + 0 + 2 + 0.5) / 4)
+    assert told(value.self_normalised) == pytest.approx(1.0)
+    assert told(value.doubly_robust) == pytest.approx((1 + 2 * 0.5 + 0 + 1 + 0 + 0) / 4)
+    assert value.effective_sample_size == pytest.approx(4.5**2 / 8.25)
+    assert value.mean_weight == pytest.approx(4.5 / 4)
+    spread = np.std([2, 0, 2, 0.5], ddof=1) / 2
+    assert value.inverse_propensity.high - value.inverse_propensity.value == pytest.approx(1.95996 * spread, rel=1e-4)
+
+
+def test_the_policy_that_logged_is_worth_what_came():
+    rewards = np.random.default_rng(0).random(500)
+    value = evaluate_policy(Log(rewards, np.full(500, 0.3), np.full(500, 0.3)))
+    assert value.inverse_propensity.value == pytest.approx(rewards.mean())
+    assert told(value.self_normalised) == pytest.approx(rewards.mean())
+    assert value.doubly_robust is None
+    assert value.effective_sample_size == pytest.approx(500)
+    assert not value.warnings
+
+
+@pytest.mark.parametrize("unknown", [np.nan, 0.0, -0.1, 1.2])
+def test_refused_where_propensities_were_not_logged(unknown):
+    with pytest.raises(UnloggedPropensities):
+        evaluate_policy(Log(array(1, 0), array(0.5, unknown), array(1, 1)))
+
+
+def test_tiny_propensities_are_clipped_and_told():
+    log = Log(np.ones(200), array(1e-6, *[0.5] * 199), np.full(200, 0.5))
+    value = evaluate_policy(log)
+    assert value.clipped == 1
+    assert "clipped" in value.warnings
+    assert value.inverse_propensity.value == pytest.approx((MOST_WEIGHT + 199) / 200)
+
+
+def test_actions_that_were_never_chosen_are_told():
+    """Half of the policy's choices are of an action that the log never has: weights are 2 · ¼ on average."""
+    draw = np.random.default_rng(1)
+    chosen = draw.integers(2, size=4000)
+    value = evaluate_policy(Log(draw.random(4000), np.full(4000, 0.5), np.where(chosen == 0, 0.5, 0.0)))
+    assert "lacking_support" in value.warnings
+
+
+def test_a_policy_that_was_hardly_ever_followed_is_told():
+    followed = (np.arange(1000) < 20).astype(float)
+    value = evaluate_policy(Log(np.ones(1000), np.full(1000, 0.02), followed))
+    assert value.effective_sample_size == pytest.approx(20)
+    assert value.warnings == ("few_effective",)
+
+
+def test_a_policy_that_was_never_followed_has_no_ratio():
+    value = evaluate_policy(Log(np.ones(10), np.full(10, 0.5), np.zeros(10)))
+    assert value.self_normalised is None
+    assert set(value.warnings) == {"few_effective", "lacking_support"}
