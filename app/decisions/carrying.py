@@ -58,7 +58,7 @@ def find_foremost(
 
 def _find(choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int) -> list[str]:
     catalogue, policy, rules = choosing
-    if customer.arm == "control" or not wanted.max_actions:
+    if not wanted.max_actions:
         return []
     gate = open_gate(customer, wanted, now_us, rules)
     return [action.action_id for action in rank(catalogue, customer, wanted, policy, now_us, gate)]

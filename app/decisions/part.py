@@ -13,6 +13,7 @@ from app.decisions.contact_book import ContactBook
 from app.decisions.contact_router import router as contact_policy
 from app.decisions.delivery_router import DeliverIn
 from app.decisions.delivery_router import router as delivery
+from app.decisions.effects_router import router as effects
 from app.decisions.held import Decisions
 from app.decisions.keeping import Receipts, keep_decisions
 from app.decisions.outcome_schemas import OutcomeIn
@@ -62,7 +63,7 @@ def _give_back(resources: Resources) -> Coroutine[Any, Any, None]:
 
 PART = Part(
     "decisions",
-    routers=(router, outcomes, receipts, delivery, actions, versions, contact_policy),
+    routers=(router, outcomes, effects, receipts, delivery, actions, versions, contact_policy),
     schemas=(DecisionIn, DeliverIn, Action, ContactPolicy, OutcomeIn),
     build=_build,
     refresh=_refresh,

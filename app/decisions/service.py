@@ -33,8 +33,11 @@ from app.scores.service import Score, value_of
 
 
 class Decision(NamedTuple):
-    """A decision as it is answered, and its receipt. `taken` are the actions chosen; where they are not shown at
-    once, they are kept for the customer until `reserved_until_us`."""
+    """A decision as it is answered, and its receipt.
+
+    `taken` are the actions chosen; where they are not shown at once, they are kept for the customer until
+    `reserved_until_us`. `withheld` are those that the control group goes without; they cool down alike.
+    """
 
     decision_id: str
     decided_us: int
@@ -42,6 +45,7 @@ class Decision(NamedTuple):
     receipt: dict[str, Any]
     taken: tuple[Action, ...]
     reserved_until_us: int | None = None
+    withheld: tuple[Action, ...] = ()
 
 
 class Known(NamedTuple):
@@ -145,7 +149,8 @@ def decide(
     receipt = {**_receipt(choice, customer, wanted, deciding, lateness), "contact": held}
     taken = tuple(item.action for item in choice.chosen)
     until_us = None if wanted.activate or not taken else now_us + deciding.activation_us
-    return Decision(decision_id, now_us, answer, receipt, taken, until_us)
+    withheld = tuple(item.action for item in choice.withheld)
+    return Decision(decision_id, now_us, answer, receipt, taken, until_us, withheld)
 
 
 def _latest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
@@ -217,13 +222,18 @@ def _receipt(
         "policy": _members(deciding.policy),
         "expected_values": choice.worths,
         "suppressed": suppressed,
-        "selection_probabilities": {item.action.action_id: item.selection_probability for item in choice.chosen},
+        "selection_probabilities": _probabilities(choice.chosen),
+        "withheld": _probabilities(choice.withheld),
         "in_control_group": choice.in_control_group,
         "is_late": lateness is not None,
         "catalogue": deciding.catalogue.digest,
         "catalogue_version": deciding.catalogue.version,
         "model_version": None if model is None else model.version,
     }
+
+
+def _probabilities(chosen: Sequence[Chosen]) -> dict[str, float]:
+    return {item.action.action_id: item.selection_probability for item in chosen}
 
 
 @lru_cache
@@ -239,7 +249,7 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
     offered = {
         (decision.answer["customer_id"], action.action_id): (decision.decided_us, decision.decision_id)
         for decision, _ in decisions
-        for action in decision.taken
+        for action in (*decision.taken, *decision.withheld)
         if not decision.answer["customer_id"].startswith(BASKET)
     }
     rows = await driver.fetch(

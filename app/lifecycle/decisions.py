@@ -108,13 +108,15 @@ class Chosen(NamedTuple):
 class Choice(NamedTuple):
     """The outcome of arbitration among the actions for the stage and channel.
 
-    `worths` are the expected values of all that were eligible.
+    `worths` are the expected values of all that were eligible, `withheld` what someone of the control group would have
+    been offered, by the learner's policy: whom others who were offered the same are compared with.
     """
 
     in_control_group: bool
     chosen: list[Chosen]
     suppressed: list[tuple[str, SuppressionCode]]
     worths: dict[str, float]
+    withheld: list[Chosen]
 
 
 def expected_value(action: Action, customer: CustomerContext, policy: Policy) -> float:
@@ -222,13 +224,15 @@ def choose(
         if code is None:
             worths[action.action_id] = expected_value(action, customer, policy)
             code = "no_gain" if worths[action.action_id] <= 0 else "control_group" if held_out else None
-        if code is None:
+        if code is None or code == "control_group":
             eligible.append(action)
-        else:
+        if code is not None:
             suppressed.append((action.action_id, code))
-    exploration = policy.exploration if wanted.learning_enabled and customer.arm == "learner" else 0.0
-    chosen, crowded_out = _fill(eligible, worths, wanted.max_actions, exploration, seed, gate)
-    return Choice(held_out, chosen, suppressed + crowded_out, worths)
+    exploration = policy.exploration if wanted.learning_enabled and customer.arm != "business_as_usual" else 0.0
+    filled, crowded_out = _fill(eligible, worths, wanted.max_actions, exploration, seed, gate)
+    if held_out:
+        return Choice(held_out, [], suppressed, worths, filled)
+    return Choice(held_out, filled, suppressed + crowded_out, worths, [])
 
 
 _PRECEDENCE: Final = {"open": 0, "resolved": 1}

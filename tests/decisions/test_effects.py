@@ -1,0 +1,140 @@
+"""`GET /v1/effects`: what actions brought about against whom they were withheld from."""
+
+import asyncio
+
+import pytest
+
+from app.lifecycle.arms import Arms
+
+THIRDS = Arms(0.4, 0.2, b"tests")
+PEOPLE = [f"C-{number}" for number in range(150)]
+COUPON = "first-order-coupon"
+
+
+@pytest.fixture
+async def shop_client(serve, sql):
+    async with serve(control_share=0.4, usual_share=0.2) as service:
+        yield service.client
+
+
+async def decide(client, customer_id, **wanted):
+    response = await client.post("/v1/decisions", json={"customer_id": customer_id, **wanted})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def decide_all(client, **wanted):
+    """A few at a time: newcomers are looked for one by one."""
+    for at in range(0, len(PEOPLE), 10):
+        await asyncio.gather(*(decide(client, each, **wanted) for each in PEOPLE[at : at + 10]))
+
+
+async def read_effects(client, **query):
+    response = await client.get("/v1/effects", params={"from": "2020-01-01", "to": "2020-02-01", **query})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def move_to(sql, day="2020-01-15"):
+    seconds = "CAST(extract(epoch FROM CAST(CAST(:day AS text) AS timestamptz)) AS bigint)"
+    await sql.rows(f"UPDATE decisions SET decided_us = {seconds} * 1000000", day=day)
+
+
+def order(shop, person, total, day="2020-01-20"):
+    return shop.order(person, total=total, at=f"{day}T10:00:00Z")
+
+
+async def send(client, *events):
+    response = await client.post("/v1/events", json=list(events))
+    assert response.json()["rejected"] == 0, response.text
+
+
+async def test_what_the_control_group_would_have_been_offered_is_on_its_receipt_and_cools_down(shop_client):
+    held_out = next(each for each in PEOPLE if THIRDS.of(each) == "control")
+    decision = await decide(shop_client, held_out)
+    assert decision["actions"] == []
+    receipt = (await shop_client.get(f"/v1/decisions/{decision['decision_id']}")).json()["receipt"]
+    assert receipt["withheld"] == {COUPON: 1.0}
+    again = await decide(shop_client, held_out)
+    assert {item["action_id"]: item["code"] for item in again["suppressed"]}[COUPON] == "cooling_down"
+    receipt = (await shop_client.get(f"/v1/decisions/{again['decision_id']}")).json()["receipt"]
+    assert list(receipt["withheld"]) == ["personal-suggestions"]
+
+
+async def test_an_action_against_whom_it_was_withheld_from(shop_client, sql, shop):
+    """Half of the treated buy for 80, a tenth of the control group; one of the treated sends it back."""
+    await decide_all(shop_client, channel="web")
+    await move_to(sql)
+    arms = {arm: [each for each in PEOPLE if THIRDS.of(each) == arm] for arm in ("control", "learner")}
+    buyers = arms["learner"][: len(arms["learner"]) // 2]
+    few = arms["control"][:6]
+    orders = [order(shop, each, 80) for each in (*buyers, *few)]
+    back = shop.event("order.refunded", buyers[0], at="2020-01-21T10:00:00Z")
+    back["data"] = {"order_id": orders[0]["data"]["order_id"], "total": 80}
+    late = [order(shop, each, 500, day="2020-03-30") for each in arms["control"]]
+    taken = shop.event("action.redeemed", buyers[1], at="2020-01-20T09:00:00Z", data={"action_id": COUPON})
+    await send(shop_client, *orders, back, taken, *late)
+    told = await read_effects(shop_client)
+    assert told["is_mature"]
+    (effect,) = [each for each in told["actions"] if each["action_id"] == COUPON]
+    treated, control = len(arms["learner"]), len(arms["control"])
+    assert (effect["stage"], effect["channel"]) == ("prospect", "web")
+    assert effect["treated"]["persons"] == treated
+    assert effect["treated"]["buyers"] == len(buyers) - 1
+    assert effect["control"] == {
+        "persons": control,
+        "buyers": 6,
+        "rate": pytest.approx(6 / control, abs=1e-6),
+        "value": pytest.approx(6 * 20 / control, abs=1e-6),
+    }
+    uplift = (len(buyers) - 1) / treated - 6 / control
+    assert effect["uplift"]["estimate"] == pytest.approx(uplift, abs=1e-6)
+    assert 0 < effect["uplift"]["low"] < uplift < effect["uplift"]["high"]
+    assert effect["value_uplift"]["estimate"] == pytest.approx(20 * uplift, abs=1e-5)
+    assert (effect["cost"], effect["response_rate"]) == (5.0, pytest.approx(1 / treated, abs=1e-6))
+    gained = 20 * uplift * treated
+    assert effect["incremental_value"]["estimate"] == pytest.approx(gained, abs=1e-3)
+    assert effect["return"] == pytest.approx((gained - 5) / 5, abs=1e-3)
+
+
+async def test_the_arms_as_wholes(shop_client, sql, shop):
+    await decide_all(shop_client)
+    await move_to(sql)
+    usual = [each for each in PEOPLE if THIRDS.of(each) == "business_as_usual"]
+    await send(shop_client, *(order(shop, each, 40) for each in usual))
+    arms = {each["arm"]: each for each in (await read_effects(shop_client))["arms"]}
+    assert {arm: told["persons"] for arm, told in arms.items()} == {
+        arm: sum(THIRDS.of(each) == arm for each in PEOPLE) for arm in arms
+    }
+    assert arms["business_as_usual"]["uplift"]["estimate"] == 1.0
+    assert arms["learner"]["uplift"]["estimate"] == 0.0
+    assert arms["control"]["uplift"] is None
+
+
+async def test_a_person_counts_once_and_by_all_their_ids(shop_client, sql, shop):
+    learner = next(each for each in PEOPLE if THIRDS.of(each) == "learner")
+    for _ in range(2):
+        await decide(shop_client, learner)
+        await sql.rows("DELETE FROM offers")
+    await send(shop_client, shop.event("customer.merged", learner, data={"merged": "other"}))
+    await decide(shop_client, "other")
+    await move_to(sql)
+    await send(shop_client, order(shop, "other", 40))
+    told = await read_effects(shop_client)
+    assert [(each["treated"]["persons"], each["treated"]["buyers"]) for each in told["actions"]] == [(1, 1)]
+    assert told["actions"][0]["uplift"] is None
+
+
+async def test_a_window_that_has_not_passed(shop_client, shop):
+    await decide(shop_client, "C-1")
+    since = shop.ago(days=1)
+    told = (await shop_client.get("/v1/effects", params={"from": since})).json()
+    assert not told["is_mature"]
+    assert told["arms"][0]["persons"] == 1
+
+
+@pytest.mark.parametrize(
+    "query", [{}, {"from": "x"}, {"from": "2020-01-01", "to": "2019-01-01"}, {"from": "2020-01-01"}]
+)
+async def test_times_that_are_none(client, query):
+    assert (await client.get("/v1/effects", params=query)).status_code == 422
