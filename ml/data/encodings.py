@@ -12,6 +12,7 @@ from typing import Final
 
 from charset_normalizer import from_bytes
 
+from ml.data.alphabets import fitting
 from ml.data.columns import CountKnown, UnusableTransactions, known_names
 from ml.data.unreadable import open_bytes, read_start, refuse_foreign
 
@@ -101,7 +102,11 @@ def _by_names(path: Path, start: bytes, count_known: CountKnown) -> str | None:
 
 
 def _by_letters(path: Path, start: bytes) -> str:
+    """By the letters of Europe's languages; where none has them all, by how often they stand together."""
     whole = start[: start.rfind(b"\n") + 1] or start
+    for encoding in fitting(whole):
+        if _decodes(path, encoding):
+            return encoding
     match = from_bytes(whole, cp_isolation=list(_UNMARKED)).best()
     if match is None or not _decodes(path, match.encoding):
         raise UnusableTransactions(
