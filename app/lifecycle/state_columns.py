@@ -165,7 +165,8 @@ def _told_items(spec: StateSpec, events: Sequence[Event]) -> Told:
 
 def _line_columns(lines: Sequence[tuple[str, str, str, str]]) -> tuple[list[str], Numbers, dict[str, Numbers]]:
     """Items, the place of each line's among them, and what `spend_of` and `ItemRow` make of each line."""
-    items, quantities, prices, discounts = zip(*lines, strict=True)
+    # Not by zip(*lines), which walks as many iterators as there are lines.
+    items, quantities, prices, discounts = ([line[place] for line in lines] for place in range(4))
     names, of_item = _coded(items)
     quantity = np.array([*map(float, quantities)])
     price = np.array([int(text or 0) for text in prices], dtype=np.int64)
