@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from app.lifecycle.amounts import read_number
 from app.lifecycle.events import CUSTOMER_IDENTIFIED
+from app.lifecycle.money_texts import read_money
 
 Path = tuple[int | str, ...]
 
@@ -90,6 +91,8 @@ class Mending:
     def _mend_one(self, path: Path, error: Any) -> bool:
         if not path:
             return False
+        if path == ("total",) and self._mend_total():
+            return True
         found = self._find(path[:-1])
         if error["type"] != "missing":
             mended = _mend_value(str(path[-1]), found[path[-1]], error, is_exact=path[0] in self._required)
@@ -98,6 +101,17 @@ class Mending:
                 self._warn(path, CUT if error["type"] in _TOO_LONG else MENDED)
                 return True
         return self._drop(path)
+
+    def _mend_total(self) -> bool:
+        """A total that names its currency says which one it is in."""
+        total, currency = self.data.get("total"), self.data.get("currency")
+        said = currency.strip() if isinstance(currency, str) else currency
+        money = read_money(total, said) if isinstance(total, str) and isinstance(said, str | None) else None
+        if money is None:
+            return False
+        self.data["total"], self.data["currency"] = money
+        self._warn(("total",), MENDED)
+        return True
 
     def _find(self, path: Path) -> Any:
         place: Any = self.data

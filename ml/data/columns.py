@@ -64,7 +64,7 @@ _GUESSES: Final = {
         实付金额 订单实付金额 实付总额
         实付款 实付 实收金额 实收 买家实付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额
         消费金额 销售金额 销售额
-        金额 小计 订单金额 订单总额 总金额 总价 合计 应付金额""",
+        金额 小计 应付金额 订单金额 订单总额 总金额 总价 合计""",
     "quantity": """quantity qty units pieces items_sold menge anzahl stück quantité cantidad quantità aantal
         quantity_purchased quantidade ilość antal adet количество 個数 수량 الكمية 數量
         数量 商品数量 订购数量 购买数量 销售数量 件数 购买件数 销量""",
@@ -96,7 +96,10 @@ _GUESSES: Final = {
         return refund is_refund returned refunded refund_flag return_flag is_returned
         is_refunded refund_total total_refunded total_refund refunds refund_value return_amount returned_amount
         erstattet erstattung erstattungsbetrag rückerstattung retoure retourenbetrag montant_remboursé remboursement
-        remboursé importe_reembolsado reembolso rimborso
+        remboursé importe_reembolsado reembolso rimborso devolución devuelto importe_devuelto remboursée
+        retour retourné reso restituito devolução devolvido zwrot zwrócone vráceno
+        vrácení iade возврат возвращено 返品 返金 반품 환불 retur
+        returneret återbetalt geretourneerd
         退款总额 退款总金额 实退金额 已退金额 已退款金额 退款额 退货金额 是否退货 是否退款 退货标志 退货标记 退款标志
         退货 退款
         """

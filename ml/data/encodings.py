@@ -27,6 +27,8 @@ _MARKS: Final = (
 )
 _UNMARKED: Final = ("gb18030", "big5", "cp932", "cp949", "cp1252", "cp1251", "cp1250")
 """What spreadsheets save without a mark, the likeliest first."""
+_OF_A_BYTE: Final = ("cp1252", "cp1251", "cp1250")
+"""Those in which a name may be the same."""
 _CONTROLS: Final = tuple(bytes([code]) for code in range(32) if code not in (0, 9, 10, 12, 13, 26, 27))
 _ZERO_SHARE: Final = 0.1
 _CONTROL_SHARE: Final = 0.02
@@ -93,12 +95,22 @@ def _no_text(path: Path) -> UnusableTransactions:
 
 
 def _by_names(path: Path, start: bytes, count_known: CountKnown) -> str | None:
-    """The encoding in which the most names of columns are known, more than in ASCII alone."""
+    """The encoding in which the most names of columns are known, more than in ASCII alone.
+
+    Of several that of one language's letters: `ó` is the same in all of them.
+    """
     header = start.partition(b"\n")[0]
     counts = {encoding: count_known(_names(header.decode(encoding, "replace"))) for encoding in _UNMARKED}
     best = max(counts, key=lambda encoding: counts[encoding])
     plain = count_known(_names(header.decode("ascii", "ignore")))
-    return best if counts[best] > plain and _decodes(path, best) else None
+    if counts[best] <= plain:
+        return None
+    alike = [
+        encoding for encoding in fitting(start) if counts.get(encoding) == counts[best] and _decodes(path, encoding)
+    ]
+    if alike and best in _OF_A_BYTE:
+        return alike[0]
+    return best if _decodes(path, best) else None
 
 
 def _by_letters(path: Path, start: bytes) -> str:

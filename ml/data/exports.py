@@ -77,7 +77,7 @@ _WOO_ADMIN: Final = Export(
     "WooCommerce orders",
     _marks("orderstatus", "ordertotalamount", "ordernumber orderid orderdate"),
     {
-        "customer_id": ["emailbilling", "email", "customeremail", "phonebilling", "customeruserid"],
+        "customer_id": ["emailbilling", "billingemail", "email", "customeremail", "phonebilling", "customeruserid"],
         "timestamp": ["orderdate", "paiddate"],
         "order_id": ["ordernumber", "orderid"],
         "amount": ["ordertotalamount"],

@@ -19,16 +19,21 @@ def words(text: str) -> frozenset[str]:
     return frozenset(word.strip() for word in text.replace("\n", ",").split(",") if word.strip())
 
 
-MARKS: Final = words("y, yes, true, t, 1, r, x, ja, oui, si, ✓, ✔, √, ☑, 是, 有")
+MARKS: Final = words("""
+y, yes, true, t, 1, r, x, ja, oui, si, sí, sì, sim, tak, ano, áno, igen, evet, da, да, はい, 예, kyllä
+✓, ✔, √, ☑, 是, 有
+""")
 """That say of a line what its column is called."""
 _RETURNED: Final = MARKS | words("""
 return, returned, returns, refund, refunded, credit, credit note, retoure, storno
 credit memo, creditmemo, gutschrift, rückgabe, rücksendung, refund sale, sale return, sales return, customer return
 avoir, retour, remboursement, devolución, reembolso, reso, rimborso
+devolução, zwrot, iade, возврат, 返品, 返金, 반품, 환불
 退货, 退款, 退, 退单, 已退货, 已退款, 销售退货, 零售退货, 销退, 退货单, 退款单, 退货退款, 仅退款
 """)
 _KEPT: Final = words("""
-n, no, false, f, 0, sale, sales, sold, purchase, order, s, verkauf, nein, non, none
+n, no, false, f, 0, não, nie, ne, nem, nee, nej, nei, ei, hayır, нет, いいえ, 아니오, 아니요
+sale, sales, sold, purchase, order, s, verkauf, nein, non, none
 invoice, rechnung, kauf, receipt, payment, charge, vente, facture, achat, venta, factura, compra, vendita
 否, 销售, 销货, 正常, 购买, 消费, 未退, 未退货, 未退款, 无, 没有
 零售, 销售单, 零售单, 普通销售, 正常销售, 商品销售, 收款
@@ -126,15 +131,20 @@ _WITHIN: Final = (
 """What stands within a longer word (`天猫旗舰店`), the most telling first."""
 
 
+_LABEL: Final = r"^[(（\[【][^)）\]】]*[)）\]】]\s*(\S.*)$"
+"""A note before the word: `(删除)取消`."""
+
+
 def plain_word(word: str) -> str:
     """A word as words are compared."""
     text = unicodedata.normalize("NFKC", word).strip().casefold().replace("_", " ").replace("-", " ")
-    return re.sub(r"^wc ", "", " ".join(text.split()))
+    return re.sub(r"^wc ", "", re.sub(_LABEL, r"\1", " ".join(text.split())))
 
 
 def word_sql(column: str) -> str:
     """The same in SQL, but for width."""
-    return f"trim(regexp_replace(replace(replace(lower(trim({column})), '_', ' '), '-', ' '), '^wc ', ''))"
+    bare = f"regexp_replace(lower(trim({column})), '{_LABEL}', '\\1')"
+    return f"trim(regexp_replace(replace(replace({bare}, '_', ' '), '-', ' '), '^wc ', ''))"
 
 
 def option_value(word: str, meaning: str) -> str:

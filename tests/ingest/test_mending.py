@@ -143,12 +143,21 @@ def test_a_total_in_a_text_is_the_number(total):
     assert (event.amount_minor, warnings) == (2000, {("data/total", "mended")})
 
 
+@pytest.mark.parametrize("currency", [None, "CNY", "RMB"])
+@pytest.mark.parametrize("total", ["¥20", "￥ 20.00", "20.00元", "CNY 20", "20.00 RMB"])
+def test_a_total_that_names_its_currency_is_in_it(total, currency):
+    event, warnings = taken(order(total=total, **({} if currency is None else {"currency": currency})))
+    assert (event.amount_minor, ("data/total", "mended") in warnings) == (2000, True)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"total": None},
         {"total": "1,299"},
-        {"total": "¥20"},
+        {"total": "$20"},
+        {"total": "20 USD"},
+        {"total": "€20", "currency": "CNY"},
         {"total": True},
         {"total": [20]},
         {"total": "1e99"},

@@ -40,3 +40,11 @@ def test_a_language_is_told_by_its_letters(tmp_path, language, encoding, copies)
     path.write_bytes(text.encode(encoding))
     told = tell_encoding(path, path.read_bytes())
     assert path.read_bytes().decode(told) == text
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso8859_2"])
+def test_a_name_of_a_column_that_several_encodings_have_alike_leaves_it_to_the_letters(tmp_path, encoding):
+    text = "Numer klienta;Data zamówienia;Kwota;Status\nK-1;2026-10-01;12,50;Opłacone\nK-1;2026-10-02;3,00;Zwrócone\n"
+    path = tmp_path / "file.csv"
+    path.write_bytes(text.encode(encoding))
+    assert path.read_bytes().decode(tell_encoding(path, path.read_bytes())) == text

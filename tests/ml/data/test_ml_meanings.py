@@ -64,13 +64,37 @@ def test_statuses_of_another_kind_are_not_looked_at_and_mixed_ones_refused(tmp_p
         read(tmp_path, header, "C,2026-10-01,A,paid,5", "C,2026-10-01,B,limbo,5")
 
 
-@pytest.mark.parametrize(("yes", "no"), [("是", "否"), ("Return", "Sale"), ("Y", "N"), ("退货", "销售"), ("1", "0")])
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("是", "否"), ("Return", "Sale"), ("Y", "N"), ("退货", "销售"), ("1", "0"), ("Sí", "no"), ("tak", "nie")],
+)
 def test_marks_of_returns_in_words(tmp_path, yes, no):
     lines = [f"C,2026-10-01,A,100,{no}", f"C,2026-10-05,B,40,{yes}"]
     assert read(tmp_path, "customer_id,order_date,order_id,total,is_return", *lines)[0] == {
         "A": (100, None),
         "B": (None, 40),
     }
+
+
+@pytest.mark.parametrize("name", ["devolución", "Devuelto", "Retourné", "Zwrot", "Возврат", "返品"])
+def test_columns_of_returns_in_other_languages(tmp_path, name):
+    lines = ["C,2026-10-01,A,100,0", "C,2026-10-05,B,40,1"]
+    assert read(tmp_path, f"customer_id,order_date,order_id,total,{name}", *lines)[0] == {
+        "A": (100, None),
+        "B": (None, 40),
+    }
+
+
+def test_a_note_before_a_status(tmp_path):
+    lines = [
+        "C,2026-10-01,A,5,完成",
+        "C,2026-10-01,B,6,(删除)取消",
+        "C,2026-10-01,D,7,【锁定】已完成",
+        "C,2026-10-01,E,8,(cancelled)",
+    ]
+    with pytest.raises(UnusableTransactions, match="cancelled"):  # a status all of which is in brackets is none known
+        read(tmp_path, "customer_id,order_date,order_id,total,订单状态", *lines)
+    assert sorted(read(tmp_path, "customer_id,order_date,order_id,total,订单状态", *lines[:3])[0]) == ["A", "D"]
 
 
 def test_words_for_returns_that_are_not_known_are_refused(tmp_path):
