@@ -42,6 +42,7 @@ DEFERRED = {
     "app/commands/importing.py": ("ml",),
     "app/commands/items.py": ("ml",),
     "app/commands/models.py": ("ml", "rich"),
+    "app/commands/policies.py": ("ml",),
     "app/commands/progress.py": ("rich",),
     "app/commands/serving.py": ("ml",),
     "app/database/opening.py": ("app.database.embedded",),

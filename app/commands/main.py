@@ -23,7 +23,7 @@ MODULES: Final = {
     **dict.fromkeys(("monitor", "watch"), "monitoring"),
     "audit": "offers",
     "keys": "keys",
-    "evaluate": "evaluation",
+    "evaluate": "policies",
 }
 """Command → module of this package, in the order of the help."""
 

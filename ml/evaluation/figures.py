@@ -1,7 +1,7 @@
 """An evaluation as tables for a terminal."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -103,6 +103,34 @@ def render_test(result: Mapping[str, Any]) -> str:
     if result["sample_ratio"]["is_mismatch"]:
         lines.append("The sides are not as even as chance makes them: look why before you believe the difference.")
     return "\n".join(lines) + "\n"
+
+
+def render_policies(result: Mapping[str, Any]) -> str:
+    """What each policy would have brought a decision, three ways."""
+    ways = ("inverse_propensity", "self_normalised", "doubly_robust")
+    table = Table("policy", *ways, "effective", title=f"{result['decisions']:,} decisions by chance")
+    for name, value in result["policies"].items():
+        told = ("–" if value[way] is None else _around(value[way]) for way in ways)
+        table.add_row(name, *told, f"{value['effective_sample_size']:,.0f}")
+    console = Console(width=_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+        console.print(f"As was decided: {_figure(result['as_decided'])} each.", markup=False)
+        for name, value in result["policies"].items():
+            for warning in value["warnings"]:
+                console.print(f"{name}: {_WARNINGS[warning]}", markup=False)
+    return captured.get()
+
+
+_WARNINGS: Final = {
+    "few_effective": "too few decisions were as this policy would have them; the log can hardly answer.",
+    "lacking_support": "it chooses what was never tried; the log cannot answer.",
+    "clipped": "some decisions were so unlikely that their weight was cut.",
+}
+
+
+def _around(estimate: Mapping[str, float]) -> str:
+    return f"{_figure(estimate['value'])} ({_figure(estimate['low'])} to {_figure(estimate['high'])})"
 
 
 def _interval(reading: Mapping[str, float]) -> str:

@@ -1,0 +1,47 @@
+"""Other policies are judged on the log as the database has it."""
+
+import asyncio
+import time
+
+import pytest
+
+from app.database.engine import transaction
+from app.decisions.catalogue_queries import read_catalogue
+from app.decisions.outcome_queries import Rewarding, read_log
+from app.lifecycle.events import DAY_US
+from ml.data.decisions import read_decisions
+from ml.evaluation.policy import evaluate_policies
+
+
+async def ask(client, number):
+    response = await client.post("/v1/decisions", json={"customer_id": f"C-{number}", "channel": "web"})
+    assert response.status_code == 200, response.text
+    decision = response.json()
+    if decision["actions"] and decision["actions"][0]["action_id"] == "first-order-coupon":
+        told = {"decision_id": decision["decision_id"], "action_id": "first-order-coupon", "outcome": "redeemed"}
+        assert (await client.post("/v1/outcomes", json=told)).json()["accepted"] == 1
+
+
+@pytest.fixture
+async def log(serve, engine):
+    async with serve(exploration=1.0, control_share=0.1) as service:
+        for begin in range(0, 240, 20):
+            await asyncio.gather(*(ask(service.client, number) for number in range(begin, begin + 20)))
+        now_us = time.time_ns() // 1000
+        async with transaction(engine) as connection:
+            rows = await read_log(connection, 0, now_us + 1, now_us, Rewarding(30 * DAY_US, 0, 0.0, 0.25, 100))
+            catalogue = await read_catalogue(connection)
+        return read_decisions(rows, {action.action_id: action.group for action in catalogue.actions})
+
+
+async def test_the_log_has_what_chance_decided_and_with_what_probability(log):
+    assert 150 < log.is_judged.sum() < 240
+    assert (log.propensities[log.is_judged] < 1).all()
+    assert log.eligible[log.is_judged, log.actions[log.is_judged]].all()
+    coupon = log.action_ids.index("first-order-coupon")
+    assert (log.rewards[log.actions == coupon] <= 0).all()
+    result = evaluate_policies(log)
+    assert result["decisions"] == log.is_judged.sum()
+    assert result["policies"]["rules"]["effective_sample_size"] > 20
+    # who redeems costs, and buys nothing: what is learned shows it to nobody
+    assert result["policies"]["learned"]["doubly_robust"]["value"] >= result["as_decided"]
