@@ -18,6 +18,7 @@ from app.decisions.held import Decisions
 from app.decisions.keeping import Receipts, keep_decisions
 from app.decisions.outcome_schemas import OutcomeIn
 from app.decisions.outcomes_router import router as outcomes
+from app.decisions.policies_router import router as policies
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.receipts_router import router as receipts
 from app.decisions.releasing import keep_releasing
@@ -63,7 +64,7 @@ def _give_back(resources: Resources) -> Coroutine[Any, Any, None]:
 
 PART = Part(
     "decisions",
-    routers=(router, outcomes, effects, receipts, delivery, actions, versions, contact_policy),
+    routers=(router, outcomes, effects, policies, receipts, delivery, actions, versions, contact_policy),
     schemas=(DecisionIn, DeliverIn, Action, ContactPolicy, OutcomeIn),
     build=_build,
     refresh=_refresh,

@@ -22,6 +22,7 @@ Warned = Literal["few_effective", "lacking_support", "clipped"]
 MOST_WEIGHT: Final = 100.0
 """Greater weights are cut to it, and told: one decision is not to speak for more than a hundred."""
 FEWEST_EFFECTIVE: Final = 100.0
+_SHRUNK: Final = 10.0
 _Z: Final = 1.959963984540054
 _FAR: Final = 4.0
 """Standard errors from which on the mean weight is no longer 1 by chance."""
@@ -117,3 +118,14 @@ def _warnings(raw: Floats, effective: float, clipped: int) -> tuple[Warned, ...]
     if raw.mean() + max(_FAR * error, 1e-9) < 1.0:
         found.append("lacking_support")
     return (*found, "clipped") if clipped else tuple(found)
+
+
+def expect_by_action(actions: NDArray[np.int64], rewards: Floats, count: int) -> Floats:
+    """(n, count): the mean reward of each action in all other rows, drawn towards that of all of them as if ten more
+    decisions had brought it. What is told of a row has not seen it; there are two rows at least."""
+    rows = np.arange(len(rewards))
+    mean = (rewards.sum() - rewards) / (len(rewards) - 1)
+    sums, seen = np.bincount(actions, rewards, minlength=count), np.bincount(actions, minlength=count)
+    told = np.asarray((sums + _SHRUNK * mean[:, None]) / (seen + _SHRUNK))
+    told[rows, actions] = (sums[actions] - rewards + _SHRUNK * mean) / (seen[actions] - 1 + _SHRUNK)
+    return told

@@ -7,8 +7,7 @@ from typing import Any, Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.decisions import FOLLOW_UP_DAYS
-from app.lifecycle.events import DAY_US
+from app.decisions.judging import eligible_worths, is_judged
 from app.lifecycle.stages import Stage
 
 Ints = NDArray[np.int64]
@@ -48,10 +47,8 @@ def read_decisions(rows: Sequence[Any], group_of: Mapping[str, str]) -> Decision
     places = {each: place for place, each in enumerate(ids)}
     worths = np.full((len(final), len(ids)), -np.inf)
     for at, row in enumerate(final):
-        held_back = row.receipt["suppressed"]
-        for each, worth in row.receipt["expected_values"].items():
-            if each not in held_back:
-                worths[at, places[each]] = worth
+        for each, worth in eligible_worths(row.receipt).items():
+            worths[at, places[each]] = worth
     actions = np.array([places.get(row.action_id, _NONE) for row in final], np.int64)
     return DecisionLog(
         ids,
@@ -63,7 +60,7 @@ def read_decisions(rows: Sequence[Any], group_of: Mapping[str, str]) -> Decision
         np.array([np.nan if row.propensity is None else row.propensity for row in final], np.float64),
         np.isfinite(worths),
         worths,
-        np.array([_is_judged(row) for row in final], np.bool_) & (actions != _NONE),
+        np.array([is_judged(row) for row in final], np.bool_) & (actions != _NONE),
     )
 
 
@@ -75,11 +72,3 @@ def _features(customers: Sequence[Mapping[str, Any]]) -> Floats:
     columns = np.array(raw, np.float64).reshape(-1, 2)
     deviations = columns.std(axis=0)
     return np.asarray((columns - columns.mean(axis=0)) / np.where(deviations > 0, deviations, 1.0))
-
-
-def _is_judged(row: Any) -> bool:
-    """Where a complaint is open, or was of late, what is for it comes first whatever it is worth."""
-    customer, settled_us = row.receipt["customer"], row.receipt["customer"].get("complaint_resolved_us")
-    is_of_late = settled_us is not None and row.decided_us - settled_us < FOLLOW_UP_DAYS * DAY_US
-    has_complaint = customer["has_open_complaint"] or is_of_late
-    return row.arm == "learner" and row.receipt["request"]["learning_enabled"] and not has_complaint

@@ -51,6 +51,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/contact-policy/{version:int}"): {"read"},
     ("PUT", "/v1/contact-policy"): {"admin"},
     ("GET", "/v1/effects"): {"read"},
+    ("POST", "/v1/policies:evaluate"): {"read"},
     ("GET", "/v1/actions"): {"read"},
     ("GET", "/v1/actions/{action_id}/versions"): {"read"},
     ("PUT", "/v1/actions/{action_id}"): {"admin"},

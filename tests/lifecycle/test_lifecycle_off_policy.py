@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.lifecycle.off_policy import MOST_WEIGHT, Log, UnloggedPropensities, evaluate_policy
+from app.lifecycle.off_policy import MOST_WEIGHT, Log, UnloggedPropensities, evaluate_policy, expect_by_action
 
 
 def array(*values):
@@ -73,3 +73,11 @@ def test_a_policy_that_was_never_followed_has_no_ratio():
     value = evaluate_policy(Log(np.ones(10), np.full(10, 0.5), np.zeros(10)))
     assert value.self_normalised is None
     assert set(value.warnings) == {"few_effective", "lacking_support"}
+
+
+def test_what_is_expected_of_a_row_has_not_seen_it():
+    told = expect_by_action(np.array([0, 0, 1]), array(3, 1, 5), 2)
+    # of the first: mean of the others 3; its action (1 + 10 · 3) / 11, the other (5 + 10 · 3) / 11
+    assert told[0] == pytest.approx([31 / 11, 35 / 11])
+    again = expect_by_action(np.array([0, 0, 1]), array(9, 1, 5), 2)
+    assert told[0] == pytest.approx(again[0])
