@@ -4,7 +4,7 @@ Every choice carries the probability with which it was made, so that policies ca
 off-line by inverse propensity, and every refusal its code.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from app.lifecycle.actions import Action, ActionCatalogue
@@ -126,12 +126,23 @@ def expected_value(action: Action, customer: CustomerContext, policy: Policy) ->
     half where the risk is not known. Of an action that settles a complaint it is what the complaint puts at stake,
     where that is more.
     """
+    return valuing(customer, policy)(action)
+
+
+def valuing(customer: CustomerContext, policy: Policy) -> Callable[[Action], float]:
+    """`expected_value` of actions for one customer."""
     risk = 0.5 if customer.churn_risk is None else customer.churn_risk
-    stake = risk if action.aim == "retain" else 1.0 - risk
-    if action.complaint == "open":
-        stake = max(stake, policy.complaint_risk)
-    brought = action.effect * customer.value_at_stake * stake * policy.margin
-    return action.response_rate * (brought * action.weight * action.lever - action.cost)
+    stakes = {"retain": risk, "grow": 1.0 - risk}
+    at_stake, margin, complaint_risk = customer.value_at_stake, policy.margin, policy.complaint_risk
+
+    def value(action: Action) -> float:
+        stake = stakes[action.aim]
+        if action.complaint == "open":
+            stake = max(stake, complaint_risk)
+        brought = action.effect * at_stake * stake * margin
+        return action.response_rate * (brought * action.weight * action.lever - action.cost)
+
+    return value
 
 
 _RULES: Final = ContactRules()
@@ -147,35 +158,55 @@ def open_gate(
 
 def complaint_code(action: Action, customer: CustomerContext, now_us: int) -> ComplaintCode | None:
     """Why an action is not for a customer by how they stand with complaints; None: it is."""
-    if action.complaint == "open" and not customer.has_open_complaint:
-        return "no_open_complaint"
-    if action.complaint == "resolved" and not customer.was_settled(now_us):
-        return "no_resolved_complaint"
-    if action.complaint in ("none", "resolved") and customer.has_open_complaint:
-        return "open_complaint"
-    return None
+    return _complaint_codes(customer, now_us)[action.complaint]
+
+
+def _complaint_codes(customer: CustomerContext, now_us: int) -> dict[str, ComplaintCode | None]:
+    """By the `complaint` of an action."""
+    unhappy: ComplaintCode | None = "open_complaint" if customer.has_open_complaint else None
+    return {
+        "any": None,
+        "open": None if unhappy else "no_open_complaint",
+        "resolved": unhappy if customer.was_settled(now_us) else "no_resolved_complaint",
+        "none": unhappy,
+    }
 
 
 def suppression(
     action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate | None = None
 ) -> SuppressionCode | None:
     """Why an action for this stage and channel is not for this customer now; None: it is eligible."""
-    if action.action_id in wanted.exclude:
-        return "excluded"
-    if code := complaint_code(action, customer, now_us):
-        return code
-    if action.min_risk > (customer.churn_risk or 0.0):
-        return "risk_too_low"
-    if action.min_value > customer.value_at_stake:
-        return "value_too_low"
-    if held_back := (gate or open_gate(customer, wanted, now_us)).code(action):
-        return held_back
-    offered_us = customer.offered_us.get(action.action_id)
-    if offered_us is not None and now_us - offered_us < action.cool_down_days * DAY_US:
-        return "cooling_down"
-    if action.action_id in customer.unseen:
-        return "items_unseen"
-    return "no_items" if action.action_id in customer.lacking else None
+    return sifting(customer, wanted, now_us, gate or open_gate(customer, wanted, now_us))(action)
+
+
+def sifting(
+    customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate
+) -> Callable[[Action], SuppressionCode | None]:
+    """`suppression` of actions for one customer: what is the same for all of them is looked up once."""
+    complaints, by_group, by_action = _complaint_codes(customer, now_us), gate.by_group, gate.by_action
+    risk, at_stake = customer.churn_risk or 0.0, customer.value_at_stake
+    exclude, offered_us, unseen, lacking = wanted.exclude, customer.offered_us, customer.unseen, customer.lacking
+
+    def sift(action: Action) -> SuppressionCode | None:
+        action_id = action.action_id
+        if action_id in exclude:
+            return "excluded"
+        if code := complaints[action.complaint]:
+            return code
+        if action.min_risk > risk:
+            return "risk_too_low"
+        if action.min_value > at_stake:
+            return "value_too_low"
+        if held_back := by_group.get(action.group) or by_action.get(action_id):
+            return held_back
+        offered = offered_us.get(action_id)
+        if offered is not None and now_us - offered < action.cool_down_days * DAY_US:
+            return "cooling_down"
+        if action_id in unseen:
+            return "items_unseen"
+        return "no_items" if action_id in lacking else None
+
+    return sift
 
 
 def rank(
@@ -188,11 +219,8 @@ def rank(
 ) -> list[Action]:
     """The actions that may be chosen, foremost first: in this order `choose` fills places where it does not explore."""
     gate = gate or open_gate(customer, wanted, now_us)
-    found = (
-        (action, expected_value(action, customer, policy))
-        for action in catalogue.find(customer.stage, wanted.channel)
-        if suppression(action, customer, wanted, now_us, gate) is None
-    )
+    sift, value = sifting(customer, wanted, now_us, gate), valuing(customer, policy)
+    found = ((action, value(action)) for action in catalogue.find(customer.stage, wanted.channel) if not sift(action))
     gainful = [(action, worth) for action, worth in found if worth > 0]
     return [action for action, worth in sorted(gainful, key=lambda pair: _place(*pair))]
 
@@ -219,11 +247,12 @@ def choose(
     suppressed: list[tuple[str, SuppressionCode]] = []
     held_out = customer.arm == "control"
     eligible: list[Action] = []
+    sift, value = sifting(customer, wanted, now_us, gate), valuing(customer, policy)
     for action in catalogue.find(customer.stage, wanted.channel):
-        code = suppression(action, customer, wanted, now_us, gate)
+        code = sift(action)
         if code is None:
-            worths[action.action_id] = expected_value(action, customer, policy)
-            code = "no_gain" if worths[action.action_id] <= 0 else "control_group" if held_out else None
+            worth = worths[action.action_id] = value(action)
+            code = "no_gain" if worth <= 0 else "control_group" if held_out else None
         if code is None or code == "control_group":
             eligible.append(action)
         if code is not None:
@@ -250,17 +279,18 @@ def _fill(
     eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str, gate: Gate
 ) -> tuple[list[Chosen], list[tuple[str, SuppressionCode]]]:
     """Those chosen, and those held back since these were."""
-    ranked = sorted(eligible, key=lambda action: _place(action, worths[action.action_id]))
+    ranked = sorted((*_place(action, worths[action.action_id]), action) for action in eligible)
     chosen: list[Chosen] = []
     crowded_out: list[tuple[str, SuppressionCode]] = []
     while ranked and len(chosen) < places:
-        foremost = _precedence(ranked[0])
-        rivals = [worths[action.action_id] for action in ranked if _precedence(action) == foremost]
+        foremost = ranked[0][0]
+        rivals = [-behind for precedence, behind, _, _ in ranked if precedence == foremost]
         probabilities = selection_probabilities(rivals, exploration)
         at = draw_place(probabilities, seed, len(chosen))
-        action = ranked.pop(at)
-        chosen.append(Chosen(action, worths[action.action_id], probabilities[at]))
-        gate.take(action)
-        crowded_out += [(other.action_id, code) for other in ranked if (code := gate.code(other))]
-        ranked = [other for other in ranked if not gate.code(other)]
+        _, _, action_id, action = ranked.pop(at)
+        chosen.append(Chosen(action, worths[action_id], probabilities[at]))
+        if len(chosen) < places:
+            gate.take(action)
+            crowded_out += [(other.action_id, code) for *_, other in ranked if (code := gate.code(other))]
+            ranked = [each for each in ranked if not gate.code(each[3])]
     return chosen, crowded_out
