@@ -4,7 +4,7 @@ import pytest
 
 from app.checkout import answering
 from app.customers.item_states import read_item_states
-from app.decisions import part
+from app.decisions import held
 from app.decisions.carrying import CARRIED
 from app.decisions.held import Decisions
 from app.lifecycle.actions import ActionCatalogue
@@ -32,7 +32,7 @@ def only(service, monkeypatch):
         async def read_catalogue(_):
             return catalogue
 
-        monkeypatch.setattr(part, "read_catalogue", read_catalogue)
+        monkeypatch.setattr(held, "read_catalogue", read_catalogue)
         monkeypatch.setattr(service.resources.of(Decisions), "catalogue", catalogue)
 
     return only
