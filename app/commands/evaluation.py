@@ -1,15 +1,17 @@
 """`perennial evaluate`: how good the scores are on a retailer's own past."""
 
+import asyncio
 import json
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.access import database, engine_of
 from app.commands.calendar import CalendarOption, name_calendar
-from app.commands.file_options import reads_file
+from app.commands.file_options import reads_file, refuse_without_file
 from app.commands.progress import say
 from app.foundation.errors import Refusal
 from app.foundation.settings import Calendar, Settings
@@ -151,6 +153,40 @@ def evaluate_due_items(
         data, day, horizon_days=horizon, cutoffs=number, reading=reading, currency=currency, say=say
     )
     print(json.dumps(result, indent=2) if as_json else render_replenishment(result), flush=True)
+
+
+@commands.command(name="prospects")
+@reads_file
+def evaluate_first_orders(
+    data: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Transactions file (default: the database)")
+    ] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Judge by the demo shop's events")] = False,
+    horizon: Horizon = 90,
+    number: Annotated[int, typer.Option("--number", min=1, max=12, help="Cut-offs, 28 days apart")] = 6,
+    as_json: AsJson = False,
+    *,
+    reading: "FileReading",
+) -> None:
+    """Who of those that never bought ordered, and proved one of the best, beside recency and activity alone."""
+    from ml.data.histories import read_history
+    from ml.evaluation.figures import render_prospects
+    from ml.evaluation.prospects import evaluate_prospects
+    from ml.training.commands import evaluate_prospects_in_database
+
+    async def work(url: str) -> dict[str, Any]:
+        async with engine_of(url) as engine:
+            return await evaluate_prospects_in_database(engine, simulated, horizon, number)
+
+    refuse_without_file(data, reading)
+    if data is None:
+        with database() as (_, url):
+            result = asyncio.run(work(url))
+    else:
+        currency = Settings.from_environment().currency
+        events = read_history(data, source="evaluation", currency=currency, reading=reading, say=say)
+        result = evaluate_prospects(events, horizon, number)
+    print(json.dumps(result, indent=2) if as_json else render_prospects(result), flush=True)
 
 
 @commands.command(name="demand")

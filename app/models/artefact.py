@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.lifecycle import drift, packing, scorer
 from app.lifecycle.definitions import FEATURE_DIGESTS, digest_together
+from app.lifecycle.prospects import ProspectCard, unpack_prospects
 from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
 from app.models.releases import DIGESTS_THEN
@@ -38,7 +39,8 @@ class Model:
     """A loaded model, its tables in the order of this version's FEATURES; those it does not know have no say.
 
     `rhythm_days` is the usual gap between orders in the training data; `method` names the way it was learned;
-    `drift` is the reference of `app.lifecycle.drift`.
+    `drift` is the reference of `app.lifecycle.drift`; `prospects` says what is foretold of who never bought, None: it
+    is older than that.
     """
 
     version: str
@@ -52,6 +54,7 @@ class Model:
     method: str
     drift: Mapping[str, NDArray[Any]]
     manifest: Mapping[str, Any]
+    prospects: ProspectCard | None = None
 
 
 def canonical_manifest(members: Mapping[str, Any]) -> bytes:
@@ -192,6 +195,7 @@ def _read_model(manifest: Mapping[str, Any], names: Sequence[str], arrays: Mappi
         method=str(manifest["method"]),
         drift=drift.place(reference, places, len(names)) if reference else {},
         manifest=manifest,
+        prospects=unpack_prospects(arrays, places),
     )
 
 

@@ -8,7 +8,7 @@ from app.lifecycle.events import to_major
 from app.lifecycle.features import FEATURES
 from app.lifecycle.phrases import Money, phrase
 from app.lifecycle.scorer import strongest
-from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGETS
+from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGETS, Link
 from app.scores.scoring import Scoring
 from app.scores.service import Score
 
@@ -34,6 +34,15 @@ def explain(score: Score, scoring: Scoring, language: str) -> dict[str, Any]:
             **_add_up(score.bases[_AT[target.name]] - scale, terms, [reason["effect"] for reason in reasons]),
         }
     return {**lists, "sums": sums}
+
+
+def explain_prospect(
+    row: Sequence[float], terms: Sequence[float], intercept: float, scoring: Scoring, language: str
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The strongest terms of the log-odds of what is foretold of a prospect, and what all add up to."""
+    reasons = _reasons(row, terms, {}, Money(scoring.currency, scoring.digits), language)
+    summed = _add_up(intercept, terms, [reason["effect"] for reason in reasons])
+    return reasons, {"scale": Link.LOG_ODDS.value, **summed}
 
 
 def _add_up(base: float, terms: Sequence[float], shown: Sequence[float]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from app.foundation.times import iso
 from app.lifecycle.events import DAY_US, to_major
 from app.lifecycle.next_order import NextOrder, expect_next_order
 from app.lifecycle.targets import OTHERS, Unit
+from app.scores.prospects import render_prospect
 from app.scores.reasons import explain
 from app.scores.scoring import RULES, Scoring
 from app.scores.service import Score, tier_of
@@ -37,6 +38,7 @@ def render_score(score: Score, scoring: Scoring, language: str) -> dict[str, Any
         "expected_next_order_interval": None
         if coming is None
         else {"from": _after(score, coming.from_days), "until": _after(score, coming.until_days)},
+        "prospect": render_prospect(score, scoring, language) if score.rhythm is None else None,
         **explain(score, scoring, language),
         "method": score.method,
         "data_sufficiency": "none" if not orders else "little" if orders < ENOUGH_ORDERS else "enough",

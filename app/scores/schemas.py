@@ -1,15 +1,21 @@
 """Scores on the wire."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.times import Time
+from app.lifecycle.measures import Channel
 from app.lifecycle.stages import Stage
 from app.lifecycle.targets import Link
 from app.lifecycle.value import Tier
 
 MAX_CUSTOMERS = 1000
+
+ProspectMethod = Literal["additive_trees", "activity_rule"]
+ProspectOrder = Literal["first_order", "likeness"]
+Lack = Literal["no_model", "old_model"]
+"""Why nothing was learned of prospects: no model serves, or one that is older than that."""
 
 
 class ScoreReasonOut(BaseModel):
@@ -53,6 +59,25 @@ class NextOrderIntervalOut(BaseModel):
     until: str
 
 
+class ProspectOut(BaseModel):
+    """Of someone who never bought, within `horizon_days`: the probability of a first order, and of turning out one of
+    the best customers, those in the value tier `high` by net spend (`likeness`). The reasons and sums are of their
+    log-odds; none by rule. `degraded`: nothing was learned, and the rule answers with assumptions."""
+
+    first_order_probability: float
+    likeness: float
+    horizon_days: int
+    reasons: list[ScoreReasonOut]
+    sum: SumOut | None
+    likeness_reasons: list[ScoreReasonOut]
+    likeness_sum: SumOut | None
+    method: ProspectMethod
+    likeness_method: ProspectMethod
+    data_sufficiency: str
+    degraded: bool
+    degraded_because: Lack | None
+
+
 class ScoreOut(BaseModel):
     """`churn_risk` is the probability of no purchase in the horizon, `expected_orders` and `expected_spend` (less
     refunds) are means of what comes in it. Null: not answered for this customer."""
@@ -70,6 +95,7 @@ class ScoreOut(BaseModel):
     value_tier: Tier | None
     expected_next_order_at: str | None
     expected_next_order_interval: NextOrderIntervalOut | None
+    prospect: ProspectOut | None
     reasons: list[ScoreReasonOut]
     value_reasons: list[ScoreReasonOut]
     order_reasons: list[ScoreReasonOut]
@@ -77,6 +103,33 @@ class ScoreOut(BaseModel):
     method: str
     data_sufficiency: str
     model_version: str | None
+
+
+class ListedProspectOut(BaseModel):
+    """`reasons` are those of what the list is ordered by. `channels`: on which there is a yes to marketing."""
+
+    customer_id: str
+    first_order_probability: float
+    likeness: float
+    reasons: list[ScoreReasonOut]
+    first_seen_at: str
+    last_seen_at: str
+    channels: list[Channel]
+
+
+class ProspectPageOut(BaseModel):
+    """Most likely first, as of the time of the first page. `next_cursor` is null on the last page."""
+
+    by: ProspectOrder
+    as_of: str
+    horizon_days: int
+    method: ProspectMethod
+    data_sufficiency: str
+    degraded: bool
+    degraded_because: Lack | None
+    model_version: str | None
+    prospects: list[ListedProspectOut]
+    next_cursor: str | None
 
 
 class ScoreBatchIn(BaseModel):

@@ -1,9 +1,10 @@
 """What scores are made with, and what is expected by rules and at stake; of one customer or of many alike."""
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from app.foundation.settings import Settings
 from app.lifecycle.arithmetic import ONE, Arithmetic, Number
+from app.lifecycle.prospects import ProspectCard
 from app.lifecycle.stages import Pace, StagePolicy, presume_active, risk_if_active
 from app.lifecycle.value import TierBounds, spend_if_staying
 from app.models.artefact import Model
@@ -34,6 +35,19 @@ class Scoring(NamedTuple):
         """The usual gap between orders of all customers."""
         known = None if self.model is None else self.model.rhythm_days
         return known if known is not None and known > 0 else self.policy.rhythm_days
+
+    @property
+    def prospects(self) -> ProspectCard:
+        """What is foretold of who never bought: the model's, or the rule where it has none."""
+        known = None if self.model is None else self.model.prospects
+        return ProspectCard(self.answer_days) if known is None else known
+
+    @property
+    def prospects_lack(self) -> Literal["no_model", "old_model"] | None:
+        """Why nothing was learned of who never bought; None: it was looked at."""
+        if self.model is None:
+            return "no_model"
+        return "old_model" if self.model.prospects is None else None
 
     @property
     def answer_days(self) -> int:

@@ -31,6 +31,7 @@ from ml.demo.touchpoints import (
     give_back,
     handle_case,
     join,
+    make_up_mind,
     rate,
     wander,
 )
@@ -67,6 +68,9 @@ def play_life(seed: int, shopper: Shopper, calendar: Calendar, currency: str) ->
         return
     if rng.random() < 0.3:  # looked before they bought
         yield from wander(rng, shopper, orders[0].at_s / DAY_S - 30, int(rng.integers(1, 4)), 8)
+    thoughts = rng.spawn(1)[0]  # a stream of its own
+    if thoughts.random() < 0.3:
+        yield from make_up_mind(thoughts, shopper, orders[0].at_s)
     if shopper.member:
         yield from join(rng, shopper, orders[0].at_s - 120)
     for count, order in enumerate(orders, start=1):

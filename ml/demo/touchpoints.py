@@ -45,7 +45,7 @@ def consent(channel: str, at_s: int, *, granted: bool) -> Iterator[Row]:
     yield Row(at_s, "consent.changed", CRM, {"purpose": "marketing", "channel": channel, "granted": granted})
 
 
-def look_around(rng: Generator, shopper: Shopper, at_s: int, channel: str) -> Iterator[Row]:
+def look_around(rng: Generator, shopper: Shopper, at_s: int, channel: str, cart_chance: float = 0.2) -> Iterator[Row]:
     """A visit without an order: to a shop, or to the web with some pages looked at."""
     if channel == "store":
         shop = draw_shop(rng, shopper.home)
@@ -59,7 +59,7 @@ def look_around(rng: Generator, shopper: Shopper, at_s: int, channel: str) -> It
         yield Row(at_s, "products.searched", WEB, {"query": query, "channel": "web"})
     for page, line in enumerate(lines, start=1):
         yield Row(at_s + 40 * page, "product.viewed", WEB, line.as_page())
-        if rng.random() < 0.2:
+        if rng.random() < cart_chance:
             yield Row(at_s + 40 * page + 15, "product.added", WEB, line.as_page())
 
 
@@ -68,6 +68,22 @@ def wander(rng: Generator, shopper: Shopper, since_day: float, visits: int, gap_
     for day in since_day + np.cumsum(rng.exponential(gap_days, visits)):
         channel = "web" if rng.random() < shopper.web_share else "store"
         yield from look_around(rng, shopper, int(day) * DAY_S + draw_clock_s(rng, channel), channel)
+
+
+KEENNESS: Final = {"weekly": 2.0, "monthly": 1.3, "occasional": 0.7, "seasonal": 0.7, "once": 0.7}
+"""By rhythm: who will come often is keener from the first."""
+
+
+def make_up_mind(rng: Generator, shopper: Shopper, order_at_s: int) -> Iterator[Row]:
+    """The visits of who thinks it over before the first order: the keener, the more of them come, the more of what is
+    looked at goes into the cart, and the sooner the order follows."""
+    keenness = KEENNESS[shopper.rhythm] * rng.lognormal(0, 0.5)
+    days = min(2 + rng.exponential(70) / keenness, 200)
+    visits = 1 + int(rng.poisson(0.08 * keenness * days))
+    for before in (days, *rng.uniform(0.5, days, visits - 1)):
+        channel = "web" if rng.random() < 0.8 else "store"
+        at_s = order_at_s - int(before * DAY_S)
+        yield from look_around(rng, shopper, at_s, channel, min(0.15 * keenness, 0.7))
 
 
 def check_out(rng: Generator, order: Order, currency: str) -> Iterator[Row]:

@@ -51,6 +51,20 @@ def render_replenishment(result: Mapping[str, Any]) -> str:
     return captured.get()
 
 
+def render_prospects(result: Mapping[str, Any]) -> str:
+    """How well first orders were foretold, and who would prove one of the best customers."""
+    console = Console(width=_WIDTH, highlight=False)
+    days = result["horizon_days"]
+    with console.capture() as captured:
+        for target, came in (("first_order", f"a first order in {days} days"), ("likeness", "proved one of the best")):
+            told = result[target]
+            title = f"{result['n']:,} prospects, {told['base_rate']:.1%} {came}, {told['mean_predicted']:.1%} foretold"
+            console.print(_metrics_table(told, title))
+        if result.get("simulated"):
+            console.print("The events are the demo shop's: simulated.", markup=False)
+    return captured.get()
+
+
 def render_demand(result: Mapping[str, Any]) -> str:
     """How far off forecasts of units were, by model, and how much of what came their intervals held."""
     console = Console(width=_WIDTH, highlight=False)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.lifecycle.definitions import FEATURE_DIGESTS, digest_together
 from app.lifecycle.packing import pack
+from app.lifecycle.prospects import ProspectCard, pack_prospects
 from app.lifecycle.scorer import Scorecard
 from app.lifecycle.value import ValueCurve
 from app.models.artefact import (
@@ -33,13 +34,15 @@ _LIBRARIES: Final = ("scikit-learn", "numpy", "scipy", "joblib", "duckdb", "ibis
 
 class Parts(NamedTuple):
     """What an artefact is made of. `drift` are the arrays of `app.lifecycle.drift.reference`; `estimators`
-    is what was fitted, for audit and never read by the server; `card` renders the manifest for people."""
+    is what was fitted, for audit and never read by the server; `card` renders the manifest for people; `prospects` says
+    what is foretold of who never bought."""
 
     scorecard: Scorecard
     value: ValueCurve
     drift: Mapping[str, NDArray[Any]]
     estimators: Mapping[str, Any]
     card: Callable[[Mapping[str, Any]], str]
+    prospects: ProspectCard | None = None
 
 
 def write_artefact(
@@ -105,6 +108,7 @@ def _sync(directory: Path) -> None:
 
 def _tables(parts: Parts) -> bytes:
     arrays = pack(parts.scorecard)
+    arrays |= {} if parts.prospects is None else pack_prospects(parts.prospects)
     arrays |= {"value.spend_minor": parts.value.spend_minor, "value.share": parts.value.share}
     arrays |= {f"{DRIFT}{name}": array for name, array in parts.drift.items()}
     buffer = io.BytesIO()

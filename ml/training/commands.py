@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import ibis
 import ibis.expr.types as ir
@@ -21,6 +21,7 @@ from ml.data.engines import open_engine
 from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.histories import find_oddities, read_history
 from ml.data.sales import load_sales, read_sales
+from ml.evaluation.prospects import evaluate_prospects
 from ml.learning.ranking import TooFewBaskets
 from ml.training.recommending import HORIZON_DAYS, Recommending, train_recommender
 from ml.training.training import Training, train
@@ -54,6 +55,20 @@ async def train_from_database(
         return await _train(engine, events, "database", settings, states_by, simulated)
     except Untrainable as error:
         raise Untrainable(f"{error} {await say_what_to_do(engine, simulated)}") from error
+
+
+async def evaluate_prospects_in_database(
+    engine: AsyncEngine, simulated: bool, horizon_days: int, number: int
+) -> dict[str, Any]:
+    """How well first orders of prospects are foretold from the database's real events, or the demo shop's.
+
+    Raises Untrainable, Leak.
+    """
+    connection = ibis.duckdb.connect()
+    if not await load_events(engine, connection.con, simulated):
+        kind = "events of the demo shop" if simulated else "real events"
+        raise Untrainable(f"There are no {kind} to judge by. {await say_what_to_do(engine, simulated)}")
+    return evaluate_prospects(connection.table("events"), horizon_days, number) | {"simulated": simulated}
 
 
 async def recommend_from_file(

@@ -17,9 +17,11 @@ from app.lifecycle.value import value_curve
 from ml.data.cutoffs import Span, Untrainable, span_of, to_time
 from ml.data.leaks import refuse_leaks
 from ml.evaluation.judging import compare, judge, outcomes_at
+from ml.evaluation.prospects import judge_prospects
 from ml.learning.additive import AdditiveModel
 from ml.learning.churn import usual_gap_days
 from ml.learning.methods import Learned, learn
+from ml.learning.prospects import LearnedProspects, learn_prospects
 from ml.learning.targets import Targets
 from ml.report.card import render_card
 from ml.training.artefact import Parts, write_artefact
@@ -50,6 +52,7 @@ def train(training: Training, models_directory: Path, made_at: datetime, say: Sa
     span = span_of(training.events)
     learned = learn(training.events, span.until_us, training.horizon_days, say, training.calendar)
     refuse_leaks(training.events, learned.cutoffs_us[-1] if learned.cutoffs_us else span.until_us)
+    prospects = learn_prospects(training.events, span.until_us, training.horizon_days)
     now = learned.present.features()
     expected = learned.targets.predict(now, span.until_us)
     unknown = [target.name for target in OTHERS if target.name not in learned.targets.models]
@@ -73,10 +76,12 @@ def train(training: Training, models_directory: Path, made_at: datetime, say: Sa
         **({"unknown_targets": unknown} if unknown else {}),
         **({"calendar": training.calendar} if training.calendar else {}),
         "data": {"source": training.source, "simulated": training.simulated},
+        "prospects": prospects.describe()
+        | judge_prospects(training.events, [span.until_us - training.horizon_days * DAY_US], training.horizon_days),
         "metrics": _measure_before(training, span.until_us - training.horizon_days * DAY_US, say),
     }
     kind = "demo-churn" if training.simulated else "churn"
-    parts = _assemble(learned, now, expected.spend_minor)
+    parts = _assemble(learned, prospects, now, expected.spend_minor)
     return write_artefact(models_directory, kind, made_at, parts, members)
 
 
@@ -108,16 +113,18 @@ def _describe_sureness(targets: Targets) -> dict[str, Any]:
     return {"deviation": float(deviations[0]), "worst_deviation": float(deviations[worst]), "worst_on": on.isoformat()}
 
 
-def _assemble(learned: Learned, now: Floats, spend_minor: Floats) -> Parts:
+def _assemble(learned: Learned, prospects: LearnedProspects, now: Floats, spend_minor: Floats) -> Parts:
     """`now` are the features of everyone known at the end of the data, (n, len(FEATURES)), `spend_minor` (n,)
     what is expected of them."""
     targets = learned.targets
+    fitted = {**targets.models, **{f"prospects_{name}": model for name, model in prospects.models.items()}}
     return Parts(
         scorecard=targets.scorecard,
         value=value_curve(spend_minor),
         drift=reference(now),
-        estimators={target: _members(model) for target, model in targets.models.items()},
+        estimators={target: _members(model) for target, model in fitted.items()},
         card=render_card,
+        prospects=prospects.card,
     )
 
 

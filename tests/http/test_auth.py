@@ -39,6 +39,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/customers/{customer_id:path}/stages"): {"read"},
     ("GET", "/v1/stages"): {"read"},
     ("GET", "/v1/warnings"): {"read"},
+    ("GET", "/v1/prospects"): {"read"},
     ("POST", "/v1/scores:batch"): {"read"},
     ("POST", "/v1/decisions"): {"decide"},
     ("GET", "/v1/decisions"): {"read"},

@@ -17,6 +17,7 @@ from app.lifecycle import definitions
 from app.lifecycle.drift import reference
 from app.lifecycle.events import DAY_US
 from app.lifecycle.features import FEATURES
+from app.lifecycle.prospects import ProspectCard
 from app.lifecycle.scorer import StepTables, combine
 from app.lifecycle.targets import TARGET_NAMES
 from app.lifecycle.value import ValueCurve
@@ -58,14 +59,26 @@ def make_card(seed=0):
     return combine(tables, np.array([20_000, 20_400]), levels)
 
 
-def write(models, scorecard=None, made_at=MADE_AT, value=CURVE, **members):
-    parts = Parts(scorecard or make_card(), value, DRIFT, {"churn": [1, 2]}, lambda manifest: manifest["version"])
+def write(models, scorecard=None, made_at=MADE_AT, value=CURVE, prospects=None, **members):
+    card = scorecard or make_card()
+    parts = Parts(card, value, DRIFT, {"churn": [1, 2]}, lambda manifest: manifest["version"], prospects)
     return write_artefact(models, "churn", made_at, parts, MEMBERS | members)
 
 
 @pytest.fixture
 def directory(tmp_path):
     return write(tmp_path)
+
+
+def test_what_is_foretold_of_prospects_comes_with_it_or_not_at_all(tmp_path, directory):
+    """An artefact of before has none, and is as good as it was."""
+    card = ProspectCard(90, make_tables(3), None, rate=0.03, best_share=0.4, is_learned=True)
+    kept = load_model(write(tmp_path / "with", prospects=card))
+    rows = np.random.default_rng(2).normal(size=(20, len(FEATURES)))
+    assert kept.prospects is not None
+    assert np.array_equal(kept.prospects.expect(rows), card.expect(rows))
+    assert load_model(directory).prospects is None
+    assert np.array_equal(kept.scorecard.links(rows, 0.0), load_model(directory).scorecard.links(rows, 0.0))
 
 
 def read_files(directory):

@@ -128,7 +128,7 @@ def present(shop):
 def test_the_estimators_are_kept_and_are_the_tables(trained, present):
     """model.joblib is for audit: it gives the scores that the tables give, but for the level."""
     fitted, scorecard = joblib.load(trained[0] / "model.joblib"), load_model(trained[0]).scorecard
-    assert tuple(fitted) == TARGET_NAMES
+    assert tuple(fitted) == (*TARGET_NAMES, "prospects_first_order")
     rows = present.features()
     links = scorecard.links(rows, float(present.cutoffs_us[0]))
     for at, target in enumerate(TARGET_NAMES):
@@ -139,6 +139,16 @@ def test_the_estimators_are_kept_and_are_the_tables(trained, present):
         own = 0.0 if parts["own"] is None else parts["own"].sum(rows)
         level = links[:, at] - estimate(bin_codes(rows, parts["edges"])) - own
         assert level == pytest.approx(np.full(len(level), level[0]), rel=0, abs=1e-9)
+
+
+def test_prospects_are_foretold_in_the_same_artefact(trained, manifest):
+    """Of this shop too few prove to be of the best: of them the rule speaks."""
+    card, told = load_model(trained[0]).prospects, manifest["prospects"]
+    assert card is not None
+    assert card.methods == (told["first_order_method"], told["likeness_method"]) == ("additive_trees", "activity_rule")
+    assert card.horizon_days == HORIZON_DAYS
+    assert told["first_buyers"] >= 50 > told["best_customers"]
+    assert told["first_order"]["models"].keys() == {"perennial", "activity_rule", "recency", "activity_count"}
 
 
 def test_what_is_expected_now_is_what_the_manifest_says(trained, manifest, present):
