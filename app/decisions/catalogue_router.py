@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.database.engine import transaction
 from app.decisions import catalogue_queries as queries
 from app.decisions.catalogue_schemas import ActionListOut, ActionVersionPageOut
+from app.decisions.conditions_told import tell_conditions
 from app.decisions.held import Decisions
 from app.foundation.errors import NotFound, violation
 from app.foundation.times import iso
@@ -28,7 +29,8 @@ async def get_actions(request: HotRequest) -> bytes:
     """All actions, in the order of their ids."""
     async with transaction(request.resources.engine) as connection:
         catalogue = await queries.read_catalogue(connection)
-    return orjson.dumps({"actions": [action.model_dump(mode="json") for action in catalogue.actions]})
+    listed = [action.model_dump(mode="json") for action in catalogue.actions]
+    return orjson.dumps({"actions": listed, "conditions": tell_conditions(catalogue)})
 
 
 @router.put(

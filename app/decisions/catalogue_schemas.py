@@ -7,8 +7,14 @@ from pydantic import BaseModel, Field
 from app.lifecycle.actions import Action
 
 
+class WordsOut(BaseModel):
+    en: str
+    zh: str
+
+
 class ActionListOut(BaseModel):
     actions: list[Action]
+    conditions: dict[str, WordsOut] = Field(description="Of each action that has one, its `eligibility` in words.")
 
 
 class ActionVersionOut(BaseModel):

@@ -55,7 +55,7 @@ def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping
     places = 0 if receipt["is_late"] else asked["max_actions"]
     deliver_us = to_us(datetime.fromisoformat(asked["deliver_at"])) if "deliver_at" in asked else None
     wanted = DecisionOptions(
-        asked["channel"], places, frozenset(asked["exclude"]), asked["learning_enabled"], deliver_us
+        asked["channel"], places, frozenset(asked["exclude"]), asked["learning_enabled"], deliver_us, asked["context"]
     )
     spent: Spent = {action_id: code for action_id, code in suppressed.items() if code in SPENT_CODES}
     counts = receipt.get("contact", {}).get("counts")

@@ -19,7 +19,7 @@ class DecisionRequest(BaseModel):
     channel: Channel = "store"
     max_actions: Annotated[int, Field(ge=0, le=10)] = 1
     context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
-    """Kept in the receipt."""
+    """For conditions of actions, and kept in the receipt."""
     exclude: Annotated[list[ActionId], Field(default_factory=list, max_length=100)]
     learning_enabled: bool = True
     """Whether a place may be filled at random, so that outcomes can be learned from."""
@@ -60,6 +60,7 @@ class ActionChoiceOut(BaseModel):
 class SuppressedOut(BaseModel):
     action_id: str
     code: str
+    condition: str | None = Field(None, description="Of `condition_failed` and `condition_unknown`: it, in words.")
 
 
 class DecisionOut(BaseModel):

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -11,6 +12,7 @@ from app.database.engine import Driver
 from app.decisions.carrying import Choosing, LackingOf
 from app.decisions.contact_book import ContactBook
 from app.decisions.deadlines import Lateness
+from app.decisions.knowing import read_facts
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
 from app.foundation.times import iso, to_us
@@ -23,7 +25,9 @@ from app.lifecycle.decisions import (
     CustomerContext,
     DecisionOptions,
     Policy,
+    SuppressionCode,
     choose,
+    failing_clause,
     open_gate,
 )
 from app.lifecycle.events import DAY_US
@@ -90,7 +94,8 @@ def options_of(wanted: DecisionRequest, lateness: Lateness | None) -> DecisionOp
     cool-down."""
     places = wanted.max_actions if lateness is None else 0
     deliver_us = None if wanted.deliver_at is None else to_us(wanted.deliver_at)
-    return DecisionOptions(wanted.channel, places, frozenset(wanted.exclude), wanted.learning_enabled, deliver_us)
+    exclude = frozenset(wanted.exclude)
+    return DecisionOptions(wanted.channel, places, exclude, wanted.learning_enabled, deliver_us, wanted.context)
 
 
 def customer_context(
@@ -113,6 +118,9 @@ def customer_context(
         csat=state.csat,
         csat_us=state.csat_us,
         time_zone=time_zone,
+        facts=read_facts(
+            score, deciding.scoring, deciding.catalogue.facts, ZoneInfo(time_zone or deciding.book.rules.zone)
+        ),
     )
 
 
@@ -144,7 +152,9 @@ def decide(
         "actions": [
             _render(chosen, place, customer, now_us, language) for place, chosen in enumerate(choice.chosen, 1)
         ],
-        "suppressed": [{"action_id": action_id, "code": code} for action_id, code in choice.suppressed],
+        "suppressed": [
+            tell_suppressed(held, deciding.catalogue, customer, asked, language) for held in choice.suppressed
+        ],
     }
     receipt = {**_receipt(choice, customer, wanted, deciding, lateness), "contact": held}
     taken = tuple(item.action for item in choice.chosen)
@@ -160,6 +170,22 @@ def _latest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 def _gate_as_kept(gate: Gate, deciding: Deciding) -> dict[str, Any]:
     """What a receipt tells of the contact policy: which, and what its caps had counted before."""
     return {"policy": deciding.book.rules.version, "counts": [dict(counts) for counts in gate.counts]}
+
+
+def tell_suppressed(
+    held: tuple[str, SuppressionCode],
+    catalogue: ActionCatalogue,
+    customer: CustomerContext,
+    asked: DecisionOptions,
+    language: str,
+) -> dict[str, Any]:
+    """What was held back, and by which of its conditions where it was by one."""
+    action_id, code = held
+    told: dict[str, Any] = {"action_id": action_id, "code": code}
+    if code in ("condition_failed", "condition_unknown"):
+        failing = failing_clause(catalogue.by_id[action_id], customer, asked)
+        told["condition"] = failing and getattr(failing[0], language)
+    return told
 
 
 def undecided(decision_id: str, customer_id: str) -> dict[str, Any]:

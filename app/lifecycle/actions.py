@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.lifecycle.conditions import Clause, Condition, check_size, clauses_of, facts_in
 from app.lifecycle.measures import Channel
 from app.lifecycle.mechanics import Mechanic
 from app.lifecycle.stages import Stage
@@ -36,6 +38,12 @@ class Body(BaseModel):
 
 def _group_of(told: Mapping[str, Any]) -> Group:
     return "service" if told.get("complaint") in ("open", "resolved") else "offer"
+
+
+def _of_size(condition: Condition | None) -> Condition | None:
+    if condition is not None:
+        check_size(condition)
+    return condition
 
 
 class Action(BaseModel):
@@ -79,9 +87,16 @@ class Action(BaseModel):
 
     What is for them comes first: what settles a complaint, then what asks whether it is settled.
     """
+    eligibility: Annotated[Condition | None, AfterValidator(_of_size)] = None
+    """Who it is for, beyond all that is said above; None: everybody."""
     group: Annotated[Group, Field(default_factory=_group_of)]
     """Not told: `service` where it is for complaints, else `offer`."""
     enabled: bool = True
+
+    @cached_property
+    def clauses(self) -> tuple[Clause, ...]:
+        """What must hold of a customer, one after the other."""
+        return clauses_of(self.eligibility)
 
 
 class ActionCatalogue:
@@ -94,6 +109,9 @@ class ActionCatalogue:
         content = "".join(action.model_dump_json() for action in actions)
         self.digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         """What receipts name it by."""
+        self.by_id = {action.action_id: action for action in self.actions}
+        self.facts = frozenset(name for action in self.actions for name in facts_in(action.eligibility))
+        """Those that conditions read."""
         self._found: dict[tuple[Stage, str], list[Action]] = {}
         for action in actions:
             for place in product(action.stages, action.channels) if action.enabled else ():

@@ -5,14 +5,18 @@ off-line by inverse propensity, and every refusal its code.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, get_args
 
-from app.lifecycle.actions import Action, ActionCatalogue
+from app.lifecycle.actions import Action, ActionCatalogue, Group
 from app.lifecycle.arms import Arm
+from app.lifecycle.condition_tests import Known
+from app.lifecycle.conditions import Clause, first_failing
 from app.lifecycle.contact_gate import ContactCode, ContactRules, Gate
 from app.lifecycle.events import DAY_US
 from app.lifecycle.exploration import draw_place, selection_probabilities
 from app.lifecycle.stages import Stage
+from app.lifecycle.tact import TactCode, tactless
 
 ComplaintCode = Literal["no_open_complaint", "no_resolved_complaint", "open_complaint"]
 SuppressionCode = Literal[
@@ -20,6 +24,9 @@ SuppressionCode = Literal[
     ComplaintCode,
     "risk_too_low",
     "value_too_low",
+    TactCode,
+    "condition_unknown",
+    "condition_failed",
     ContactCode,
     "cooling_down",
     "items_unseen",
@@ -47,6 +54,8 @@ class CustomerContext(NamedTuple):
     """Actions that speak of items and have none for the customer."""
     unseen: Collection[str] = ()
     """Actions that speak of items which were not looked for."""
+    facts: Mapping[str, Any] = MappingProxyType({})
+    """What conditions and tact read, by name."""
     complaint_resolved_us: int | None = None
     """When the latest complaint that is settled was."""
     arm: Arm = "learner"
@@ -76,6 +85,8 @@ class DecisionOptions(NamedTuple):
     learning_enabled: bool = True
     deliver_us: int | None = None
     """When what is chosen is to be delivered; None: now."""
+    context: Mapping[str, Any] = MappingProxyType({})
+    """What the request told of itself, for conditions."""
 
 
 COMPLAINT_RISK: Final = 0.54
@@ -156,6 +167,12 @@ def open_gate(
     return rules.gate(customer, wanted.channel, now_us if wanted.deliver_us is None else wanted.deliver_us, **known)
 
 
+def failing_clause(action: Action, customer: CustomerContext, wanted: DecisionOptions) -> tuple[Clause, bool] | None:
+    """The first of an action's conditions that does not hold, and whether that is known; None: all hold."""
+    known = Known(customer.stage, customer.consents, customer.facts, wanted.context)
+    return first_failing(action.clauses, known)
+
+
 def complaint_code(action: Action, customer: CustomerContext, now_us: int) -> ComplaintCode | None:
     """Why an action is not for a customer by how they stand with complaints; None: it is."""
     return _complaint_codes(customer, now_us)[action.complaint]
@@ -172,6 +189,11 @@ def _complaint_codes(customer: CustomerContext, now_us: int) -> dict[str, Compla
     }
 
 
+def _condition_code(action: Action, known: Known) -> Literal["condition_unknown", "condition_failed"] | None:
+    failing = None if action.eligibility is None else first_failing(action.clauses, known)
+    return None if failing is None else "condition_failed" if failing[1] else "condition_unknown"
+
+
 def suppression(
     action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate | None = None
 ) -> SuppressionCode | None:
@@ -185,6 +207,8 @@ def sifting(
     """`suppression` of actions for one customer: what is the same for all of them is looked up once."""
     complaints, by_group, by_action = _complaint_codes(customer, now_us), gate.by_group, gate.by_action
     risk, at_stake = customer.churn_risk or 0.0, customer.value_at_stake
+    tact = {group: tactless(group, customer.facts, wanted.context) for group in get_args(Group)}
+    known = Known(customer.stage, customer.consents, customer.facts, wanted.context)
     exclude, offered_us, unseen, lacking = wanted.exclude, customer.offered_us, customer.unseen, customer.lacking
 
     def sift(action: Action) -> SuppressionCode | None:
@@ -197,6 +221,8 @@ def sifting(
             return "risk_too_low"
         if action.min_value > at_stake:
             return "value_too_low"
+        if unfit := tact[action.group] or _condition_code(action, known):
+            return unfit
         if held_back := by_group.get(action.group) or by_action.get(action_id):
             return held_back
         offered = offered_us.get(action_id)
@@ -240,7 +266,7 @@ def choose(
     Those for a complaint have the first places, whatever others are worth. `seed` makes the draw
     repeatable (the decision's id). Each place is filled by chance among the remaining eligible that may have it, with
     the probabilities of `exploration`. Actions that cost more than they bring are not eligible; nor are those that the
-    ones chosen before leave no room for.
+    ones chosen before leave no room for. Who is held out is given what is of the group `service` all the same.
     """
     gate = gate or open_gate(customer, wanted, now_us)
     worths: dict[str, float] = {}
@@ -253,6 +279,8 @@ def choose(
         if code is None:
             worth = worths[action.action_id] = value(action)
             code = "no_gain" if worth <= 0 else "control_group" if held_out else None
+        if code == "control_group" and action.group == "service":
+            code = None
         if code is None or code == "control_group":
             eligible.append(action)
         if code is not None:
@@ -260,7 +288,8 @@ def choose(
     exploration = policy.exploration if wanted.learning_enabled and customer.arm != "business_as_usual" else 0.0
     filled, crowded_out = _fill(eligible, worths, wanted.max_actions, exploration, seed, gate)
     if held_out:
-        return Choice(held_out, [], suppressed, worths, filled)
+        served = [item for item in filled if item.action.group == "service"]
+        return Choice(held_out, served, suppressed, worths, [item for item in filled if item not in served])
     return Choice(held_out, filled, suppressed + crowded_out, worths, [])
 
 

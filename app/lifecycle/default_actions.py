@@ -26,6 +26,7 @@ def _retain(rate: float, effect: float, cost: float = 0.0, **rest: Any) -> dict[
     return {"aim": "retain", "response_rate": rate, "effect": effect, "cost": cost, **rest}
 
 
+_BIRTHDAY: Final = {"fact": "customer.has_birthday", "equals": True}
 _ANY_STAGE = "prospect new growing mature declining lost"
 
 DEFAULT_ACTIONS: Final = (
@@ -229,6 +230,14 @@ DEFAULT_ACTIONS: Final = (
         **_retain(0.02, 0.05, cool_down_days=365, group="survey"),
     ),
     # Care, at every stage.
+    _action(
+        "happy-birthday",
+        "Happy birthday",
+        "生日快乐",
+        _ANY_STAGE,
+        _EVERYWHERE,
+        **_grow(0.3, 0.1, cool_down_days=300, group="care", lever=20, eligibility=_BIRTHDAY),
+    ),
     _action(
         "festival-greeting",
         "Festival greeting",

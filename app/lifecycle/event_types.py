@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 from pydantic import BaseModel, Field, StrictBool, WithJsonSchema, model_validator
 
 from app.lifecycle import events as e
+from app.lifecycle.calendar_days import read_day
 from app.lifecycle.event_data import Amount, Currency, Data, Money, Products, Prose, Text
 from app.lifecycle.events import count_items, to_minor
 
@@ -141,6 +142,12 @@ class RecommendationTakenData(Data):
     product_id: Text
 
 
+def _read_identified(data: Mapping[str, Any], _: int) -> Facts:
+    """The birthday, where one was told that there is."""
+    birthday = str(data.get("birthday"))
+    return {} if read_day(birthday) is None else {"kind": "birthday", "value": birthday[:10]}
+
+
 def _read_nothing(_: Mapping[str, Any], __: int) -> Facts:
     return {}
 
@@ -263,7 +270,7 @@ _DECLARED: Final = (
     EventType(
         e.CUSTOMER_IDENTIFIED,
         CustomerIdentifiedData,
-        _read_nothing,
+        _read_identified,
         {"identifiers": _IDENTIFIERS, "birthday": "1990-05-17"},
     ),
     EventType(e.CUSTOMER_MERGED, CustomerMergedData, _read_nothing, {"merged": "C-2"}),

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 ELIGIBILITY: Final = frozenset(
     {
         *("excluded", "no_open_complaint", "no_resolved_complaint", "risk_too_low", "value_too_low"),
+        *("condition_failed", "condition_unknown"),
         *("items_unseen", "no_items", "no_gain"),
     }
 )

@@ -183,6 +183,7 @@ LATEST: Final = (
     _latest("latest_nps", (e.FEEDBACK_SUBMITTED,), ("kind", "nps")),
     _latest("latest_rating", (e.FEEDBACK_SUBMITTED,), ("kind", "rating")),
     _latest("latest_tier", (e.TIER_CHANGED,)),
+    _latest("latest_birthday", (e.CUSTOMER_IDENTIFIED,), ("kind", "birthday")),
     _latest("consent_personalization", (e.CONSENT_CHANGED,), ("kind", "personalization")),
     _latest("consent_marketing", (e.CONSENT_CHANGED,), _MARKETING, ("channel", e.ALL_CHANNELS)),
     *(

@@ -101,7 +101,12 @@ async def test_an_action_cools_down_whichever_way_it_was_offered(client, shop):
 async def test_reaching_out_needs_a_yes(client, shop):
     """By e-mail; in the store the absence of a no is enough."""
     told = codes(await decide(client, channel="email", max_actions=10))
-    assert set(told.values()) == {"no_consent", "no_open_complaint", "no_resolved_complaint"}
+    assert set(told.values()) == {
+        "no_consent",
+        "no_open_complaint",
+        "no_resolved_complaint",
+        "condition_unknown",
+    }
     await send(client, shop.event("consent.changed", data={**MARKETING, "channel": "email"}))
     assert offered(await decide(client, channel="email", max_actions=1))
     assert offered(await decide(client, channel="sms", max_actions=10)) == []

@@ -31,12 +31,14 @@ MANAGED = {
 """What a retailer manages in each stage."""
 
 
-NOW_US = 20_000 * DAY_US
+NOW_US = 20_000 * DAY_US + DAY_US // 2
+"""Noon: at night nobody is called."""
 
 
-def choose_for(stage, channel, risk, value, complaint, resolved_us=None):
+def choose_for(stage, channel, risk, value, complaint, resolved_us=None, birthday=None):
+    facts = {} if birthday is None else {"customer.has_birthday": birthday}
     standing = CustomerContext(
-        "C-1", stage, risk, value, complaint, EVERYONE_MAY_BE_ASKED, {}, complaint_resolved_us=resolved_us
+        "C-1", stage, risk, value, complaint, EVERYONE_MAY_BE_ASKED, {}, facts=facts, complaint_resolved_us=resolved_us
     )
     wish = DecisionOptions(channel, max_actions=len(DEFAULT_ACTIONS))
     choice = choose(CATALOGUE, standing, wish, POLICY, now_us=NOW_US, seed="D-1")
@@ -48,7 +50,7 @@ def choices_for_an_action(action):
     risks, values = (0.05, 0.3, 0.5, 0.75, 0.95), (50.0, 200.0, 1_000.0, 5_000.0)
     sorts = product(action.stages, action.channels, risks, values, ((False, None), (True, None), (False, NOW_US)))
     return (
-        choose_for(stage, channel, None if stage == "prospect" else risk, value, *complaint)
+        choose_for(stage, channel, None if stage == "prospect" else risk, value, *complaint, birthday=True)
         for stage, channel, risk, value, complaint in sorts
     )
 
@@ -104,6 +106,13 @@ def test_whoever_was_helped_is_asked_whether_it_helped(stage, channel):
     chosen = choose_for(stage, channel, 0.1, 500.0, complaint=False, resolved_us=NOW_US - 3 * DAY_US)
     assert chosen[0] == "complaint-follow-up"
     assert "complaint-follow-up" not in choose_for(stage, channel, 0.1, 500.0, complaint=False)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_on_their_birthday_everyone_is_greeted_before_anything_is_sold(stage):
+    assert choose_for(stage, "store", 0.2, 500.0, complaint=False, birthday=True)[0] == "happy-birthday"
+    for birthday in (False, None):
+        assert "happy-birthday" not in choose_for(stage, "store", 0.2, 500.0, complaint=False, birthday=birthday)
 
 
 def test_a_call_is_for_the_valuable_who_are_about_to_leave():

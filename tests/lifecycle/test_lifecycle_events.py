@@ -57,7 +57,15 @@ FACTS = {
         {"channel": "web", "reference": "4711"},
     ),
     "a search": (e.PRODUCTS_SEARCHED, {"query": "milk"}, {}),
-    "who is who": (e.CUSTOMER_IDENTIFIED, {"channel": "app", "birthday": "1990-05-17"}, {"channel": "app"}),
+    "who is who": (e.CUSTOMER_IDENTIFIED, {"channel": "app"}, {"channel": "app"}),
+    "a birthday": (e.CUSTOMER_IDENTIFIED, {"birthday": "1990-05-17"}, {"kind": "birthday", "value": "1990-05-17"}),
+    "a birthday at a time": (
+        e.CUSTOMER_IDENTIFIED,
+        {"birthday": "1990-05-17T00:00:00Z"},
+        {"kind": "birthday", "value": "1990-05-17"},
+    ),
+    "a birthday that cannot be read": (e.CUSTOMER_IDENTIFIED, {"birthday": "17.5."}, {}),
+    "a birthday that is none": (e.CUSTOMER_IDENTIFIED, {"birthday": ["1990"]}, {}),
     "a merge": (e.CUSTOMER_MERGED, {"merged": "C-2"}, {}),
     "a merge taken back": (e.CUSTOMER_UNMERGED, {"merged": "C-2"}, {}),
     "a complaint": (
