@@ -41,7 +41,7 @@ class ContactBook:
     def follow(self, actions: Iterable[Action]) -> None:
         """Takes the limits of a catalogue, whose counters have been opened."""
         actions = list(actions)
-        limits = {action.action_id: self._limits_of(action) for action in actions}
+        limits = {action.action_id: self.limits_of(action) for action in actions}
         self.limits = {action_id: each for action_id, each in limits.items() if not each.are_none}
         self.groups = {action.action_id: action.group for action in actions}
 
@@ -52,9 +52,7 @@ class ContactBook:
             self.rules = ContactRules(version.policy, version=version.version, zone=self._zone, offset_us=offset_us)
         elif version is None and self.rules.version:
             self.rules = ContactRules(zone=self._zone, offset_us=offset_us)
-        await open_counters(
-            connection, [action.action_id for action in actions if not self._limits_of(action).are_none]
-        )
+        await open_counters(connection, [action.action_id for action in actions if not self.limits_of(action).are_none])
         self.follow(actions)
         rows = await read_counters(connection) if self.limits else []
         day = self.rules.day(now_us)
@@ -65,7 +63,8 @@ class ContactBook:
         }
         self.spent = {action_id: code for action_id, code in codes.items() if code is not None}
 
-    def _limits_of(self, action: Action) -> Limits:
+    def limits_of(self, action: Action) -> Limits:
+        """What an action may be given over all customers."""
         budget = None if action.budget is None else round(action.budget * self._unit)
         return Limits(round(action.cost * self._unit), budget, action.total_cap, action.daily_cap)
 

@@ -1,5 +1,6 @@
 """What the running service decides with."""
 
+import asyncio
 import time
 from typing import Final
 
@@ -33,6 +34,8 @@ class Decisions:
         self.suggest: Suggest | None = None
         self.find_lacking: FindLacking | None = None
         self.lacking_of: LackingOf | None = None
+        self.simulating = asyncio.Lock()
+        """One simulation at a time takes its share of a process."""
         self._settings = settings
         self._scores = scores
 

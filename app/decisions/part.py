@@ -25,6 +25,8 @@ from app.decisions.releasing import keep_releasing
 from app.decisions.router import router
 from app.decisions.schemas import DecisionIn
 from app.decisions.settling import SETTLING
+from app.decisions.simulation_router import router as simulation
+from app.decisions.simulation_schemas import SimulationIn
 from app.http.resources import BackgroundTask, Part, Resources
 from app.ingest.identity_key import read_identity_key
 from app.lifecycle.actions import Action
@@ -64,8 +66,8 @@ def _give_back(resources: Resources) -> Coroutine[Any, Any, None]:
 
 PART = Part(
     "decisions",
-    routers=(router, outcomes, effects, policies, receipts, delivery, actions, versions, contact_policy),
-    schemas=(DecisionIn, DeliverIn, Action, ContactPolicy, OutcomeIn),
+    routers=(router, outcomes, effects, policies, receipts, delivery, actions, versions, simulation, contact_policy),
+    schemas=(DecisionIn, DeliverIn, Action, SimulationIn, ContactPolicy, OutcomeIn),
     build=_build,
     refresh=_refresh,
     background=(

@@ -1,6 +1,6 @@
 """What the contact policy lets through: to one customer, on one channel, at one time."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from app.lifecycle.actions import Action, Group
@@ -199,10 +199,27 @@ class ContactRules:
         """The day of the deployment's zone that a time is on: how many there were since 1970."""
         return (at_us + self._offset_us(at_us, self.zone)) // DAY_US
 
+    def reasons(
+        self, action: Action, customer: Contactable, channel: str, at_us: int, contacts: Sequence[Contact] = ()
+    ) -> frozenset[ContactCode]:
+        """All that holds an action back, each by itself, whereas a gate tells the first; what is spent is not asked."""
+        caps = self._caps[channel]
+        counts = [_count(cap, _since(contacts, at_us - cap.window_days * DAY_US), {}) for cap in caps]
+        capped = Gate({}, NONE_SPENT, channel, caps, counts).code(action)
+        found = {code for groups, code in self._reasons(customer, channel, at_us) if action.group in groups}
+        return frozenset(found if capped is None else found | {capped})
+
     def _pauses(self, customer: Contactable, channel: str, at_us: int) -> dict[Group, ContactCode]:
         """Group → why nothing of it is let through: the first reason there is."""
+        reasons = self._reasons(customer, channel, at_us)
+        return {group: code for groups, code in reversed(reasons) for group in groups}
+
+    def _reasons(
+        self, customer: Contactable, channel: str, at_us: int
+    ) -> Sequence[tuple[Collection[Group], ContactCode]]:
+        """Why nothing of some groups is let through, whatever it is."""
         policy = self.policy
-        reasons: list[tuple[Iterable[Group], ContactCode]] = []
+        reasons: list[tuple[Collection[Group], ContactCode]] = []
         if customer.refuses_profiling:
             reasons.append((policy.profiled_groups, "profiling_opt_out"))
         if not has_consent(channel, customer.consents):
@@ -211,7 +228,7 @@ class ContactRules:
             reasons.append((policy.paused_by_bad_csat, "bad_csat"))
         if self.quiet_until_us(channel, at_us, customer.time_zone) is not None:
             reasons.append((GROUPS, "quiet_hours"))
-        return {group: code for groups, code in reversed(reasons) for group in groups}
+        return reasons
 
     def _is_displeased(self, customer: Contactable, at_us: int) -> bool:
         if customer.csat is None or customer.csat_us is None or customer.csat > self.policy.bad_csat:

@@ -43,6 +43,31 @@ def tactless(group: Group, facts: Mapping[str, Any], context: Mapping[str, Any])
     return None
 
 
+_READS: Final[Mapping[TactCode, tuple[str, ...]]] = {
+    "staff": ("is_staff", "staff_card"),
+    "minor": ("is_minor", "minor"),
+    "just_refunded": ("state.last_refund_days",),
+    "just_bought": ("state.last_order_days",),
+}
+"""What each rule goes by, of facts and of the request's context."""
+
+
+def tact_for(group: Group) -> tuple[TactCode, ...]:
+    """The rules that actions of a group are under, in their order."""
+    of_all: tuple[TactCode, ...] = ("staff", "minor") if group in _SELLING else ()
+    of_group: dict[Group, tuple[TactCode, ...]] = {
+        "survey": ("just_refunded", "just_bought"),
+        "offer": ("just_refunded",),
+    }
+    return of_all + of_group.get(group, ())
+
+
+def breaks_rule(code: TactCode, group: Group, facts: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
+    """Whether actions of a group would be out of place by one rule, whatever the others say."""
+    of_facts, of_context = ({name: told[name] for name in _READS[code] if name in told} for told in (facts, context))
+    return tactless(group, of_facts, of_context) is not None
+
+
 def years_old(birthday: Day, today: Day) -> int:
     """Whole years; who was born on 29 February has the birthday of other years on 1 March."""
     return today[0] - birthday[0] - (today[1:] < birthday[1:])

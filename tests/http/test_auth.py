@@ -54,6 +54,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/effects"): {"read"},
     ("POST", "/v1/policies:evaluate"): {"read"},
     ("GET", "/v1/actions"): {"read"},
+    ("POST", "/v1/actions:simulate"): {"read"},
     ("GET", "/v1/actions/{action_id}/versions"): {"read"},
     ("PUT", "/v1/actions/{action_id}"): {"admin"},
     ("DELETE", "/v1/actions/{action_id}"): {"admin"},
