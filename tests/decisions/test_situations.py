@@ -212,6 +212,60 @@ async def test_20_everything_was_given_back(client, shop, ask):
     assert not {"vip-service", "early-access", "referral-invitation"} & {*offered(decision)}
 
 
+async def deliver(client, decision):
+    answer = await client.post(f"/v1/decisions/{decision['decision_id']}/deliver", json={})
+    assert answer.status_code == 200, answer.text
+    return {action["action_id"]: (action["may_deliver"], action["code"]) for action in answer.json()["actions"]}
+
+
+async def test_21_consent_was_withdrawn_between_decision_and_delivery(client, shop, valued, ask):
+    await valued()
+    await send(client, shop.event("consent.changed", data=MARKETING, at=shop.ago(days=30)))
+    decision = await ask(channel="email", max_actions=1)
+    (chosen,) = offered(decision)
+    assert await deliver(client, decision) == {chosen: (True, None)}
+    await send(client, shop.event("consent.changed", data={**MARKETING, "granted": False, "channel": "email"}))
+    assert await deliver(client, decision) == {chosen: (False, "no_consent")}
+
+
+async def test_22_a_text_message_would_come_in_the_night(client, shop, valued, ask):
+    """By the clock where the customer is: ten in the morning in Shanghai is late in the evening in New York."""
+    await valued()
+    await send(client, shop.event("consent.changed", data=MARKETING, at=shop.ago(days=30)))
+    tomorrow = datetime.now(ZoneInfo("Asia/Shanghai")).date() + timedelta(days=1)
+    night, morning = (f"{tomorrow.isoformat()}T{hour}:00:00+08:00" for hour in (23, 10))
+    for wanted in ({"deliver_at": night}, {"deliver_at": morning, "time_zone": "America/New_York"}):
+        decision = await ask(channel="sms", **wanted)
+        assert offered(decision) == []
+        assert "quiet_hours" in codes(decision).values()
+    assert offered(await ask(channel="sms", deliver_at=morning))
+
+
+async def test_23_they_were_not_satisfied_yesterday(client, shop, valued, ask):
+    await valued()
+    assert groups(await ask()) & SELLING
+    await valued("C-2")
+    told = {"metric": "csat", "score": 1}
+    await send(client, shop.event("feedback.submitted", "C-2", data=told, at=shop.ago(days=1)))
+    decision = await ask("C-2")
+    assert not groups(decision) & SELLING
+    assert "bad_csat" in codes(decision).values()
+    await valued("C-3")
+    await send(client, shop.event("feedback.submitted", "C-3", data=told, at=shop.ago(days=20)))
+    assert groups(await ask("C-3")) & SELLING, "it is long ago"
+
+
+async def test_24_they_were_written_to_three_times_this_week(client, shop, valued, ask):
+    await valued()
+    await send(client, shop.event("consent.changed", data=MARKETING, at=shop.ago(days=30)))
+    for _ in range(3):
+        assert len(offered(await ask(channel="email", max_actions=1))) == 1
+    decision = await ask(channel="email")
+    assert offered(decision) == []
+    assert "cap_reached" in codes(decision).values()
+    assert offered(await ask(channel="store")), "who comes in is served"
+
+
 def rows():
     return [int(number) for number in re.findall(r"^\| (\d+) \|", PAGE.read_text(), re.MULTILINE)]
 
