@@ -10,6 +10,7 @@ from app.customers.state import CustomerState
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.contact_gate import ContactRules
 from app.lifecycle.decisions import CustomerContext, DecisionOptions, Policy, open_gate, rank
+from app.lifecycle.places import Eligible, with_equals
 
 CARRIED: Final[dict[str, Literal["discover", "replenish", "home"]]] = {
     "cross-sell": "discover",
@@ -43,25 +44,27 @@ class Choosing(NamedTuple):
 def find_carrying(choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int) -> list[str]:
     """The actions that speak of items and may be chosen, as far as that depends neither on the items nor on what is
     found out when the decision is settled."""
-    return [action_id for action_id in _find(choosing, customer, wanted, now_us) if action_id in CARRIED]
+    return [action_id for _, _, action_id, _ in _rank(choosing, customer, wanted, now_us) if action_id in CARRIED]
 
 
 def find_foremost(
     choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int
 ) -> tuple[list[str], list[str]]:
     """Those of `find_carrying` to look for items of, and those not to: a till does not wait for items that would change
-    nothing. All are looked for where one of them has a place by its worth; else chance has none of them."""
-    found = _find(choosing, customer, wanted, now_us)
-    carrying = [action_id for action_id in found if action_id in CARRIED]
-    return (carrying, []) if {*carrying} & {*found[: wanted.max_actions]} else ([], carrying)
+    nothing. All are looked for where one of them may have a place by its worth, drawn among equals or not; else
+    chance has none of them."""
+    ranked = _rank(choosing, customer, wanted, now_us)
+    carrying = [action_id for _, _, action_id, _ in ranked if action_id in CARRIED]
+    placed = {action_id for _, _, action_id, _ in with_equals(ranked, wanted.max_actions)}
+    return (carrying, []) if placed & {*carrying} else ([], carrying)
 
 
-def _find(choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int) -> list[str]:
+def _rank(choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int) -> list[Eligible]:
     catalogue, policy, rules = choosing
     if not wanted.max_actions:
         return []
     gate = open_gate(customer, wanted, now_us, rules)
-    return [action.action_id for action in rank(catalogue, customer, wanted, policy, now_us, gate)]
+    return rank(catalogue, customer, wanted, policy, now_us, gate)
 
 
 def may_carry(answer: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Scores and states → the facts that conditions and tact read, each told only where it is known."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
@@ -20,9 +20,10 @@ _TEXTS: Final = {f"state.latest_{name}": f"latest_{name}" for name in ("csat", "
 def read_facts(score: Score, scoring: Scoring, names: Collection[str], zone: tzinfo = UTC) -> dict[str, Any]:
     """Those of `names`, and those that tact looks at. Days begin by the `zone`."""
     state, now_us = score.state, score.as_of_us
-    facts = {name: value for name in names if (value := _read(name, score, scoring, zone)) is not None}
+    numbers = dict(zip(_NAMES, state.numbers, strict=True))
+    facts = {name: value for name in names if (value := _read(name, score, numbers, scoring, zone)) is not None}
     for name in TACT_FACTS:
-        days = measure_fact(name, _numbers(state), now_us)
+        days = measure_fact(name, numbers, now_us)
         if days is not None and days < SURVEY_REFUND_DAYS:
             facts[name] = round(days, 6)
     birthday = birthday_of(state)
@@ -39,13 +40,13 @@ def birthday_of(state: CustomerState) -> Day | None:
     return read_day(told) if told else None
 
 
-def _read(name: str, score: Score, scoring: Scoring, zone: tzinfo) -> Any:
+def _read(name: str, score: Score, numbers: Mapping[str, float | None], scoring: Scoring, zone: tzinfo) -> Any:
     state = score.state
     if name in _TEXTS:
         told = state.latest(_TEXTS[name])
         return told if told is None or name == "state.latest_tier" else float(told)
     if name.startswith("state."):
-        return measure_fact(name, _numbers(state), score.as_of_us)
+        return measure_fact(name, numbers, score.as_of_us)
     match name:
         case "score.churn_risk":
             return score.churn_risk
@@ -63,10 +64,6 @@ def _read(name: str, score: Score, scoring: Scoring, zone: tzinfo) -> Any:
         case _:
             birthday = birthday_of(state)
             return None if birthday is None else is_birthday(birthday, _today(score.as_of_us, zone))
-
-
-def _numbers(state: CustomerState) -> dict[str, float | None]:
-    return dict(zip(_NAMES, state.numbers, strict=True))
 
 
 def _today(now_us: int, zone: tzinfo) -> Day:

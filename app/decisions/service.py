@@ -21,7 +21,6 @@ from app.lifecycle.arms import Arms
 from app.lifecycle.contact_gate import NONE_SPENT, Contact, Gate, Spent
 from app.lifecycle.decisions import (
     Choice,
-    Chosen,
     CustomerContext,
     DecisionOptions,
     Policy,
@@ -32,6 +31,7 @@ from app.lifecycle.decisions import (
 )
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identifiers import BASKET
+from app.lifecycle.places import Chosen
 from app.scores.scoring import Scoring
 from app.scores.service import Score, value_of
 

@@ -4,18 +4,26 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.lifecycle.conditions import Clause, Condition, check_size, clauses_of, facts_in
+from app.lifecycle.conditions import Clause, Condition, Requirement, check_size, clauses_of, facts_in
+from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import Channel
 from app.lifecycle.mechanics import Mechanic
 from app.lifecycle.stages import Stage
 
 ActionId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Aim = Literal["retain", "grow"]
+Complaint = Literal["any", "open", "resolved", "none"]
 Group = Literal["offer", "care", "service", "survey", "loyalty"]
 """What it is to the customer: something sold, a kindness, help with a trouble, a question, or membership."""
+
+
+Terms = tuple[float, float, str, float, float, float]
+"""What the worth of an action comes from: response rate, effect, what is at stake, weight, lever and cost. At stake is
+the aim, with `_settling` behind it where it is for an open complaint."""
 
 
 class Title(BaseModel):
@@ -60,7 +68,7 @@ class Action(BaseModel):
     body: Body | None = None
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
-    aim: Literal["retain", "grow"]
+    aim: Aim
     """What is at stake: `retain` the spend that churn would take, `grow` the spend that stays."""
     response_rate: Annotated[float, Field(gt=0, le=1)]
     effect: Annotated[float, Field(gt=0, le=1)]
@@ -82,7 +90,7 @@ class Action(BaseModel):
     """Least value at stake, before the aim is weighed in."""
     validity_days: Annotated[int, Field(ge=1, le=365)] = 30
     cool_down_days: Annotated[int, Field(ge=0, le=365)] = 30
-    complaint: Literal["any", "open", "resolved", "none"] = "none"
+    complaint: Complaint = "none"
     """Whether it is for customers with an open complaint, who are not sold to, or with one that was resolved of late.
 
     What is for them comes first: what settles a complaint, then what asks whether it is settled.
@@ -94,9 +102,67 @@ class Action(BaseModel):
     enabled: bool = True
 
     @cached_property
+    def requires(self) -> Requirement | None:
+        """What must hold of a customer; None: nothing."""
+        return None if self.eligibility is None else Requirement(clauses_of(self.eligibility))
+
+    @property
     def clauses(self) -> tuple[Clause, ...]:
         """What must hold of a customer, one after the other."""
-        return clauses_of(self.eligibility)
+        return () if self.requires is None else self.requires.clauses
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What its worth comes from."""
+        stake = f"{self.aim}_settling" if self.complaint == "open" else self.aim
+        return self.response_rate, self.effect, stake, self.weight, self.lever, self.cost
+
+
+Bars = tuple[str, Group, Complaint, float, float, int, Requirement | None]
+"""What may hold an action back: its id, group, complaint, least risk and value, cool-down in microseconds, and what it
+requires of the customer."""
+Standing = tuple[int, str, Action]
+"""An action, behind what decides of equal worths: precedence, the lower the earlier, and its id."""
+_PRECEDENCE: Final = {"open": 0, "resolved": 1}
+
+
+class Candidates(NamedTuple):
+    """Actions as decisions weigh them, hundreds at a time: in plain tuples, which are faster taken apart than models
+    are asked."""
+
+    standings: Sequence[Standing] = ()
+    bars: Sequence[Bars] = ()
+    terms: Sequence[Terms] = ()
+
+    def only(self, places: Sequence[int]) -> "Candidates":
+        """Some of them, in this order."""
+        return Candidates(
+            [self.standings[at] for at in places],
+            [self.bars[at] for at in places],
+            [self.terms[at] for at in places],
+        )
+
+
+def candidates_of(actions: Sequence[Action]) -> Candidates:
+    """Those whose conditions say the same have one `Requirement` together."""
+    required: dict[str, Requirement] = {}
+    return Candidates(
+        [(_PRECEDENCE.get(each.complaint, 2), each.action_id, each) for each in actions],
+        [bars_of(each, _share(each, required)) for each in actions],
+        [each.terms for each in actions],
+    )
+
+
+def _share(action: Action, required: dict[str, Requirement]) -> Requirement | None:
+    if action.requires is None:
+        return None
+    return required.setdefault(repr(action.eligibility), action.requires)  # in Python true equals 1
+
+
+def bars_of(action: Action, requires: Requirement | None) -> Bars:
+    """`requires` is what it requires, or what others that say the same do."""
+    least, cool_down_us = (action.min_risk, action.min_value), action.cool_down_days * DAY_US
+    return action.action_id, action.group, action.complaint, *least, cool_down_us, requires
 
 
 class ActionCatalogue:
@@ -112,11 +178,16 @@ class ActionCatalogue:
         self.by_id = {action.action_id: action for action in self.actions}
         self.facts = frozenset(name for action in self.actions for name in facts_in(action.eligibility))
         """Those that conditions read."""
-        self._found: dict[tuple[Stage, str], list[Action]] = {}
-        for action in actions:
+        found: dict[tuple[Stage, str], list[int]] = {}
+        for at, action in enumerate(self.actions):
             for place in product(action.stages, action.channels) if action.enabled else ():
-                self._found.setdefault(place, []).append(action)
+                found.setdefault(place, []).append(at)
+        every = candidates_of(self.actions)
+        self._found = {place: every.only(theirs) for place, theirs in found.items()}
 
-    def find(self, stage: Stage, channel: str) -> Sequence[Action]:
+    def find(self, stage: Stage, channel: str) -> Candidates:
         """The actions for a stage on a channel."""
-        return self._found.get((stage, channel), ())
+        return self._found.get((stage, channel), _NONE)
+
+
+_NONE: Final = Candidates()

@@ -1,52 +1,53 @@
 """What conditions come to: functions of what is known, true, false or None, not known, as SQL has it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import eq
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from app.lifecycle.facts import CONTEXT, plain
 
-
-class Known(NamedTuple):
-    """What is known of a customer and a request. `facts` by name, of those that conditions read."""
-
-    stage: str
-    consents: Mapping[str, bool]
-    facts: Mapping[str, Any]
-    context: Mapping[str, Any]
-
-
+Known = Mapping[str, Any]
+"""What is known of a customer and a request: facts by name, and `stage` and `consents`."""
 Test = Callable[[Known], bool | None]
 """None: it is not known."""
 
 
-def reader(name: str) -> Callable[[Known], Any]:
-    """A fact's value by its name; None: not known."""
-    if name.startswith(CONTEXT):
-        key = name.removeprefix(CONTEXT)
-        return lambda known: plain(known.context.get(key))
-    return lambda known: known.facts.get(name)
+def know(stage: str, consents: Mapping[str, bool], facts: Mapping[str, Any], context: Mapping[str, Any]) -> Known:
+    """`facts` by name, of those that conditions read; `context` as the request told it."""
+    told = {CONTEXT + name: plain(value) for name, value in context.items()}
+    return {**facts, **told, "stage": stage, "consents": consents}
 
 
-def numeric(read: Callable[[Known], Any], compare: Callable[[Any, Any], bool], value: float) -> Test:
+def numeric(name: str, compare: Callable[[Any, Any], bool], value: float) -> Test:
     """A number beside another; what is none compares with nothing."""
 
     def test(known: Known) -> bool | None:
-        found = read(known)
+        found = known.get(name)
         return compare(found, value) if type(found) in (float, int) else None
 
     return test
 
 
-def equal(read: Callable[[Known], Any], value: Any) -> Test:
-    """Whether a value is another of its kind."""
-    kinds = (int, float) if type(value) in (int, float) else (type(value),)
+def one_of(name: str, values: Sequence[Any]) -> Test:
+    """Whether a fact is one of the values; of another kind than one of them, it is not known that it is not."""
+    kinds = [_KINDS.get(type(value), (type(value),)) for value in values]
+    by_kind = {
+        kind: frozenset(value for value, theirs in zip(values, kinds, strict=True) if kind in theirs)
+        for each in kinds
+        for kind in each
+    }
+    others = {kind: None if any(kind not in each for each in kinds) else False for kind in by_kind}
 
     def test(known: Known) -> bool | None:
-        found = read(known)
-        return eq(found, value) if type(found) in kinds else None
+        found = known.get(name)
+        kind = type(found)
+        if kind not in by_kind:
+            return None
+        return True if found in by_kind[kind] else others[kind]
 
     return test
+
+
+_KINDS: Final = {float: (float, int), int: (float, int)}
 
 
 def combine(tests: Sequence[Test], decisive: bool) -> Test:

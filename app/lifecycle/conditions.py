@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from app.lifecycle.condition_tests import Known, Test, combine, equal, numeric, reader
+from app.lifecycle.condition_tests import Known, Test, combine, numeric, one_of
 from app.lifecycle.condition_words import Language, say_comparison, say_contrary, say_stages, say_together
 from app.lifecycle.facts import CONTEXT, FACTS, Fact, is_protected
 from app.lifecycle.measures import Channel
@@ -98,7 +98,7 @@ class StageIs(_Part):
 
     def compile(self) -> Test:
         stages = frozenset(self.stage)
-        return lambda known: known.stage in stages
+        return lambda known: known["stage"] in stages
 
     def say(self, language: Language) -> str:
         return say_stages(self.stage, language)
@@ -111,7 +111,7 @@ class ConsentTo(_Part):
 
     def compile(self) -> Test:
         channel = self.consent
-        return lambda known: known.consents.get(channel, known.consents.get("*"))
+        return lambda known: known["consents"].get(channel, known["consents"].get("*"))
 
     def say(self, language: Language) -> str:
         return f"Consent to {self.consent}" if language == "en" else f"同意通过{self.consent}接收营销"
@@ -169,13 +169,9 @@ class Comparison(_Part):
 
     def compile(self) -> Test:
         name, how, value = self.fact, self.comparator, getattr(self, self.comparator)
-        read = reader(name)
         if how in _NUMERIC:
-            return numeric(read, _NUMERIC[how], value)
-        if how == "equals":
-            return equal(read, value)
-        each = [equal(read, one) for one in value]
-        return combine(each, True)
+            return numeric(name, _NUMERIC[how], value)
+        return one_of(name, value if how == "one_of" else (value,))
 
     def say(self, language: Language) -> str:
         value = getattr(self, self.comparator)
@@ -222,13 +218,22 @@ def clauses_of(condition: "Condition | None") -> tuple[Clause, ...]:
     return tuple(Clause(part.compile(), part.say("en"), part.say("zh")) for part in parts)
 
 
-def first_failing(clauses: tuple[Clause, ...], known: Known) -> tuple[Clause, bool] | None:
-    """The first clause that does not hold, and whether that is known; None: all hold."""
-    for clause in clauses:
-        found = clause.test(known)
-        if found is not True:
-            return clause, found is not None
-    return None
+class Requirement:
+    """Clauses that must all hold. It is one thing and equals no other, so that what it comes to can be kept by it."""
+
+    __slots__ = ("_tests", "clauses")
+
+    def __init__(self, clauses: tuple[Clause, ...]) -> None:
+        self.clauses = clauses
+        self._tests = tuple(clause.test for clause in clauses)
+
+    def first_failing(self, known: Known) -> tuple[Clause, bool] | None:
+        """The first clause that does not hold, and whether that is known; None: all hold."""
+        for test in self._tests:
+            found = test(known)
+            if found is not True:
+                return self.clauses[self._tests.index(test)], found is not None
+        return None
 
 
 def facts_in(condition: "Condition | None") -> frozenset[str]:

@@ -79,12 +79,14 @@ class Gate:
         """Why an action is held back; None: it is not."""
         return self.by_group.get(action.group) or self.by_action.get(action.action_id)
 
-    def take(self, action: Action) -> None:
-        """Counts an action that is chosen."""
+    def take(self, action: Action) -> bool:
+        """Counts an action that is chosen. Whether more is held back since."""
+        before = len(self.by_group) + len(self.by_action)
         contact = Contact(action.action_id, action.group, self._channel, 0)
         for cap, counted in zip(self.caps, self.counts, strict=True):
             _count(cap, (contact,), counted)
             self._close(cap, counted)
+        return len(self.by_group) + len(self.by_action) > before
 
     def _close(self, cap: Cap, counted: Counts) -> None:
         """Holds back all that a cap is of and has no room for."""

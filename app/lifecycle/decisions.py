@@ -4,17 +4,18 @@ Every choice carries the probability with which it was made, so that policies ca
 off-line by inverse propensity, and every refusal its code.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple
 
-from app.lifecycle.actions import Action, ActionCatalogue, Group
+from app.lifecycle.actions import Action, ActionCatalogue, Bars, Complaint, Standing, Terms, bars_of
 from app.lifecycle.arms import Arm
-from app.lifecycle.condition_tests import Known
-from app.lifecycle.conditions import Clause, first_failing
+from app.lifecycle.condition_tests import Known, know
+from app.lifecycle.conditions import Clause, Requirement
 from app.lifecycle.contact_gate import ContactCode, ContactRules, Gate
+from app.lifecycle.contact_policy import GROUPS
 from app.lifecycle.events import DAY_US
-from app.lifecycle.exploration import draw_place, selection_probabilities
+from app.lifecycle.places import Chosen, Eligible, fill, order
 from app.lifecycle.stages import Stage
 from app.lifecycle.tact import TactCode, tactless
 
@@ -108,14 +109,6 @@ class Policy(NamedTuple):
     usual_share: float = 0.0
 
 
-class Chosen(NamedTuple):
-    """An action, its worth in margin (major units) and the probability of choosing it for its place."""
-
-    action: Action
-    expected_value: float
-    selection_probability: float
-
-
 class Choice(NamedTuple):
     """The outcome of arbitration among the actions for the stage and channel.
 
@@ -137,23 +130,19 @@ def expected_value(action: Action, customer: CustomerContext, policy: Policy) ->
     half where the risk is not known. Of an action that settles a complaint it is what the complaint puts at stake,
     where that is more.
     """
-    return valuing(customer, policy)(action)
+    return _values([action.terms], customer, policy)[0]
 
 
-def valuing(customer: CustomerContext, policy: Policy) -> Callable[[Action], float]:
-    """`expected_value` of actions for one customer."""
-    risk = 0.5 if customer.churn_risk is None else customer.churn_risk
+def _values(terms: Iterable[Terms], customer: CustomerContext, policy: Policy) -> list[float]:
+    """`expected_value` of actions, in their order."""
+    risk, complaint_risk = 0.5 if customer.churn_risk is None else customer.churn_risk, policy.complaint_risk
     stakes = {"retain": risk, "grow": 1.0 - risk}
-    at_stake, margin, complaint_risk = customer.value_at_stake, policy.margin, policy.complaint_risk
-
-    def value(action: Action) -> float:
-        stake = stakes[action.aim]
-        if action.complaint == "open":
-            stake = max(stake, complaint_risk)
-        brought = action.effect * at_stake * stake * margin
-        return action.response_rate * (brought * action.weight * action.lever - action.cost)
-
-    return value
+    settling = {f"{aim}_settling": max(stake, complaint_risk) for aim, stake in stakes.items()}
+    by_stake, at_stake, margin = {**stakes, **settling}, customer.value_at_stake, policy.margin
+    return [
+        rate * (effect * at_stake * by_stake[stake] * margin * weight * lever - cost)
+        for rate, effect, stake, weight, lever, cost in terms
+    ]
 
 
 _RULES: Final = ContactRules()
@@ -169,8 +158,14 @@ def open_gate(
 
 def failing_clause(action: Action, customer: CustomerContext, wanted: DecisionOptions) -> tuple[Clause, bool] | None:
     """The first of an action's conditions that does not hold, and whether that is known; None: all hold."""
-    known = Known(customer.stage, customer.consents, customer.facts, wanted.context)
-    return first_failing(action.clauses, known)
+    if action.requires is None:
+        return None
+    return action.requires.first_failing(known_of(customer, wanted))
+
+
+def known_of(customer: CustomerContext, wanted: DecisionOptions) -> Known:
+    """What conditions read."""
+    return know(customer.stage, customer.consents, customer.facts, wanted.context)
 
 
 def complaint_code(action: Action, customer: CustomerContext, now_us: int) -> ComplaintCode | None:
@@ -178,7 +173,7 @@ def complaint_code(action: Action, customer: CustomerContext, now_us: int) -> Co
     return _complaint_codes(customer, now_us)[action.complaint]
 
 
-def _complaint_codes(customer: CustomerContext, now_us: int) -> dict[str, ComplaintCode | None]:
+def _complaint_codes(customer: CustomerContext, now_us: int) -> dict[Complaint, ComplaintCode | None]:
     """By the `complaint` of an action."""
     unhappy: ComplaintCode | None = "open_complaint" if customer.has_open_complaint else None
     return {
@@ -189,50 +184,71 @@ def _complaint_codes(customer: CustomerContext, now_us: int) -> dict[str, Compla
     }
 
 
-def _condition_code(action: Action, known: Known) -> Literal["condition_unknown", "condition_failed"] | None:
-    failing = None if action.eligibility is None else first_failing(action.clauses, known)
-    return None if failing is None else "condition_failed" if failing[1] else "condition_unknown"
+ConditionCode = Literal["condition_unknown", "condition_failed"]
+
+
+class _Unmet(dict[Requirement, ConditionCode | None]):
+    """Why what is required does not hold, looked at when it is first asked for; None: it holds."""
+
+    def __init__(self, known: Known) -> None:
+        super().__init__()
+        self._known = known
+
+    def __missing__(self, requires: Requirement) -> ConditionCode | None:
+        failing = requires.first_failing(self._known)
+        code: ConditionCode | None = (
+            None if failing is None else "condition_failed" if failing[1] else "condition_unknown"
+        )
+        self[requires] = code
+        return code
 
 
 def suppression(
     action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate | None = None
 ) -> SuppressionCode | None:
     """Why an action for this stage and channel is not for this customer now; None: it is eligible."""
-    return sifting(customer, wanted, now_us, gate or open_gate(customer, wanted, now_us))(action)
+    return _sift(
+        [bars_of(action, action.requires)], customer, wanted, now_us, gate or open_gate(customer, wanted, now_us)
+    )[0]
 
 
-def sifting(
-    customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate
-) -> Callable[[Action], SuppressionCode | None]:
-    """`suppression` of actions for one customer: what is the same for all of them is looked up once."""
-    complaints, by_group, by_action = _complaint_codes(customer, now_us), gate.by_group, gate.by_action
-    risk, at_stake = customer.churn_risk or 0.0, customer.value_at_stake
-    tact = {group: tactless(group, customer.facts, wanted.context) for group in get_args(Group)}
-    known = Known(customer.stage, customer.consents, customer.facts, wanted.context)
-    exclude, offered_us, unseen, lacking = wanted.exclude, customer.offered_us, customer.unseen, customer.lacking
+def _without_items(customer: CustomerContext) -> dict[str, Literal["items_unseen", "no_items"]]:
+    return {**dict.fromkeys(customer.lacking, "no_items"), **dict.fromkeys(customer.unseen, "items_unseen")}
 
-    def sift(action: Action) -> SuppressionCode | None:
-        action_id = action.action_id
+
+def _sift(
+    bars: Iterable[Bars], customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate
+) -> list[SuppressionCode | None]:
+    """`suppression` of actions, in their order: what is the same for all of them is looked up once."""
+    complaints, spent = _complaint_codes(customer, now_us), gate.by_action
+    customers_risk, at_stake = customer.churn_risk or 0.0, customer.value_at_stake
+    tact = {group: tactless(group, customer.facts, wanted.context) for group in GROUPS}
+    contacts = {group: gate.by_group.get(group) for group in GROUPS}
+    closed = {group: tact[group] or contacts[group] for group in GROUPS}
+    unmet = _Unmet(known_of(customer, wanted))
+    exclude, offered_us = wanted.exclude, customer.offered_us
+    without_items = _without_items(customer)
+    codes: list[SuppressionCode | None] = []
+    code: SuppressionCode | None
+    for action_id, group, complaint, min_risk, min_value, cool_down_us, requires in bars:
         if action_id in exclude:
-            return "excluded"
-        if code := complaints[action.complaint]:
-            return code
-        if action.min_risk > risk:
-            return "risk_too_low"
-        if action.min_value > at_stake:
-            return "value_too_low"
-        if unfit := tact[action.group] or _condition_code(action, known):
-            return unfit
-        if held_back := by_group.get(action.group) or by_action.get(action_id):
-            return held_back
-        offered = offered_us.get(action_id)
-        if offered is not None and now_us - offered < action.cool_down_days * DAY_US:
-            return "cooling_down"
-        if action_id in unseen:
-            return "items_unseen"
-        return "no_items" if action_id in lacking else None
-
-    return sift
+            code = "excluded"
+        elif code := complaints[complaint]:
+            pass
+        elif min_risk > customers_risk:
+            code = "risk_too_low"
+        elif min_value > at_stake:
+            code = "value_too_low"
+        elif code := closed[group] if requires is None else tact[group] or unmet[requires] or contacts[group]:
+            pass
+        elif action_id in spent:
+            code = spent[action_id]
+        elif action_id in offered_us and now_us - offered_us[action_id] < cool_down_us:
+            code = "cooling_down"
+        elif action_id in without_items:
+            code = without_items[action_id]
+        codes.append(code)
+    return codes
 
 
 def rank(
@@ -242,13 +258,26 @@ def rank(
     policy: Policy,
     now_us: int,
     gate: Gate | None = None,
-) -> list[Action]:
-    """The actions that may be chosen, foremost first: in this order `choose` fills places where it does not explore."""
+) -> list[Eligible]:
+    """What may be chosen, foremost first: in this order `choose` fills places where it does not explore; it draws
+    equals."""
     gate = gate or open_gate(customer, wanted, now_us)
-    sift, value = sifting(customer, wanted, now_us, gate), valuing(customer, policy)
-    found = ((action, value(action)) for action in catalogue.find(customer.stage, wanted.channel) if not sift(action))
-    gainful = [(action, worth) for action, worth in found if worth > 0]
-    return [action for action, worth in sorted(gainful, key=lambda pair: _place(*pair))]
+    weighed = _weigh(catalogue, customer, wanted, policy, now_us, gate)
+    return order([(worth, *standing) for standing, code, worth in weighed if code is None and worth > 0])
+
+
+def _weigh(
+    catalogue: ActionCatalogue,
+    customer: CustomerContext,
+    wanted: DecisionOptions,
+    policy: Policy,
+    now_us: int,
+    gate: Gate,
+) -> Iterable[tuple[Standing, SuppressionCode | None, float]]:
+    """The actions for the stage and channel, what holds each back, and what it is worth."""
+    found = catalogue.find(customer.stage, wanted.channel)
+    codes = _sift(found.bars, customer, wanted, now_us, gate)
+    return zip(found.standings, codes, _values(found.terms, customer, policy), strict=True)
 
 
 def choose(
@@ -272,54 +301,19 @@ def choose(
     worths: dict[str, float] = {}
     suppressed: list[tuple[str, SuppressionCode]] = []
     held_out = customer.arm == "control"
-    eligible: list[Action] = []
-    sift, value = sifting(customer, wanted, now_us, gate), valuing(customer, policy)
-    for action in catalogue.find(customer.stage, wanted.channel):
-        code = sift(action)
+    eligible: list[Eligible] = []
+    for (precedence, action_id, action), code, worth in _weigh(catalogue, customer, wanted, policy, now_us, gate):
         if code is None:
-            worth = worths[action.action_id] = value(action)
-            code = "no_gain" if worth <= 0 else "control_group" if held_out else None
-        if code == "control_group" and action.group == "service":
-            code = None
-        if code is None or code == "control_group":
-            eligible.append(action)
-        if code is not None:
-            suppressed.append((action.action_id, code))
+            worths[action_id] = worth
+            if worth > 0:
+                eligible.append((worth, precedence, action_id, action))
+                if not held_out or action.group == "service":
+                    continue
+            code = "no_gain" if worth <= 0 else "control_group"
+        suppressed.append((action_id, code))
     exploration = policy.exploration if wanted.learning_enabled and customer.arm != "business_as_usual" else 0.0
-    filled, crowded_out = _fill(eligible, worths, wanted.max_actions, exploration, seed, gate)
+    filled, crowded_out = fill(order(eligible), wanted.max_actions, exploration, seed, gate)
     if held_out:
         served = [item for item in filled if item.action.group == "service"]
         return Choice(held_out, served, suppressed, worths, [item for item in filled if item not in served])
-    return Choice(held_out, filled, suppressed + crowded_out, worths, [])
-
-
-_PRECEDENCE: Final = {"open": 0, "resolved": 1}
-
-
-def _precedence(action: Action) -> int:
-    return _PRECEDENCE.get(action.complaint, 2)
-
-
-def _place(action: Action, worth: float) -> tuple[int, float, str]:
-    return _precedence(action), -worth, action.action_id
-
-
-def _fill(
-    eligible: list[Action], worths: Mapping[str, float], places: int, exploration: float, seed: str, gate: Gate
-) -> tuple[list[Chosen], list[tuple[str, SuppressionCode]]]:
-    """Those chosen, and those held back since these were."""
-    ranked = sorted((*_place(action, worths[action.action_id]), action) for action in eligible)
-    chosen: list[Chosen] = []
-    crowded_out: list[tuple[str, SuppressionCode]] = []
-    while ranked and len(chosen) < places:
-        foremost = ranked[0][0]
-        rivals = [-behind for precedence, behind, _, _ in ranked if precedence == foremost]
-        probabilities = selection_probabilities(rivals, exploration)
-        at = draw_place(probabilities, seed, len(chosen))
-        _, _, action_id, action = ranked.pop(at)
-        chosen.append(Chosen(action, worths[action_id], probabilities[at]))
-        if len(chosen) < places:
-            gate.take(action)
-            crowded_out += [(other.action_id, code) for *_, other in ranked if (code := gate.code(other))]
-            ranked = [each for each in ranked if not gate.code(each[3])]
-    return chosen, crowded_out
+    return Choice(held_out, filled, [*suppressed, *crowded_out], worths, [])

@@ -10,7 +10,6 @@ alike: no order decides.
 """
 
 import hashlib
-from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
@@ -28,8 +27,8 @@ def selection_probabilities(worths: Sequence[float], share: float) -> list[float
     behind = worths[equals:]
     if not behind or share <= 0.0:
         return [1.0 / equals] * equals + [0.0] * len(behind)
-    slope = STEEPNESS / best
-    weights = [1.0 / (count + slope * (best - worth)) for worth in behind]
+    slope, among = STEEPNESS / best, float(count)
+    weights = [1.0 / (among + slope * (best - worth)) for worth in behind]
     floor, total = FLOOR_SHARE * share / count, sum(weights)
     above = (max(min(share, total) - floor * len(behind), 0.0)) / total
     explored = [floor + above * weight for weight in weights]
@@ -38,8 +37,8 @@ def selection_probabilities(worths: Sequence[float], share: float) -> list[float
 
 def draw_place(probabilities: Sequence[float], seed: str, place: int) -> int:
     """Which is chosen: the same for the same seed, and over seeds with these probabilities."""
-    ends = list(accumulate(probabilities))
-    return min(bisect_right(ends, _uniform(seed, place) * ends[-1]), len(ends) - 1)
+    drawn = _uniform(seed, place) * sum(probabilities)
+    return next((at for at, end in enumerate(accumulate(probabilities)) if drawn < end), len(probabilities) - 1)
 
 
 def _uniform(seed: str, place: int) -> float:

@@ -11,7 +11,6 @@ from math import sqrt
 from typing import Final, NamedTuple
 
 from app.lifecycle.actions import Action
-from app.lifecycle.condition_tests import Known
 from app.lifecycle.condition_words import Language, say_comparison, say_stages
 from app.lifecycle.conditions import Clause
 from app.lifecycle.contact_gate import Contact, ContactCode, ContactRules
@@ -21,6 +20,7 @@ from app.lifecycle.decisions import (
     Policy,
     complaint_code,
     expected_value,
+    known_of,
 )
 from app.lifecycle.effects import Z95
 from app.lifecycle.events import DAY_US
@@ -144,8 +144,7 @@ def _is_tactful(code: TactCode, action: Action, case: Case, _: frozenset[Contact
 
 
 def _holds(clause: Clause, _action: Action, case: Case, _: frozenset[ContactCode]) -> bool:
-    customer = case.customer
-    return clause.test(Known(customer.stage, customer.consents, customer.facts, case.wanted.context)) is True
+    return clause.test(known_of(case.customer, case.wanted)) is True
 
 
 def _has_not(code: ContactCode, _action: Action, _case: Case, reasons: frozenset[ContactCode]) -> bool:

@@ -5,22 +5,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from app.lifecycle.condition_tests import Known
-from app.lifecycle.conditions import MOST_DEEP, MOST_PARTS, Condition, clauses_of, facts_in, first_failing
-from app.lifecycle.decisions import suppression
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.condition_tests import know
+from app.lifecycle.conditions import MOST_DEEP, MOST_PARTS, Condition, Requirement, clauses_of, facts_in
+from app.lifecycle.decisions import choose, suppression
 from app.lifecycle.events import DAY_US
 from app.lifecycle.facts import FACTS, is_protected, measure_fact
 from app.lifecycle.measures import EMPTY
-from tests.lifecycle.test_lifecycle_decisions import NOW_US, STANDING, WISH, make_action
+from tests.lifecycle.test_lifecycle_decisions import NOW_US, POLICY, STANDING, WISH, make_action
 
 CONDITION = TypeAdapter(Condition)
 RISK = {"fact": "score.churn_risk", "at_least": 0.5}
 TIER = {"fact": "state.latest_tier", "one_of": ["gold", "black"]}
 RAIN = {"fact": "context.weather", "equals": "rain"}
-NOBODY = Known("growing", {}, {}, {})
-SOMEBODY = Known(
+NOBODY = know("growing", {}, {}, {})
+
+
+SOMEBODY = know(
     "growing", {"email": True}, {"score.churn_risk": 0.6, "state.latest_tier": "gold"}, {"weather": "rain", "lane": 7}
 )
+
+
+def told(**context):
+    """By nobody but the request."""
+    return know("growing", {}, {}, context)
 
 
 def holds(condition, known=SOMEBODY):
@@ -68,14 +76,14 @@ def test_what_is_not_known_satisfies_nothing_nor_does_its_contrary(condition):
 
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())))
 def test_whatever_a_request_says_nothing_breaks(value):
-    known = NOBODY._replace(context={"x": value})
+    known = told(x=value)
     for compared in ({"at_least": 1}, {"equals": "a"}, {"equals": True}, {"one_of": ["a", 1]}):
         assert holds({"fact": "context.x", **compared}, known) in (True, False, None)
 
 
 def test_true_is_no_number():
-    assert holds({"fact": "context.x", "at_least": 1}, NOBODY._replace(context={"x": True})) is None
-    assert holds({"fact": "context.x", "equals": 1}, NOBODY._replace(context={"x": True})) is None
+    assert holds({"fact": "context.x", "at_least": 1}, told(x=True)) is None
+    assert holds({"fact": "context.x", "equals": 1}, told(x=True)) is None
 
 
 NONSENSE = {
@@ -186,10 +194,45 @@ def test_a_condition_is_told_back_as_it_was_told(condition):
 def test_the_first_condition_that_does_not_hold_is_named():
     clauses = clauses_of(CONDITION.validate_python({"all_of": [RISK, {"stage": ["lost"]}, TIER]}))
     stage, risk = clauses[1], clauses[0]
-    assert first_failing(clauses, SOMEBODY) == (stage, True)
+    assert Requirement(clauses).first_failing(SOMEBODY) == (stage, True)
     assert stage.en == "Stage is lost"
-    assert first_failing(clauses, NOBODY) == (risk, False)
-    assert first_failing(clauses_of(CONDITION.validate_python({"all_of": [RISK, TIER]})), SOMEBODY) is None
+    assert Requirement(clauses).first_failing(NOBODY) == (risk, False)
+    assert Requirement(clauses_of(CONDITION.validate_python({"all_of": [RISK, TIER]}))).first_failing(SOMEBODY) is None
+
+
+def test_what_several_actions_ask_is_looked_at_once_a_decision(monkeypatch):
+    asked = []
+    first_failing = Requirement.first_failing
+
+    def look(requirement, known):
+        asked.append(requirement)
+        return first_failing(requirement, known)
+
+    monkeypatch.setattr(Requirement, "first_failing", look)
+    conditions = {"one": RISK, "same": RISK, "other": {**RISK, "at_least": 0.3}}
+    catalogue = ActionCatalogue([make_action(name, eligibility=each) for name, each in conditions.items()])
+    leaving = STANDING._replace(facts={"score.churn_risk": 0.4})
+    choice = choose(catalogue, leaving, WISH, POLICY, now_us=NOW_US, seed="D-1")
+    assert choice.suppressed == [("one", "condition_failed"), ("same", "condition_failed")]
+    assert len(asked) == 2
+
+
+def test_true_and_one_are_not_asked_the_same():
+    conditions = {"flag": {"fact": "context.x", "equals": True}, "number": {"fact": "context.x", "equals": 1}}
+    catalogue = ActionCatalogue([make_action(name, eligibility=each) for name, each in conditions.items()])
+    wanted = WISH._replace(context={"x": True})
+    choice = choose(catalogue, STANDING, wanted, POLICY, now_us=NOW_US, seed="D-1")
+    assert choice.suppressed == [("number", "condition_unknown")]
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"), [("a", True), ("b", None), (1.0, True), (2, None), (True, True), (False, None)]
+)
+def test_one_of_several_kinds(value, truth):
+    """A value that is none of those of its kind is not known to be none of the others."""
+    condition = {"fact": "context.x", "one_of": ["a", 1, True]}
+    assert holds(condition, told(x=value)) is truth
+    assert holds({**condition, "one_of": ["c", "d"]}, told(x="b")) is False
 
 
 def test_an_action_is_for_those_whom_its_condition_means():

@@ -119,10 +119,12 @@ def test_a_cap_counts_and_holds_back_its_channels_and_groups_alone():
 def test_several_actions_of_one_decision_keep_the_caps_together():
     rules = rules_of(Cap(scope="all", most=2, window_days=7), Cap(scope="group", name="survey", most=1, window_days=30))
     gate = rules.gate(ANYBODY, "email", NOW_US)
-    gate.take(SURVEY)
+    assert gate.take(SURVEY), "no more surveys"
     assert [gate.code(each) for each in (OFFER, SURVEY)] == [None, "cap_reached"]
-    gate.take(OFFER)
+    assert gate.take(OFFER), "nothing more"
     assert gate.code(OTHER) == "cap_reached"
+    roomy = rules_of(Cap(scope="all", most=9, window_days=7)).gate(ANYBODY, "email", NOW_US)
+    assert not roomy.take(OFFER)
 
 
 @given(st.lists(st.sampled_from([OFFER, OTHER, SURVEY, SERVICE]), max_size=12), st.integers(1, 3))

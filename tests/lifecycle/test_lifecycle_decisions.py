@@ -50,6 +50,10 @@ def choose_for(actions, customer=STANDING, wanted=WISH, policy=POLICY, seed="D-1
     return choose(ActionCatalogue(actions), customer, wanted, policy, now_us=NOW_US, seed=seed, gate=gate)
 
 
+def found(catalogue, stage, channel):
+    return [action for *_, action in catalogue.find(stage, channel).standings]
+
+
 def test_actions_of_one_decision_keep_the_caps_together():
     customer, wanted = STANDING._replace(consents={"email": True}), DecisionOptions("email", 9)
     rules = ContactRules(ContactPolicy(caps=(Cap(scope="all", most=2, window_days=7),)))
@@ -111,9 +115,9 @@ def test_actions_are_found_by_stage_and_channel_unless_disabled():
     here, elsewhere = make_action("here"), make_action("elsewhere", channels=("web",))
     later, off = make_action("later", stages=("lost", "mature")), make_action("off", enabled=False)
     catalogue = ActionCatalogue([here, elsewhere, later, off])
-    assert list(catalogue.find("growing", "store")) == [here]
-    assert list(catalogue.find("mature", "email")) == [later]
-    assert list(catalogue.find("new", "store")) == []
+    assert found(catalogue, "growing", "store") == [here]
+    assert found(catalogue, "mature", "email") == [later]
+    assert found(catalogue, "new", "store") == []
     assert catalogue.actions == (here, elsewhere, later, off)
     choice = choose_for([elsewhere, later, off])
     assert (choice.chosen, choice.suppressed) == ([], [])
