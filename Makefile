@@ -20,6 +20,7 @@ types: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks.score
+	$(BIN)/python -m benchmarks.decision
 	$(BIN)/python -m benchmarks.recommend
 	$(BIN)/python -m benchmarks.checkout $(ARGS)
 	$(BIN)/python -m benchmarks.reads
