@@ -19,6 +19,7 @@ from app.decisions.keeping import Receipts, keep_decisions
 from app.decisions.outcome_schemas import OutcomeIn
 from app.decisions.outcomes_router import router as outcomes
 from app.decisions.policies_router import router as policies
+from app.decisions.policy_schemas import PolicyIn
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.receipts_router import router as receipts
 from app.decisions.releasing import keep_releasing
@@ -67,7 +68,7 @@ def _give_back(resources: Resources) -> Coroutine[Any, Any, None]:
 PART = Part(
     "decisions",
     routers=(router, outcomes, effects, policies, receipts, delivery, actions, versions, simulation, contact_policy),
-    schemas=(DecisionIn, DeliverIn, Action, SimulationIn, ContactPolicy, OutcomeIn),
+    schemas=(DecisionIn, DeliverIn, Action, SimulationIn, ContactPolicy, OutcomeIn, PolicyIn),
     build=_build,
     refresh=_refresh,
     background=(

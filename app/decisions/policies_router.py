@@ -2,33 +2,37 @@
 
 import asyncio
 import time
-from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from app.database.engine import transaction
 from app.decisions.judging import judge_policy
 from app.decisions.outcome_queries import Rewarding, read_log
 from app.decisions.policy_schemas import PolicyIn, PolicyValueOut
-from app.http.resources import Resources
-from app.http.routes import requires
+from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
 from app.lifecycle.events import DAY_US
 from app.lifecycle.off_policy import Estimate
 
-router = APIRouter(prefix="/v1", tags=["decisions"], dependencies=[requires("read")])
+router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
 
 
-@router.post("/policies:evaluate", response_model=PolicyValueOut, summary="What another policy would have brought")
-async def post_policy(request: Request, policy: PolicyIn) -> dict[str, Any]:
+@router.post(
+    "/policies:evaluate",
+    dependencies=[requires("read")],
+    response_model=PolicyValueOut,
+    summary="What another policy would have brought",
+    openapi_extra=json_body(schema_of(PolicyIn)),
+)
+async def post_policy(request: HotRequest) -> bytes:
     """On the decisions that were made by chance, of which the reward is final; 422 where they are fewer than 100."""
-    resources: Resources = request.app.state.resources
+    policy, resources = await read_model(request, PolicyIn), request.resources
     settings, now_us = resources.settings, time.time_ns() // 1000
     window_us, wait_us = settings.attribution_days * DAY_US, settings.reward_wait_days * DAY_US
     rewarding = Rewarding(window_us, wait_us, settings.default_reward, settings.margin, 10**settings.digits)
     async with transaction(resources.engine) as connection:
         rows = await read_log(connection, now_us - policy.days * DAY_US, now_us, now_us, rewarding)
     value, as_decided = await asyncio.to_thread(judge_policy, rows, policy.factors, policy.exploration)
-    return {
+    answer = {
         "decisions": value.decisions,
         "as_decided": as_decided,
         "inverse_propensity": value.inverse_propensity._asdict(),
@@ -38,6 +42,7 @@ async def post_policy(request: Request, policy: PolicyIn) -> dict[str, Any]:
         "clipped": value.clipped,
         "warnings": value.warnings,
     }
+    return PolicyValueOut.model_validate(answer).model_dump_json().encode()
 
 
 def _told(estimate: Estimate | None) -> dict[str, float] | None:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.decisions import policies_router
 from app.decisions.judging import judge_policy
 from app.foundation.errors import Malformed
 
@@ -58,6 +59,20 @@ def test_what_chance_did_not_decide_is_not_judged(more):
 def test_refused_where_probabilities_were_not_kept():
     with pytest.raises(Malformed, match="probability"):
         judge_policy([*ROWS, row(propensity=None)], {}, 0.0)
+
+
+async def test_an_answer_over_http(client, monkeypatch):
+    async def read_log(*_):
+        return ROWS
+
+    monkeypatch.setattr(policies_router, "read_log", read_log)
+    response = await client.post("/v1/policies:evaluate", json={"factors": {"coupon": 3}})
+    assert response.status_code == 200, response.text
+    told = response.json()
+    assert (told["decisions"], told["as_decided"], told["clipped"], told["warnings"]) == (200, 2.0, 0, [])
+    for how in ("inverse_propensity", "self_normalised", "doubly_robust"):
+        assert told[how]["low"] <= told[how]["value"] <= told[how]["high"]
+        assert told[how]["value"] == pytest.approx(3.0, abs=0.01)
 
 
 async def test_over_http(client):
