@@ -12,8 +12,9 @@ from mabwiser.mab import MAB, LearningPolicy
 from numpy.typing import NDArray
 
 from app.lifecycle.exploration import draw_place, selection_probabilities
+from app.lifecycle.learned_effects import CAUTION
 from ml.demo.offers import COSTS, GROUPS, STAGES, Customers, OfferShop
-from ml.learning.effects import CAUTION, EffectModel, Offers, fit_effects
+from ml.learning.effects import EffectModel, Offers, fit_effects
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

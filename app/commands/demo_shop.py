@@ -7,10 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.database.engine import transaction
 from app.ingest.queries import find_import, has_events
 from app.items.queries import read_version
-from app.models.kinds import KINDS
+from app.models.kinds import KINDS, RECOMMEND, SCORE
 from app.models.queries import read_champion
 
 IMPORT_ID: Final = "demo"
+TRAINED: Final = (SCORE, RECOMMEND)
+"""The kinds of model that its history teaches; a policy is learned of decisions."""
 
 
 async def needs_events(engine: AsyncEngine) -> bool:
@@ -44,4 +46,4 @@ async def is_prepared(engine: AsyncEngine) -> bool:
     """Whether `perennial demo` has nothing to do."""
     if await needs_events(engine) or await needs_items(engine):
         return False
-    return not any([await needs_model(engine, kind) for kind in KINDS])
+    return not any([await needs_model(engine, kind) for kind in TRAINED])

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.commands.access import database, engine_of
 from app.commands.calendar import CalendarOption, name_calendar
 from app.commands.file_options import reads_file, refuse_without_file
+from app.commands.policies import train_policy_command
 from app.commands.progress import say
 from app.database.engine import transaction
 from app.foundation.settings import Settings
@@ -94,6 +95,9 @@ def recommend(
     refuse_without_file(data, reading)
     with database() as (settings, url):
         say(asyncio.run(work(url, settings)))
+
+
+training.command(name="policy")(train_policy_command)
 
 
 @commands.command()
@@ -230,7 +234,7 @@ def promote(version: Version, reason: Reason = "") -> None:
 @registry.command()
 def rollback(
     reason: Reason = "",
-    kind: Annotated[Literal["score", "recommend"], typer.Option(help="Of which models")] = SCORE,
+    kind: Annotated[Literal["score", "recommend", "policy"], typer.Option(help="Of which models")] = SCORE,
 ) -> None:
     """Go back to the model that was in force before; again, to the one before that."""
     _say_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), BY, reason, kind)))

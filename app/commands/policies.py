@@ -1,28 +1,38 @@
-"""`perennial evaluate policy`: other policies, judged on the decisions that were made."""
+"""`perennial evaluate policy` and `train policy`: policies, judged on and learned of the decisions that were made."""
 
 import asyncio
 import json
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from app.commands.access import database, engine_of
 from app.commands.evaluation import commands
+from app.commands.progress import say
 from app.database.engine import transaction
 from app.decisions.catalogue_queries import read_catalogue
 from app.decisions.outcome_queries import Rewarding, read_log
 from app.foundation.settings import Settings
+from app.ingest.queries import has_demo_events
+from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.events import DAY_US
+from app.models.service import Registered, register
 
-__all__ = ["commands"]
+__all__ = ["commands", "train_policy_command"]
+
+Days = Annotated[int, typer.Option(min=1, max=3650, help="Decisions of so many days until now")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
+BY = "training"
 
 
 @commands.command(name="policy")
 def evaluate_policy_command(
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of so many days until now")] = 180,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+    days: Days = 180,
+    as_json: AsJson = False,
 ) -> None:
     """What the rules without chance, and what is learned of the log, would have brought on the decisions made."""
     from ml.data.decisions import read_decisions
@@ -30,13 +40,54 @@ def evaluate_policy_command(
     from ml.evaluation.policy import evaluate_policies
 
     with database() as (settings, url):
-        rows, groups = asyncio.run(_read(url, settings, days))
-    result = evaluate_policies(read_decisions(rows, groups))
+        read = asyncio.run(_read(url, settings, days))
+    result = evaluate_policies(read_decisions(read.rows, read.groups))
     print(json.dumps(result, indent=2) if as_json else render_policies(result), flush=True)
 
 
-async def _read(url: str, settings: Settings, days: int) -> tuple[Sequence[Any], dict[str, str]]:
+def train_policy_command(days: Days = 180, as_json: AsJson = False) -> None:
+    """Learn what actions add from the decisions made and what came of them, and register it."""
+    from ml.data.decisions import read_decisions
+    from ml.evaluation.figures import render_policies
+    from ml.training.policies import PolicyTraining, train_policy
+
+    with database() as (settings, url):
+        read = asyncio.run(_read(url, settings, days))
+        log = read_decisions(read.rows, read.groups)
+        catalogue = {"digest": read.catalogue.digest, "version": read.catalogue.version}
+        since, until = (datetime.fromtimestamp(us / 1e6, UTC) for us in (read.since_us, read.until_us))
+        days_ahead = settings.attribution_days
+        training = PolicyTraining(log, read.groups, since, until, days_ahead, catalogue, read.is_demo)
+        directory = train_policy(training, settings.models_directory, datetime.now(UTC))
+        registered = asyncio.run(_register(url, directory))
+    manifest = json.loads((directory / "manifest.json").read_bytes())
+    if as_json:
+        told = {name: manifest[name] for name in ("training", "actions", "metrics")}
+        print(json.dumps({"version": registered.version, "state": registered.state, **told}, indent=2), flush=True)
+    else:
+        print(render_policies(manifest["metrics"]), flush=True)
+    say(registered.sentence)
+
+
+class _Read(NamedTuple):
+    """Rows of the learning log that were decided in `[since_us, until_us)`, and the catalogue; `is_demo`: the demo
+    shop's events are in the database."""
+
+    rows: Sequence[Any]
+    catalogue: ActionCatalogue
+    since_us: int
+    until_us: int
+    is_demo: bool
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Action → group."""
+        return {action.action_id: action.group for action in self.catalogue.actions}
+
+
+async def _read(url: str, settings: Settings, days: int) -> _Read:
     now_us = time.time_ns() // 1000
+    since_us = now_us - days * DAY_US
     rewarding = Rewarding(
         settings.attribution_days * DAY_US,
         settings.reward_wait_days * DAY_US,
@@ -46,5 +97,10 @@ async def _read(url: str, settings: Settings, days: int) -> tuple[Sequence[Any],
     )
     async with engine_of(url) as engine, transaction(engine) as connection:
         catalogue = await read_catalogue(connection)
-        rows = await read_log(connection, now_us - days * DAY_US, now_us, now_us, rewarding)
-    return rows, {action.action_id: action.group for action in catalogue.actions}
+        rows = await read_log(connection, since_us, now_us, now_us, rewarding)
+        return _Read(rows, catalogue, since_us, now_us, await has_demo_events(connection))
+
+
+async def _register(url: str, directory: Path) -> Registered:
+    async with engine_of(url) as engine, transaction(engine) as connection:
+        return await register(connection, directory, time.time_ns() // 1000, BY)

@@ -20,10 +20,14 @@ def is_judged(row: Any) -> bool:
 
     Where a complaint is open, or was of late, what is for it comes first, whatever it is worth.
     """
+    return bool(row.arm == "learner" and row.receipt["request"]["learning_enabled"] and not has_complaint(row))
+
+
+def has_complaint(row: Any) -> bool:
+    """Whether a complaint was open when it was decided, or had been resolved of late."""
     customer, settled_us = row.receipt["customer"], row.receipt["customer"].get("complaint_resolved_us")
     is_of_late = settled_us is not None and row.decided_us - settled_us < FOLLOW_UP_DAYS * DAY_US
-    has_complaint = customer["has_open_complaint"] or is_of_late
-    return bool(row.arm == "learner" and row.receipt["request"]["learning_enabled"] and not has_complaint)
+    return bool(customer["has_open_complaint"] or is_of_late)
 
 
 def eligible_worths(receipt: Mapping[str, Any]) -> dict[str, float]:

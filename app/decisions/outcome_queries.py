@@ -11,7 +11,8 @@ eligible). Its columns:
 - `response` (0 to 1): accepted or redeemed, shared with the other decisions that the word may be about.
 - `purchases_minor`: all that the person bought in the window, net of what was given back of it;
   `credited_minor`: this row's share of it. The shares of an order add up to one over the actions that were shown in
-  whose windows it falls, and over the decisions without action where it falls in no window of an action.
+  whose windows it falls, and over the decisions without action where it falls in no window of an action: where some of
+  these withheld actions of the control group, over what was withheld, as it would be over what is shown.
 - `reward`: NULL until `reward_wait` has passed; margin of what is credited less the action's cost as it responded; of
   what nothing came, `default_reward`. In major units.
 
@@ -43,7 +44,9 @@ made AS MATERIALIZED (
     AND NOT starts_with(decisions.customer_id, '~basket:')
 ), chosen AS MATERIALIZED (
   SELECT made.decision_id, made.decided_us, made.activated_us, taken.action_id, taken.place,
-         CAST(taken.propensity AS float8) AS propensity
+         CAST(taken.propensity AS float8) AS propensity,
+         CASE WHEN taken.action_id IS NULL
+              THEN (SELECT count(*) FROM json_object_keys(made.receipt -> 'withheld')) ELSE 0 END AS withheld
   FROM made LEFT JOIN LATERAL json_each_text(made.receipt -> 'selection_probabilities')
     WITH ORDINALITY AS taken (action_id, propensity, place) ON true
 ), ids AS (
@@ -69,7 +72,7 @@ made AS MATERIALIZED (
                              sum(credit) FILTER (WHERE type = 'action.redeemed'))) AS response
   FROM said GROUP BY 1, 2
 ), sold AS (
-  SELECT chosen.decision_id, chosen.action_id, bought.source, bought.id,
+  SELECT chosen.decision_id, chosen.action_id, chosen.withheld, bought.source, bought.id,
          greatest(bought.amount_minor - coalesce(back.minor, 0), 0) AS minor,
          chosen.action_id IS NOT NULL AND chosen.activated_us IS NOT NULL AS is_shown
   FROM chosen JOIN ids ON ids.decision_id = chosen.decision_id
@@ -83,12 +86,14 @@ made AS MATERIALIZED (
 ), shared AS (
   SELECT *, bool_or(is_shown) OVER (PARTITION BY source, id) AS has_shown,
          count(*) FILTER (WHERE is_shown) OVER (PARTITION BY source, id) AS shown,
-         count(*) FILTER (WHERE action_id IS NULL) OVER (PARTITION BY source, id) AS bare
+         count(*) FILTER (WHERE action_id IS NULL) OVER (PARTITION BY source, id) AS bare,
+         sum(withheld) OVER (PARTITION BY source, id) AS all_withheld
   FROM sold
 ), spent AS (
   SELECT decision_id, action_id, sum(minor) AS purchases_minor,
          sum(CASE WHEN is_shown THEN minor / shown
-                  WHEN action_id IS NULL AND NOT has_shown THEN minor / bare ELSE 0 END) AS credited_minor
+                  WHEN action_id IS NOT NULL OR has_shown THEN 0
+                  WHEN all_withheld > 0 THEN minor * withheld / all_withheld ELSE minor / bare END) AS credited_minor
   FROM shared GROUP BY 1, 2
 )"""
 """What was decided in `[from_us, until_us)`, and, so that credit is shared with all, a window before and after."""

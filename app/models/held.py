@@ -3,13 +3,14 @@
 from app.models.artefact import Model
 from app.models.item_artefact import ItemModel
 from app.models.loading import Held
+from app.models.policy_artefact import PolicyModel
 
 
 class Models:
     """Champion and challenger in this process; `refusal` says which registered model could not be read, and why.
 
     `item_champion` recommends items; None: what sells is recommended. `item_challenger` is asked in its shadow, and
-    `item_refusal` is of these models.
+    `item_refusal` is of these models. `policy_champion` is what was learned of decisions; None: priors alone.
     """
 
     def __init__(self) -> None:
@@ -17,7 +18,10 @@ class Models:
         self.challenger: Model | None = None
         self.item_champion: ItemModel | None = None
         self.item_challenger: ItemModel | None = None
+        self.policy_champion: PolicyModel | None = None
+        self.policy_challenger: PolicyModel | None = None
         self.refusal: str | None = None
         self.item_refusal: str | None = None
+        self.policy_refusal: str | None = None
         self.held = Held()
         self.was_read = False

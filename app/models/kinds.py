@@ -8,11 +8,14 @@ from typing import Final, NamedTuple
 
 from app.models.artefact import ArtefactRefused, Model, is_servable, load_model, read_artefact
 from app.models.item_artefact import KIND, ItemModel, is_item_servable, load_item_model, read_item_artefact
+from app.models.policy_artefact import KIND as POLICY_KIND
+from app.models.policy_artefact import PolicyModel, is_policy_servable, load_policy_model, read_policy_artefact
 
 SCORE: Final = "score"
 RECOMMEND: Final = KIND
+POLICY: Final = POLICY_KIND
 
-AnyModel = Model | ItemModel
+AnyModel = Model | ItemModel | PolicyModel
 
 
 class Kind(NamedTuple):
@@ -43,6 +46,14 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 is_item_servable,
                 "signals_digest",
                 "perennial train recommend",
+            ),
+            Kind(
+                POLICY,
+                load_policy_model,
+                read_policy_artefact,
+                is_policy_servable,
+                "effects_digest",
+                "perennial train policy",
             ),
         )
     }

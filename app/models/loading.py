@@ -13,7 +13,8 @@ from app.foundation.logs import log
 from app.models import queries
 from app.models.artefact import ArtefactRefused, Model
 from app.models.item_artefact import ItemModel
-from app.models.kinds import RECOMMEND, SCORE, AnyModel
+from app.models.kinds import POLICY, RECOMMEND, SCORE, AnyModel
+from app.models.policy_artefact import PolicyModel
 from app.models.queries import ActiveModel
 from app.models.service import load_predecessor, load_stored
 
@@ -27,6 +28,8 @@ class Held:
     challenger: Model | None = None
     item_champion: ItemModel | None = None
     item_challenger: ItemModel | None = None
+    policy_champion: PolicyModel | None = None
+    policy_challenger: PolicyModel | None = None
     refusals: dict[tuple[str, str], str] = field(default_factory=dict)
     seen: tuple[ActiveModel, ...] = ()
 
@@ -35,9 +38,15 @@ class Held:
         return " ".join(told for of, told in sorted(self.refusals.items()) if of[0] == kind) or None
 
     @property
-    def models(self) -> tuple[Model | None, Model | None, ItemModel | None, ItemModel | None]:
-        """Champion and challenger of scores, those of recommendations."""
-        return self.champion, self.challenger, self.item_champion, self.item_challenger
+    def models(self) -> tuple[AnyModel | None, ...]:
+        """Champion and challenger of scores, those of recommendations, and those of policies."""
+        items, policies = (self.item_champion, self.item_challenger), (self.policy_champion, self.policy_challenger)
+        return self.champion, self.challenger, *items, *policies
+
+    def champion_of(self, kind: str) -> AnyModel | None:
+        """The one of a kind; None too of a kind that this version does not know."""
+        found = {SCORE: self.champion, RECOMMEND: self.item_champion, POLICY: self.policy_champion}
+        return found.get(kind)
 
     def is_same(self, other: "Held") -> bool:
         """Whether the very same models are held, for the same reasons."""
@@ -59,13 +68,15 @@ async def refresh_held(connection: AsyncConnection, held: Held) -> Held:
             refusals[row.kind, row.version] = str(error)
             _log_refusal(row, str(error), held)
             if row.state == "champion":
-                before = held.champion if row.kind == SCORE else held.item_champion
+                before = held.champion_of(row.kind)
                 found[row.kind, row.state] = before or await _read_predecessor(connection, row.kind)
     after = Held(
         _model_of_scores(found.get((SCORE, "champion"))),
         _model_of_scores(found.get((SCORE, "challenger"))),
         _model_of_items(found.get((RECOMMEND, "champion"))),
         _model_of_items(found.get((RECOMMEND, "challenger"))),
+        _policy(found.get((POLICY, "champion"))),
+        _policy(found.get((POLICY, "challenger"))),
         refusals,
         active,
     )
@@ -78,6 +89,10 @@ def _model_of_scores(model: AnyModel | None) -> Model | None:
 
 def _model_of_items(model: AnyModel | None) -> ItemModel | None:
     return model if isinstance(model, ItemModel) else None
+
+
+def _policy(model: AnyModel | None) -> PolicyModel | None:
+    return model if isinstance(model, PolicyModel) else None
 
 
 async def _read(connection: AsyncConnection, row: ActiveModel, held: Held) -> AnyModel:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from app.database.engine import transaction
 from app.foundation.logs import log
@@ -11,7 +11,7 @@ from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut
 from app.http.resources import BackgroundTask, Checks, Part, Resources
 from app.models.held import Models
-from app.models.kinds import RECOMMEND, SCORE, AnyModel
+from app.models.kinds import POLICY, RECOMMEND, SCORE, AnyModel
 from app.models.loading import refresh_held, warn_of_unregistered
 from app.models.retraining import keep_retrained
 from app.models.router import changes, router
@@ -31,11 +31,15 @@ async def _refresh(resources: Resources) -> None:
         warn_of_unregistered(held, resources.settings.models_directory)
     if held is not models.held:
         models.held = held
-        models.champion, models.challenger, models.item_champion, models.item_challenger = held.models
+        models.champion, models.challenger = held.champion, held.challenger
+        models.item_champion, models.item_challenger = held.item_champion, held.item_challenger
+        models.policy_champion, models.policy_challenger = held.policy_champion, held.policy_challenger
         models.refusal, models.item_refusal = held.refusal(SCORE), held.refusal(RECOMMEND)
-        champion, challenger, recommend, recommend_next = map(_version, held.models)
-        recommending = {"recommend": recommend, "recommend_challenger": recommend_next}
-        log.info("models.held", champion=champion, challenger=challenger, **recommending)
+        models.policy_refusal = held.refusal(POLICY)
+        log.info("models.held", **dict(zip(_TOLD, map(_version, held.models), strict=True)))
+
+
+_TOLD: Final = ("champion", "challenger", "recommend", "recommend_challenger", "policy", "policy_challenger")
 
 
 def _version(model: AnyModel | None) -> str | None:
@@ -50,7 +54,11 @@ def _retraining(resources: Resources) -> Coroutine[Any, Any, None] | None:
 def _check(resources: Resources) -> Checks:
     """The model's version, and its age in days; without one the answers come from rules."""
     models = resources.of(Models)
-    return {**_check_scores(resources, models), "recommendations:model": _check_items(resources, models)}
+    others = {
+        "recommendations:model": _check_items(resources, models),
+        "decisions:policy": _check_policy(resources, models),
+    }
+    return {**_check_scores(resources, models), **others}
 
 
 def _check_scores(resources: Resources, models: Models) -> Checks:
@@ -83,6 +91,21 @@ def _check_items(resources: Resources, models: Models) -> CheckOut:
     )
 
 
+def _check_policy(resources: Resources, models: Models) -> CheckOut:
+    """What was learned of decisions; a shop may do without."""
+    model, refusal = models.policy_champion, models.policy_refusal
+    if model is None:
+        missing = refusal or "None is loaded: the catalogue's priors decide. 'perennial train policy' makes one."
+        return CheckOut(status="warn" if refusal else "pass", componentType="component", output=missing)
+    old = _check_age(model, resources.settings.model_max_age_days).output
+    return CheckOut(
+        status="warn" if refusal or old else "pass",
+        componentType="component",
+        observedValue=model.version,
+        output=refusal or (old and "The policy is old: run 'perennial train policy'."),
+    )
+
+
 def _check_age(model: AnyModel, most_days: int) -> CheckOut:
     age_days = (datetime.now(UTC) - model.trained_at).total_seconds() / 86400
     is_old = age_days > most_days
@@ -100,7 +123,7 @@ def _gauges(resources: Resources) -> Iterable[GaugeValue]:
     if models.champion is not None:
         yield "perennial_model_info", (models.champion.version,), 1
         yield "perennial_model_age_seconds", (), time.time() - models.champion.trained_at.timestamp()
-    yield "perennial_model_refused", (), bool(models.refusal or models.item_refusal)
+    yield "perennial_model_refused", (), bool(models.refusal or models.item_refusal or models.policy_refusal)
 
 
 PART = Part(

@@ -20,7 +20,7 @@ def render_model(row: Any) -> dict[str, Any]:
         "state": row.state,
         "simulated": row.is_simulated,
         "horizon_days": row.horizon_days,
-        "readable": KINDS[row.kind].can_serve(row.version, row.manifest),
+        "readable": row.kind in KINDS and KINDS[row.kind].can_serve(row.version, row.manifest),
         "data_from": iso(row.data_from_us),
         "data_until": iso(row.data_until_us),
         "registered_at": iso(row.registered_us),

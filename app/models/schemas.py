@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["score", "recommend"]
+Kind = Literal["score", "recommend", "policy"]
 State = Literal["champion", "challenger", "retired"]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.foundation.errors import NotFound, NotPromotable, Refusal
 from app.models import queries
 from app.models.artefact import CARD, MANIFEST, TABLES, ArtefactRefused, Model
-from app.models.kinds import KINDS, SCORE, AnyModel, Kind, kind_of
+from app.models.kinds import KINDS, RECOMMEND, SCORE, AnyModel, Kind, kind_of
 
 State = Literal["champion", "challenger", "retired"]
 Act = Literal["registered", "promoted", "rolled_back", "replaced", "kept"]
@@ -96,8 +96,8 @@ async def _find_seat(connection: AsyncConnection, kind: Kind, model: AnyModel) -
     except ArtefactRefused:
         return _Seat("champion", f"It takes the place of {champion.version}, which this version cannot read.")
     how = f"'perennial models promote {model.version}' puts it in force"
-    asked = "scored" if kind.name == SCORE else "asked"
-    return _Seat("challenger", f"It is the challenger of {champion.version}, {asked} in its shadow; {how}.")
+    shadowed = {SCORE: ", scored in its shadow", RECOMMEND: ", asked in its shadow"}.get(kind.name, "")
+    return _Seat("challenger", f"It is the challenger of {champion.version}{shadowed}; {how}.")
 
 
 async def _register_again(connection: AsyncConnection, found: Any, row: dict[str, Any]) -> Registered:
@@ -169,7 +169,9 @@ async def load_stored(connection: AsyncConnection, version: str) -> AnyModel:
     files = await queries.read_files(connection, version)
     if files is None:
         raise ArtefactRefused(f"{version}: the registry has no such model.")
-    kind = KINDS[files.kind]
+    kind = KINDS.get(files.kind)
+    if kind is None:  # of a version after this one
+        raise ArtefactRefused(f"{version}: its kind is none of {', '.join(KINDS)}.")
     return await asyncio.to_thread(kind.read, version, {MANIFEST: files.manifest, TABLES: files.tables})
 
 

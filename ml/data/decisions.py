@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.decisions.judging import eligible_worths, is_judged
-from app.lifecycle.stages import Stage
+from app.decisions.judging import eligible_worths, has_complaint, is_judged
+from app.lifecycle.learned_effects import STAGES, raw_features
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-STAGES: Final[tuple[str, ...]] = get_args(Stage)
 _NONE: Final = -1
+_LEAST_SPREAD: Final = 1e-9
+"""A feature that is spread no wider is constant but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,9 @@ class DecisionLog:
     """Decisions whose reward is final, (n,) each; `actions` are places in `action_ids`, −1: none was taken.
 
     `groups` (actions,) numbers their groups. `features` (n, 2) are churn risk and value at stake, as they were known,
-    centred and of unit size. `eligible` and `worths` (n, actions) are what might have been chosen, and what was thought
-    of it. `is_judged`: chance decided, so that another choice can be judged.
+    centred and of unit size: they had `centres` and `scales` (2,). `eligible` and `worths` (n, actions) are what might
+    have been chosen, and what was thought of it. `is_judged`: chance decided, so that another choice can be judged.
+    `is_compared`: an action was shown first, or withheld of the control group, and no complaint came before.
     """
 
     action_ids: tuple[str, ...]
@@ -37,6 +39,9 @@ class DecisionLog:
     eligible: Bools
     worths: Floats
     is_judged: Bools
+    is_compared: Bools
+    centres: Floats
+    scales: Floats
 
 
 def read_decisions(rows: Sequence[Any], group_of: Mapping[str, str]) -> DecisionLog:
@@ -50,25 +55,43 @@ def read_decisions(rows: Sequence[Any], group_of: Mapping[str, str]) -> Decision
         for each, worth in eligible_worths(row.receipt).items():
             worths[at, places[each]] = worth
     actions = np.array([places.get(row.action_id, _NONE) for row in final], np.int64)
+    features, centres, scales = _features([row.receipt["customer"] for row in final])
     return DecisionLog(
         ids,
         np.array([kinds.index(group_of.get(each, "")) for each in ids], np.int64),
         actions,
         np.array([STAGES.index(row.stage) for row in final], np.int64),
-        _features([row.receipt["customer"] for row in final]),
-        np.array([row.reward for row in final], np.float64),
+        features,
+        np.array([_reward(row) for row in final], np.float64),
         np.array([np.nan if row.propensity is None else row.propensity for row in final], np.float64),
         np.isfinite(worths),
         worths,
         np.array([is_judged(row) for row in final], np.bool_) & (actions != _NONE),
+        np.array([_is_compared(row) for row in final], np.bool_),
+        centres,
+        scales,
     )
 
 
-def _features(customers: Sequence[Mapping[str, Any]]) -> Floats:
-    raw = [
-        (0.5 if each["churn_risk"] is None else each["churn_risk"], np.log1p(each["value_at_stake"]))
-        for each in customers
-    ]
-    columns = np.array(raw, np.float64).reshape(-1, 2)
-    deviations = columns.std(axis=0)
-    return np.asarray((columns - columns.mean(axis=0)) / np.where(deviations > 0, deviations, 1.0))
+def _reward(row: Any) -> float:
+    """Of a place: what came of several that were withheld together is shared, as it is where they are shown."""
+    withheld = len(row.receipt.get("withheld", ())) if row.action_id is None else 0
+    return float(row.reward) / max(withheld, 1)
+
+
+def _is_compared(row: Any) -> bool:
+    if has_complaint(row):
+        return False
+    return row.activated_us is not None if row.action_id is not None else bool(row.receipt.get("withheld"))
+
+
+def _features(customers: Sequence[Mapping[str, Any]]) -> tuple[Floats, Floats, Floats]:
+    """Centred and of unit size; centres and sizes as they were."""
+    columns = np.array(
+        [raw_features(each["churn_risk"], each["value_at_stake"]) for each in customers], np.float64
+    ).reshape(-1, 2)
+    if not len(columns):
+        return columns, np.zeros(2), np.ones(2)
+    centres, deviations = columns.mean(axis=0), columns.std(axis=0)
+    scales = np.where(deviations > _LEAST_SPREAD, deviations, 1.0)
+    return (columns - centres) / scales, centres, scales

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.checkout.importing import ImportCount, run_import
-from app.commands.demo_shop import IMPORT_ID, needs_events, needs_items, needs_model
+from app.commands.demo_shop import IMPORT_ID, TRAINED, needs_events, needs_items, needs_model
 from app.commands.progress import counting, say
 from app.database.engine import create_engine, transaction
 from app.decisions.catalogue_queries import fill_action_catalogue
@@ -18,7 +18,7 @@ from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 from app.items.service import admit_items, put_items
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.models.kinds import RECOMMEND, SCORE
+from app.models.kinds import SCORE
 from ml.demo.items import list_items
 from ml.demo.simulate import simulate
 from ml.training.commands import recommend_from_database, train_from_database
@@ -26,8 +26,6 @@ from ml.training.commands import recommend_from_database, train_from_database
 SEED: Final = 20
 CUSTOMERS: Final = 3000
 DAYS: Final = 730
-TRAINED: Final = (SCORE, RECOMMEND)
-"""Kinds of model."""
 
 
 async def fill_demo(

@@ -5,8 +5,9 @@ from typing import Any, Final
 import numpy as np
 
 from app.foundation.errors import Refusal
+from app.lifecycle.learned_effects import STAGES
 from app.lifecycle.off_policy import Estimate, Log, PolicyValue, UnloggedPropensities, evaluate_policy
-from ml.data.decisions import STAGES, DecisionLog, Floats, Ints
+from ml.data.decisions import DecisionLog, Floats, Ints
 from ml.learning.effects import Offers, cross_fit
 
 FEWEST: Final = 100

@@ -20,8 +20,6 @@ Ints = NDArray[np.int64]
 
 NONE: Final = -1
 """No action."""
-CAUTION: Final = 0.5
-"""Of a policy that is put to use."""
 _ROUNDS: Final = 30
 _WIDEST: Final = 1e3
 _NARROWEST: Final = 1e-8
@@ -102,6 +100,27 @@ class EffectModel:
         level = self.blocks.level(stages, features)
         anyway = level @ self.mean[: level.shape[1]]
         return np.column_stack([anyway, anyway[:, None] + self.effects(stages, features)[0]])
+
+    def tabulate(self) -> tuple[Floats, Floats]:
+        """Of k features: the terms of effects (actions, stages, 4 + k), which are common, group, stage, own and one for
+        each feature, and the covariances (actions, stages, 1 + k, 1 + k) of what they are together, of each feature
+        after."""
+        actions, stages, count = len(self.blocks.groups), self.blocks.stages, self.blocks.features
+        sizes = self.blocks.sizes()
+        own = slice(len(self.mean) - sum(sizes), None)
+        mean, covariance, owners = self.mean[own], self.covariance[own, own], np.repeat(np.arange(len(sizes)), sizes)
+        terms = np.empty((actions, stages, 4 + count))
+        covariances = np.empty((actions, stages, 1 + count, 1 + count))
+        probes = np.vstack([np.zeros(count), np.eye(count)])
+        for action in range(actions):
+            for stage in range(stages):
+                asked = np.full(len(probes), action), np.full(len(probes), stage)
+                columns = self.blocks.effect(*asked, probes)
+                columns[1:] -= columns[0]
+                terms[action, stage, :4] = np.bincount(owners, columns[0] * mean, len(sizes))[:4]
+                terms[action, stage, 4:] = columns[1:] @ mean
+                covariances[action, stage] = columns @ covariance @ columns.T
+        return terms, covariances
 
 
 def fit_effects(offers: Offers, groups: Ints, stages: int) -> EffectModel:

@@ -188,6 +188,19 @@ async def test_the_log_has_decisions_without_actions_too(serve, sql, log, shop):
     assert (row.credited_minor, row.reward) == (4_000.0, 10.0)
 
 
+async def test_of_the_control_group_what_was_withheld_shares_as_what_is_shown_does(serve, sql, log, shop):
+    """Else who is held out would have less to show for each decision than who is given something."""
+    async with serve(control_share=0.999999) as service:
+        for days, places in ((10, 2), (8, 1), (6, 0)):
+            decision = await decide(service.client, max_actions=places, channel="web")
+            await age(sql, decision, days)
+            await sql.rows("DELETE FROM offers")
+        await send(service.client, shop.order(total=90, at=shop.ago(days=1)))
+    rows = await log()
+    assert [len(row.receipt["withheld"]) for row in rows] == [2, 1, 0]
+    assert [row.credited_minor for row in rows] == [6_000.0, 3_000.0, 0.0]
+
+
 async def test_the_log_has_what_was_weighed(client, log):
     decision = await decide(client, channel="web", max_actions=2)
     rows = await log()

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from app.database.engine import create_engine
 from app.database.schema import _ROOT, migrate
 from app.foundation.errors import NotPromotable, Refusal
+from app.models import kinds
 from app.models.held import Models
 
 
@@ -68,7 +69,7 @@ async def test_a_manifest_of_a_kind_that_is_none_is_not_registered(registry, mak
     directory = make_item_artefact(into=tmp_path)
     manifest = (directory / "manifest.json").read_bytes().replace(b'"kind": "recommend"', b'"kind": "forecast"')
     (directory / "manifest.json").write_bytes(manifest)
-    with pytest.raises(Refusal, match="its kind is none of score, recommend"):
+    with pytest.raises(Refusal, match="its kind is none of score, recommend, policy"):
         await registry.register(directory)
 
 
@@ -182,10 +183,78 @@ async def test_an_upgrade_leaves_the_champion_and_a_process_of_before(make_datab
     await engine.dispose()
 
 
-@pytest.mark.parametrize("kind", ["score", "recommend"])
-async def test_one_champion_of_a_kind_by_an_index(registry, make_artefact, make_item_artefact, sql, kind):
-    make = make_artefact if kind == "score" else make_item_artefact
+@pytest.mark.parametrize("kind", ["score", "recommend", "policy"])
+async def test_one_champion_of_a_kind_by_an_index(
+    registry, make_artefact, make_item_artefact, make_policy_artefact, sql, kind
+):
+    make = {"score": make_artefact, "recommend": make_item_artefact, "policy": make_policy_artefact}[kind]
     await registry.register(make())
     await registry.register(make())
     with pytest.raises(IntegrityError):
         await sql.rows("UPDATE models SET state = 'champion'")
+
+
+async def test_a_policy_lives_as_the_others_do(client, registry, make_artefact, make_policy_artefact):
+    scores, (first, second) = make_artefact(), [make_policy_artefact(horizon_days=14) for _ in range(2)]
+    for directory in (scores, first, second):
+        registered = await registry.register(directory)
+    assert registered.sentence == (
+        f"Model {second.name}: It is the challenger of {first.name};"
+        f" 'perennial models promote {second.name}' puts it in force."
+    )
+    told = {model["version"]: model for model in (await client.get("/v1/models")).json()["models"]}
+    assert (told[first.name]["kind"], told[first.name]["horizon_days"]) == ("policy", 14)
+    assert (told[first.name]["readable"], told[first.name]["metrics"]) == (True, {"decisions": 500})
+    promoted = await client.post(f"/v1/models/{second.name}:promote")
+    assert promoted.json() == {"champion": second.name, "replaced": first.name}
+    assert (await client.post("/v1/models:rollback")).status_code == 409
+    back = await client.post("/v1/models:rollback", json={"kind": "policy"})
+    assert back.json() == {"champion": first.name, "replaced": second.name}
+    assert await registry.states() == {scores.name: "champion", first.name: "champion", second.name: "retired"}
+
+
+async def test_a_running_service_swaps_its_policy(serve, registry, make_policy_artefact, wait_until, sql):
+    first, second = make_policy_artefact(), make_policy_artefact(first_order_coupon=2.0)
+    async with serve() as service:
+        held = service.resources.of(Models)
+
+        async def is_held(directory):
+            return held.policy_champion is not None and held.policy_champion.version == directory.name
+
+        assert held.policy_champion is None
+        await registry.register(first)
+        await wait_until(partial(is_held, first))
+        await registry.register(second)
+        await service.resources.refresh()
+        assert (held.policy_champion.version, held.policy_challenger.version) == (first.name, second.name)
+        checks = (await service.client.get("/health")).json()["checks"]
+        assert checks["decisions:policy"][0]["observedValue"] == first.name
+        await sql.rows("UPDATE models SET tables = set_byte(tables, 90, get_byte(tables, 90) # 4)")
+        await sql.rows("UPDATE models SET state = 'retired' WHERE version = :v", v=first.name)
+        await sql.rows("UPDATE models SET state = 'champion' WHERE version = :v", v=second.name)
+
+        async def is_refused():
+            return held.policy_refusal
+
+        assert second.name in await wait_until(is_refused)
+        assert held.policy_champion.version == first.name
+        checks = (await service.client.get("/health")).json()["checks"]
+        assert checks["decisions:policy"][0]["status"] == "warn"
+
+
+async def test_a_process_of_before_refuses_what_it_does_not_know_and_keeps_on(
+    serve, registry, make_artefact, make_policy_artefact, monkeypatch
+):
+    scores, better, policy = make_artefact(), make_artefact(), make_policy_artefact()
+    await registry.register(scores)
+    async with serve() as service:
+        held = service.resources.of(Models)
+        await registry.register(policy)
+        await registry.register(better)
+        await registry.promote(better.name)
+        known = {name: kind for name, kind in kinds.KINDS.items() if name != "policy"}
+        monkeypatch.setattr("app.models.service.KINDS", known)
+        await service.resources.refresh()
+        assert held.champion.version == better.name
+        assert held.policy_champion is None
+        assert "its kind is none of score, recommend." in held.policy_refusal

@@ -7,7 +7,8 @@ from app.models.held import Models
 from app.runtime.main import create_app
 
 CHECKS = {
-    *("database:responseTime", "database:schema", "model:version", "model:age", "recommendations:model"),
+    *("database:responseTime", "database:schema", "model:version", "model:age"),
+    *("recommendations:model", "decisions:policy"),
     "service:background",
     *("events:lag", "events:rejected", "events:times", "events:refunds", "stages:sweepAge"),
     *("decisions:arms", "model:drift", "model:calibration", "recommendations:due", "recommendations:hits"),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from app.foundation.errors import Refusal
-from ml.data.decisions import STAGES, read_decisions
+from app.lifecycle.learned_effects import STAGES
+from ml.data.decisions import read_decisions
 from ml.evaluation.figures import render_policies
 from ml.evaluation.policy import evaluate_policies
 
@@ -22,6 +23,7 @@ def rows_of(count=1500, seed=1, propensity=0.5):
         rows.append(
             SimpleNamespace(
                 decided_us=10**15,
+                activated_us=10**15,
                 stage=STAGES[number % len(STAGES)],
                 arm="control" if is_control else "learner",
                 place=None if is_control else 1,
@@ -33,6 +35,7 @@ def rows_of(count=1500, seed=1, propensity=0.5):
                     "customer": {"churn_risk": draw.random(), "value_at_stake": 50.0, "has_open_complaint": False},
                     "expected_values": {"coupon": 1.0, "gift": 2.0, "call": 9.0},
                     "suppressed": {"call": "no_consent"},
+                    "withheld": {action: 0.5} if is_control else {},
                 },
             )
         )

@@ -1,0 +1,114 @@
+"""What actions are worth of a customer by what was learned of decisions: sums of terms, each a reason, exactly.
+
+    effect(a, s, x) = common + group(a) + stage(group(a), s) + own(a) + risk(a) · x_risk + value(a) · x_value
+
+in margin, net of what the action cost, over doing nothing. With φ = (1, x_risk, x_value) its variance is φᵀ C(a, s) φ.
+x_risk is the churn risk (one half: not known), x_value log(1 + value at stake), both centred and of unit size.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import log1p, sqrt
+from typing import Final, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lifecycle.actions import Action
+from app.lifecycle.stages import Stage
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+STAGES: Final[tuple[str, ...]] = get_args(Stage)
+FEATURES: Final = ("churn_risk", "log1p(value_at_stake)")
+TERMS: Final = ("common", "group", "stage", "own", "risk", "value")
+"""The first four are as they stand, the others times their feature."""
+CAUTION: Final = 0.5
+"""How many standard deviations are taken off an effect that is put to use."""
+FEWEST_SHOWN: Final = 30
+"""Decisions of an action below which its prior is kept."""
+UNKNOWN_RISK: Final = 0.5
+
+
+class LearnedWorth(NamedTuple):
+    """Of an action, in margin, major units: the effect, its standard deviation, and what it adds up from, by TERMS."""
+
+    effect: float
+    deviation: float
+    terms: Mapping[str, float]
+
+    @property
+    def cautious(self) -> float:
+        """What is reckoned with."""
+        return self.effect - CAUTION * self.deviation
+
+
+@dataclass(frozen=True)
+class LearnedEffects:
+    """Of A actions at S stages, these in the order of STAGES: `terms` (A, S, 6) in the order of TERMS, `covariances`
+    (A, S, 3, 3) of φ's coefficients, `shown` (A,): decisions behind each. `centres` and `scales` (2,) of FEATURES."""
+
+    action_ids: tuple[str, ...]
+    terms: Floats
+    covariances: Floats
+    shown: Ints
+    centres: Floats
+    scales: Floats
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the arrays do not fit."""
+        actions, stages = len(self.action_ids), len(STAGES)
+        shapes = {
+            "terms": (actions, stages, len(TERMS)),
+            "covariances": (actions, stages, 3, 3),
+            "shown": (actions,),
+            "centres": (2,),
+            "scales": (2,),
+        }
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape or not np.isfinite(array).all():
+                raise ValueError(f"{name} of another shape, or what is no number")
+        if len(self.places) != actions or (self.scales <= 0).any():
+            raise ValueError("an action twice, or a size of nothing")
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Of the actions."""
+        return {action_id: place for place, action_id in enumerate(self.action_ids)}
+
+    def knows(self, action: Action) -> bool:
+        """Whether enough is known of an action. What settles a complaint, or asks whether it is, is not learned: such
+        customers are compared with nobody."""
+        place = self.places.get(action.action_id)
+        return action.complaint in ("any", "none") and place is not None and self.shown[place] >= FEWEST_SHOWN
+
+    def worths(self, stage: Stage, churn_risk: float | None, value_at_stake: float) -> dict[str, LearnedWorth]:
+        """Of every action for a customer."""
+        at = STAGES.index(stage)
+        x_risk, x_value = self._centre(churn_risk, value_at_stake)
+        told = self.terms[:, at] * np.array([1.0, 1.0, 1.0, 1.0, x_risk, x_value])
+        phi = np.array([1.0, x_risk, x_value])
+        variances = self.covariances[:, at].reshape(-1, 9) @ np.outer(phi, phi).ravel()
+        return {
+            action_id: LearnedWorth(sum(row), sqrt(max(variance, 0.0)), dict(zip(TERMS, row, strict=True)))
+            for action_id, row, variance in zip(self.action_ids, told.tolist(), variances.tolist(), strict=True)
+        }
+
+    def _centre(self, churn_risk: float | None, value_at_stake: float) -> list[float]:
+        raw = raw_features(churn_risk, value_at_stake)
+        centred: list[float] = ((np.array(raw) - self.centres) / self.scales).tolist()
+        return centred
+
+
+def raw_features(churn_risk: float | None, value_at_stake: float) -> tuple[float, float]:
+    """FEATURES, before they are centred."""
+    return (UNKNOWN_RISK if churn_risk is None else churn_risk, log1p(max(value_at_stake, 0.0)))
+
+
+def weigh(action: Action, brought_net: float) -> float:
+    """A learned worth as the business wants it: what it brings times weight and lever, less its expected cost."""
+    cost = action.response_rate * action.cost
+    return (brought_net + cost) * action.weight * action.lever - cost

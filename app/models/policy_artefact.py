@@ -1,0 +1,99 @@
+"""The artefact of a learned policy: a manifest, the actions' ids, and the arrays of their effects, checked; never a
+pickle. Effects of other features or stages are refused, whatever else fits."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zipfile import BadZipFile
+
+import numpy as np
+
+from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS, LearnedEffects
+from app.models.artefact import (
+    MANIFEST,
+    TABLES,
+    ArtefactRefused,
+    check_digests,
+    check_manifest,
+    read_arrays,
+    read_directory_files,
+)
+
+KIND: Final = "policy"
+FORMAT: Final = 1
+IDS: Final = "action_ids"
+ARRAYS: Final = ("terms", "covariances", "shown", "centres", "scales")
+EFFECTS_DIGEST: Final = hashlib.sha256(json.dumps([1, FEATURES, STAGES, TERMS]).encode()).hexdigest()
+"""Of what effects are sums of, in its order, and of the version of what that means."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyModel:
+    """A loaded policy. `horizon_days` is how long after a decision what came counted."""
+
+    version: str
+    effects: LearnedEffects
+    horizon_days: int
+    trained_at: datetime
+    data_until: datetime
+    simulated: bool
+    manifest: Mapping[str, Any]
+
+
+def load_policy_model(directory: Path) -> PolicyModel:
+    """`read_policy_artefact` of a directory that holds every file its manifest names. Raises ArtefactRefused."""
+    return read_policy_artefact(directory.name, read_directory_files(directory, (FORMAT,)))
+
+
+def read_policy_artefact(name: str, files: Mapping[str, bytes]) -> PolicyModel:
+    """The policy in an artefact's files; `name` is the version it is kept under.
+
+    Raises ArtefactRefused: a file is missing, cut or changed, the format or the kind is another, its effects are of
+    another definition, the arrays do not fit.
+    """
+    if MANIFEST not in files:
+        raise ArtefactRefused(f"{name}: the manifest cannot be read.")
+    manifest = check_manifest(name, files[MANIFEST], (FORMAT,))
+    if manifest.get("kind") != KIND:
+        raise ArtefactRefused(f"{name}: it is no policy.")
+    check_digests(name, files, manifest["files"])
+    if manifest.get("effects_digest") != EFFECTS_DIGEST:
+        raise ArtefactRefused(f"{name}: its effects are of another definition.")
+    try:
+        return _read(manifest, read_arrays(files[TABLES]))
+    except (LookupError, TypeError, ValueError, BadZipFile) as error:
+        raise ArtefactRefused(f"{name}: its content does not fit ({error}).") from error
+
+
+def is_policy_servable(name: str, manifest: bytes) -> bool:
+    """Whether this version can serve the policy, as far as its manifest says."""
+    try:
+        members = check_manifest(name, manifest, (FORMAT,))
+    except ArtefactRefused:
+        return False
+    return (members.get("kind"), members.get("effects_digest")) == (KIND, EFFECTS_DIGEST)
+
+
+def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> PolicyModel:
+    """Raises ValueError, TypeError or LookupError where something is not what it must be."""
+    ids = tuple(bytes(arrays[IDS]).decode().split("\0"))
+    terms, covariances, centres, scales = (
+        np.asarray(arrays[name], np.float64) for name in ("terms", "covariances", "centres", "scales")
+    )
+    effects = LearnedEffects(ids, terms, covariances, np.asarray(arrays["shown"], np.int64), centres, scales)
+    horizon_days = int(manifest["horizon_days"])
+    if horizon_days < 1:
+        raise ValueError("a horizon that is none")
+    return PolicyModel(
+        version=str(manifest["version"]),
+        effects=effects,
+        horizon_days=horizon_days,
+        trained_at=datetime.fromisoformat(manifest["created_at"]),
+        data_until=datetime.fromisoformat(manifest["training"]["data_until"]),
+        simulated=bool(manifest["data"]["simulated"]),
+        manifest=manifest,
+    )

@@ -1,0 +1,76 @@
+"""Learning a policy of the decisions that were made, and its artefact."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from app.foundation.errors import Refusal
+from app.lifecycle.learned_effects import STAGES, LearnedEffects
+from ml.data.decisions import DecisionLog, Ints
+from ml.evaluation.policy import evaluate_policies
+from ml.learning.effects import NONE, Offers, fit_effects
+from ml.training.policy_artefact import write_policy_artefact
+
+FEWEST: Final = 100
+"""Decisions of the control group that something was withheld of, and as many that showed an action."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTraining:
+    """What a policy is learned of: decisions made in `[since, until)`, whose rewards are of `horizon_days` after.
+    `catalogue` says of which actions: digest and version; `groups` is action → group. `simulated`: of the demo shop."""
+
+    log: DecisionLog
+    groups: Mapping[str, str]
+    since: datetime
+    until: datetime
+    horizon_days: int
+    catalogue: Mapping[str, Any]
+    simulated: bool
+
+
+def train_policy(training: PolicyTraining, models_directory: Path, made_at: datetime) -> Path:
+    """Writes `<models>/<version>/`; the directory. Its figures are those of `evaluate_policies`.
+
+    Raises Refusal where too few decisions can be compared, or chance decided too few to judge by.
+    """
+    log = training.log
+    count_withheld = int((log.actions[log.is_compared] == NONE).sum())
+    count_shown = int(log.is_compared.sum()) - count_withheld
+    for count, what in ((count_withheld, "withheld an action of the control group"), (count_shown, "showed an action")):
+        if count < FEWEST:
+            raise Refusal(f"{count:,} decisions whose reward is final {what}; {FEWEST} are needed to learn from.")
+    metrics = evaluate_policies(log)
+    effects = learn_effects(log)
+    members = {
+        "horizon_days": training.horizon_days,
+        "training": {
+            "data_from": training.since.isoformat(),
+            "data_until": training.until.isoformat(),
+            "shown": count_shown,
+            "withheld": count_withheld,
+        },
+        "data": {"source": "database", "simulated": training.simulated},
+        "catalogue": dict(training.catalogue),
+        "actions": {
+            action_id: {"group": training.groups.get(action_id, ""), "shown": int(shown)}
+            for action_id, shown in zip(effects.action_ids, effects.shown, strict=True)
+        },
+        "metrics": metrics,
+    }
+    return write_policy_artefact(models_directory, made_at, effects, members)
+
+
+def learn_effects(log: DecisionLog) -> LearnedEffects:
+    """Of what can be compared in the log; an action that was never shown is told what its group and stage are."""
+    offers = Offers(log.actions, log.stages, log.features, log.rewards).take(log.is_compared)
+    terms, covariances = fit_effects(offers, log.groups, len(STAGES)).tabulate()
+    return LearnedEffects(log.action_ids, terms, covariances, _count(offers, len(log.groups)), log.centres, log.scales)
+
+
+def _count(offers: Offers, actions: int) -> Ints:
+    return np.bincount(offers.actions[offers.actions != NONE], minlength=actions).astype(np.int64)

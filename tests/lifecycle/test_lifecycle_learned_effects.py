@@ -1,0 +1,62 @@
+"""Learned worths by hand: sums of terms, how sure they are, and which actions keep what is believed of them."""
+
+from math import log1p, sqrt
+
+import numpy as np
+import pytest
+
+from app.lifecycle.default_actions import DEFAULT_ACTIONS
+from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, TERMS, LearnedEffects, weigh
+
+BY_ID = {action.action_id: action for action in DEFAULT_ACTIONS}
+COUPON = BY_ID["first-order-coupon"]
+
+
+def effects_of(*ids, shown=FEWEST_SHOWN, **arrays):
+    """Of a prospect .1 common, .2 group, .3 stage, .4 own, .5 a size of risk, .6 a size of value; else nothing."""
+    terms, covariances = np.zeros((len(ids), len(STAGES), 6)), np.zeros((len(ids), len(STAGES), 3, 3))
+    terms[:, STAGES.index("prospect")] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    covariances[:, STAGES.index("prospect")] = np.diag([0.01, 0.02, 0.03])
+    told = {"centres": np.array([0.4, log1p(80.0)]), "scales": np.array([0.1, 2.0])} | arrays
+    return LearnedEffects(ids, terms, covariances, np.full(len(ids), shown), **told)
+
+
+def test_an_effect_is_the_sum_of_its_terms():
+    (worth,) = effects_of("gift").worths("prospect", 0.2, 80.0).values()  # x = (−2, 0)
+    assert list(worth.terms) == list(TERMS)
+    assert list(worth.terms.values()) == pytest.approx([0.1, 0.2, 0.3, 0.4, -1.0, 0.0])
+    assert worth.effect == sum(worth.terms.values()) == pytest.approx(0.0)
+    assert worth.deviation == pytest.approx(sqrt(0.01 + 4 * 0.02))
+    assert worth.cautious == pytest.approx(-CAUTION * sqrt(0.09))
+
+
+def test_a_risk_that_is_not_known_is_a_half():
+    told = effects_of("gift")
+    assert told.worths("prospect", None, 30.0) == told.worths("prospect", 0.5, 30.0)
+    assert told.worths("mature", 0.5, 30.0)["gift"] == (0.0, 0.0, dict.fromkeys(TERMS, 0.0))
+
+
+def test_an_action_of_which_little_is_known_keeps_its_prior():
+    told = effects_of(COUPON.action_id, "service-recovery")
+    assert told.knows(COUPON)
+    assert not effects_of(COUPON.action_id, shown=FEWEST_SHOWN - 1).knows(COUPON)
+    assert not told.knows(BY_ID["welcome-pack"])
+    assert not told.knows(BY_ID["service-recovery"])  # it settles complaints
+
+
+def test_weight_and_lever_multiply_what_is_brought_and_not_the_cost():
+    cost = COUPON.response_rate * COUPON.cost
+    assert weigh(COUPON, 0.7) == pytest.approx(0.7)
+    assert weigh(COUPON.model_copy(update={"weight": 2.0, "lever": 1.5}), 0.7) == pytest.approx(3 * (0.7 + cost) - cost)
+    assert weigh(COUPON.model_copy(update={"lever": 0.0}), 99.0) <= 0
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [{"scales": np.array([0.1, 0.0])}, {"centres": np.array([np.nan, 0.0])}, {"centres": np.zeros(3)}],
+)
+def test_arrays_that_do_not_fit_are_refused(arrays):
+    with pytest.raises(ValueError, match="of"):
+        effects_of("gift", **arrays)
+    with pytest.raises(ValueError, match="twice"):
+        effects_of("gift", "gift")

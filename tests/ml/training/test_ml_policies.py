@@ -1,0 +1,150 @@
+"""A policy is learned of decisions: what the fitted model says, in an artefact that is read whole or refused."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from app.foundation.errors import Refusal
+from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS
+from app.models.artefact import MANIFEST, TABLES, ArtefactRefused, canonical_manifest
+from app.models.policy_artefact import is_policy_servable, load_policy_model
+from ml.data.decisions import read_decisions
+from ml.learning.effects import NONE, Offers, fit_effects
+from ml.training.policies import PolicyTraining, learn_effects, train_policy
+from tests.ml.evaluation.test_ml_policy import GROUPS, rows_of
+
+MADE_AT = datetime(2026, 11, 27, 8, tzinfo=UTC)
+
+
+def training_of(rows, *, simulated=False):
+    catalogue = {"digest": "d", "version": 3}
+    log = read_decisions(rows, GROUPS)
+    return PolicyTraining(log, GROUPS, MADE_AT - timedelta(days=180), MADE_AT, 30, catalogue, simulated)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return read_decisions(rows_of(), GROUPS)
+
+
+def test_tables_say_what_the_fitted_model_says(log):
+    """Mean and deviation of every effect, at any stage and features."""
+    offers = Offers(log.actions, log.stages, log.features, log.rewards).take(log.is_compared)
+    means, deviations = fit_effects(offers, log.groups, len(STAGES)).effects(log.stages[:40], log.features[:40])
+    told = learn_effects(log)
+    for row, (stage, features) in enumerate(zip(log.stages[:40], log.features[:40], strict=True)):
+        risk, value = features * told.scales + told.centres
+        worths = told.worths(STAGES[stage], risk, np.expm1(value))
+        assert [each.effect for each in worths.values()] == pytest.approx(means[row].tolist())
+        assert [each.deviation for each in worths.values()] == pytest.approx(deviations[row].tolist())
+        for each in worths.values():
+            assert each.effect == pytest.approx(sum(each.terms.values()), abs=1e-12)
+
+
+def test_what_each_action_adds_is_found(log):
+    """A coupon brings 3 more than nothing, a gift 1; a call was never made, and is told so."""
+    told = learn_effects(log)
+    worths = told.worths("mature", 0.5, 50.0)
+    assert worths["coupon"].effect == pytest.approx(3.0, abs=0.3)
+    assert worths["gift"].effect == pytest.approx(1.0, abs=0.3)
+    shown = dict(zip(told.action_ids, told.shown.tolist(), strict=True))
+    assert shown["call"] == 0
+    assert shown["coupon"] == (log.actions == log.action_ids.index("coupon")).sum()
+
+
+def test_what_cannot_be_compared_teaches_nothing():
+    """Nobody to be offered anything, a complaint, what was prepared and never shown; all of them unlike the others."""
+    rows = rows_of(600)
+    for row in rows[:300]:
+        row.reward = 1000.0
+    for row in rows[:100]:
+        row.receipt["customer"]["has_open_complaint"] = True
+    for row in rows[100:200]:
+        row.action_id, row.place, row.receipt["withheld"] = None, None, {}
+    for row in rows[200:300]:
+        row.activated_us = None
+        row.action_id, row.place = "coupon", 1
+    log, few = read_decisions(rows, GROUPS), read_decisions(rows[300:], GROUPS)
+    assert log.is_compared.sum() == few.is_compared.sum() == 300
+    of_all, of_few = (learn_effects(each).worths("mature", 0.5, 50.0)["coupon"].effect for each in (log, few))
+    assert of_all == pytest.approx(of_few, rel=0.02)
+
+
+def test_what_was_withheld_of_several_places_is_shared():
+    """As the first of two places has half of what came."""
+    rows = [row for row in rows_of(200) if row.action_id is None]
+    reward = rows[0].reward
+    rows[0].receipt["withheld"] = {"coupon": 0.5, "gift": 0.5}
+    assert read_decisions(rows, GROUPS).rewards[0] == reward / 2
+    assert (read_decisions(rows, GROUPS).actions == NONE).all()
+
+
+def test_the_artefact_is_read_back(tmp_path):
+    directory = train_policy(training_of(rows_of()), tmp_path, MADE_AT)
+    model = load_policy_model(directory)
+    assert directory.name.startswith("policy-20261127T080000-")
+    assert (model.version, model.horizon_days, model.simulated) == (directory.name, 30, False)
+    assert model.data_until == MADE_AT
+    made, again = learn_effects(training_of(rows_of()).log), model.effects
+    assert again.worths("new", 0.3, 20.0) == made.worths("new", 0.3, 20.0)
+    manifest = model.manifest
+    assert (manifest["features"], manifest["terms"]) == (list(FEATURES), list(TERMS))
+    assert manifest["catalogue"] == {"digest": "d", "version": 3}
+    assert manifest["actions"]["call"] == {"group": "care", "shown": 0}
+    assert manifest["training"]["shown"] + manifest["training"]["withheld"] == 1500
+    policies = manifest["metrics"]["policies"]
+    assert policies["learned"]["doubly_robust"]["low"] > policies["rules"]["doubly_robust"]["high"]
+
+
+def test_of_the_demo_shop_it_is_called_so(tmp_path):
+    directory = train_policy(training_of(rows_of(), simulated=True), tmp_path, MADE_AT)
+    assert directory.name.startswith("demo-policy-")
+    assert load_policy_model(directory).simulated
+
+
+def test_what_is_not_as_it_was_is_refused(tmp_path):
+    directory = train_policy(training_of(rows_of()), tmp_path, MADE_AT)
+    manifest, tables = ((directory / name).read_bytes() for name in (MANIFEST, TABLES))
+    turned = bytearray(tables)
+    turned[len(turned) // 2] ^= 1
+    (directory / TABLES).write_bytes(turned)
+    with pytest.raises(ArtefactRefused, match="does not match its digest"):
+        load_policy_model(directory)
+    (directory / TABLES).write_bytes(tables)
+    for members, told in (
+        ({"effects_digest": "0" * 64}, "of another definition"),
+        ({"kind": "recommend"}, "it is no policy"),
+        ({"format": 2}, "its format is none of 1"),
+        ({"horizon_days": 0}, "a horizon that is none"),
+    ):
+        changed = canonical_manifest(json.loads(manifest) | members)
+        (directory / MANIFEST).write_bytes(changed)
+        with pytest.raises(ArtefactRefused, match=told):
+            load_policy_model(directory)
+    assert is_policy_servable(directory.name, manifest)
+    assert not is_policy_servable(directory.name, b"{}")
+
+
+def test_too_small_a_log_is_refused_in_a_sentence(tmp_path):
+    rows = rows_of()
+    shown = [row for row in rows if row.action_id is not None]
+    withheld = [row for row in rows if row.action_id is None]
+    with pytest.raises(Refusal, match=r"^99 decisions whose reward is final withheld an action of the"):
+        train_policy(training_of(shown + withheld[:99]), tmp_path, MADE_AT)
+    with pytest.raises(Refusal, match=r"^40 decisions whose reward is final showed an action; 100 are needed"):
+        train_policy(training_of(shown[:40] + withheld), tmp_path, MADE_AT)
+    for row in shown:
+        row.arm = "business_as_usual"
+    with pytest.raises(Refusal, match="Chance decided 0 times"):
+        train_policy(training_of(rows), tmp_path, MADE_AT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_learned_of_nothing(tmp_path):
+    training = training_of([])
+    assert training.log.features.shape == (0, 2)
+    with pytest.raises(Refusal, match=r"^0 decisions"):
+        train_policy(replace(training), tmp_path, MADE_AT)
