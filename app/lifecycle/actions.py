@@ -111,7 +111,7 @@ class Action(BaseModel):
         """What must hold of a customer, one after the other."""
         return () if self.requires is None else self.requires.clauses
 
-    @cached_property
+    @property
     def terms(self) -> Terms:
         """What its worth comes from."""
         stake = f"{self.aim}_settling" if self.complaint == "open" else self.aim

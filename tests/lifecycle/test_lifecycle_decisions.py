@@ -218,6 +218,13 @@ def test_what_an_action_brings_is_multiplied_by_its_weight_and_lever_and_what_it
     assert expected_value(action, STANDING, POLICY) == pytest.approx(worth)
 
 
+def test_a_copy_of_an_action_is_worth_what_it_says_itself():
+    action = make_action(cost=3)
+    before = choose_for([action]).worths["offer"]
+    copy = action.model_copy(update={"cost": 4.0})
+    assert choose_for([copy]).worths["offer"] == expected_value(copy, STANDING, POLICY) == pytest.approx(before - 0.2)
+
+
 def test_what_the_business_pulls_at_comes_first():
     choice = choose_for([*FOUR, make_action("pulled", effect=0.1, lever=8)])
     assert [item.action.action_id for item in choice.chosen] == ["pulled", "a", "b"]
