@@ -14,6 +14,7 @@ from app.decisions.service import Deciding
 from app.foundation.settings import Settings
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.arms import Arms
+from app.models.held import Models
 from app.scores.held import Scores
 
 HOUR_US: Final = 3_600_000_000
@@ -26,7 +27,9 @@ class Decisions:
     recommends sets them.
     """
 
-    def __init__(self, settings: Settings, scores: Scores, receipts: Receipts, arms: Arms, book: ContactBook) -> None:
+    def __init__(
+        self, settings: Settings, scores: Scores, receipts: Receipts, arms: Arms, book: ContactBook, models: Models
+    ) -> None:
         self.catalogue = ActionCatalogue(())
         self.receipts = receipts
         self.arms = arms
@@ -38,6 +41,7 @@ class Decisions:
         """One simulation at a time takes its share of a process."""
         self._settings = settings
         self._scores = scores
+        self._models = models
 
     async def refresh(self, connection: AsyncConnection) -> None:
         """Reads the catalogue and the contact policy; what is limited is counted before it is offered."""
@@ -60,4 +64,5 @@ class Decisions:
             self.lacking_of,
             self.arms,
             settings.activation_hours * HOUR_US,
+            self._models.policy_champion,
         )

@@ -33,6 +33,7 @@ from app.ingest.identity_key import read_identity_key
 from app.lifecycle.actions import Action
 from app.lifecycle.arms import Arms
 from app.lifecycle.contact_policy import ContactPolicy
+from app.models.held import Models
 from app.scores.held import Scores
 
 
@@ -42,7 +43,7 @@ def _build(resources: Resources) -> None:
     book = ContactBook(settings)
     receipts: Receipts = resources.gather("receipts", partial(keep_decisions, driver, book))
     arms = Arms(settings.control_share, settings.usual_share, read_identity_key(settings))
-    resources.hold(Decisions(settings, resources.of(Scores), receipts, arms, book))
+    resources.hold(Decisions(settings, resources.of(Scores), receipts, arms, book, resources.of(Models)))
     resources.plan(driver, WRITE_DECISIONS)
     for statement, scalars in SETTLING.items():
         resources.plan(driver, statement, **scalars)

@@ -9,6 +9,7 @@ from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.arms import Arm
 from app.lifecycle.contact_gate import SPENT_CODES, ContactRules, Spent
 from app.lifecycle.decisions import Choice, CustomerContext, DecisionOptions, Policy, choose
+from app.lifecycle.learned_effects import Learned
 
 
 class Recalled(NamedTuple):
@@ -51,6 +52,7 @@ def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping
         **known,
         lacking={action_id for action_id, code in suppressed.items() if code == "no_items"},
         unseen={action_id for action_id, code in suppressed.items() if code == "items_unseen"},
+        learned={action_id: Learned(*told) for action_id, told in receipt.get("learned", {}).items()},
     )
     places = 0 if receipt["is_late"] else asked["max_actions"]
     deliver_us = to_us(datetime.fromisoformat(asked["deliver_at"])) if "deliver_at" in asked else None

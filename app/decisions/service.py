@@ -32,6 +32,7 @@ from app.lifecycle.decisions import (
 from app.lifecycle.events import DAY_US
 from app.lifecycle.identifiers import BASKET
 from app.lifecycle.places import Chosen
+from app.models.policy_artefact import PolicyModel
 from app.scores.scoring import Scoring
 from app.scores.service import Score, value_of
 
@@ -71,7 +72,7 @@ class Deciding(NamedTuple):
     """What decisions are made with. `typical_order` is a usual order in major units, `warning_risk` the
     churn risk from which a customer is warned of, `book` what is known of contacts, `lacking_of` which actions have no
     items (None: all have), `arms` who is held out and who is decided of by the rules alone, `activation_us` how long
-    what is only prepared is kept."""
+    what is only prepared is kept, `learned` the policy in force (None: the catalogue's priors decide)."""
 
     scoring: Scoring
     catalogue: ActionCatalogue
@@ -82,6 +83,7 @@ class Deciding(NamedTuple):
     lacking_of: LackingOf | None = None
     arms: Arms = Arms()
     activation_us: int = DAY_US
+    learned: PolicyModel | None = None
 
     @property
     def choosing(self) -> Choosing:
@@ -103,11 +105,13 @@ def customer_context(
 ) -> CustomerContext:
     """What a decision needs to know, from a score. Who has not bought is worth a usual order."""
     state, value = score.state, value_of(score, deciding.scoring)
+    at_stake, learned = deciding.typical_order if value is None else value, deciding.learned
+    stage, risk = score.judgement.stage, score.churn_risk
     return CustomerContext(
         customer_id=state.customer_id,
-        stage=score.judgement.stage,
-        churn_risk=score.churn_risk,
-        value_at_stake=deciding.typical_order if value is None else value,
+        stage=stage,
+        churn_risk=risk,
+        value_at_stake=at_stake,
         has_open_complaint=state.open_complaints > 0,
         consents=state.consents(),
         offered_us=offered_us,
@@ -121,6 +125,7 @@ def customer_context(
         facts=read_facts(
             score, deciding.scoring, deciding.catalogue.facts, ZoneInfo(time_zone or deciding.book.rules.zone)
         ),
+        learned={} if learned is None else learned.effects.weigh_known(stage, risk, at_stake),
     )
 
 
@@ -156,7 +161,11 @@ def decide(
             tell_suppressed(held, deciding.catalogue, customer, asked, language) for held in choice.suppressed
         ],
     }
-    receipt = {**_receipt(choice, customer, wanted, deciding, lateness), "contact": held}
+    receipt = {
+        **_receipt(choice, customer, wanted, deciding, lateness),
+        **_learned(choice, customer, asked, deciding),
+        "contact": held,
+    }
     taken = tuple(item.action for item in choice.chosen)
     until_us = None if wanted.activate or not taken else now_us + deciding.activation_us
     withheld = tuple(item.action for item in choice.withheld)
@@ -223,7 +232,7 @@ def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, 
     }
 
 
-_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking", "unseen")
+_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking", "unseen", "learned")
 """In the receipt's own row, of the actions that were looked at alone, and in what was suppressed."""
 
 
@@ -256,6 +265,14 @@ def _receipt(
         "catalogue_version": deciding.catalogue.version,
         "model_version": None if model is None else model.version,
     }
+
+
+def _learned(choice: Choice, customer: CustomerContext, asked: DecisionOptions, deciding: Deciding) -> dict[str, Any]:
+    """What was learned of the actions that were weighed, and by which policy; nothing where none was asked."""
+    if deciding.learned is None or not (learned := customer.learned_for(asked)):
+        return {}
+    weighed = {action_id: list(learned[action_id]) for action_id in choice.worths if action_id in learned}
+    return {"policy_version": deciding.learned.version, "learned": weighed}
 
 
 def _probabilities(chosen: Sequence[Chosen]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from app.lifecycle.conditions import Clause, Requirement
 from app.lifecycle.contact_gate import ContactCode, ContactRules, Gate
 from app.lifecycle.contact_policy import GROUPS
 from app.lifecycle.events import DAY_US
+from app.lifecycle.learned_effects import Learned, replace_known
 from app.lifecycle.places import Chosen, Eligible, fill, order
 from app.lifecycle.stages import Stage
 from app.lifecycle.tact import TactCode, tactless
@@ -35,6 +36,9 @@ SuppressionCode = Literal[
     "no_gain",
     "control_group",
 ]
+
+
+_NOTHING: Final[Mapping[str, Learned]] = MappingProxyType({})
 
 
 class CustomerContext(NamedTuple):
@@ -67,6 +71,13 @@ class CustomerContext(NamedTuple):
     csat_us: int | None = None
     time_zone: str | None = None
     """Of the IANA database; None: not known."""
+    learned: Mapping[str, Learned] = _NOTHING
+    """Action → what was learned of it, for the customer."""
+
+    def learned_for(self, wanted: "DecisionOptions") -> Mapping[str, Learned]:
+        """What of it is reckoned with: business as usual goes by the catalogue, and so does who asks for that."""
+        is_used = wanted.learning_enabled and self.arm != "business_as_usual"
+        return self.learned if is_used else _NOTHING
 
     def was_settled(self, now_us: int) -> bool:
         """Whether a complaint was resolved so lately that it is asked whether it is."""
@@ -143,6 +154,12 @@ def _values(terms: Iterable[Terms], customer: CustomerContext, policy: Policy) -
         rate * (effect * at_stake * by_stake[stake] * margin * weight * lever - cost)
         for rate, effect, stake, weight, lever, cost in terms
     ]
+
+
+def worth_of(action: Action, customer: CustomerContext, wanted: DecisionOptions, policy: Policy) -> float:
+    """What was learned of an action for a customer, else its `expected_value`."""
+    standing, believed = (0, action.action_id, action), expected_value(action, customer, policy)
+    return replace_known([standing], [believed], customer.learned_for(wanted))[0]
 
 
 _RULES: Final = ContactRules()
@@ -277,7 +294,9 @@ def _weigh(
     """The actions for the stage and channel, what holds each back, and what it is worth."""
     found = catalogue.find(customer.stage, wanted.channel)
     codes = _sift(found.bars, customer, wanted, now_us, gate)
-    return zip(found.standings, codes, _values(found.terms, customer, policy), strict=True)
+    believed = _values(found.terms, customer, policy)
+    worths = replace_known(found.standings, believed, customer.learned_for(wanted))
+    return zip(found.standings, codes, worths, strict=True)
 
 
 def choose(

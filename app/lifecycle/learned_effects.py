@@ -6,16 +6,16 @@ in margin, net of what the action cost, over doing nothing. With φ = (1, x_risk
 x_risk is the churn risk (one half: not known), x_value log(1 + value at stake), both centred and of unit size.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import log1p, sqrt
+from math import log1p
 from typing import Final, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.actions import Action
+from app.lifecycle.actions import Action, Standing
 from app.lifecycle.stages import Stage
 
 Floats = NDArray[np.float64]
@@ -30,19 +30,28 @@ CAUTION: Final = 0.5
 FEWEST_SHOWN: Final = 30
 """Decisions of an action below which its prior is kept."""
 UNKNOWN_RISK: Final = 0.5
+_LEARNED_OF: Final = ("any", "none")
+"""What an action has to do with complaints."""
 
 
-class LearnedWorth(NamedTuple):
-    """Of an action, in margin, major units: the effect, its standard deviation, and what it adds up from, by TERMS."""
+class Learned(NamedTuple):
+    """Of an action for a customer, in margin, major units: the effect and its standard deviation, to six places."""
 
     effect: float
     deviation: float
-    terms: Mapping[str, float]
 
     @property
     def cautious(self) -> float:
         """What is reckoned with."""
         return self.effect - CAUTION * self.deviation
+
+
+class LearnedWorth(NamedTuple):
+    """The same to the last digit, and what the effect adds up from, by TERMS."""
+
+    effect: float
+    deviation: float
+    terms: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -79,23 +88,30 @@ class LearnedEffects:
         """Of the actions."""
         return {action_id: place for place, action_id in enumerate(self.action_ids)}
 
-    def knows(self, action: Action) -> bool:
-        """Whether enough is known of an action. What settles a complaint, or asks whether it is, is not learned: such
-        customers are compared with nobody."""
-        place = self.places.get(action.action_id)
-        return action.complaint in ("any", "none") and place is not None and self.shown[place] >= FEWEST_SHOWN
+    @cached_property
+    def _known(self) -> list[tuple[str, int]]:
+        return [(action_id, place) for action_id, place in self.places.items() if self.shown[place] >= FEWEST_SHOWN]
+
+    def weigh_known(self, stage: Stage, churn_risk: float | None, value_at_stake: float) -> dict[str, Learned]:
+        """Of the actions of which enough is known, for a customer."""
+        effects, deviations = self._tell(stage, *self._centre(churn_risk, value_at_stake))
+        told = list(map(Learned, effects.sum(axis=1).round(6).tolist(), deviations.round(6).tolist()))
+        return {action_id: told[place] for action_id, place in self._known}
 
     def worths(self, stage: Stage, churn_risk: float | None, value_at_stake: float) -> dict[str, LearnedWorth]:
         """Of every action for a customer."""
-        at = STAGES.index(stage)
-        x_risk, x_value = self._centre(churn_risk, value_at_stake)
-        told = self.terms[:, at] * np.array([1.0, 1.0, 1.0, 1.0, x_risk, x_value])
-        phi = np.array([1.0, x_risk, x_value])
-        variances = self.covariances[:, at].reshape(-1, 9) @ np.outer(phi, phi).ravel()
+        terms, deviations = self._tell(stage, *self._centre(churn_risk, value_at_stake))
         return {
-            action_id: LearnedWorth(sum(row), sqrt(max(variance, 0.0)), dict(zip(TERMS, row, strict=True)))
-            for action_id, row, variance in zip(self.action_ids, told.tolist(), variances.tolist(), strict=True)
+            action_id: LearnedWorth(sum(row), deviation, dict(zip(TERMS, row, strict=True)))
+            for action_id, row, deviation in zip(self.action_ids, terms.tolist(), deviations.tolist(), strict=True)
         }
+
+    def _tell(self, stage: Stage, x_risk: float, x_value: float) -> tuple[Floats, Floats]:
+        """Terms (A, 6) and deviations (A,)."""
+        at, phi = STAGES.index(stage), np.array([1.0, x_risk, x_value])
+        terms = self.terms[:, at] * np.array([1.0, 1.0, 1.0, 1.0, x_risk, x_value])
+        variances = self.covariances[:, at].reshape(-1, 9) @ np.outer(phi, phi).ravel()
+        return terms, np.sqrt(np.maximum(variances, 0.0))
 
     def _centre(self, churn_risk: float | None, value_at_stake: float) -> list[float]:
         raw = raw_features(churn_risk, value_at_stake)
@@ -108,7 +124,18 @@ def raw_features(churn_risk: float | None, value_at_stake: float) -> tuple[float
     return (UNKNOWN_RISK if churn_risk is None else churn_risk, log1p(max(value_at_stake, 0.0)))
 
 
-def weigh(action: Action, brought_net: float) -> float:
+def weigh(action: Action, learned: Learned) -> float:
     """A learned worth as the business wants it: what it brings times weight and lever, less its expected cost."""
     cost = action.response_rate * action.cost
-    return (brought_net + cost) * action.weight * action.lever - cost
+    return (learned.cautious + cost) * action.weight * action.lever - cost
+
+
+def replace_known(standings: Sequence[Standing], worths: list[float], learned: Mapping[str, Learned]) -> list[float]:
+    """The worths of actions, in their order, with what was learned in the place of what is believed. What is for
+    complaints is not learned: such customers are compared with nobody."""
+    if not learned:
+        return worths
+    return [
+        weigh(action, learned[action_id]) if action_id in learned and action.complaint in _LEARNED_OF else worth
+        for (_, action_id, action), worth in zip(standings, worths, strict=True)
+    ]

@@ -19,8 +19,8 @@ from app.lifecycle.decisions import (
     DecisionOptions,
     Policy,
     complaint_code,
-    expected_value,
     known_of,
+    worth_of,
 )
 from app.lifecycle.effects import Z95
 from app.lifecycle.events import DAY_US
@@ -163,7 +163,7 @@ def _is_cool(action: Action, case: Case, _: frozenset[ContactCode]) -> bool:
 
 
 def _is_worth_it(action: Action, case: Case, _: frozenset[ContactCode]) -> bool:
-    return expected_value(action, case.customer, case.policy) > 0
+    return worth_of(action, case.customer, case.wanted, case.policy) > 0
 
 
 def _is_treated(action: Action, case: Case, _: frozenset[ContactCode]) -> bool:

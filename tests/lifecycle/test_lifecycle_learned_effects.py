@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, TERMS, LearnedEffects, weigh
+from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, TERMS, Learned, LearnedEffects, weigh
 
 BY_ID = {action.action_id: action for action in DEFAULT_ACTIONS}
 COUPON = BY_ID["first-order-coupon"]
@@ -27,7 +27,9 @@ def test_an_effect_is_the_sum_of_its_terms():
     assert list(worth.terms.values()) == pytest.approx([0.1, 0.2, 0.3, 0.4, -1.0, 0.0])
     assert worth.effect == sum(worth.terms.values()) == pytest.approx(0.0)
     assert worth.deviation == pytest.approx(sqrt(0.01 + 4 * 0.02))
-    assert worth.cautious == pytest.approx(-CAUTION * sqrt(0.09))
+    (known,) = effects_of("gift").weigh_known("prospect", 0.2, 80.0).values()
+    assert known == (0.0, 0.3)
+    assert known.cautious == pytest.approx(-CAUTION * 0.3)
 
 
 def test_a_risk_that_is_not_known_is_a_half():
@@ -36,19 +38,17 @@ def test_a_risk_that_is_not_known_is_a_half():
     assert told.worths("mature", 0.5, 30.0)["gift"] == (0.0, 0.0, dict.fromkeys(TERMS, 0.0))
 
 
-def test_an_action_of_which_little_is_known_keeps_its_prior():
-    told = effects_of(COUPON.action_id, "service-recovery")
-    assert told.knows(COUPON)
-    assert not effects_of(COUPON.action_id, shown=FEWEST_SHOWN - 1).knows(COUPON)
-    assert not told.knows(BY_ID["welcome-pack"])
-    assert not told.knows(BY_ID["service-recovery"])  # it settles complaints
+def test_an_action_of_which_little_is_known_is_not_told():
+    assert list(effects_of("gift").weigh_known("new", 0.2, 80.0)) == ["gift"]
+    assert effects_of("gift", shown=FEWEST_SHOWN - 1).weigh_known("new", 0.2, 80.0) == {}
 
 
 def test_weight_and_lever_multiply_what_is_brought_and_not_the_cost():
-    cost = COUPON.response_rate * COUPON.cost
-    assert weigh(COUPON, 0.7) == pytest.approx(0.7)
-    assert weigh(COUPON.model_copy(update={"weight": 2.0, "lever": 1.5}), 0.7) == pytest.approx(3 * (0.7 + cost) - cost)
-    assert weigh(COUPON.model_copy(update={"lever": 0.0}), 99.0) <= 0
+    cost, learned = COUPON.response_rate * COUPON.cost, Learned(1.0, 0.6)  # .7 with caution
+    assert weigh(COUPON, learned) == pytest.approx(0.7)
+    turned = COUPON.model_copy(update={"weight": 2.0, "lever": 1.5})
+    assert weigh(turned, learned) == pytest.approx(3 * (0.7 + cost) - cost)
+    assert weigh(COUPON.model_copy(update={"lever": 0.0}), Learned(99.0, 0.0)) <= 0
 
 
 @pytest.mark.parametrize(

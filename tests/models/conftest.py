@@ -9,14 +9,13 @@ import pytest
 from app.database.engine import transaction
 from app.lifecycle import drift
 from app.lifecycle.features import FEATURE_NAMES
-from app.lifecycle.learned_effects import STAGES, LearnedEffects
 from app.lifecycle.scorer import StepTables, combine
 from app.lifecycle.value import ValueCurve
 from app.models import service
 from ml.training.artefact import Parts, write_artefact
 from ml.training.item_artefact import ItemParts, write_item_artefact
-from ml.training.policy_artefact import write_policy_artefact
 from tests.lifecycle.ranking.item_rankers import draw_ranker
+from tests.models.policies import write_policy
 
 MADE_AT = datetime(2026, 3, 1, tzinfo=UTC)
 RECENCY = FEATURE_NAMES.index("recency_days")
@@ -94,23 +93,7 @@ def make_policy_artefact(tmp_path_factory):
 
     def make(*, simulated=False, horizon_days=30, into=None, **effects):
         made_at = MADE_AT + timedelta(days=next(made))
-        effects = {name.replace("_", "-"): effect for name, effect in effects.items()} or {"first-order-coupon": 1.0}
-        count = len(effects)
-        terms = np.zeros((count, len(STAGES), 6))
-        terms[:, STAGES.index("prospect"), 3] = list(effects.values())
-        covariances = np.zeros((count, len(STAGES), 3, 3))
-        covariances[:, :, 0, 0] = 0.01
-        learned = LearnedEffects(
-            tuple(effects), terms, covariances, np.full(count, 500), np.array([0.5, 4.0]), np.array([0.2, 1.0])
-        )
-        training = {"data_from": (made_at - timedelta(days=180)).isoformat(), "data_until": made_at.isoformat()}
-        members = {
-            "horizon_days": horizon_days,
-            "training": training,
-            "data": {"source": "tests", "simulated": simulated},
-            "metrics": {"decisions": 500},
-        }
-        return write_policy_artefact(into or directory, made_at, learned, members)
+        return write_policy(into or directory, made_at, effects, simulated=simulated, horizon_days=horizon_days)
 
     return make
 
