@@ -5,7 +5,7 @@ from functools import partial
 from app.customers.held import Customers
 from app.customers.queries import COUNT_ORDERS_BY_CHANNEL, READ_STATES
 from app.customers.router import router
-from app.customers.service import count_orders_by_channel, read_states
+from app.customers.service import count_orders_by_channel, meet_newcomers, read_states
 from app.customers.sharing import router as sharing
 from app.customers.state import CustomerState
 from app.database.gatherer import Gatherer
@@ -15,8 +15,9 @@ from app.http.resources import Part, Resources
 def _build(resources: Resources) -> None:
     states, profiles = resources.open_driver(), resources.open_driver()
     reader: Gatherer[str, CustomerState | None] = resources.gather("reads", partial(read_states, states))
+    newcomers: Gatherer[str, CustomerState] = resources.gather("newcomers", partial(meet_newcomers, resources.engine))
     channels: Gatherer[str, dict[str, int]] = resources.gather("profiles", partial(count_orders_by_channel, profiles))
-    resources.hold(Customers(reader, channels))
+    resources.hold(Customers(reader, newcomers, channels))
     resources.plan(states, READ_STATES)
     resources.plan(profiles, COUNT_ORDERS_BY_CHANNEL)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, column, func, literal_column, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, column, func, literal, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.case_queries import complaint_standing
@@ -48,17 +48,22 @@ OWN: Final = tuple(name for name in CustomerState._fields if name != "person_id"
 """What a customer's own row has of the fields of `CustomerState`."""
 
 
-async def read_offered(connection: AsyncConnection, customer_id: str) -> str | None:
-    """`offered`, to all ids of the person, of a customer there may be no state of."""
+async def read_offered(connection: AsyncConnection, customer_ids: Sequence[str]) -> dict[str, str]:
+    """`offered`, to all ids of the person, by customer, of whom there may be no state; who was offered nothing is not
+    in it."""
+    asked = func.unnest(literal(list(customer_ids), ARRAY(Text))).table_valued(
+        column("customer_id", Text), name="asked"
+    )
+    those = members(asked.render_derived()).cte("those")
     lasts = (
-        select(offers.c.action_id, func.max(offers.c.offered_us).label("offered_us"))
-        .where(offers.c.customer_id == func.any(member_ids(customer_id)))
-        .group_by(offers.c.action_id)
+        select(those.c.customer_id, offers.c.action_id, func.max(offers.c.offered_us).label("offered_us"))
+        .join_from(those, offers, offers.c.customer_id == those.c.member_id)
+        .group_by(those.c.customer_id, offers.c.action_id)
         .subquery("lasts")
     )
-    as_json = func.json_object_agg(lasts.c.action_id, lasts.c.offered_us).cast(Text)
-    found: str | None = (await connection.execute(select(as_json))).scalar_one()
-    return found
+    as_json = func.json_object_agg(lasts.c.action_id, lasts.c.offered_us).cast(Text).label("offered")
+    rows = await connection.execute(select(lasts.c.customer_id, as_json).group_by(lasts.c.customer_id))
+    return {row.customer_id: row.offered for row in rows}
 
 
 def _count_orders_by_channel() -> Statement:

@@ -9,7 +9,7 @@ from app.customers import as_of, queries
 from app.customers.as_known import Known
 from app.customers.linking import read_person_states
 from app.customers.linking_queries import PERSON_STATES
-from app.customers.state import CustomerState
+from app.customers.state import CustomerState, newcomer
 from app.database.engine import CONNECTION_LOST, Driver, transaction
 from app.foundation.errors import NotReady, UnknownCustomer
 from app.foundation.times import iso
@@ -51,6 +51,14 @@ async def count_orders_by_channel(driver: Driver, customer_ids: Sequence[str]) -
         await driver.close()
         raise NotReady("The database is out of reach.") from error
     return [counts[customer_id] for customer_id in customer_ids]
+
+
+async def meet_newcomers(engine: AsyncEngine, customer_ids: Sequence[str]) -> list[CustomerState]:
+    """The states of those who have sent no event, in the order asked for, with what they were offered before. For the
+    gatherer of newcomers. Raises NotReady, Overloaded."""
+    async with transaction(engine) as connection:
+        offered = await queries.read_offered(connection, list(set(customer_ids)))
+    return [newcomer(customer_id, offered.get(customer_id)) for customer_id in customer_ids]
 
 
 async def read_states_as_of(

@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.customers.held import Customers
-from app.customers.state import newcomer
 from app.database.engine import transaction
 from app.decisions.delivering import Delivery, clear, recall_decided
 from app.decisions.held import Decisions
@@ -67,7 +66,7 @@ async def post_deliver(request: HotRequest, decision_id: str) -> bytes:
             row = await read_decision(connection, decision_id) if is_plain_text(decision_id) else None
         if row is None:
             raise NotFound("There is no such decision.")
-        state = await resources.of(Customers).reader.submit(row.customer_id) or newcomer(row.customer_id)
+        state = await resources.of(Customers).read_or_meet(row.customer_id)
         actions = {action.action_id: action for action in held.catalogue.actions}
         decided = recall_decided(row, state, actions, wanted.time_zone)
         async with transaction(resources.engine) as connection:

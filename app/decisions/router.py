@@ -10,9 +10,7 @@ import orjson
 from fastapi import APIRouter
 
 from app.customers.held import Customers
-from app.customers.queries import read_offered
-from app.customers.state import CustomerState, newcomer
-from app.database.engine import transaction
+from app.customers.state import CustomerState
 from app.decisions.carrying import carry_items, find_carrying, may_carry
 from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
@@ -63,10 +61,10 @@ async def post_decision(request: HotRequest) -> bytes:
 
 async def _read_in_time(resources: Resources, customer_id: str, deadline: Deadline | None) -> CustomerState | None:
     """The customer's state; None: it did not come while there was time to keep a decision."""
-    reader = resources.of(Customers).reader
+    customers = resources.of(Customers)
     try:
         async with asyncio.timeout_at(None if deadline is None else deadline.receipt_s) as timeout:
-            return await reader.submit(customer_id) or await _meet(resources, customer_id)
+            return await customers.read_or_meet(customer_id)
     except TimeoutError:
         if not timeout.expired():
             raise
@@ -120,9 +118,3 @@ async def _carry_items(resources: Resources, answer: bytes, deadline: Deadline |
     decision = orjson.loads(answer)
     await carry_items(suggest, decision, time.time_ns() // 1000, due_s)
     return orjson.dumps(decision)
-
-
-async def _meet(resources: Resources, customer_id: str) -> CustomerState:
-    """The state of someone who has sent no event, with what they were offered before."""
-    async with transaction(resources.engine) as connection:
-        return newcomer(customer_id, await read_offered(connection, customer_id))

@@ -25,9 +25,11 @@ async def decide(client, customer_id):
 
 
 async def decide_all(client, people):
-    """A few at a time: newcomers are looked for one by one."""
-    for at in range(0, len(people), 10):
-        await asyncio.gather(*(decide(client, each) for each in people[at : at + 10]))
+    """The receipts. A few at a time: they are read one by one."""
+    receipts = []
+    for at in range(0, len(people), 5):
+        receipts += await asyncio.gather(*(decide(client, each) for each in people[at : at + 5]))
+    return receipts
 
 
 async def look(engine):
@@ -35,7 +37,7 @@ async def look(engine):
 
 
 async def test_the_receipt_names_the_arm(thirds):
-    receipts = await asyncio.gather(*(decide(thirds, each) for each in PEOPLE[:30]))
+    receipts = await decide_all(thirds, PEOPLE[:30])
     assert [receipt["customer"]["arm"] for receipt in receipts] == [THIRDS.of(each) for each in PEOPLE[:30]]
     for receipt in receipts:
         told = {receipt["customer"]["arm"]: [*receipt["selection_probabilities"].values()]}
