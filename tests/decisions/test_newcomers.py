@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.customers import service
+from app.customers import queries
 
 
 async def decide(client, customer_id):
@@ -14,7 +14,7 @@ async def decide(client, customer_id):
 async def test_many_newcomers_are_looked_for_together(client, monkeypatch):
     """However many there are, one connection is enough: none is refused for want of one."""
     batches, meanwhile = [], asyncio.Event()
-    read_offered = service.queries.read_offered
+    read_offered = queries.read_offered
 
     async def read(connection, customer_ids):
         batches.append(sorted(customer_ids))
@@ -22,7 +22,7 @@ async def test_many_newcomers_are_looked_for_together(client, monkeypatch):
             await meanwhile.wait()
         return await read_offered(connection, customer_ids)
 
-    monkeypatch.setattr(service.queries, "read_offered", read)
+    monkeypatch.setattr(queries, "read_offered", read)
     names = [f"visitor-{number}" for number in range(30)]
     deciding = asyncio.gather(*(decide(client, name) for name in names))
     await asyncio.sleep(0.3)

@@ -38,7 +38,7 @@ def test_every_target_is_learnt_measured_against_its_outcome_answered_and_offere
     assert {target.answer for target in TARGETS} <= ScoreOut.model_fields.keys()
     assert EXPECTATIONS.keys() == {target.name for target in OTHERS}
     offered = {command.name: command.help for command in commands.registered_commands}
-    assert tuple(offered) == (*TARGET_NAMES, "replenishment", "demand", "discounts", "baskets")
+    assert tuple(offered)[: len(TARGET_NAMES)] == TARGET_NAMES
     told = [offered[name] for name in TARGET_NAMES]
     assert all(str(help_).startswith(target.summary) for target, help_ in zip(TARGETS, told, strict=True))
 
