@@ -89,14 +89,22 @@ class LearnedEffects:
         return {action_id: place for place, action_id in enumerate(self.action_ids)}
 
     @cached_property
-    def _known(self) -> list[tuple[str, int]]:
-        return [(action_id, place) for action_id, place in self.places.items() if self.shown[place] >= FEWEST_SHOWN]
+    def _known(self) -> tuple[list[str], Floats, Floats]:
+        """Of the K actions of which enough is known: ids, terms (S, K, 6) and covariances (S, K, 9)."""
+        rows = np.flatnonzero(self.shown >= FEWEST_SHOWN)
+        covariances = self.covariances[rows].reshape(len(rows), len(STAGES), 9)
+        terms = self.terms[rows].swapaxes(0, 1)
+        ids = [self.action_ids[row] for row in rows]
+        return ids, np.ascontiguousarray(terms), np.ascontiguousarray(covariances.swapaxes(0, 1))
 
     def weigh_known(self, stage: Stage, churn_risk: float | None, value_at_stake: float) -> dict[str, Learned]:
-        """Of the actions of which enough is known, for a customer."""
-        effects, deviations = self._tell(stage, *self._centre(churn_risk, value_at_stake))
-        told = list(map(Learned, effects.sum(axis=1).round(6).tolist(), deviations.round(6).tolist()))
-        return {action_id: told[place] for action_id, place in self._known}
+        """Of the actions of which enough is known, for a customer: in two products, since tills wait for it."""
+        ids, terms, covariances = self._known
+        at, (x_risk, x_value) = STAGES.index(stage), self._centre(churn_risk, value_at_stake)
+        effects = terms[at] @ np.array([1.0, 1.0, 1.0, 1.0, x_risk, x_value])
+        phi = np.array([1.0, x_risk, x_value])
+        deviations = np.sqrt(np.maximum(covariances[at] @ np.outer(phi, phi).ravel(), 0.0))
+        return dict(zip(ids, map(Learned, effects.round(6).tolist(), deviations.round(6).tolist()), strict=True))
 
     def worths(self, stage: Stage, churn_risk: float | None, value_at_stake: float) -> dict[str, LearnedWorth]:
         """Of every action for a customer."""
