@@ -52,7 +52,11 @@ async def test_a_version_says_whose_key_it_was(catalogue, engine, service):  # n
 
 
 async def test_the_seed_is_a_version_too(client):
-    told = (await versions_of(client, "welcome-pack"))["versions"]
+    """The first one, however many other tests have made since."""
+    page = await versions_of(client, "welcome-pack")
+    while page["next_cursor"]:
+        page = await versions_of(client, "welcome-pack", cursor=page["next_cursor"])
+    told = page["versions"]
     assert told[-1]["changed_by"] == "perennial"
     assert told[-1]["definition"]["action_id"] == "welcome-pack"
 
