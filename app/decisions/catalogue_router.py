@@ -46,14 +46,13 @@ async def put_action(request: HotRequest, action_id: str) -> bytes:
     action = await read_model(request, Action, strict=True)
     if action.action_id != action_id:
         raise violation(("action_id",), "It differs from the one in the path.")
-    async with transaction(resources.engine) as connection:
+    async with resources.of(Decisions).changing(resources.engine) as connection:
         await queries.put_action(
             connection,
             action,
             time.time_ns() // 1000,
             await queries.name_sender(connection, request.fields.get(b"authorization")),
         )
-        await resources.of(Decisions).refresh(connection)
     return orjson.dumps(action.model_dump(mode="json"))
 
 
@@ -61,14 +60,13 @@ async def put_action(request: HotRequest, action_id: str) -> bytes:
 async def delete_action(request: HotRequest, action_id: str) -> Response:
     """Receipts that name it stay, and so do its versions."""
     resources = request.resources
-    async with transaction(resources.engine) as connection:
+    async with resources.of(Decisions).changing(resources.engine) as connection:
         who, now_us = (
             await queries.name_sender(connection, request.fields.get(b"authorization")),
             time.time_ns() // 1000,
         )
         if not is_plain_text(action_id) or not await queries.delete_action(connection, action_id, now_us, who):
             raise NotFound("There is no such action.")
-        await resources.of(Decisions).refresh(connection)
     return Response(status_code=204)
 
 

@@ -68,10 +68,9 @@ async def put_policy(request: HotRequest) -> bytes:
     the beginning."""
     resources, now_us = request.resources, time.time_ns() // 1000
     policy = await read_model(request, ContactPolicy)
-    async with transaction(resources.engine) as connection:
+    async with resources.of(Decisions).changing(resources.engine) as connection:
         changed_by = await name_sender(connection, request.fields.get(b"authorization"))
         added = await queries.add_version(connection, policy, now_us, changed_by)
-        await resources.of(Decisions).refresh(connection)
     return _render(added)
 
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.database.engine import transaction
 from app.decisions.carrying import FindLacking, LackingOf, Suggest
 from app.decisions.catalogue_queries import read_catalogue
 from app.decisions.contact_book import ContactBook
@@ -39,12 +42,21 @@ class Decisions:
         self.lacking_of: LackingOf | None = None
         self.simulating = asyncio.Lock()
         """One simulation at a time takes its share of a process."""
+        self._changing = asyncio.Lock()
         self._settings = settings
         self._scores = scores
         self._models = models
 
-    async def refresh(self, connection: AsyncConnection) -> None:
-        """Reads the catalogue and the contact policy; what is limited is counted before it is offered."""
+    @asynccontextmanager
+    async def changing(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """A transaction at whose end the catalogue and the contact policy are read anew. One at a time in a process:
+        what one read before another committed does not take its place."""
+        async with self._changing, transaction(engine) as connection:
+            yield connection
+            await self._refresh(connection)
+
+    async def _refresh(self, connection: AsyncConnection) -> None:
+        """What is limited is counted before it is offered."""
         catalogue = await read_catalogue(connection)
         await self.book.refresh(connection, catalogue.actions, time.time_ns() // 1000)
         self.catalogue = catalogue

@@ -4,7 +4,6 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from app.database.engine import transaction
 from app.decisions.activating import keep_giving_back
 from app.decisions.arm_watch import arm_gauges, check_arms, keep_watching_arms
 from app.decisions.catalogue_router import router as actions
@@ -50,8 +49,8 @@ def _build(resources: Resources) -> None:
 
 
 async def _refresh(resources: Resources) -> None:
-    async with transaction(resources.engine) as connection:
-        await resources.of(Decisions).refresh(connection)
+    async with resources.of(Decisions).changing(resources.engine):
+        pass
 
 
 def _releasing(resources: Resources) -> Coroutine[Any, Any, None]:

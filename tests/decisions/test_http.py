@@ -6,6 +6,8 @@ import uuid
 
 import pytest
 
+from app.decisions.held import Decisions
+from app.decisions.part import PART
 from app.lifecycle.default_actions import DEFAULT_ACTIONS, GROUPS
 from app.models.held import Models
 
@@ -191,6 +193,30 @@ async def test_an_action_replaced_and_removed(catalogue):
     again = await catalogue.delete("/v1/actions/tea-tasting")
     assert (again.status_code, again.json()["type"]) == (404, "urn:perennial:problem:not-found")
     assert "tea-tasting" not in str((await catalogue.get("/v1/actions")).json())
+
+
+async def test_what_was_read_before_a_change_does_not_take_its_place(catalogue, service, monkeypatch):
+    """A catalogue is read every few seconds; an action is removed while that is under way."""
+    await put(catalogue, ACTION)
+    held, reading, going_on = service.resources.of(Decisions), asyncio.Event(), asyncio.Event()
+    refresh, refresh_part = held.book.refresh, PART.refresh
+    assert refresh_part is not None
+
+    async def wait(*told):
+        if not reading.is_set():
+            reading.set()
+            await going_on.wait()
+        await refresh(*told)
+
+    monkeypatch.setattr(held.book, "refresh", wait)
+    refreshing = asyncio.ensure_future(refresh_part(service.resources))
+    await reading.wait()
+    removing = asyncio.create_task(catalogue.delete("/v1/actions/tea-tasting"))
+    await asyncio.sleep(0.3)
+    going_on.set()
+    await refreshing
+    assert (await removing).status_code == 204
+    assert "tea-tasting" not in offered(await decide(catalogue, max_actions=10))
 
 
 async def test_what_an_action_gives_is_told_to_whoever_offers_it(catalogue):
