@@ -3,12 +3,12 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -28,6 +28,8 @@ MANIFEST: Final = "manifest.json"
 TABLES: Final = "tables.npz"
 CARD: Final = "card.md"
 DRIFT: Final = "drift."
+Arrays = Mapping[str, Any]
+Built = TypeVar("Built")
 
 
 class ArtefactRefused(Exception):
@@ -114,6 +116,46 @@ def is_servable(name: str, manifest: bytes) -> bool:
     except ArtefactRefused:
         return False
     return True
+
+
+class Definition(NamedTuple):
+    """What artefacts of a kind have in common. `digest` is that of what their inputs mean, as the member `member` of
+    the manifest; `what` and `inputs` are what they are and what they are made of, in words."""
+
+    kind: str
+    formats: Sequence[int]
+    member: str
+    digest: str
+    what: str
+    inputs: str
+
+    def read(self, name: str, files: Mapping[str, bytes], build: Callable[[dict[str, Any], Arrays], Built]) -> Built:
+        """What `build` makes of the manifest and the arrays of an artefact's files; `name` is the version it is kept
+        under.
+
+        Raises ArtefactRefused: a file is missing, cut or changed, the format or the kind is another, its inputs are of
+        another definition, the arrays do not fit: `build` raised LookupError, TypeError or ValueError.
+        """
+        if MANIFEST not in files:
+            raise ArtefactRefused(f"{name}: the manifest cannot be read.")
+        manifest = check_manifest(name, files[MANIFEST], self.formats)
+        if manifest.get("kind") != self.kind:
+            raise ArtefactRefused(f"{name}: it is no {self.what}.")
+        check_digests(name, files, manifest["files"])
+        if manifest.get(self.member) != self.digest:
+            raise ArtefactRefused(f"{name}: it was made of {self.inputs} of another definition.")
+        try:
+            return build(manifest, read_arrays(files[TABLES]))
+        except (LookupError, TypeError, ValueError, BadZipFile) as error:
+            raise ArtefactRefused(f"{name}: its content does not fit ({error}).") from error
+
+    def is_servable(self, name: str, manifest: bytes) -> bool:
+        """Whether this version can serve the model, as far as its manifest says."""
+        try:
+            members = check_manifest(name, manifest, self.formats)
+        except ArtefactRefused:
+            return False
+        return (members.get("kind"), members.get(self.member)) == (self.kind, self.digest)
 
 
 def check_manifest(name: str, content: bytes, formats: Sequence[int]) -> dict[str, Any]:

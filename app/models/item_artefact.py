@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +21,7 @@ from app.lifecycle.clocks.demand import DemandTables
 from app.lifecycle.ranking.packing import unpack, unpack_popular
 from app.lifecycle.ranking.ranker import ItemRanker
 from app.lifecycle.ranking.signals import SIGNALS, VERSION
-from app.models.artefact import (
-    MANIFEST,
-    TABLES,
-    ArtefactRefused,
-    check_digests,
-    check_manifest,
-    read_arrays,
-    read_directory_files,
-)
+from app.models.artefact import Definition, read_directory_files
 
 KIND: Final = "recommend"
 FORMAT: Final = 1
@@ -64,38 +55,18 @@ class ItemModel:
         return int(self.manifest["training"]["horizon_days"])
 
 
+DEFINITION: Final = Definition(KIND, (FORMAT,), "signals_digest", SIGNALS_DIGEST, "model of recommendations", "signals")
+is_item_servable = DEFINITION.is_servable
+
+
 def load_item_model(directory: Path) -> ItemModel:
     """`read_item_artefact` of a directory that holds every file its manifest names. Raises ArtefactRefused."""
     return read_item_artefact(directory.name, read_directory_files(directory, (FORMAT,)))
 
 
 def read_item_artefact(name: str, files: Mapping[str, bytes]) -> ItemModel:
-    """The model in an artefact's files; `name` is the version it is kept under.
-
-    Raises ArtefactRefused: a file is missing, cut or changed, the format or the kind is another, its signals are of
-    another definition, the arrays do not fit.
-    """
-    if MANIFEST not in files:
-        raise ArtefactRefused(f"{name}: the manifest cannot be read.")
-    manifest = check_manifest(name, files[MANIFEST], (FORMAT,))
-    if manifest.get("kind") != KIND:
-        raise ArtefactRefused(f"{name}: it is no model of recommendations.")
-    check_digests(name, files, manifest["files"])
-    if manifest.get("signals_digest") != SIGNALS_DIGEST:
-        raise ArtefactRefused(f"{name}: it was trained on signals of another definition.")
-    try:
-        return _read(manifest, read_arrays(files[TABLES]))
-    except (LookupError, TypeError, ValueError, BadZipFile) as error:
-        raise ArtefactRefused(f"{name}: its content does not fit ({error}).") from error
-
-
-def is_item_servable(name: str, manifest: bytes) -> bool:
-    """Whether this version can serve the model, as far as its manifest says."""
-    try:
-        members = check_manifest(name, manifest, (FORMAT,))
-    except ArtefactRefused:
-        return False
-    return (members.get("kind"), members.get("signals_digest")) == (KIND, SIGNALS_DIGEST)
+    """`Definition.read`. Raises ArtefactRefused."""
+    return DEFINITION.read(name, files, _read)
 
 
 def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> ItemModel:

@@ -77,32 +77,31 @@ def _check_scores(resources: Resources, models: Models) -> Checks:
 
 
 def _check_items(resources: Resources, models: Models) -> CheckOut:
-    """The model of recommendations; a shop may do without one."""
-    model, refusal = models.item_champion, models.item_refusal
-    if model is None:
-        missing = refusal or "None is loaded: what sells is recommended. 'perennial train recommend' makes one."
-        return CheckOut(status="warn" if refusal else "pass", componentType="component", output=missing)
-    old = _check_age(model, resources.settings.model_max_age_days).output
-    return CheckOut(
-        status="warn" if refusal or old else "pass",
-        componentType="component",
-        observedValue=model.version,
-        output=refusal or (old and "The model is old: run 'perennial train recommend'."),
-    )
+    """The model of recommendations."""
+    absent = "None is loaded: what sells is recommended. 'perennial train recommend' makes one."
+    old = "The model is old: run 'perennial train recommend'."
+    return _check_dispensable(resources, models.item_champion, models.item_refusal, absent, old)
 
 
 def _check_policy(resources: Resources, models: Models) -> CheckOut:
-    """What was learned of decisions; a shop may do without."""
-    model, refusal = models.policy_champion, models.policy_refusal
+    """What was learned of decisions."""
+    absent = "None is loaded: the catalogue's priors decide. 'perennial train policy' makes one."
+    old = "The policy is old: run 'perennial train policy'."
+    return _check_dispensable(resources, models.policy_champion, models.policy_refusal, absent, old)
+
+
+def _check_dispensable(
+    resources: Resources, model: AnyModel | None, refusal: str | None, absent: str, old: str
+) -> CheckOut:
+    """A model that a shop may do without; `absent` and `old` are what is said of one that is."""
     if model is None:
-        missing = refusal or "None is loaded: the catalogue's priors decide. 'perennial train policy' makes one."
-        return CheckOut(status="warn" if refusal else "pass", componentType="component", output=missing)
-    old = _check_age(model, resources.settings.model_max_age_days).output
+        return CheckOut(status="warn" if refusal else "pass", componentType="component", output=refusal or absent)
+    is_old = _check_age(model, resources.settings.model_max_age_days).output is not None
     return CheckOut(
-        status="warn" if refusal or old else "pass",
+        status="warn" if refusal or is_old else "pass",
         componentType="component",
         observedValue=model.version,
-        output=refusal or (old and "The policy is old: run 'perennial train policy'."),
+        output=refusal or (old if is_old else None),
     )
 
 

@@ -8,20 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import numpy as np
 
 from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS, LearnedEffects
-from app.models.artefact import (
-    MANIFEST,
-    TABLES,
-    ArtefactRefused,
-    check_digests,
-    check_manifest,
-    read_arrays,
-    read_directory_files,
-)
+from app.models.artefact import Definition, read_directory_files
 
 KIND: Final = "policy"
 FORMAT: Final = 1
@@ -44,38 +35,18 @@ class PolicyModel:
     manifest: Mapping[str, Any]
 
 
+DEFINITION: Final = Definition(KIND, (FORMAT,), "effects_digest", EFFECTS_DIGEST, "policy", "effects")
+is_policy_servable = DEFINITION.is_servable
+
+
 def load_policy_model(directory: Path) -> PolicyModel:
     """`read_policy_artefact` of a directory that holds every file its manifest names. Raises ArtefactRefused."""
     return read_policy_artefact(directory.name, read_directory_files(directory, (FORMAT,)))
 
 
 def read_policy_artefact(name: str, files: Mapping[str, bytes]) -> PolicyModel:
-    """The policy in an artefact's files; `name` is the version it is kept under.
-
-    Raises ArtefactRefused: a file is missing, cut or changed, the format or the kind is another, its effects are of
-    another definition, the arrays do not fit.
-    """
-    if MANIFEST not in files:
-        raise ArtefactRefused(f"{name}: the manifest cannot be read.")
-    manifest = check_manifest(name, files[MANIFEST], (FORMAT,))
-    if manifest.get("kind") != KIND:
-        raise ArtefactRefused(f"{name}: it is no policy.")
-    check_digests(name, files, manifest["files"])
-    if manifest.get("effects_digest") != EFFECTS_DIGEST:
-        raise ArtefactRefused(f"{name}: its effects are of another definition.")
-    try:
-        return _read(manifest, read_arrays(files[TABLES]))
-    except (LookupError, TypeError, ValueError, BadZipFile) as error:
-        raise ArtefactRefused(f"{name}: its content does not fit ({error}).") from error
-
-
-def is_policy_servable(name: str, manifest: bytes) -> bool:
-    """Whether this version can serve the policy, as far as its manifest says."""
-    try:
-        members = check_manifest(name, manifest, (FORMAT,))
-    except ArtefactRefused:
-        return False
-    return (members.get("kind"), members.get("effects_digest")) == (KIND, EFFECTS_DIGEST)
+    """`Definition.read`. Raises ArtefactRefused."""
+    return DEFINITION.read(name, files, _read)
 
 
 def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> PolicyModel:

@@ -5,7 +5,7 @@ import importlib.metadata
 import io
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,6 +25,7 @@ from app.models.artefact import (
     FORMAT,
     MANIFEST,
     TABLES,
+    Definition,
     canonical_manifest,
 )
 
@@ -43,6 +44,34 @@ class Parts(NamedTuple):
     estimators: Mapping[str, Any]
     card: Callable[[Mapping[str, Any]], str]
     prospects: ProspectCard | None = None
+
+
+def write_arrays(
+    models_directory: Path,
+    made_at: datetime,
+    definition: Definition,
+    arrays: Mapping[str, Any],
+    members: Mapping[str, Any],
+    libraries: Sequence[str],
+) -> Path:
+    """Writes `<models>/<version>/` of a kind that is nothing but arrays; the directory. Of the same arrays the same
+    digest. `members` of the manifest: data.simulated and whatever else is worth telling."""
+    made_at = made_at.astimezone(UTC).replace(microsecond=0)
+    tables = _compress(arrays)
+    digest = hashlib.sha256(tables).hexdigest()
+    prefix = f"demo-{definition.kind}" if members["data"]["simulated"] else definition.kind
+    version = f"{prefix}-{made_at:%Y%m%dT%H%M%S}-{digest[:8]}"
+    manifest = {
+        **members,
+        "kind": definition.kind,
+        "format": definition.formats[-1],
+        "version": version,
+        "created_at": made_at.isoformat(),
+        definition.member: definition.digest,
+        "libraries": {name: importlib.metadata.version(name) for name in libraries},
+        "files": {TABLES: digest},
+    }
+    return write_files(models_directory, version, {TABLES: tables, MANIFEST: canonical_manifest(manifest)})
 
 
 def write_artefact(
@@ -111,8 +140,12 @@ def _tables(parts: Parts) -> bytes:
     arrays |= {} if parts.prospects is None else pack_prospects(parts.prospects)
     arrays |= {"value.spend_minor": parts.value.spend_minor, "value.share": parts.value.share}
     arrays |= {f"{DRIFT}{name}": array for name, array in parts.drift.items()}
+    return _compress(arrays)
+
+
+def _compress(arrays: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 

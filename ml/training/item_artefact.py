@@ -1,11 +1,8 @@
 """Writing the artefact of recommendations."""
 
-import hashlib
-import importlib.metadata
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +15,8 @@ from app.lifecycle.clocks.demand import DemandTables
 from app.lifecycle.ranking.packing import pack, pack_popular
 from app.lifecycle.ranking.ranker import ItemRanker
 from app.lifecycle.ranking.signals import SIGNALS
-from app.models.artefact import MANIFEST, TABLES, canonical_manifest
-from app.models.item_artefact import FORMAT, IDS, KIND, SIGNALS_DIGEST
-from ml.training.artefact import write_files
+from app.models.item_artefact import DEFINITION, IDS
+from ml.training.artefact import write_arrays
 
 _LIBRARIES: Final = ("scikit-learn", "numpy", "scipy", "duckdb")
 
@@ -44,27 +40,10 @@ def write_item_artefact(
     `members` of the manifest: training.data_from, training.data_until, data.simulated and what else is worth telling.
     An id holds no zero byte: events do not.
     """
-    made_at = made_at.astimezone(UTC).replace(microsecond=0)
     ids = np.frombuffer("\0".join(parts.item_ids).encode(), np.uint8)
     arrays = pack(parts.ranker) | pack_popular(parts.popular) | {IDS: ids}
     arrays |= clock_packing.pack_demand(parts.demand)
     if parts.clocks is not None:
         arrays |= clock_packing.pack(parts.clocks)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    tables = buffer.getvalue()
-    digest = hashlib.sha256(tables).hexdigest()
-    prefix = f"demo-{KIND}" if members["data"]["simulated"] else KIND
-    version = f"{prefix}-{made_at:%Y%m%dT%H%M%S}-{digest[:8]}"
-    manifest = {
-        **members,
-        "kind": KIND,
-        "format": FORMAT,
-        "version": version,
-        "created_at": made_at.isoformat(),
-        "signals": list(SIGNALS),
-        "signals_digest": SIGNALS_DIGEST,
-        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        "files": {TABLES: digest},
-    }
-    return write_files(models_directory, version, {TABLES: tables, MANIFEST: canonical_manifest(manifest)})
+    told = {**members, "signals": list(SIGNALS)}
+    return write_arrays(models_directory, made_at, DEFINITION, arrays, told, _LIBRARIES)

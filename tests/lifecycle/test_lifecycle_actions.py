@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.lifecycle.actions import Action
-from tests.lifecycle.test_lifecycle_decisions import make_action
+from tests.lifecycle.deciding import make_action
 
 MECHANICS = {
     "满100减20": {"kind": "amount_off", "threshold": 100.0, "amount": 20.0},

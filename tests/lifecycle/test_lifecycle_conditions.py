@@ -12,7 +12,7 @@ from app.lifecycle.decisions import choose, suppression
 from app.lifecycle.events import DAY_US
 from app.lifecycle.facts import FACTS, is_protected, measure_fact
 from app.lifecycle.measures import EMPTY
-from tests.lifecycle.test_lifecycle_decisions import NOW_US, POLICY, STANDING, WISH, make_action
+from tests.lifecycle.deciding import NOW_US, POLICY, STANDING, WISH, make_action
 
 CONDITION = TypeAdapter(Condition)
 RISK = {"fact": "score.churn_risk", "at_least": 0.5}
