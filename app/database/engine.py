@@ -47,8 +47,8 @@ def create_engine(url: str, *, command_timeout_s: float | None = None) -> AsyncE
         parsed = parsed.set(drivername="postgresql+asyncpg")
     return create_async_engine(
         parsed,
-        pool_size=6,
-        max_overflow=5,
+        pool_size=8,  # as many as a process holds: seven for what it gathers, one for what it asks in the shadow
+        max_overflow=7,  # four of work in the background (`background.AT_ONCE`), three of other requests
         pool_pre_ping=True,
         pool_timeout=3,
         hide_parameters=True,  # they are personal data, and errors are logged

@@ -1,0 +1,50 @@
+"""Work in the background takes turns: no work waits for a connection that another holds while it waits for one too."""
+
+import asyncio
+from collections import Counter
+
+from app.database.background import AT_ONCE, run_periodically
+from app.foundation.errors import NotReady
+
+
+async def run_until(done, works):
+    running = [asyncio.create_task(run_periodically(name, 0.01, work)) for name, work in works.items()]
+    async with asyncio.timeout(20):
+        await done.wait()
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_works_of_a_process_take_turns_and_each_has_one():
+    under_way, most, done = set(), [], Counter()
+    all_done = asyncio.Event()
+
+    def work_of(name):
+        async def work():
+            under_way.add(name)
+            most.append(len(under_way))
+            await asyncio.sleep(0.02)
+            under_way.discard(name)
+            done[name] += 1
+            if len(done) == 9 and min(done.values()) > 1:
+                all_done.set()
+
+        return work
+
+    await run_until(all_done, {f"work-{number}": work_of(f"work-{number}") for number in range(9)})
+    assert max(most) == AT_ONCE
+
+
+async def test_a_work_that_fails_gives_its_turn_back():
+    tried, went_on = [], asyncio.Event()
+
+    async def fail():
+        tried.append(1)
+        raise NotReady("The database is out of reach.")
+
+    async def go_on():
+        if len(tried) > 3 * AT_ONCE:
+            went_on.set()
+
+    await run_until(went_on, {**{f"failing-{number}": fail for number in range(AT_ONCE)}, "other": go_on})
