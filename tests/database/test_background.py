@@ -17,7 +17,8 @@ async def run_until(done, works):
 
 
 async def test_works_of_a_process_take_turns_and_each_has_one():
-    under_way, most, done = set(), [], Counter()
+    done: Counter[str] = Counter()
+    under_way, most = set(), []
     all_done = asyncio.Event()
 
     def work_of(name):
