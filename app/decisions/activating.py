@@ -1,12 +1,11 @@
 """Decisions that are prepared and shown later, or never: what they reserve is kept for a time, then given back."""
 
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.database.background import run_periodically
+from app.database.background import SERVICE_SHARE, yield_to_requests
 from app.database.engine import transaction
 from app.decisions import activation_queries as queries
 from app.decisions.receipt_queries import read_decision
@@ -36,18 +35,10 @@ async def give_back_all(engine: AsyncEngine, now_us: int) -> int:
     """Gives back what was reserved until now; of how many decisions."""
     number = 0
     while True:
+        began = time.perf_counter()
         async with transaction(engine) as connection:
             returned = await queries.give_back(connection, now_us, MOST_AT_ONCE)
         number += len(returned)
         if len(returned) < MOST_AT_ONCE:
             return number
-
-
-async def keep_giving_back(engine: AsyncEngine) -> None:
-    """Every minute, for ever."""
-
-    async def give_back_if_any() -> Mapping[str, Any] | None:
-        number = await give_back_all(engine, time.time_ns() // 1000)
-        return {"decisions": number} if number else None
-
-    await run_periodically("reservations", 60.0, give_back_if_any)
+        await yield_to_requests(began, SERVICE_SHARE)

@@ -4,7 +4,6 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from app.decisions.activating import keep_giving_back
 from app.decisions.arm_watch import arm_gauges, check_arms, keep_watching_arms
 from app.decisions.catalogue_router import router as actions
 from app.decisions.catalogue_router import versions
@@ -61,10 +60,6 @@ def _watch_arms(resources: Resources) -> Coroutine[Any, Any, None] | None:
     return keep_watching_arms(resources.engine) if resources.settings.monitoring_hours else None
 
 
-def _give_back(resources: Resources) -> Coroutine[Any, Any, None]:
-    return keep_giving_back(resources.engine)
-
-
 PART = Part(
     "decisions",
     routers=(router, outcomes, effects, policies, receipts, delivery, actions, versions, simulation, contact_policy),
@@ -73,7 +68,6 @@ PART = Part(
     refresh=_refresh,
     background=(
         BackgroundTask("arms", _watch_arms),
-        BackgroundTask("reservations", _give_back),
         BackgroundTask("contacts", _releasing),
     ),
     check_stored=check_arms,

@@ -1,4 +1,4 @@
-"""What was decided and not delivered by its time is given back; contacts that no window reaches are forgotten."""
+"""What was decided and not shown or delivered in time is given back; contacts that no window reaches are forgotten."""
 
 import time
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database.background import LOOK_SECONDS, SERVICE_SHARE, run_periodically, yield_to_requests
 from app.database.engine import transaction
+from app.decisions.activating import give_back_all
 from app.decisions.reservation_queries import forget_contacts, forget_offers, release_overdue, uncount
 from app.lifecycle.events import DAY_US
 
@@ -50,6 +51,7 @@ async def keep_releasing(engine: AsyncEngine) -> None:
     async def release() -> Mapping[str, int] | None:
         now_us = time.time_ns() // 1000
         done = {
+            "decisions": await give_back_all(engine, now_us),
             "released": await release_all_overdue(engine, now_us),
             "forgotten": await forget_all_old(engine, now_us),
         }

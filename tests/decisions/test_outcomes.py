@@ -1,9 +1,11 @@
 """What came of decisions: told, joined, shared and rewarded."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from app.database.engine import transaction
 from app.decisions.activating import give_back_all
@@ -260,15 +262,33 @@ async def test_what_is_over_is_not_activated_before_it_is_given_back(client, sql
     assert (await activate(client, decision)).status_code == 409
 
 
-async def test_a_cool_down_of_before_stands_again(client, sql, engine):
-    """As of an action that was offered long ago, prepared once more, and not shown."""
-    decision = await decide(client)
-    long_ago_us = now_us() - 60 * DAY_US
-    await sql.rows("UPDATE offers SET offered_us = :us", us=long_ago_us)
-    again = await decide(client, activate=False)
-    assert offered(again) == offered(decision)
+async def prepare_once_more(client, sql, **wanted):
+    """A decision on what was offered long ago, prepared and not shown."""
+    before = await decide(client, **wanted)
+    await sql.rows("UPDATE offers SET offered_us = offered_us - :us", us=60 * DAY_US)
+    again = await decide(client, activate=False, **wanted)
+    assert offered(again) == offered(before)
+    return again
+
+
+async def test_a_cool_down_of_before_is_over_when_what_was_prepared_is_given_back(client, sql, engine):
+    again = await prepare_once_more(client, sql)
     await give_back_all(engine, now_us() + 25 * 3600 * 10**6)
-    assert await sql.value("SELECT offered_us FROM offers") == long_ago_us
+    assert await sql.value("SELECT count(*) FROM offers") == 0
+    assert offered(await decide(client)) == offered(again)
+
+
+async def test_cool_downs_are_given_back_in_the_order_in_which_tills_write_them(client, sql, engine):
+    """Else each might wait for the other for ever."""
+    one, other = sorted(offered(await prepare_once_more(client, sql, channel="web", max_actions=2)))
+    without = "UPDATE decisions SET receipt = CAST(receipt::jsonb #- ARRAY['customer', 'offered_us', :id] AS json)"
+    await sql.rows(without, id=other)
+    async with sql.engine.begin() as till:
+        await till.execute(text("SELECT 1 FROM offers WHERE action_id = :id FOR UPDATE"), {"id": one})
+        waiting = asyncio.create_task(give_back_all(engine, now_us() + 25 * 3600 * 10**6))
+        await sql.wait_for_lock()
+        await till.execute(text("SELECT 1 FROM offers WHERE action_id = :id FOR UPDATE NOWAIT"), {"id": other})
+    assert await waiting == 1
 
 
 async def test_of_what_was_shown_at_once_it_is_told_when(client):
