@@ -103,10 +103,11 @@ def _keys(rows: Sequence[Any]) -> list[tuple[str, str, str]]:
 
 
 async def forget_offers(connection: AsyncConnection, rows: Sequence[Any]) -> None:
-    """No cool-down of what was not delivered after all. An earlier one is over, or it had not been offered."""
+    """No cool-down of what was not delivered after all, since it was decided (`decided_us`) or shown (`at_us`). An
+    earlier one is over, or it had not been offered."""
     if rows:
         key = (offers.c.customer_id, offers.c.action_id)
-        given = [(row.customer_id, row.action_id, row.decided_us) for row in rows]
+        given = [(row.customer_id, row.action_id, us) for row in rows for us in {row.decided_us, row.at_us}]
         in_order = select(*key).where(tuple_(*key, offers.c.offered_us).in_(given)).order_by(*key).with_for_update()
         await connection.execute(delete(offers).where(tuple_(*key).in_(in_order)))
 

@@ -238,6 +238,16 @@ async def test_what_is_not_delivered_in_time_is_given_back(client, shop, sql, se
 
 
 @pytest.mark.usefixtures("capped")
+async def test_what_is_shown_later_and_not_delivered_in_time_cools_down_no_longer(client, sql, service):
+    prepared = await decide(client, "C-1", activate=False)
+    assert (await client.post(f"/v1/decisions/{prepared['decision_id']}/activate")).status_code == 200
+    assert suppressed(await decide(client, "C-1")) == {"coupon": "cooling_down"}
+    await sql.rows("UPDATE contacts SET reserved_until_us = 1")
+    assert await release_all_overdue(service.resources.engine, 2) <= 1, "the service may have looked before"
+    assert len((await decide(client, "C-1"))["actions"]) == 1
+
+
+@pytest.mark.usefixtures("capped")
 async def test_what_was_delivered_stays_though_its_time_is_over(client, shop, sql, service):
     decision = await decide(client, "C-1")
     assert len(decision["actions"]) == 1
