@@ -100,11 +100,12 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
         for each in customer_ids
     }
     drafts = _drafts(batch, deciding, asked, await _look_for_items(batch, deciding, asked, known))
-    decided = await settle(batch.driver, drafts, deciding.book, batch.now_us)
+    settled = await settle(batch.driver, drafts, deciding.book, batch.now_us)
+    decided = settled.made
     kept = [item for item in decided if item[0].answer["degraded_because"] != "no_receipt"]
     batch.unkept += len(decided) - len(kept)
     written = await write_decisions(batch.driver, kept) if kept else set()
-    await note_contacts(batch.driver, drafts, decided, written, deciding.book, batch.now_us)
+    await note_contacts(batch.driver, drafts, settled, written, batch.now_us)
     batch.written += [decision for decision, _ in kept if decision.decision_id in written]
     answers = {decision.decision_id: answer for decision, answer in decided}
     lost = {

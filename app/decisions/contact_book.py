@@ -1,6 +1,6 @@
 """The contact policy in force, and which actions are used up, as far as is known without asking."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,7 +10,7 @@ from app.decisions.reservation_queries import open_counters, read_counters
 from app.foundation.settings import Settings
 from app.foundation.zones import offset_us
 from app.lifecycle.actions import Action, Group
-from app.lifecycle.contact_gate import ContactCode, ContactRules
+from app.lifecycle.contact_gate import NONE_SPENT, ContactCode, ContactRules, Spent
 
 
 class Limits(NamedTuple):
@@ -27,41 +27,50 @@ class Limits(NamedTuple):
         return self.budget_minor is None and self.total_cap is None and self.daily_cap is None
 
 
+class ContactPage(NamedTuple):
+    """What is known of contacts at one time: `limits` of the actions that have any, `groups` of all."""
+
+    rules: ContactRules
+    limits: Mapping[str, Limits] = {}
+    groups: Mapping[str, Group] = {}
+    spent: Spent = NONE_SPENT
+
+
 class ContactBook:
-    """What a process knows of contacts without asking: `rules`, `limits` of the actions that have any, `groups` of all,
-    and which of them are `spent`, as far as it was told."""
+    """What a process knows of contacts without asking, as far as it was told. Whoever awaits anything in between keeps
+    to the `page` of the beginning: another takes its place."""
 
     def __init__(self, settings: Settings) -> None:
-        self.rules = ContactRules(zone=settings.time_zone, offset_us=offset_us)
-        self.limits: Mapping[str, Limits] = {}
-        self.groups: Mapping[str, Group] = {}
-        self.spent: dict[str, ContactCode] = {}
+        self.page = ContactPage(ContactRules(zone=settings.time_zone, offset_us=offset_us))
         self._zone, self._unit = settings.time_zone, 10**settings.digits
 
-    def follow(self, actions: Iterable[Action]) -> None:
-        """Takes the limits of a catalogue, whose counters have been opened."""
-        actions = list(actions)
-        limits = {action.action_id: self.limits_of(action) for action in actions}
-        self.limits = {action_id: each for action_id, each in limits.items() if not each.are_none}
-        self.groups = {action.action_id: action.group for action in actions}
+    @property
+    def rules(self) -> ContactRules:
+        """Those of now."""
+        return self.page.rules
+
+    def note_spent(self, action_id: str, code: ContactCode) -> None:
+        """Remembers that an action is used up, until the counters are read anew."""
+        self.page = self.page._replace(spent={**self.page.spent, action_id: code})
 
     async def refresh(self, connection: AsyncConnection, actions: Sequence[Action], now_us: int) -> None:
         """Reads the policy and the counters, and begins to count what is new in the catalogue."""
+        rules = await self._read_rules(connection)
+        limits = {action.action_id: each for action in actions if not (each := self.limits_of(action)).are_none}
+        await open_counters(connection, list(limits))
+        rows = await read_counters(connection) if limits else []
+        day = rules.day(now_us)
+        codes = {row.action_id: spent_code(limits[row.action_id], row, day) for row in rows if row.action_id in limits}
+        spent = {action_id: code for action_id, code in codes.items() if code is not None}
+        self.page = ContactPage(rules, limits, {action.action_id: action.group for action in actions}, spent)
+
+    async def _read_rules(self, connection: AsyncConnection) -> ContactRules:
         version = await contact_policy_queries.read_latest(connection)
-        if version is not None and version.version != self.rules.version:
-            self.rules = ContactRules(version.policy, version=version.version, zone=self._zone, offset_us=offset_us)
-        elif version is None and self.rules.version:
-            self.rules = ContactRules(zone=self._zone, offset_us=offset_us)
-        await open_counters(connection, [action.action_id for action in actions if not self.limits_of(action).are_none])
-        self.follow(actions)
-        rows = await read_counters(connection) if self.limits else []
-        day = self.rules.day(now_us)
-        codes = {
-            row.action_id: spent_code(self.limits[row.action_id], row, day)
-            for row in rows
-            if row.action_id in self.limits
-        }
-        self.spent = {action_id: code for action_id, code in codes.items() if code is not None}
+        if version is None:
+            return ContactRules(zone=self._zone, offset_us=offset_us) if self.rules.version else self.rules
+        if version.version == self.rules.version:
+            return self.rules
+        return ContactRules(version.policy, version=version.version, zone=self._zone, offset_us=offset_us)
 
     def limits_of(self, action: Action) -> Limits:
         """What an action may be given over all customers."""

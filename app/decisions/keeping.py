@@ -84,10 +84,10 @@ async def _write(driver: Driver, book: ContactBook, kept: Sequence[Keeping], bat
 
 async def _settle(driver: Driver, book: ContactBook, drafts: Sequence[Draft]) -> list[Made]:
     now_us = time.time_ns() // 1000
-    made = await settle(driver, drafts, book, now_us)
-    written = await write_decisions(driver, made)
-    await note_contacts(driver, drafts, made, written, book, now_us)
-    return made
+    settled = await settle(driver, drafts, book, now_us)
+    written = await write_decisions(driver, settled.made)
+    await note_contacts(driver, drafts, settled, written, now_us)
+    return settled.made
 
 
 def part_overdue(limits_s: Sequence[float | None], passed_s: float) -> Apart:

@@ -18,7 +18,7 @@ from app.decisions.schemas import DecisionRequest
 from app.foundation.times import iso, to_us
 from app.lifecycle.actions import Action, ActionCatalogue
 from app.lifecycle.arms import Arms
-from app.lifecycle.contact_gate import NONE_SPENT, Contact, Gate, Spent
+from app.lifecycle.contact_gate import NONE_SPENT, Contact, ContactRules, Gate, Spent
 from app.lifecycle.decisions import (
     Choice,
     CustomerContext,
@@ -55,11 +55,12 @@ class Decision(NamedTuple):
 
 class Known(NamedTuple):
     """What a decision is made of beside what was read of the customer: contacts, the latest first; when actions were
-    offered meanwhile; and what nobody is to have any more."""
+    offered meanwhile; what nobody is to have any more; and by which rules (None: those of now)."""
 
     contacts: Sequence[Contact] = ()
     offered_us: Mapping[str, int] = {}
     spent: Spent = NONE_SPENT
+    rules: ContactRules | None = None
 
 
 def checkout_decision_id(source: str, event_id: str) -> str:
@@ -145,8 +146,9 @@ def decide(
     asked = options_of(wanted, lateness)
     if known.offered_us:
         customer = customer._replace(offered_us=_latest(customer.offered_us, known.offered_us))
-    gate = open_gate(customer, asked, now_us, deciding.book.rules, contacts=known.contacts, spent=known.spent)
-    held = _gate_as_kept(gate, deciding)
+    rules = known.rules or deciding.book.rules
+    gate = open_gate(customer, asked, now_us, rules, contacts=known.contacts, spent=known.spent)
+    held = _gate_as_kept(gate, rules)
     choice = choose(deciding.catalogue, customer, asked, deciding.policy, now_us=now_us, seed=decision_id, gate=gate)
     answer = {
         "decision_id": decision_id,
@@ -176,9 +178,9 @@ def _latest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {**one, **{action_id: max(us, one.get(action_id, us)) for action_id, us in other.items()}}
 
 
-def _gate_as_kept(gate: Gate, deciding: Deciding) -> dict[str, Any]:
+def _gate_as_kept(gate: Gate, rules: ContactRules) -> dict[str, Any]:
     """What a receipt tells of the contact policy: which, and what its caps had counted before."""
-    return {"policy": deciding.book.rules.version, "counts": [dict(counts) for counts in gate.counts]}
+    return {"policy": rules.version, "counts": [dict(counts) for counts in gate.counts]}
 
 
 def tell_suppressed(

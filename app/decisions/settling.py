@@ -9,17 +9,17 @@ is counted; and what was counted is undone with the transaction that would have 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.database.contact_tables import contacts
 from app.database.engine import Driver, Statement
-from app.decisions.contact_book import ContactBook
+from app.decisions.contact_book import ContactBook, ContactPage
 from app.decisions.contact_queries import ADD_CONTACTS, READ_CONTACTS, RETURN_COUNTED, TAKE, TAKE_FREE, TAKE_TURNS
 from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Decision, Known
 from app.foundation.times import to_us
 from app.lifecycle.actions import Action
-from app.lifecycle.contact_gate import Contact, ContactCode, Spent
+from app.lifecycle.contact_gate import Contact, ContactCode
 from app.lifecycle.decisions import CustomerContext
 from app.lifecycle.identifiers import BASKET
 
@@ -58,14 +58,20 @@ def draft_of(customer: CustomerContext, wanted: DecisionRequest, now_us: int, ma
     return Draft(customer.customer_id, person_id, wanted.channel, at_us, make)
 
 
+class Settled(NamedTuple):
+    """Decisions as they may be kept, and the page of the contact book that they were all made by."""
+
+    made: list[Made]
+    page: ContactPage
+
+
 @dataclass(slots=True)
 class _Settling:
-    """Decisions under way. `spent` is known from before; `held` is what the transaction has taken of each limited
+    """Decisions under way, by one page of the contact book. `held` is what the transaction has taken of each limited
     action, `refused` why no more."""
 
     drafts: Sequence[Draft]
-    book: ContactBook
-    spent: Spent
+    page: ContactPage
     contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)
     held: Counter[str] = field(default_factory=Counter)
     refused: dict[str, ContactCode] = field(default_factory=dict)
@@ -79,44 +85,45 @@ class _Settling:
             theirs = contacts.setdefault(draft.person_id, [])
             offers = offered.setdefault(draft.person_id, {each.action_id: each.at_us for each in reversed(theirs)})
             gone = {action_id: code for action_id, code in self.refused.items() if left[action_id] <= 0}
-            decision, answer = draft.make(Known(theirs, offers, {**self.spent, **gone} if gone else self.spent))
+            spent = {**self.page.spent, **gone} if gone else self.page.spent
+            decision, answer = draft.make(Known(theirs, offers, spent, self.page.rules))
             for action in decision.taken:
                 offers[action.action_id] = decision.decided_us
                 theirs.insert(0, Contact(action.action_id, action.group, draft.channel, draft.at_us))
-                if action.action_id in self.book.limits:
+                if action.action_id in self.page.limits:
                     left[action.action_id] -= 1
             made.append((decision, answer))
         return made, left
 
 
-def is_bound(draft: Draft, action: Action, book: ContactBook) -> bool:
+def is_bound(draft: Draft, action: Action, page: ContactPage) -> bool:
     """Whether others may have to be kept from giving the same."""
-    is_capped = book.rules.has_caps(draft.channel) and not draft.is_of_basket
-    return is_capped or action.action_id in book.limits
+    is_capped = page.rules.has_caps(draft.channel) and not draft.is_of_basket
+    return is_capped or action.action_id in page.limits
 
 
-async def settle(driver: Driver, drafts: Sequence[Draft], book: ContactBook, now_us: int) -> list[Made]:
-    """The decisions as they may be kept, in the caller's transaction."""
-    spent = dict(book.spent)  # another transaction of this process may add to it meanwhile
-    made, _ = _Settling(drafts, book, spent).make()
+async def settle(driver: Driver, drafts: Sequence[Draft], book: ContactBook, now_us: int) -> Settled:
+    """Settles decisions in the caller's transaction. What is used up is noted in the book."""
+    page = book.page
+    made, _ = _Settling(drafts, page).make()
     bound = {
         draft.person_id
         for draft, (decision, _) in zip(drafts, made, strict=True)
-        if any(is_bound(draft, action, book) for action in decision.taken)
+        if any(is_bound(draft, action, page) for action in decision.taken)
     }
     if not bound:
-        return made
+        return Settled(made, page)
     places = [place for place, draft in enumerate(drafts) if draft.person_id in bound]
     theirs = [drafts[place] for place in places]
-    contacts = await _await_turns(driver, theirs, book, now_us)
-    settled = await _take(driver, _Settling(theirs, book, spent, contacts), now_us)
+    contacts = await _await_turns(driver, theirs, page, now_us)
+    settled = await _take(driver, _Settling(theirs, page, contacts), book, now_us)
     for place, each in zip(places, settled, strict=True):
         made[place] = each
-    return made
+    return Settled(made, page)
 
 
 async def _await_turns(
-    driver: Driver, drafts: Sequence[Draft], book: ContactBook, now_us: int
+    driver: Driver, drafts: Sequence[Draft], page: ContactPage, now_us: int
 ) -> dict[str, list[Contact]]:
     """Person → contacts as they are while nobody else decides on them."""
     known = [draft for draft in drafts if not draft.is_of_basket]
@@ -124,29 +131,29 @@ async def _await_turns(
         return {}
     await driver.fetch(TAKE_TURNS, customer_ids=list({draft.customer_id for draft in known}))
     people = {customer_id: person_id for person_id, customer_id in {d.person_id: d.customer_id for d in known}.items()}
-    since_us = now_us - book.rules.window_us
+    since_us = now_us - page.rules.window_us
     rows = await driver.fetch(READ_CONTACTS, customer_ids=list(people), since_us=since_us, now_us=now_us)
     told: dict[str, list[Contact]] = {}
     for customer_id, action_id, channel, at_us in rows:
-        contact = Contact(action_id, book.groups.get(action_id), channel, at_us)
+        contact = Contact(action_id, page.groups.get(action_id), channel, at_us)
         told.setdefault(people[customer_id], []).append(contact)
     return told
 
 
-async def _take(driver: Driver, settling: _Settling, now_us: int) -> list[Made]:
+async def _take(driver: Driver, settling: _Settling, book: ContactBook, now_us: int) -> list[Made]:
     """Takes what the decisions give from the counters, until each gives only what was taken.
 
     The first time it waits for others. Then it holds some, and who waits for one holding another may wait for ever: so
     it goes without what others hold.
     """
-    book, day, statement = settling.book, settling.book.rules.day(now_us), TAKE
+    page, day, statement = settling.page, settling.page.rules.day(now_us), TAKE
     while True:
         made, left = settling.make()
         lacking = {action_id: -count for action_id, count in left.items() if count < 0}
         if not lacking:
-            await _return(driver, +left, book, day)
+            await _return(driver, +left, page, day)
             return made
-        rows = {row["action_id"]: row for row in await driver.fetch(statement, day=day, **_wanted(lacking, book))}
+        rows = {row["action_id"]: row for row in await driver.fetch(statement, day=day, **_wanted(lacking, page))}
         for action_id, count in lacking.items():
             row = rows.get(action_id)
             settling.held[action_id] += row["granted"] if row else 0
@@ -154,12 +161,13 @@ async def _take(driver: Driver, settling: _Settling, now_us: int) -> list[Made]:
                 settling.refused[action_id] = "action_cap_reached"
             elif row["granted"] < count:
                 code: ContactCode = "budget_spent" if row["by_money"] == row["granted"] else "action_cap_reached"
-                settling.refused[action_id] = book.spent[action_id] = code
+                settling.refused[action_id] = code
+                book.note_spent(action_id, code)
         statement = TAKE_FREE
 
 
-def _wanted(lacking: Mapping[str, int], book: ContactBook) -> dict[str, list[Any]]:
-    limits = [book.limits[action_id] for action_id in lacking]
+def _wanted(lacking: Mapping[str, int], page: ContactPage) -> dict[str, list[Any]]:
+    limits = [page.limits[action_id] for action_id in lacking]
     return {
         "action_id": list(lacking),
         "wanted": list(lacking.values()),
@@ -170,29 +178,30 @@ def _wanted(lacking: Mapping[str, int], book: ContactBook) -> dict[str, list[Any
     }
 
 
-async def _return(driver: Driver, counts: Mapping[str, int], book: ContactBook, day: int) -> None:
+async def _return(driver: Driver, counts: Mapping[str, int], page: ContactPage, day: int) -> None:
     """Gives back what was counted and is not given after all."""
     if counts:
         await driver.fetch(
             RETURN_COUNTED,
             of_action=list(counts),
             times=list(counts.values()),
-            money_minor=[count * book.limits[action_id].cost_minor for action_id, count in counts.items()],
+            money_minor=[count * page.limits[action_id].cost_minor for action_id, count in counts.items()],
             of_day=[day] * len(counts),
         )
 
 
 async def note_contacts(
-    driver: Driver, drafts: Sequence[Draft], made: Sequence[Made], written: set[str], book: ContactBook, now_us: int
+    driver: Driver, drafts: Sequence[Draft], settled: Settled, written: set[str], now_us: int
 ) -> None:
     """Writes down what the decisions give that is counted anywhere: as delivered where it is shown at once, else as
     reserved. What was taken for one that is not `written`, since another process was first, is given back."""
-    rules, day = book.rules, book.rules.day(now_us)
+    page, rules = settled.page, settled.page.rules
+    day = rules.day(now_us)
     rows: list[tuple[Any, ...]] = []
     unwritten: Counter[str] = Counter()
-    for draft, (decision, _) in zip(drafts, made, strict=True):
+    for draft, (decision, _) in zip(drafts, settled.made, strict=True):
         for action in decision.taken:
-            limits = book.limits.get(action.action_id)
+            limits = page.limits.get(action.action_id)
             if decision.decision_id not in written:
                 unwritten[action.action_id] += limits is not None
             elif limits is not None or (rules.notes(draft.channel) and not draft.is_of_basket):
@@ -204,4 +213,4 @@ async def note_contacts(
     if rows:
         columns = map(list, zip(*rows, strict=True))
         await driver.fetch(ADD_CONTACTS, **dict(zip(contacts.c.keys(), columns, strict=True)))
-    await _return(driver, +unwritten, book, day)
+    await _return(driver, +unwritten, page, day)

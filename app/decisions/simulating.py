@@ -88,6 +88,7 @@ class _Judging:
         self._driver = driver
         self._asked = asked
         self._deciding = deciding
+        self._page = deciding.book.page
         self._left = left
         self._now_us = now_us
 
@@ -110,9 +111,9 @@ class _Judging:
 
     async def _read_contacts(self, person_ids: Sequence[str]) -> dict[str, list[Contact]]:
         """Person → contacts that caps count, the latest first."""
-        book, action = self._deciding.book, self._asked.action
-        groups = {**book.groups, action.action_id: action.group}
-        since_us = self._now_us - book.rules.window_us
+        action = self._asked.action
+        groups = {**self._page.groups, action.action_id: action.group}
+        since_us = self._now_us - self._page.rules.window_us
         rows = await self._driver.fetch(
             READ_CONTACTS, customer_ids=list(person_ids), since_us=since_us, now_us=self._now_us
         )
@@ -139,13 +140,13 @@ class _Judging:
             theirs,
             max(offers, default=None),
             self._left == 0,
-            deciding.book.rules,
+            self._page.rules,
             deciding.policy,
         )
 
     def _is_bound(self, channel: str) -> bool:
         """Whether a decision would look at contacts: where they are capped, or the action is."""
-        return self._deciding.book.rules.has_caps(channel) or self._left is not None
+        return self._page.rules.has_caps(channel) or self._left is not None
 
     def _is_bound_anywhere(self) -> bool:
         return any(map(self._is_bound, self._asked.channels))

@@ -5,6 +5,9 @@ from collections import Counter
 
 import pytest
 
+from app.database.engine import Driver, transaction
+from app.decisions.contact_queries import TAKE
+from app.decisions.held import Decisions
 from app.decisions.releasing import release_all_overdue
 from tests.decisions.acting import action_of, consent, decide, put_policy, suppressed
 
@@ -81,6 +84,33 @@ async def test_the_till_keeps_to_a_budget_and_to_a_cap_too(client, shop, sql, ca
     assert by_action["coupon"] == 3
     assert [count for (action_id, _), count in given.items() if action_id == "plain"] == [1] * by_action["plain"]
     assert by_action["plain"] == 5
+
+
+@pytest.mark.parametrize("path", ["decisions", "checkouts"])
+async def test_what_changes_while_decisions_are_settled_is_for_those_after(
+    client, shop, sql, service, catalogue, monkeypatch, path
+):
+    """The catalogue loses an action that was just taken from its counter."""
+    await catalogue(action_of("coupon", cost=2, total_cap=5, effect=1))
+    await put_policy(client, {"caps": [], "quiet_hours": []})
+    book, fetch = service.resources.of(Decisions).book, Driver.fetch
+
+    async def fetch_and_change(driver, statement, **parameters):
+        rows = await fetch(driver, statement, **parameters)
+        if statement is TAKE:
+            async with transaction(service.resources.engine) as connection:
+                await book.refresh(connection, (), 0)
+        return rows
+
+    monkeypatch.setattr(Driver, "fetch", fetch_and_change)
+    asked = {"customer_id": "C-1", "channel": "store"} if path == "decisions" else {"event": shop.order("C-1")}
+    answer = await client.post(f"/v1/{path}", json=asked)
+    assert answer.status_code in (200, 202), answer.text
+    assert book.page.limits == {}
+    counter = await sql.row("SELECT given, spent_minor, day FROM action_counters WHERE action_id = 'coupon'")
+    contact = await sql.row("SELECT counted_day, cost_minor FROM contacts WHERE action_id = 'coupon'")
+    assert (counter["given"], counter["spent_minor"]) == (1, 200)
+    assert contact == {"counted_day": counter["day"], "cost_minor": 200}
 
 
 async def test_several_actions_of_one_decision_take_several_places(client, shop, catalogue):
