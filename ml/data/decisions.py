@@ -43,6 +43,12 @@ class DecisionLog:
     centres: Floats
     scales: Floats
 
+    @property
+    def shown(self) -> Ints:
+        """(actions,): how often each was shown, of what can be compared."""
+        shown = self.actions[self.is_compared & (self.actions != _NONE)]
+        return np.bincount(shown, minlength=len(self.action_ids)).astype(np.int64)
+
 
 def read_decisions(rows: Sequence[Any], group_of: Mapping[str, str]) -> DecisionLog:
     """Of rows of the learning log (`app.decisions.outcome_queries`); `group_of` is action → group."""

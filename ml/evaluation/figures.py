@@ -138,7 +138,7 @@ def render_policies(result: Mapping[str, Any]) -> str:
 
 _WARNINGS: Final = {
     "few_effective": "too few decisions were as this policy would have them; the log can hardly answer.",
-    "lacking_support": "it chooses what was never tried; the log cannot answer.",
+    "lacking_support": "it chooses what was never tried, or nothing; the log cannot answer.",
     "clipped": "some decisions were so unlikely that their weight was cut.",
 }
 

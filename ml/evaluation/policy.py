@@ -5,10 +5,10 @@ from typing import Any, Final
 import numpy as np
 
 from app.foundation.errors import Refusal
-from app.lifecycle.learned_effects import STAGES
+from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES
 from app.lifecycle.off_policy import Estimate, Log, PolicyValue, UnloggedPropensities, evaluate_policy
 from ml.data.decisions import DecisionLog, Floats, Ints
-from ml.learning.effects import Offers, cross_fit
+from ml.learning.effects import NONE, CrossFitted, Offers, cross_fit
 
 FEWEST: Final = 100
 
@@ -16,37 +16,49 @@ FEWEST: Final = 100
 def evaluate_policies(log: DecisionLog) -> dict[str, Any]:
     """The figures, as `perennial evaluate policy --json` prints them.
 
-    Every row is told of by a model that has not seen it, and so is what the learned policy chooses there. Raises
-    Refusal where chance decided less than FEWEST times, or its probabilities were not kept.
+    Every row is told of by a model that has not seen it, and so is what the learned policy chooses there, as a service
+    would. Raises Refusal where chance decided less than FEWEST times, or its probabilities were not kept; where fewer
+    can be compared, too.
     """
     judged = np.flatnonzero(log.is_judged)
     if len(judged) < FEWEST:
         raise Refusal(
             f"Chance decided {len(judged):,} times of which the reward is final; {FEWEST} are needed to judge a policy."
         )
+    if (compared := int(log.is_compared.sum())) < FEWEST:
+        raise Refusal(f"{compared:,} decisions can be compared; {FEWEST} are needed to learn what is to be expected.")
     offers = Offers(log.actions, log.stages, log.features, log.rewards)
-    told = cross_fit(offers, log.groups, len(STAGES))[judged, 1:]
-    choices = {
-        "rules": log.worths[judged].argmax(axis=1),
-        "learned": np.where(log.eligible[judged], told, -np.inf).argmax(axis=1),
-    }
+    told = cross_fit(offers, log.groups, len(STAGES), log.is_compared)
+    choices = {"rules": choose(log.worths), "learned": choose(learned_worths(log, told))}
     try:
-        policies = {name: _judge(log, judged, told, chosen) for name, chosen in choices.items()}
+        policies = {name: _judge(log, judged, told.rewards, chosen[judged]) for name, chosen in choices.items()}
     except UnloggedPropensities as error:
         raise Refusal(str(error)) from error
     rewards = log.rewards[judged]
     return {"decisions": len(judged), "as_decided": float(rewards.mean()), "policies": policies}
 
 
-def _judge(log: DecisionLog, judged: Ints, told: Floats, chosen: Ints) -> dict[str, Any]:
-    rows, taken = np.arange(len(judged)), log.actions[judged]
+def learned_worths(log: DecisionLog, told: CrossFitted) -> Floats:
+    """(n, actions): what a service that has learned reckons with, −∞ of what was not eligible; but for weights, levers
+    and response rates, which are of a catalogue and not in the log."""
+    learned = np.where(log.shown >= FEWEST_SHOWN, told.effects - CAUTION * told.deviations, log.worths)
+    return np.where(log.eligible, learned, -np.inf)
+
+
+def choose(worths: Floats) -> Ints:
+    """(n,) places of the best; NONE where none is worth more than nothing."""
+    return np.where(worths.max(axis=1) > 0, worths.argmax(axis=1), NONE)
+
+
+def _judge(log: DecisionLog, judged: Ints, rewards: Floats, chosen: Ints) -> dict[str, Any]:
+    rows, taken, expected = np.arange(len(judged)), log.actions[judged], rewards[judged]
     value = evaluate_policy(
         Log(
             log.rewards[judged],
             log.propensities[judged],
             (chosen == taken).astype(np.float64),
-            told[rows, taken],
-            told[rows, chosen],
+            expected[rows, 1 + taken],
+            expected[rows, 1 + chosen],
         )
     )
     return _render(value)

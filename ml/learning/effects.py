@@ -10,13 +10,14 @@ choices depend on the features alone; propensities are not needed to learn, but 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 NONE: Final = -1
 """No action."""
@@ -35,7 +36,7 @@ class Offers:
     features: Floats
     rewards: Floats
 
-    def take(self, rows: NDArray[np.bool_]) -> "Offers":
+    def take(self, rows: Bools) -> "Offers":
         return Offers(self.actions[rows], self.stages[rows], self.features[rows], self.rewards[rows])
 
 
@@ -95,11 +96,10 @@ class EffectModel:
         means, deviations = self.effects(stages, features)
         return np.column_stack([np.zeros(len(stages)), means - caution * deviations - costs])
 
-    def rewards(self, stages: Ints, features: Floats) -> Floats:
-        """(n, 1 + actions): what is to be expected of doing nothing, then of each action."""
+    def anyway(self, stages: Ints, features: Floats) -> Floats:
+        """(n,): what is to be expected of doing nothing."""
         level = self.blocks.level(stages, features)
-        anyway = level @ self.mean[: level.shape[1]]
-        return np.column_stack([anyway, anyway[:, None] + self.effects(stages, features)[0]])
+        return np.asarray(level @ self.mean[: level.shape[1]])
 
     def tabulate(self) -> tuple[Floats, Floats]:
         """Of k features: the terms of effects (actions, stages, 4 + k), which are common, group, stage, own and one for
@@ -150,14 +150,34 @@ def _learn(gram: Floats, moment: Floats, rewards: Floats, sizes: list[int]) -> t
     return mean, covariance, noise
 
 
-def cross_fit(offers: Offers, groups: Ints, stages: int, folds: int = 5, seed: int = 0) -> Floats:
-    """(n, 1 + actions): what is to be expected of each row by a model that has not seen it."""
-    told = np.empty((len(offers.rewards), 1 + len(groups)))
-    for held in _folds(len(told), folds, seed):
-        told[held] = fit_effects(offers.take(~held), groups, stages).rewards(offers.stages[held], offers.features[held])
+class CrossFitted(NamedTuple):
+    """What models say of rows that they have not seen: `anyway` (n,) is to be expected of doing nothing, and `effects`
+    (n, actions) come on top of that, with their standard `deviations` (n, actions)."""
+
+    anyway: Floats
+    effects: Floats
+    deviations: Floats
+
+    @property
+    def rewards(self) -> Floats:
+        """(n, 1 + actions): what is to be expected of doing nothing, then of each action."""
+        return np.column_stack([self.anyway, self.anyway[:, None] + self.effects])
+
+
+def cross_fit(
+    offers: Offers, groups: Ints, stages: int, taught: Bools | None = None, folds: int = 5, seed: int = 0
+) -> CrossFitted:
+    """Of every row, by models that learned of those others that are `taught` (n,); None: of all others."""
+    rows, size = len(offers.rewards), (len(offers.rewards), len(groups))
+    told = CrossFitted(np.empty(rows), np.empty(size), np.empty(size))
+    for held in _folds(rows, folds, seed):
+        model = fit_effects(offers.take(~held if taught is None else taught & ~held), groups, stages)
+        asked = offers.stages[held], offers.features[held]
+        told.anyway[held] = model.anyway(*asked)
+        told.effects[held], told.deviations[held] = model.effects(*asked)
     return told
 
 
-def _folds(rows: int, folds: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+def _folds(rows: int, folds: int, seed: int) -> Iterator[Bools]:
     fold = np.random.default_rng(seed).permutation(rows) % folds
     return (fold == each for each in range(folds))

@@ -6,11 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from app.foundation.errors import Refusal
 from app.lifecycle.learned_effects import STAGES, LearnedEffects
-from ml.data.decisions import DecisionLog, Ints
+from ml.data.decisions import DecisionLog
 from ml.evaluation.policy import evaluate_policies
 from ml.learning.effects import NONE, Offers, fit_effects
 from ml.training.policy_artefact import write_policy_artefact
@@ -69,8 +67,4 @@ def learn_effects(log: DecisionLog) -> LearnedEffects:
     """Of what can be compared in the log; an action that was never shown is told what its group and stage are."""
     offers = Offers(log.actions, log.stages, log.features, log.rewards).take(log.is_compared)
     terms, covariances = fit_effects(offers, log.groups, len(STAGES)).tabulate()
-    return LearnedEffects(log.action_ids, terms, covariances, _count(offers, len(log.groups)), log.centres, log.scales)
-
-
-def _count(offers: Offers, actions: int) -> Ints:
-    return np.bincount(offers.actions[offers.actions != NONE], minlength=actions).astype(np.int64)
+    return LearnedEffects(log.action_ids, terms, covariances, log.shown, log.centres, log.scales)

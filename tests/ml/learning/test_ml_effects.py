@@ -62,9 +62,20 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 def test_each_row_is_told_of_by_a_model_that_has_not_seen_it():
     shop = OfferShop.draw(1)
     offers = log_of(shop, rows=500)
-    told = cross_fit(offers, GROUPS, STAGES)
+    told = cross_fit(offers, GROUPS, STAGES).rewards
     turned = Offers(offers.actions, offers.stages, offers.features, np.where(np.arange(500) == 7, 50.0, offers.rewards))
-    again = cross_fit(turned, GROUPS, STAGES)
+    again = cross_fit(turned, GROUPS, STAGES).rewards
     assert told.shape == (500, 1 + len(GROUPS))
     np.testing.assert_array_equal(told[7], again[7])
     assert not np.array_equal(told, again)
+
+
+def test_what_is_not_taught_changes_nothing_that_is_told():
+    offers = log_of(OfferShop.draw(1), rows=500)
+    taught = np.arange(500) % 3 > 0
+    turned = Offers(offers.actions, offers.stages, offers.features, np.where(taught, offers.rewards, 50.0))
+    told, again = (cross_fit(each, GROUPS, STAGES, taught) for each in (offers, turned))
+    assert told.deviations.shape == (500, len(GROUPS))
+    assert (told.deviations > 0).all()
+    for one, other in zip(told, again, strict=True):
+        np.testing.assert_array_equal(one, other)
