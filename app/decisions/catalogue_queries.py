@@ -26,6 +26,17 @@ _LOCK: Final = 0x616374696F6E73
 _latest = select(func.coalesce(func.max(action_versions.c.version), 0)).scalar_subquery()
 
 
+Mark = tuple[int, int, int]
+"""How many actions there are, when the latest was put, and the number of the latest change."""
+
+
+async def read_mark(connection: AsyncConnection) -> Mark:
+    """Other with every change, also of a process of before there were versions."""
+    told = select(func.count(), func.coalesce(func.max(actions.c.updated_us), 0), _latest)
+    count, updated_us, version = (await connection.execute(told)).one()
+    return count, updated_us, version
+
+
 async def read_catalogue(connection: AsyncConnection) -> ActionCatalogue:
     """The actions in the order of ids."""
     rows = (await connection.execute(select(actions.c.definition, _latest).order_by(actions.c.action_id))).all()

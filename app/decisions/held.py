@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database.engine import transaction
 from app.decisions.carrying import FindLacking, LackingOf, Suggest
-from app.decisions.catalogue_queries import read_catalogue
+from app.decisions.catalogue_queries import Mark, read_catalogue, read_mark
 from app.decisions.contact_book import ContactBook
 from app.decisions.keeping import Receipts
 from app.decisions.service import Deciding
@@ -43,6 +43,7 @@ class Decisions:
         self.simulating = asyncio.Lock()
         """One simulation at a time takes its share of a process."""
         self._changing = asyncio.Lock()
+        self._mark: Mark | None = None
         self._settings = settings
         self._scores = scores
         self._models = models
@@ -56,10 +57,11 @@ class Decisions:
             await self._refresh(connection)
 
     async def _refresh(self, connection: AsyncConnection) -> None:
-        """What is limited is counted before it is offered."""
-        catalogue = await read_catalogue(connection)
+        """What is limited is counted before it is offered. A catalogue that has not changed is not made again."""
+        mark = await read_mark(connection)
+        catalogue = self.catalogue if mark == self._mark else await read_catalogue(connection)
         await self.book.refresh(connection, catalogue.actions, time.time_ns() // 1000)
-        self.catalogue = catalogue
+        self.catalogue, self._mark = catalogue, mark
 
     def deciding(self) -> Deciding:
         """What decisions are made with now."""

@@ -219,6 +219,19 @@ async def test_what_was_read_before_a_change_does_not_take_its_place(catalogue, 
     assert "tea-tasting" not in offered(await decide(catalogue, max_actions=10))
 
 
+async def test_a_catalogue_is_made_again_only_where_it_has_changed(catalogue, service, sql):
+    """It is looked at every few seconds, beside the tills."""
+    held, refresh = service.resources.of(Decisions), PART.refresh
+    assert refresh is not None
+    await put(catalogue, ACTION)
+    before = held.catalogue
+    await refresh(service.resources)
+    assert held.catalogue is before
+    await sql.rows("DELETE FROM actions WHERE action_id = 'tea-tasting'")  # as a process of before there were versions
+    await refresh(service.resources)
+    assert "tea-tasting" not in held.catalogue.by_id
+
+
 async def test_what_an_action_gives_is_told_to_whoever_offers_it(catalogue):
     mechanic = {"kind": "amount_off", "threshold": 100, "amount": 20}
     body = {"en": "20 off from 100 on.", "zh": "满100减20。"}
