@@ -60,6 +60,7 @@ WITH made AS MATERIALIZED (
       WHERE bought.customer_id = ANY(person.ids) AND bought.type = 'order.completed'
         AND bought.occurred_us > firsts.decided_us
         AND bought.occurred_us <= firsts.decided_us + CAST(:window_us AS bigint)
+        AND bought.received_us > firsts.decided_us
     ) AS kept
   ) AS spent ON true
   LEFT JOIN LATERAL (
@@ -78,8 +79,9 @@ FROM measured GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 
 async def read_effects(connection: AsyncConnection, from_us: int, until_us: int, window_us: int) -> Sequence[Any]:
     """Rows by action, stage, channel and arm, of what was decided in `[from_us, until_us)`: persons, those who bought
-    in the window, what they bought net of refunds (minor units) and the sum of its squares, those who responded. Rows
-    without action, stage and channel are of the arms as wholes."""
+    in `(decided, decided + window]` what was told of after the decision, what they bought net of refunds (minor units)
+    and the sum of its squares, those who responded. Rows without action, stage and channel are of the arms as wholes.
+    """
     given = {"from_us": from_us, "until_us": until_us, "window_us": window_us, "behind_us": MAX_AHEAD_US}
     rows: Sequence[Any] = (await connection.execute(text(_EFFECTS), given)).all()
     return rows

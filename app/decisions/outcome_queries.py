@@ -17,9 +17,10 @@ eligible). Its columns:
   what nothing came, `default_reward`. In major units.
 
 An outcome is what is said by an event `action.*` of the action and the decision, or of the action and any id of the
-person with no decision named, and what is bought, in `[decided, decided + window]`; clocks of shops may be behind ours
-by MAX_AHEAD_US. A word without a decision is shared equally between the decisions of that action whose windows it
-falls in; of one that names it, it is that one's alone.
+person with no decision named, in `[decided, decided + window]`, where clocks of shops may be behind ours by
+MAX_AHEAD_US; and what is bought in `(decided, decided + window]` and was told of after the decision: no decision is
+followed by the order of its own checkout, however far ahead the till's clock is. A word without a decision is shared
+equally between the decisions of that action whose windows it falls in; of one that names it, it is that one's alone.
 """
 
 from collections.abc import Sequence
@@ -78,21 +79,21 @@ made AS MATERIALIZED (
   FROM chosen JOIN ids ON ids.decision_id = chosen.decision_id
   JOIN events AS bought ON bought.customer_id = ids.customer_id AND bought.type = 'order.completed'
    AND bought.occurred_us > chosen.decided_us AND bought.occurred_us <= chosen.decided_us + :window_us
+   AND bought.received_us > chosen.decided_us
   LEFT JOIN LATERAL (
     SELECT sum(refund.amount_minor) AS minor FROM events AS refund
     WHERE refund.type = 'order.refunded' AND refund.source = bought.source AND refund.reference = bought.reference
       AND refund.customer_id = bought.customer_id
   ) AS back ON true
 ), shared AS (
-  SELECT *, bool_or(is_shown) OVER (PARTITION BY source, id) AS has_shown,
-         count(*) FILTER (WHERE is_shown) OVER (PARTITION BY source, id) AS shown,
+  SELECT *, count(*) FILTER (WHERE is_shown) OVER (PARTITION BY source, id) AS shown,
          count(*) FILTER (WHERE action_id IS NULL) OVER (PARTITION BY source, id) AS bare,
          sum(withheld) OVER (PARTITION BY source, id) AS all_withheld
   FROM sold
 ), spent AS (
   SELECT decision_id, action_id, sum(minor) AS purchases_minor,
          sum(CASE WHEN is_shown THEN minor / shown
-                  WHEN action_id IS NOT NULL OR has_shown THEN 0
+                  WHEN action_id IS NOT NULL OR shown > 0 THEN 0
                   WHEN all_withheld > 0 THEN minor * withheld / all_withheld ELSE minor / bare END) AS credited_minor
   FROM shared GROUP BY 1, 2
 )"""

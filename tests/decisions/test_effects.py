@@ -125,6 +125,15 @@ async def test_a_person_counts_once_and_by_all_their_ids(shop_client, sql, shop)
     assert told["actions"][0]["uplift"] is None
 
 
+async def test_who_is_decided_for_at_a_till_has_not_bought_for_that(shop_client, shop):
+    """Though the till's clock is ahead."""
+    event = shop.order(total=70, at=shop.ago(minutes=-3))
+    assert (await shop_client.post("/v1/checkouts", json={"event": event, "channel": "store"})).status_code == 200
+    told = (await shop_client.get("/v1/effects", params={"from": shop.ago(days=1)})).json()
+    buyers = [each["rate"] for each in told["arms"] if each["persons"]]
+    assert buyers == [0.0]
+
+
 async def test_a_window_that_has_not_passed(shop_client, shop):
     await decide(shop_client, "C-1")
     since = shop.ago(days=1)

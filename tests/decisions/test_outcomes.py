@@ -167,6 +167,15 @@ async def test_purchases_in_the_window_net_of_refunds_and_shared(client, sql, lo
     assert (older.reward, newer.reward) == (120 * 0.25, 20 * 0.25)
 
 
+async def test_the_order_of_a_checkout_does_not_follow_from_its_decision(client, log, shop):
+    """Though the till's clock is ahead; the next one does."""
+    for minutes in (3, 4):
+        event = shop.order(total=70, at=shop.ago(minutes=-minutes))
+        answer = await client.post("/v1/checkouts", json={"event": event, "channel": "store"})
+        assert answer.json()["decision"]["actions"]
+    assert [row.purchases_minor for row in await log()] == [7_000, 0]
+
+
 async def test_a_reward_is_told_when_it_has_been_waited_for(client, log):
     await decide(client)
     assert [row.reward for row in await log()] == [-1.0]
