@@ -80,8 +80,18 @@ class ContactBook:
 
 def spent_code(limits: Limits, counter: Any, day: int) -> ContactCode | None:
     """Why an action cannot be given once more; None: it can."""
-    if limits.budget_minor is not None and counter.spent_minor + limits.cost_minor > limits.budget_minor:
+    if still_given(limits._replace(total_cap=None, daily_cap=None), counter, day) == 0:
         return "budget_spent"
-    on_day = counter.given_on_day if counter.day == day else 0
-    capped = ((limits.total_cap, counter.given), (limits.daily_cap, on_day))
-    return "action_cap_reached" if any(cap is not None and given >= cap for cap, given in capped) else None
+    return "action_cap_reached" if still_given(limits, counter, day) == 0 else None
+
+
+def still_given(limits: Limits, counter: Any, day: int) -> int | None:
+    """How often an action may still be given, over all customers; None: any. `counter` None: it never was. A counter
+    of a later day, by a clock that is ahead, counts for this one."""
+    given, spent_minor = (0, 0) if counter is None else (counter.given, counter.spent_minor)
+    on_day = counter.given_on_day if counter is not None and counter.day >= day else 0
+    left = [limits.total_cap - given] if limits.total_cap is not None else []
+    left += [limits.daily_cap - on_day] if limits.daily_cap is not None else []
+    if limits.budget_minor is not None and limits.cost_minor:
+        left.append((limits.budget_minor - spent_minor) // limits.cost_minor)
+    return max(min(left), 0) if left else None

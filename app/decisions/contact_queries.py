@@ -78,8 +78,9 @@ def _take(*, skips_locked: bool) -> Statement:
     """Takes as much of each action as its limits leave, in the order of ids.
 
     Parameters: arrays `action_id`, no id twice, `wanted`, `cost_minor` (of one), and the limits `budget_minor`,
-    `total_cap`, `daily_cap`, NULL for none; `day`. Rows: action_id, granted, and what each kind of limit left,
-    `by_money` and `by_times`. `skips_locked`: without those that another transaction holds, rather than to wait.
+    `total_cap`, `daily_cap`, NULL for none; `day`. Rows: action_id, granted, what each kind of limit left, `by_money`
+    and `by_times`, and the `day` it is counted on: a later one, where another transaction was on it while this waited.
+    `skips_locked`: without those that another transaction holds, rather than to wait.
     """
     numbers = ("wanted", "cost_minor", "budget_minor", "total_cap", "daily_cap")
     given = unnested("given", action_id=Text(), **dict.fromkeys(numbers, BigInteger()))
@@ -92,7 +93,7 @@ def _take(*, skips_locked: bool) -> Statement:
         .with_for_update(of=counter, skip_locked=skips_locked)
         .cte("locked")
     )
-    on_day = case((locked.c.day == day, locked.c.given_on_day), else_=_ZERO)
+    on_day = case((locked.c.day >= day, locked.c.given_on_day), else_=_ZERO)
     money_left = (locked.c.budget_minor - locked.c.spent_minor) / func.nullif(locked.c.cost_minor, _ZERO)
     times_left = func.least(locked.c.total_cap - locked.c.given, locked.c.daily_cap - on_day)
     by_money, by_times = (
@@ -106,14 +107,14 @@ def _take(*, skips_locked: bool) -> Statement:
     values = {
         "given": taken.c.given + taken.c.granted,
         "spent_minor": taken.c.spent_minor + taken.c.granted * taken.c.cost_minor,
-        "day": day,
+        "day": func.greatest(taken.c.day, day),
         "given_on_day": taken.c.on_day + taken.c.granted,
     }
     return compile_statement(
         update(counter)
         .values(values)
         .where(counter.c.action_id == taken.c.action_id)
-        .returning(counter.c.action_id, taken.c.granted, taken.c.by_money, taken.c.by_times)
+        .returning(counter.c.action_id, counter.c.day, taken.c.granted, taken.c.by_money, taken.c.by_times)
     )
 
 

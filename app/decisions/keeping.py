@@ -86,7 +86,7 @@ async def _settle(driver: Driver, book: ContactBook, drafts: Sequence[Draft]) ->
     now_us = time.time_ns() // 1000
     settled = await settle(driver, drafts, book, now_us)
     written = await write_decisions(driver, settled.made)
-    await note_contacts(driver, drafts, settled, written, now_us)
+    await note_contacts(driver, drafts, settled, written)
     return settled.made
 
 

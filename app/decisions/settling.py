@@ -59,21 +59,24 @@ def draft_of(customer: CustomerContext, wanted: DecisionRequest, now_us: int, ma
 
 
 class Settled(NamedTuple):
-    """Decisions as they may be kept, and the page of the contact book that they were all made by."""
+    """Decisions as they may be kept, the page of the contact book that they were all made by, and the `days` on which
+    limited actions were counted."""
 
     made: list[Made]
     page: ContactPage
+    days: Mapping[str, int] = {}
 
 
 @dataclass(slots=True)
 class _Settling:
     """Decisions under way, by one page of the contact book. `held` is what the transaction has taken of each limited
-    action, `refused` why no more."""
+    action, on `days`, `refused` why no more."""
 
     drafts: Sequence[Draft]
     page: ContactPage
     contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)
     held: Counter[str] = field(default_factory=Counter)
+    days: dict[str, int] = field(default_factory=dict)
     refused: dict[str, ContactCode] = field(default_factory=dict)
 
     def make(self) -> tuple[list[Made], Counter[str]]:
@@ -116,10 +119,10 @@ async def settle(driver: Driver, drafts: Sequence[Draft], book: ContactBook, now
     places = [place for place, draft in enumerate(drafts) if draft.person_id in bound]
     theirs = [drafts[place] for place in places]
     contacts = await _await_turns(driver, theirs, page, now_us)
-    settled = await _take(driver, _Settling(theirs, page, contacts), book, now_us)
-    for place, each in zip(places, settled, strict=True):
+    settling = _Settling(theirs, page, contacts)
+    for place, each in zip(places, await _take(driver, settling, book, now_us), strict=True):
         made[place] = each
-    return Settled(made, page)
+    return Settled(made, page, settling.days)
 
 
 async def _await_turns(
@@ -151,15 +154,17 @@ async def _take(driver: Driver, settling: _Settling, book: ContactBook, now_us: 
         made, left = settling.make()
         lacking = {action_id: -count for action_id, count in left.items() if count < 0}
         if not lacking:
-            await _return(driver, +left, page, day)
+            await _return(driver, +left, page, settling.days)
             return made
         rows = {row["action_id"]: row for row in await driver.fetch(statement, day=day, **_wanted(lacking, page))}
         for action_id, count in lacking.items():
             row = rows.get(action_id)
-            settling.held[action_id] += row["granted"] if row else 0
             if row is None:
                 settling.refused[action_id] = "action_cap_reached"
-            elif row["granted"] < count:
+                continue
+            settling.held[action_id] += row["granted"]
+            settling.days[action_id] = row["day"]
+            if row["granted"] < count:
                 code: ContactCode = "budget_spent" if row["by_money"] == row["granted"] else "action_cap_reached"
                 settling.refused[action_id] = code
                 book.note_spent(action_id, code)
@@ -178,7 +183,7 @@ def _wanted(lacking: Mapping[str, int], page: ContactPage) -> dict[str, list[Any
     }
 
 
-async def _return(driver: Driver, counts: Mapping[str, int], page: ContactPage, day: int) -> None:
+async def _return(driver: Driver, counts: Mapping[str, int], page: ContactPage, days: Mapping[str, int]) -> None:
     """Gives back what was counted and is not given after all."""
     if counts:
         await driver.fetch(
@@ -186,17 +191,14 @@ async def _return(driver: Driver, counts: Mapping[str, int], page: ContactPage, 
             of_action=list(counts),
             times=list(counts.values()),
             money_minor=[count * page.limits[action_id].cost_minor for action_id, count in counts.items()],
-            of_day=[day] * len(counts),
+            of_day=[days[action_id] for action_id in counts],
         )
 
 
-async def note_contacts(
-    driver: Driver, drafts: Sequence[Draft], settled: Settled, written: set[str], now_us: int
-) -> None:
+async def note_contacts(driver: Driver, drafts: Sequence[Draft], settled: Settled, written: set[str]) -> None:
     """Writes down what the decisions give that is counted anywhere: as delivered where it is shown at once, else as
     reserved. What was taken for one that is not `written`, since another process was first, is given back."""
     page, rules = settled.page, settled.page.rules
-    day = rules.day(now_us)
     rows: list[tuple[Any, ...]] = []
     unwritten: Counter[str] = Counter()
     for draft, (decision, _) in zip(drafts, settled.made, strict=True):
@@ -207,10 +209,10 @@ async def note_contacts(
             elif limits is not None or (rules.notes(draft.channel) and not draft.is_of_basket):
                 until_us = None if rules.is_shown(draft.channel) else draft.at_us + rules.reserved_us
                 until_us = decision.reserved_until_us or until_us
-                counted = (None, 0) if limits is None else (day, limits.cost_minor)
+                counted = (None, 0) if limits is None else (settled.days[action.action_id], limits.cost_minor)
                 key = (draft.customer_id, decision.decision_id, action.action_id)
                 rows.append((*key, draft.channel, decision.decided_us, draft.at_us, until_us, *counted))
     if rows:
         columns = map(list, zip(*rows, strict=True))
         await driver.fetch(ADD_CONTACTS, **dict(zip(contacts.c.keys(), columns, strict=True)))
-    await _return(driver, +unwritten, page, day)
+    await _return(driver, +unwritten, page, settled.days)

@@ -9,7 +9,7 @@ from app.customers.service import read_states
 from app.customers.state import CustomerState
 from app.database.background import cut, yield_to_requests
 from app.database.engine import CONNECTION_LOST, Driver, fetch
-from app.decisions.contact_book import ContactBook, Limits
+from app.decisions.contact_book import ContactBook, still_given
 from app.decisions.contact_queries import READ_CONTACTS
 from app.decisions.service import Deciding, customer_context
 from app.decisions.simulation_queries import COUNT_PERSONS, DRAW_PERSONS
@@ -48,17 +48,6 @@ class Simulation(NamedTuple):
     left: int | None
     steps: Sequence[Step]
     tally: Tally
-
-
-def still_given(limits: Limits, counter: Any, day: int) -> int | None:
-    """How often an action may still be given, over all customers; None: any. `counter` None: it never was."""
-    given, spent_minor = (0, 0) if counter is None else (counter.given, counter.spent_minor)
-    on_day = counter.given_on_day if counter is not None and counter.day == day else 0
-    left = [limits.total_cap - given] if limits.total_cap is not None else []
-    left += [limits.daily_cap - on_day] if limits.daily_cap is not None else []
-    if limits.budget_minor is not None and limits.cost_minor:
-        left.append((limits.budget_minor - spent_minor) // limits.cost_minor)
-    return max(min(left), 0) if left else None
 
 
 async def simulate(

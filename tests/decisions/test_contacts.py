@@ -1,6 +1,7 @@
 """Caps and budgets are exact, whoever else decides; what is not delivered is given back."""
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -111,6 +112,21 @@ async def test_what_changes_while_decisions_are_settled_is_for_those_after(
     contact = await sql.row("SELECT counted_day, cost_minor FROM contacts WHERE action_id = 'coupon'")
     assert (counter["given"], counter["spent_minor"]) == (1, 200)
     assert contact == {"counted_day": counter["day"], "cost_minor": 200}
+
+
+async def test_a_day_that_is_not_over_everywhere_has_one_cap(client, sql, service, catalogue):
+    """Who waited since before midnight, or whose clock is behind, counts on the day that is in force."""
+    await catalogue(action_of("coupon", daily_cap=3, effect=1))
+    await put_policy(client, {"caps": [], "quiet_hours": []})
+    ahead = "UPDATE action_counters SET day = :day, given_on_day = 2 WHERE action_id = 'coupon' RETURNING day"
+    tomorrow = await sql.value(ahead, day=int(time.time() // 86_400) + 2)
+    answers = [await decide(client, f"C-{number}", channel="store") for number in range(4)]
+    assert [len(answer["actions"]) for answer in answers] == [1, 0, 0, 0]
+    assert suppressed(answers[-1]) == {"coupon": "action_cap_reached"}
+    assert await sql.row("SELECT day, given_on_day FROM action_counters") == {"day": tomorrow, "given_on_day": 3}
+    assert await sql.value("SELECT max(counted_day) FROM contacts") == tomorrow, "so that it is given back to that day"
+    await service.resources.refresh()
+    assert service.resources.of(Decisions).book.page.spent == {"coupon": "action_cap_reached"}
 
 
 async def test_several_actions_of_one_decision_take_several_places(client, shop, catalogue):
