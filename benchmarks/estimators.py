@@ -41,7 +41,7 @@ def simulate(shop: OfferShop, decisions: int, seed: int) -> PolicyValue:
     chances = logging(shop, customers)
     chosen = (draw.random((decisions, 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(0, len(GROUPS))
     rewards = (draw.random(decisions) < shop.chances(customers)[rows, chosen]).astype(np.float64)
-    offers = Offers(chosen - 1, customers.stages, customers.features, rewards)
+    offers = Offers(chosen - 1, customers.stages, customers.features, rewards, rows)
     told = cross_fit(offers, GROUPS, STAGES, seed=seed).rewards
     wanted = target(shop, customers)
     log = Log(rewards, chances[rows, chosen], wanted[rows, chosen], told[rows, chosen], (wanted * told).sum(axis=1))

@@ -33,7 +33,8 @@ def learn(shop: OfferShop, decisions: int, seed: int) -> Choose:
         customers = shop.arrive(BATCH, draw)
         chosen = explore(model, customers, f"{seed}-{begin}")
         rewards = draw.random(BATCH) < shop.chances(customers)[np.arange(BATCH), chosen]
-        seen.append(Offers(chosen - 1, customers.stages, customers.features, rewards.astype(np.float64)))
+        persons = begin + np.arange(BATCH)
+        seen.append(Offers(chosen - 1, customers.stages, customers.features, rewards.astype(np.float64), persons))
         model = fit_effects(join(seen), GROUPS, STAGES)
     final = model
     assert final is not None
@@ -55,7 +56,9 @@ def explore(model: EffectModel | None, customers: Customers, seed: str) -> Ints:
 
 def join(seen: list[Offers]) -> Offers:
     """Of batches."""
-    columns = ([getattr(each, name) for each in seen] for name in ("actions", "stages", "features", "rewards"))
+    columns = (
+        [getattr(each, name) for each in seen] for name in ("actions", "stages", "features", "rewards", "persons")
+    )
     return Offers(*map(np.concatenate, columns))
 
 

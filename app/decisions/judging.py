@@ -39,11 +39,14 @@ def eligible_worths(receipt: Mapping[str, Any]) -> dict[str, float]:
 def judge_policy(rows: Sequence[Any], factors: Mapping[str, float], exploration: float) -> tuple[PolicyValue, float]:
     """Of rows of the learning log, and the mean reward of those that are judged: first places whose reward is final.
 
-    Raises Malformed where they are fewer than FEWEST, or the probability of one is not known.
+    Raises Malformed where they are fewer than FEWEST, all of one person, or the probability of one is not known.
     """
     judged = [row for row in rows if row.place == 1 and row.reward is not None and is_judged(row)]
     if len(judged) < FEWEST:
         raise Malformed(f"days: Chance decided {len(judged)} times of which the reward is final; {FEWEST} are needed.")
+    persons = np.unique([row.person_id for row in judged], return_inverse=True)[1].astype(np.int64)
+    if not persons.any():
+        raise Malformed("days: Chance decided for one person alone, which says nothing of others.")
     targets = [_choose(eligible_worths(row.receipt), factors, exploration) for row in judged]
     ids = sorted({each for target in targets for each in target} | {row.action_id for row in judged})
     places = {each: place for place, each in enumerate(ids)}
@@ -55,7 +58,8 @@ def judge_policy(rows: Sequence[Any], factors: Mapping[str, float], exploration:
             chances[at, places[each]] = chance
     every, told = np.arange(len(judged)), expect_by_action(actions, rewards, len(ids))
     propensities = np.array([np.nan if row.propensity is None else row.propensity for row in judged], np.float64)
-    log = Log(rewards, propensities, chances[every, actions], told[every, actions], (chances * told).sum(axis=1))
+    expected = (chances * told).sum(axis=1)
+    log = Log(rewards, propensities, chances[every, actions], told[every, actions], expected, persons)
     try:
         return evaluate_policy(log), float(rewards.mean())
     except UnloggedPropensities as error:

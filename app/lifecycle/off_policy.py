@@ -7,7 +7,7 @@ With w = π(a|x) / p, the chance of the logged action under the policy over the 
     DR     mean of q(x, π) + w · (r − q(x, a))            (Dudík, Langford and Li 2011, Doubly robust)
 
 with q an estimate of the reward that was learned without the row it is asked of. Intervals are of the normal law, that
-of SNIPS by the delta method.
+of SNIPS by the delta method; decisions of a person are not independent, so that what is off is summed by person.
 """
 
 from dataclasses import dataclass
@@ -44,13 +44,14 @@ class Estimate(NamedTuple):
 class Log:
     """Decisions, (n,) each: the reward, the probability with which the action was chosen, and that with which the
     policy that is judged would choose it. `predicted` is what was to be expected of the logged action, `expected` of
-    the policy's choices."""
+    the policy's choices. `persons` number from 0 whom they were made for; None: everybody another."""
 
     rewards: Floats
     propensities: Floats
     target_probabilities: Floats
     predicted: Floats | None = None
     expected: Floats | None = None
+    persons: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,9 @@ class PolicyValue:
 
 def evaluate_policy(log: Log) -> PolicyValue:
     """Raises UnloggedPropensities where a probability of choice is unknown, not above 0 or above 1; ValueError without
-    two decisions."""
-    if len(log.rewards) < 2:
-        raise ValueError("A policy is judged on two decisions at least.")
+    decisions of two persons."""
+    if len(log.rewards) < 2 or (log.persons is not None and log.persons.min() == log.persons.max()):
+        raise ValueError("A policy is judged on decisions of two persons at least.")
     if not np.all((log.propensities > 0) & (log.propensities <= 1)):  # NaN is neither
         raise UnloggedPropensities("Decisions without the probability with which they were made judge no policy.")
     raw = log.target_probabilities / log.propensities
@@ -80,8 +81,8 @@ def evaluate_policy(log: Log) -> PolicyValue:
     clipped, total = int(np.count_nonzero(raw > MOST_WEIGHT)), float(weights.sum())
     effective = total**2 / float((weights**2).sum()) if total else 0.0
     return PolicyValue(
-        _mean(weights * log.rewards),
-        _ratio(weights, log.rewards) if total else None,
+        _mean(weights * log.rewards, log.persons),
+        _ratio(weights, log) if total else None,
         _doubly_robust(weights, log),
         len(weights),
         effective,
@@ -94,20 +95,23 @@ def evaluate_policy(log: Log) -> PolicyValue:
 def _doubly_robust(weights: Floats, log: Log) -> Estimate | None:
     if log.predicted is None or log.expected is None:
         return None
-    return _mean(log.expected + weights * (log.rewards - log.predicted))
+    return _mean(log.expected + weights * (log.rewards - log.predicted), log.persons)
 
 
-def _mean(parts: Floats) -> Estimate:
-    return _around(float(parts.mean()), float(parts.std(ddof=1)) / np.sqrt(len(parts)))
+def _mean(parts: Floats, persons: NDArray[np.int64] | None) -> Estimate:
+    value = float(parts.mean())
+    return _around(value, parts - value, persons)
 
 
-def _ratio(weights: Floats, rewards: Floats) -> Estimate:
-    value = float((weights * rewards).sum() / weights.sum())
-    apart = weights * (rewards - value) / weights.mean()
-    return _around(value, float(apart.std(ddof=1)) / np.sqrt(len(weights)))
+def _ratio(weights: Floats, log: Log) -> Estimate:
+    value = float((weights * log.rewards).sum() / weights.sum())
+    return _around(value, weights * (log.rewards - value) / weights.mean(), log.persons)
 
 
-def _around(value: float, error: float) -> Estimate:
+def _around(value: float, apart: Floats, persons: NDArray[np.int64] | None) -> Estimate:
+    """`apart` (n,) sums to 0."""
+    sums = apart if persons is None else np.bincount(persons, apart)[np.unique(persons)]
+    error = float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1))) / len(apart)
     return Estimate(value, value - _Z * error, value + _Z * error)
 
 

@@ -23,14 +23,16 @@ _LEAST_SPREAD: Final = 1e-9
 class DecisionLog:
     """Decisions whose reward is final, (n,) each; `actions` are places in `action_ids`, −1: none was taken.
 
-    `groups` (actions,) numbers their groups. `features` (n, 2) are churn risk and value at stake, as they were known,
-    centred and of unit size: they had `centres` and `scales` (2,). `eligible` and `worths` (n, actions) are what might
-    have been chosen, and what was thought of it. `is_judged`: chance decided, so that another choice can be judged.
+    `persons` number from 0 whom they were made for, `groups` (actions,) the groups of actions. `features` (n, 2) are
+    churn risk and value at stake, as they were known, centred and of unit size: they had `centres` and `scales` (2,).
+    `eligible` and `worths` (n, actions) are what might have been chosen, and what was thought of it. `is_judged`:
+    chance decided, so that another choice can be judged.
     `is_compared`: an action was shown first, or withheld of the control group, and no complaint came before.
     """
 
     action_ids: tuple[str, ...]
     groups: Ints
+    persons: Ints
     actions: Ints
     stages: Ints
     features: Floats
@@ -65,6 +67,7 @@ def read_decisions(rows: Sequence[Any], group_of: Mapping[str, str]) -> Decision
     return DecisionLog(
         ids,
         np.array([kinds.index(group_of.get(each, "")) for each in ids], np.int64),
+        np.unique([row.person_id for row in final], return_inverse=True)[1].astype(np.int64),
         actions,
         np.array([STAGES.index(row.stage) for row in final], np.int64),
         features,

@@ -16,18 +16,19 @@ FEWEST: Final = 100
 def evaluate_policies(log: DecisionLog) -> dict[str, Any]:
     """The figures, as `perennial evaluate policy --json` prints them.
 
-    Every row is told of by a model that has not seen it, and so is what the learned policy chooses there, as a service
-    would. Raises Refusal where chance decided less than FEWEST times, or its probabilities were not kept; where fewer
-    can be compared, too.
+    Every row is told of by a model that has not seen its person, and so is what the learned policy chooses there, as a
+    service would. Raises Refusal where chance decided less than FEWEST times, or for fewer persons, or as few can be
+    compared, or its probabilities were not kept.
     """
     judged = np.flatnonzero(log.is_judged)
     if len(judged) < FEWEST:
         raise Refusal(
             f"Chance decided {len(judged):,} times of which the reward is final; {FEWEST} are needed to judge a policy."
         )
-    if (compared := int(log.is_compared.sum())) < FEWEST:
-        raise Refusal(f"{compared:,} decisions can be compared; {FEWEST} are needed to learn what is to be expected.")
-    offers = Offers(log.actions, log.stages, log.features, log.rewards)
+    persons = min(len(np.unique(log.persons[rows])) for rows in (log.is_judged, log.is_compared))
+    if persons < FEWEST:
+        raise Refusal(f"Decisions of {persons:,} persons can be judged and compared; of {FEWEST} are needed.")
+    offers = Offers(log.actions, log.stages, log.features, log.rewards, log.persons)
     told = cross_fit(offers, log.groups, len(STAGES), log.is_compared)
     choices = {"rules": choose(log.worths), "learned": choose(learned_worths(log, told))}
     try:
@@ -59,6 +60,7 @@ def _judge(log: DecisionLog, judged: Ints, rewards: Floats, chosen: Ints) -> dic
             (chosen == taken).astype(np.float64),
             expected[rows, 1 + taken],
             expected[rows, 1 + chosen],
+            log.persons[judged],
         )
     )
     return _render(value)

@@ -28,16 +28,19 @@ _NARROWEST: Final = 1e-8
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """Decisions, (n,) each: `actions` are places among the actions, or NONE; `stages` places among stages. `features`
-    (n, k) are centred numbers of unit size."""
+    """Decisions, (n,) each: `actions` are places among the actions, or NONE; `stages` places among stages; `persons`
+    number from 0 whom they were made for. `features` (n, k) are centred numbers of unit size."""
 
     actions: Ints
     stages: Ints
     features: Floats
     rewards: Floats
+    persons: Ints
 
     def take(self, rows: Bools) -> "Offers":
-        return Offers(self.actions[rows], self.stages[rows], self.features[rows], self.rewards[rows])
+        return Offers(
+            self.actions[rows], self.stages[rows], self.features[rows], self.rewards[rows], self.persons[rows]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,8 @@ def _learn(gram: Floats, moment: Floats, rewards: Floats, sizes: list[int]) -> t
 
 
 class CrossFitted(NamedTuple):
-    """What models say of rows that they have not seen: `anyway` (n,) is to be expected of doing nothing, and `effects`
-    (n, actions) come on top of that, with their standard `deviations` (n, actions)."""
+    """What models say of rows whose persons they have not seen: `anyway` (n,) is to be expected of doing nothing, and
+    `effects` (n, actions) come on top of that, with their standard `deviations` (n, actions)."""
 
     anyway: Floats
     effects: Floats
@@ -167,10 +170,11 @@ class CrossFitted(NamedTuple):
 def cross_fit(
     offers: Offers, groups: Ints, stages: int, taught: Bools | None = None, folds: int = 5, seed: int = 0
 ) -> CrossFitted:
-    """Of every row, by models that learned of those others that are `taught` (n,); None: of all others."""
+    """Of every row, by models that learned of those that are `taught` (n,) of other persons; None: of all of theirs.
+    An order is shared over the decisions of a person, so that one of them tells of the others."""
     rows, size = len(offers.rewards), (len(offers.rewards), len(groups))
     told = CrossFitted(np.empty(rows), np.empty(size), np.empty(size))
-    for held in _folds(rows, folds, seed):
+    for held in _folds(offers.persons, folds, seed):
         model = fit_effects(offers.take(~held if taught is None else taught & ~held), groups, stages)
         asked = offers.stages[held], offers.features[held]
         told.anyway[held] = model.anyway(*asked)
@@ -178,6 +182,6 @@ def cross_fit(
     return told
 
 
-def _folds(rows: int, folds: int, seed: int) -> Iterator[Bools]:
-    fold = np.random.default_rng(seed).permutation(rows) % folds
-    return (fold == each for each in range(folds))
+def _folds(persons: Ints, folds: int, seed: int) -> Iterator[Bools]:
+    fold = np.random.default_rng(seed).permutation(int(persons.max()) + 1) % folds
+    return (fold[persons] == each for each in range(folds))

@@ -65,6 +65,6 @@ def train_policy(training: PolicyTraining, models_directory: Path, made_at: date
 
 def learn_effects(log: DecisionLog) -> LearnedEffects:
     """Of what can be compared in the log; an action that was never shown is told what its group and stage are."""
-    offers = Offers(log.actions, log.stages, log.features, log.rewards).take(log.is_compared)
+    offers = Offers(log.actions, log.stages, log.features, log.rewards, log.persons).take(log.is_compared)
     terms, covariances = fit_effects(offers, log.groups, len(STAGES)).tabulate()
     return LearnedEffects(log.action_ids, terms, covariances, log.shown, log.centres, log.scales)

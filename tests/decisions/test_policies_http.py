@@ -1,5 +1,6 @@
 """`POST /v1/policies:evaluate`: by hand on a log of chance, and refused where there is none."""
 
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -8,8 +9,11 @@ from app.decisions import policies_router
 from app.decisions.judging import judge_policy
 from app.foundation.errors import Malformed
 
+NUMBERS = count()
+
 
 def row(action="gift", reward=1.0, **more):
+    """Of a person each."""
     receipt = {
         "request": {"learning_enabled": True},
         "customer": {"has_open_complaint": False},
@@ -17,10 +21,11 @@ def row(action="gift", reward=1.0, **more):
         "suppressed": {"call": "no_consent"},
     }
     known = {"decided_us": 10**15, "arm": "learner", "place": 1, "propensity": 0.5, "receipt": receipt}
+    known["person_id"] = f"P-{next(NUMBERS)}"
     return SimpleNamespace(**{**known, "action_id": action, "reward": reward, **more})
 
 
-ROWS = [row("gift", 1.0), row("coupon", 3.0)] * 100
+ROWS = [row("gift", 1.0) if place % 2 else row("coupon", 3.0) for place in range(200)]
 
 
 def test_the_rules_and_the_other_way_round():
@@ -54,6 +59,11 @@ def test_what_is_never_chosen_brings_nothing():
 def test_what_chance_did_not_decide_is_not_judged(more):
     with pytest.raises(Malformed, match="Chance decided 0 times"):
         judge_policy([row(**more)] * 200, {}, 0.0)
+
+
+def test_of_one_person_alone_nothing_is_said():
+    with pytest.raises(Malformed, match="one person alone"):
+        judge_policy([row()] * 200, {}, 0.0)
 
 
 def test_refused_where_probabilities_were_not_kept():

@@ -1,5 +1,7 @@
 """Estimators of another policy's value: by hand, and where the log cannot answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,18 @@ def test_what_is_expected_of_a_row_has_not_seen_it():
     assert told[0] == pytest.approx([31 / 11, 35 / 11])
     again = expect_by_action(np.array([0, 0, 1]), array(9, 1, 5), 2)
     assert told[0] == pytest.approx(again[0])
+
+
+def test_decisions_of_a_person_count_once_for_how_sure_it_is():
+    """Each of 50 persons decided for four times, with the same outcome: as sure as of 50 decisions, not of 200."""
+    rewards = np.random.default_rng(0).random(50)
+    columns = rewards, *(np.full(50, value) for value in (0.5, 0.5, 0.4, 0.6))
+    once, four = Log(*columns), Log(*(np.tile(each, 4) for each in columns))
+    four = replace(four, persons=np.tile(np.arange(50), 4))
+    for name in ("inverse_propensity", "self_normalised", "doubly_robust"):
+        assert getattr(evaluate_policy(four), name) == pytest.approx(getattr(evaluate_policy(once), name))
+
+
+def test_one_person_says_nothing_of_others():
+    with pytest.raises(ValueError, match="two persons"):
+        evaluate_policy(Log(np.ones(9), np.ones(9), np.ones(9), persons=np.zeros(9, np.int64)))

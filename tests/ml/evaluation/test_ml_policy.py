@@ -23,6 +23,7 @@ def rows_of(count=1500, seed=1, propensity=0.5):
         brought = {"coupon": 3.0, "gift": 1.0}[action] * (not is_control)
         rows.append(
             SimpleNamespace(
+                person_id=f"P-{number}",
                 decided_us=10**15,
                 activated_us=10**15,
                 stage=STAGES[number % len(STAGES)],

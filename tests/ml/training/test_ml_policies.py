@@ -32,7 +32,7 @@ def log():
 
 def test_tables_say_what_the_fitted_model_says(log):
     """Mean and deviation of every effect, at any stage and features."""
-    offers = Offers(log.actions, log.stages, log.features, log.rewards).take(log.is_compared)
+    offers = Offers(log.actions, log.stages, log.features, log.rewards, log.persons).take(log.is_compared)
     means, deviations = fit_effects(offers, log.groups, len(STAGES)).effects(log.stages[:40], log.features[:40])
     told = learn_effects(log)
     for row, (stage, features) in enumerate(zip(log.stages[:40], log.features[:40], strict=True)):
