@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.decision_tables import arm_reports, arms
+from app.database.tables import decisions
 from app.lifecycle.identifiers import BASKET
 
 _ENTER: Final = """
@@ -33,6 +34,19 @@ async def enter_persons(connection: AsyncConnection, from_us: int, until_us: int
     were arms tell of none."""
     given = {"from_us": from_us, "until_us": until_us, "basket": BASKET}
     return (await connection.execute(text(_ENTER), given)).rowcount
+
+
+async def find_last_entered(connection: AsyncConnection) -> int:
+    """When the last of those who are noted was first decided of, µs; 0: nobody is."""
+    return int((await connection.execute(select(func.coalesce(func.max(arms.c.decided_us), 0)))).scalar_one())
+
+
+async def find_piece_end(connection: AsyncConnection, from_us: int, until_us: int, most: int) -> int:
+    """The end of a piece of `[from_us, until_us)` that has so many decisions at most, but for those of one time."""
+    decided_us = decisions.c.decided_us
+    after = select(decided_us).where(decided_us >= from_us, decided_us < until_us).order_by(decided_us)
+    found = (await connection.execute(after.offset(most).limit(1))).scalar_one_or_none()
+    return until_us if found is None else max(int(found), from_us + 1)
 
 
 async def count_arms(connection: AsyncConnection) -> Sequence[Any]:

@@ -12,9 +12,16 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.database.background import run_periodically
+from app.database.background import SERVICE_SHARE, run_periodically, yield_to_requests
 from app.database.engine import alone, transaction
-from app.decisions.arm_queries import count_arms, enter_persons, read_arm_report, write_arm_report
+from app.decisions.arm_queries import (
+    count_arms,
+    enter_persons,
+    find_last_entered,
+    find_piece_end,
+    read_arm_report,
+    write_arm_report,
+)
 from app.foundation.logs import log
 from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut
@@ -22,6 +29,8 @@ from app.http.resources import Checks, Resources
 from app.lifecycle.arms import ARMS, MISMATCH, Arm, Arms, sample_ratio_p
 
 ARMS_LOCK: Final = 0x61726D73  # "arms": one look at a time, however many replicas run
+AT_ONCE: Final = 2000
+"""Receipts in a statement: all that there are take longer than a statement may."""
 HOUR_US: Final = 3_600_000_000
 UNDER_WAY_US: Final = 300_000_000
 """A receipt is in the database at the latest so long after its decision."""
@@ -29,17 +38,33 @@ UNDER_WAY_US: Final = 300_000_000
 
 async def watch_arms(engine: AsyncEngine, now_us: int, every_us: int = 0) -> Mapping[str, Any] | None:
     """Counts the arms as of `now_us`. None: another process does, or it was done less than `every_us` ago."""
-    async with alone(engine, ARMS_LOCK) as driver, transaction(engine) as connection:
-        last = await read_arm_report(connection)
-        if driver is None or (last is not None and now_us - last.at_us < every_us):
+    async with alone(engine, ARMS_LOCK) as driver:
+        if driver is None:
             return None
-        from_us = 0 if last is None else last.at_us - UNDER_WAY_US
-        await enter_persons(connection, from_us, now_us)
-        report = report_on(await count_arms(connection))
-        await write_arm_report(connection, now_us, report)
+        async with transaction(engine) as connection:
+            last = await read_arm_report(connection)
+            if last is not None and now_us - last.at_us < every_us:
+                return None
+            read_us = max(0 if last is None else last.at_us, await find_last_entered(connection))
+        await _enter_all(engine, read_us - UNDER_WAY_US, now_us)
+        async with transaction(engine) as connection:
+            report = report_on(await count_arms(connection))
+            await write_arm_report(connection, now_us, report)
     if is_mismatch(report):
         log.warning("arms.mismatch", p=report["p"], persons=report["persons"], expected=report["expected"])
     return report
+
+
+async def _enter_all(engine: AsyncEngine, from_us: int, until_us: int) -> None:
+    """Notes the arms of those first decided of in `[from_us, until_us)`. Each piece is a transaction of its own: what
+    is stopped goes on from there."""
+    while from_us < until_us:
+        began = time.perf_counter()
+        async with transaction(engine) as connection:
+            end_us = await find_piece_end(connection, from_us, until_us, AT_ONCE)
+            await enter_persons(connection, from_us, end_us)
+        from_us = end_us
+        await yield_to_requests(began, SERVICE_SHARE)
 
 
 def report_on(rows: Sequence[Any]) -> dict[str, Any]:

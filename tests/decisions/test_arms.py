@@ -5,7 +5,10 @@ import time
 
 import pytest
 
+from app.decisions import arm_watch
+from app.decisions.arm_queries import enter_persons
 from app.decisions.arm_watch import watch_arms
+from app.foundation.errors import NotReady
 from app.lifecycle.arms import ARMS, Arms
 
 THIRDS = Arms(0.3, 0.3, b"tests")
@@ -90,6 +93,26 @@ async def test_who_was_counted_is_counted_once_by_the_first_decision(thirds, eng
     report = await look(engine)
     assert sum(report["persons"].values()) == 2
     assert await sql.row("SELECT * FROM arms WHERE person_id = 'C-1'") == first
+
+
+async def test_receipts_are_read_in_pieces_and_what_is_stopped_goes_on(thirds, engine, sql, monkeypatch):
+    await decide_all(thirds, PEOPLE[:7])
+    monkeypatch.setattr(arm_watch, "AT_ONCE", 3)
+    pieces: list[int] = []
+
+    async def enter_or_stop(connection, from_us, until_us):
+        pieces.append(from_us)
+        if len(pieces) == 2:
+            raise NotReady("The database is out of reach.")
+        return await enter_persons(connection, from_us, until_us)
+
+    monkeypatch.setattr(arm_watch, "enter_persons", enter_or_stop)
+    with pytest.raises(NotReady):
+        await look(engine)
+    assert 0 < await sql.value("SELECT count(*) FROM arms") < 7
+    report = await look(engine)
+    assert pieces[2] > 0, "not from the beginning"
+    assert sum(report["persons"].values()) == 7
 
 
 async def test_it_is_looked_at_once_a_period(thirds, engine):
