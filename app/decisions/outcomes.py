@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.decisions.outcome_schemas import OutcomeIn
-from app.decisions.receipt_queries import list_decisions, read_decision
+from app.decisions.receipt_queries import find_choice, find_latest_choice
 from app.foundation.errors import Conflict, NotFound, Problem, TooLate, violation
 from app.foundation.times import MAX_AHEAD_US, iso, to_us
 from app.ingest.admission import Rejection, Rules, admit_with_warnings
@@ -15,7 +15,6 @@ from app.ingest.intake import Intake, Submission
 from app.lifecycle.events import Event
 
 SOURCE: Final = "/v1/outcomes"
-MOST_DECISIONS: Final = 1000
 
 
 class Times(NamedTuple):
@@ -39,7 +38,7 @@ async def find_event(connection: AsyncConnection, outcome: OutcomeIn, rules: Rul
     decision = await _find_decision(connection, outcome, occurred_us, times)
     if decision is None:
         return NotFound("There is no decision that chose this action, in whose window it falls.")
-    if outcome.action_id not in decision.receipt["selection_probabilities"]:
+    if not decision.is_chosen:
         return violation(("action_id",), "The decision did not choose it.")
     late = find_lateness(decision.decided_us, occurred_us, times)
     if late is not None:
@@ -65,20 +64,14 @@ def find_lateness(decided_us: int, occurred_us: int, times: Times) -> Problem | 
 async def _find_decision(connection: AsyncConnection, outcome: OutcomeIn, occurred_us: int, times: Times) -> Any:
     """The decision that is named; else the customer's latest that chose the action before, in a window of it."""
     if outcome.decision_id is not None:
-        return await read_decision(connection, outcome.decision_id)
-    found = await list_decisions(
-        connection,
-        customer_id=outcome.customer_id,
-        since_us=occurred_us - times.window_us,
-        until_us=occurred_us + MAX_AHEAD_US,
-        limit=MOST_DECISIONS,
-    )
-    return next((row for row in found if outcome.action_id in row.receipt["selection_probabilities"]), None)
+        return await find_choice(connection, outcome.decision_id, outcome.action_id)
+    since_us, until_us = occurred_us - times.window_us, occurred_us + MAX_AHEAD_US
+    return await find_latest_choice(connection, outcome.customer_id or "", outcome.action_id, since_us, until_us)
 
 
 def _write_event(outcome: OutcomeIn, decision: Any, occurred_us: int) -> dict[str, Any]:
     """As a sender would have sent it. Where no decision is named, none is: it may be of several."""
-    data: dict[str, Any] = {"action_id": outcome.action_id, "channel": decision.receipt["request"]["channel"]}
+    data: dict[str, Any] = {"action_id": outcome.action_id, "channel": decision.channel}
     if outcome.decision_id is not None:
         data["decision_id"] = outcome.decision_id
     return {

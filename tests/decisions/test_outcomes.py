@@ -132,6 +132,20 @@ async def test_by_customer_it_is_shared_between_the_decisions_it_may_be_of(clien
     assert nobody.status_code == 404
 
 
+async def test_by_customer_it_is_found_behind_however_many_that_chose_another(client, sql):
+    told = first(await decide(client))
+    copied = """
+      INSERT INTO decisions (customer_id, decision_id, decided_us, receipt, answer)
+      SELECT customer_id, decision_id || number, decided_us + number, CAST(jsonb_set(CAST(receipt AS jsonb),
+             '{selection_probabilities}', '{"another": 1}') AS json), answer
+      FROM decisions, generate_series(1, 1001) AS number
+    """
+    await sql.rows(copied)
+    assert (await tell(client, customer_id="C-1", action_id=told["action_id"])).json()["accepted"] == 1
+    other = await tell(client, decision_id=told["decision_id"] + "7", action_id=told["action_id"])
+    assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/action_id")
+
+
 async def test_one_that_names_its_decision_is_that_ones_alone(client, sql, log, shop):
     older = await decide(client)
     await sql.rows("DELETE FROM offers")
