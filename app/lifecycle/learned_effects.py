@@ -1,4 +1,4 @@
-"""What actions are worth of a customer by what was learned of decisions: sums of terms, each a reason, exactly.
+"""What actions are worth of a customer by what was learned of decisions: sums of terms.
 
     effect(a, s, x) = common + group(a) + stage(group(a), s) + own(a) + risk(a) · x_risk + value(a) · x_value
 
@@ -44,14 +44,6 @@ class Learned(NamedTuple):
     def cautious(self) -> float:
         """What is reckoned with."""
         return self.effect - CAUTION * self.deviation
-
-
-class LearnedWorth(NamedTuple):
-    """The same to the last digit, and what the effect adds up from, by TERMS."""
-
-    effect: float
-    deviation: float
-    terms: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -105,21 +97,6 @@ class LearnedEffects:
         phi = np.array([1.0, x_risk, x_value])
         deviations = np.sqrt(np.maximum(covariances[at] @ np.outer(phi, phi).ravel(), 0.0))
         return dict(zip(ids, map(Learned, effects.round(6).tolist(), deviations.round(6).tolist()), strict=True))
-
-    def worths(self, stage: Stage, churn_risk: float | None, value_at_stake: float) -> dict[str, LearnedWorth]:
-        """Of every action for a customer."""
-        terms, deviations = self._tell(stage, *self._centre(churn_risk, value_at_stake))
-        return {
-            action_id: LearnedWorth(sum(row), deviation, dict(zip(TERMS, row, strict=True)))
-            for action_id, row, deviation in zip(self.action_ids, terms.tolist(), deviations.tolist(), strict=True)
-        }
-
-    def _tell(self, stage: Stage, x_risk: float, x_value: float) -> tuple[Floats, Floats]:
-        """Terms (A, 6) and deviations (A,)."""
-        at, phi = STAGES.index(stage), np.array([1.0, x_risk, x_value])
-        terms = self.terms[:, at] * np.array([1.0, 1.0, 1.0, 1.0, x_risk, x_value])
-        variances = self.covariances[:, at].reshape(-1, 9) @ np.outer(phi, phi).ravel()
-        return terms, np.sqrt(np.maximum(variances, 0.0))
 
     def _centre(self, churn_risk: float | None, value_at_stake: float) -> list[float]:
         raw = raw_features(churn_risk, value_at_stake)

@@ -54,7 +54,7 @@ def test_the_command_learns_of_the_database_and_registers(shop_with_coupons, per
     assert (listed["version"], listed["kind"], listed["horizon_days"]) == (made.name, "policy", 30)
     assert (listed["state"], listed["readable"]) == ("champion", True)
     assert set(listed["metrics"]["policies"]) == {"rules", "learned"}
-    worths = load_policy_model(made).effects.worths("prospect", None, 100.0)
+    worths = load_policy_model(made).effects.weigh_known("prospect", None, 100.0)
     others = [each.effect for action_id, each in worths.items() if action_id != "first-order-coupon"]
     assert worths["first-order-coupon"].effect > max(others) + 5
     monkeypatch.setenv("PERENNIAL_MARGIN", "0.3")  # another policy, within the second

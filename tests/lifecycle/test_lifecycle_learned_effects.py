@@ -1,12 +1,12 @@
 """Learned worths by hand: sums of terms, how sure they are, and which actions keep what is believed of them."""
 
-from math import log1p, sqrt
+from math import exp, log1p, sqrt
 
 import numpy as np
 import pytest
 
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, TERMS, Learned, LearnedEffects, weigh
+from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, Learned, LearnedEffects, weigh
 
 BY_ID = {action.action_id: action for action in DEFAULT_ACTIONS}
 COUPON = BY_ID["first-order-coupon"]
@@ -22,20 +22,17 @@ def effects_of(*ids, shown=FEWEST_SHOWN, **arrays):
 
 
 def test_an_effect_is_the_sum_of_its_terms():
-    (worth,) = effects_of("gift").worths("prospect", 0.2, 80.0).values()  # x = (−2, 0)
-    assert list(worth.terms) == list(TERMS)
-    assert list(worth.terms.values()) == pytest.approx([0.1, 0.2, 0.3, 0.4, -1.0, 0.0])
-    assert worth.effect == sum(worth.terms.values()) == pytest.approx(0.0)
-    assert worth.deviation == pytest.approx(sqrt(0.01 + 4 * 0.02))
-    (known,) = effects_of("gift").weigh_known("prospect", 0.2, 80.0).values()
+    (known,) = effects_of("gift").weigh_known("prospect", 0.2, 80.0).values()  # x = (−2, 0)
     assert known == (0.0, 0.3)
     assert known.cautious == pytest.approx(-CAUTION * 0.3)
+    (known,) = effects_of("gift").weigh_known("prospect", 0.3, 80.0 * exp(4) + exp(4) - 1).values()  # x = (−1, 2)
+    assert known == (pytest.approx(1.0 - 0.5 + 2 * 0.6), pytest.approx(sqrt(0.01 + 0.02 + 4 * 0.03), abs=1e-6))
 
 
 def test_a_risk_that_is_not_known_is_a_half():
     told = effects_of("gift")
-    assert told.worths("prospect", None, 30.0) == told.worths("prospect", 0.5, 30.0)
-    assert told.worths("mature", 0.5, 30.0)["gift"] == (0.0, 0.0, dict.fromkeys(TERMS, 0.0))
+    assert told.weigh_known("prospect", None, 30.0) == told.weigh_known("prospect", 0.5, 30.0)
+    assert told.weigh_known("mature", 0.5, 30.0)["gift"] == (0.0, 0.0)
 
 
 def test_an_action_of_which_little_is_known_is_not_told():

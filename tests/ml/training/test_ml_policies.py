@@ -27,27 +27,33 @@ def training_of(rows, *, simulated=False):
 
 @pytest.fixture(scope="module")
 def log():
-    return read_decisions(rows_of(), GROUPS)
+    """Risks and values at stake are spread."""
+    rows = rows_of()
+    for number, row in enumerate(rows):
+        row.receipt["customer"]["value_at_stake"] = 5.0 * (number % 37)
+    return read_decisions(rows, GROUPS)
 
 
 def test_tables_say_what_the_fitted_model_says(log):
-    """Mean and deviation of every effect, at any stage and features."""
+    """Mean and deviation of every effect that is known, at any stage and features, as services ask for them."""
     offers = Offers(log.actions, log.stages, log.features, log.rewards, log.persons).take(log.is_compared)
     means, deviations = fit_effects(offers, log.groups, len(STAGES)).effects(log.stages[:40], log.features[:40])
     told = learn_effects(log)
+    assert (np.abs(log.features[:40]) > 0.1).any(axis=0).all()
     for row, (stage, features) in enumerate(zip(log.stages[:40], log.features[:40], strict=True)):
         risk, value = features * told.scales + told.centres
-        worths = told.worths(STAGES[stage], risk, np.expm1(value))
-        assert [each.effect for each in worths.values()] == pytest.approx(means[row].tolist())
-        assert [each.deviation for each in worths.values()] == pytest.approx(deviations[row].tolist())
-        for each in worths.values():
-            assert each.effect == pytest.approx(sum(each.terms.values()), abs=1e-12)
+        known = told.weigh_known(STAGES[stage], risk, np.expm1(value))
+        places = [told.action_ids.index(action_id) for action_id in known]
+        assert list(known) == ["coupon", "gift"]
+        assert [each.effect for each in known.values()] == pytest.approx(means[row, places].tolist(), abs=1e-6)
+        assert [each.deviation for each in known.values()] == pytest.approx(deviations[row, places].tolist(), abs=1e-6)
 
 
 def test_what_each_action_adds_is_found(log):
-    """A coupon brings 3 more than nothing, a gift 1; a call was never made, and is told so."""
+    """A coupon brings 3 more than nothing, a gift 1; a call was never made, and nothing is told of it."""
     told = learn_effects(log)
-    worths = told.worths("mature", 0.5, 50.0)
+    worths = told.weigh_known("mature", 0.5, 50.0)
+    assert set(worths) == {"coupon", "gift"}
     assert worths["coupon"].effect == pytest.approx(3.0, abs=0.3)
     assert worths["gift"].effect == pytest.approx(1.0, abs=0.3)
     shown = dict(zip(told.action_ids, told.shown.tolist(), strict=True))
@@ -69,7 +75,7 @@ def test_what_cannot_be_compared_teaches_nothing():
         row.action_id, row.place = "coupon", 1
     log, few = read_decisions(rows, GROUPS), read_decisions(rows[300:], GROUPS)
     assert log.is_compared.sum() == few.is_compared.sum() == 300
-    of_all, of_few = (learn_effects(each).worths("mature", 0.5, 50.0)["coupon"].effect for each in (log, few))
+    of_all, of_few = (learn_effects(each).weigh_known("mature", 0.5, 50.0)["coupon"].effect for each in (log, few))
     assert of_all == pytest.approx(of_few, rel=0.02)
 
 
@@ -89,7 +95,7 @@ def test_the_artefact_is_read_back(tmp_path):
     assert (model.version, model.horizon_days, model.simulated) == (directory.name, 30, False)
     assert model.data_until == MADE_AT
     made, again = learn_effects(training_of(rows_of()).log), model.effects
-    assert again.worths("new", 0.3, 20.0) == made.worths("new", 0.3, 20.0)
+    assert again.weigh_known("new", 0.3, 20.0) == made.weigh_known("new", 0.3, 20.0)
     manifest = model.manifest
     assert (manifest["features"], manifest["terms"]) == (list(FEATURES), list(TERMS))
     assert manifest["catalogue"] == {"digest": "d", "version": 3}
