@@ -99,11 +99,10 @@ made AS MATERIALIZED (
 )"""
 """What was decided in `[from_us, until_us)`, and, so that credit is shared with all, a window before and after."""
 
-_LOG: Final = f"""
-WITH {WINDOWS}
+_ROWS: Final = """
 SELECT made.decision_id, made.customer_id, made.person_id, made.decided_us, made.activated_us,
-       made.receipt #>> '{{request,channel}}' AS channel, made.receipt #>> '{{customer,stage}}' AS stage,
-       coalesce(made.receipt #>> '{{customer,arm}}',
+       made.receipt #>> '{request,channel}' AS channel, made.receipt #>> '{customer,stage}' AS stage,
+       coalesce(made.receipt #>> '{customer,arm}',
                 CASE made.receipt ->> 'in_control_group' WHEN 'true' THEN 'control' ELSE 'learner' END) AS arm,
        made.receipt ->> 'model_version' AS model_version, made.receipt,
        CASE WHEN chosen.action_id IS NOT NULL THEN chosen.place END AS place, chosen.action_id,
@@ -124,7 +123,18 @@ LEFT JOIN answered ON answered.decision_id = made.decision_id AND answered.actio
 LEFT JOIN spent ON spent.decision_id = made.decision_id AND spent.action_id IS NOT DISTINCT FROM chosen.action_id
 LEFT JOIN actions ON actions.action_id = chosen.action_id
 WHERE made.decided_us >= :from_us AND made.decided_us < :until_us
-ORDER BY made.decided_us, made.decision_id, chosen.place
+"""
+_LOG: Final = f"WITH {WINDOWS} {_ROWS} ORDER BY made.decided_us, made.decision_id, chosen.place"
+_JUDGED: Final = f"""
+WITH {WINDOWS}, log AS ({_ROWS})
+SELECT person_id, decided_us, activated_us, arm, place, action_id, propensity, reward,
+       json_build_object(
+         'request', json_build_object('learning_enabled', receipt #> '{{request,learning_enabled}}'),
+         'customer', json_build_object('has_open_complaint', receipt #> '{{customer,has_open_complaint}}',
+                                       'complaint_resolved_us', receipt #> '{{customer,complaint_resolved_us}}'),
+         'expected_values', receipt -> 'expected_values', 'suppressed', receipt -> 'suppressed') AS receipt
+FROM log WHERE arm = 'learner' AND place = 1 AND reward IS NOT NULL
+ORDER BY decided_us DESC, decision_id DESC LIMIT :most
 """  # noqa: S608 - ours alone
 
 
@@ -144,4 +154,14 @@ async def read_log(
     """The learning log of what was decided in `[from_us, until_us)`, as far as it is known at `now_us`."""
     given = {"from_us": from_us, "until_us": until_us, "now_us": now_us, "behind_us": MAX_AHEAD_US}
     rows: Sequence[Any] = (await connection.execute(text(_LOG), {**given, **rewarding._asdict()})).all()
+    return rows
+
+
+async def read_judged(
+    connection: AsyncConnection, from_us: int, now_us: int, rewarding: Rewarding, most: int
+) -> Sequence[Any]:
+    """Of the learning log since `from_us`, first places of the learner whose reward is final, the latest so many, and
+    of their receipts what policies are judged by (`app.decisions.judging`)."""
+    given = {"from_us": from_us, "until_us": now_us, "now_us": now_us, "behind_us": MAX_AHEAD_US, "most": most}
+    rows: Sequence[Any] = (await connection.execute(text(_JUDGED), {**given, **rewarding._asdict()})).all()
     return rows

@@ -2,18 +2,20 @@
 
 import asyncio
 import time
+from typing import Final
 
 from fastapi import APIRouter
 
 from app.database.engine import transaction
 from app.decisions.judging import judge_policy
-from app.decisions.outcome_queries import Rewarding, read_log
+from app.decisions.outcome_queries import Rewarding, read_judged
 from app.decisions.policy_schemas import PolicyIn, PolicyValueOut
 from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
 from app.lifecycle.events import DAY_US
 from app.lifecycle.off_policy import Estimate
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
+MOST_DECISIONS: Final = 20_000
 
 
 @router.post(
@@ -24,13 +26,14 @@ router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
     openapi_extra=json_body(schema_of(PolicyIn)),
 )
 async def post_policy(request: HotRequest) -> bytes:
-    """On the decisions that were made by chance, of which the reward is final; 422 where they are fewer than 100."""
+    """On the latest 20,000 decisions that were made by chance, of which the reward is final; 422 where they are fewer
+    than 100."""
     policy, resources = await read_model(request, PolicyIn), request.resources
     settings, now_us = resources.settings, time.time_ns() // 1000
     window_us, wait_us = settings.attribution_days * DAY_US, settings.reward_wait_days * DAY_US
     rewarding = Rewarding(window_us, wait_us, settings.default_reward, settings.margin, 10**settings.digits)
     async with transaction(resources.engine) as connection:
-        rows = await read_log(connection, now_us - policy.days * DAY_US, now_us, now_us, rewarding)
+        rows = await read_judged(connection, now_us - policy.days * DAY_US, now_us, rewarding, MOST_DECISIONS)
     value, as_decided = await asyncio.to_thread(judge_policy, rows, policy.factors, policy.exploration)
     answer = {
         "decisions": value.decisions,

@@ -7,7 +7,8 @@ import pytest
 
 from app.database.engine import transaction
 from app.decisions.catalogue_queries import read_catalogue
-from app.decisions.outcome_queries import Rewarding, read_log
+from app.decisions.judging import judge_policy
+from app.decisions.outcome_queries import Rewarding, read_judged, read_log
 from app.lifecycle.events import DAY_US
 from ml.data.decisions import read_decisions
 from ml.evaluation.policy import evaluate_policies
@@ -22,6 +23,9 @@ async def ask(client, number):
         assert (await client.post("/v1/outcomes", json=told)).json()["accepted"] == 1
 
 
+REWARDING = Rewarding(30 * DAY_US, 0, 0.0, 0.25, 100)
+
+
 @pytest.fixture
 async def log(serve, engine):
     async with serve(exploration=1.0, control_share=0.1) as service:
@@ -29,7 +33,7 @@ async def log(serve, engine):
             await asyncio.gather(*(ask(service.client, number) for number in range(begin, begin + 20)))
         now_us = time.time_ns() // 1000
         async with transaction(engine) as connection:
-            rows = await read_log(connection, 0, now_us + 1, now_us, Rewarding(30 * DAY_US, 0, 0.0, 0.25, 100))
+            rows = await read_log(connection, 0, now_us + 1, now_us, REWARDING)
             catalogue = await read_catalogue(connection)
         return read_decisions(rows, {action.action_id: action.group for action in catalogue.actions})
 
@@ -45,3 +49,23 @@ async def test_the_log_has_what_chance_decided_and_with_what_probability(log):
     assert result["policies"]["rules"]["effective_sample_size"] > 20
     # who redeems costs, and buys nothing: what is learned shows it to nobody
     assert result["policies"]["learned"]["doubly_robust"]["value"] >= result["as_decided"]
+
+
+async def test_what_is_read_to_judge_is_what_is_judged_of_the_log_and_no_more_than_so_many(serve, engine, sql):
+    async with serve(exploration=1.0, control_share=0.1, usual_share=0.1) as service:
+        for begin in range(0, 140, 20):
+            await asyncio.gather(*(ask(service.client, number) for number in range(begin, begin + 20)))
+        wanted = {"customer_id": "C-0", "channel": "web", "max_actions": 3}
+        await service.client.post("/v1/decisions", json=wanted)
+    now_us = time.time_ns() // 1000
+    async with transaction(engine) as connection:
+        rows = await read_log(connection, 0, now_us, now_us, REWARDING)
+        judged = await read_judged(connection, 0, now_us, REWARDING, 1000)
+        few = await read_judged(connection, 0, now_us, REWARDING, 10)
+        early = await read_judged(connection, 0, now_us, REWARDING._replace(wait_us=DAY_US), 10)
+    assert judge_policy(judged[::-1], {"gift": 2.0}, 0.1) == judge_policy(rows, {"gift": 2.0}, 0.1)
+    assert {(row.place, row.arm) for row in judged} == {(1, "learner")}
+    assert len(judged) < len(rows)
+    assert (list(few), list(early)) == (list(judged[:10]), [])
+    assert [row.decided_us for row in few] == sorted((row.decided_us for row in judged), reverse=True)[:10]
+    assert set(few[0].receipt) == {"request", "customer", "expected_values", "suppressed"}

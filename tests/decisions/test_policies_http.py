@@ -72,10 +72,10 @@ def test_refused_where_probabilities_were_not_kept():
 
 
 async def test_an_answer_over_http(client, monkeypatch):
-    async def read_log(*_):
+    async def read_judged(*_):
         return ROWS
 
-    monkeypatch.setattr(policies_router, "read_log", read_log)
+    monkeypatch.setattr(policies_router, "read_judged", read_judged)
     response = await client.post("/v1/policies:evaluate", json={"factors": {"coupon": 3}})
     assert response.status_code == 200, response.text
     told = response.json()
