@@ -18,8 +18,7 @@ MOST_AT_ONCE: Final = 500
 
 async def activate_decision(connection: AsyncConnection, decision_id: str, now_us: int, rules: ContactRules) -> int:
     """When the decision was shown: now, or before. Raises NotFound, or TooLate where it was given back."""
-    shown, until_us = rules.policy.shown_at_once, now_us + rules.reserved_us
-    await show_contacts(connection, decision_id, now_us, until_us, shown)
+    await show_contacts(connection, decision_id, now_us, rules.reserved_us, rules.policy.shown_at_once)
     is_new = await queries.activate(connection, decision_id, now_us)
     row = await read_decision(connection, decision_id)
     if row is None:

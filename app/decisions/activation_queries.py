@@ -28,7 +28,7 @@ SELECT customer_id, decision_id FROM decisions WHERE reserved_until_us <= :now_u
 ORDER BY reserved_until_us LIMIT :most FOR UPDATE SKIP LOCKED
 """
 _TAKEN: Final = """
-SELECT decisions.customer_id, taken.action_id, decisions.decided_us, decisions.decided_us AS at_us
+SELECT decisions.customer_id, decisions.decision_id, taken.action_id, decisions.decided_us
 FROM decisions, LATERAL json_object_keys(decisions.receipt -> 'selection_probabilities') AS taken (action_id)
 WHERE decisions.decision_id = ANY(:decision_ids)
 """

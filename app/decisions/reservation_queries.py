@@ -54,13 +54,15 @@ async def lock_contacts(connection: AsyncConnection, customer_id: str, decision_
 
 
 async def show_contacts(
-    connection: AsyncConnection, decision_id: str, now_us: int, until_us: int, shown: Sequence[str]
+    connection: AsyncConnection, decision_id: str, now_us: int, reserved_us: int, shown: Sequence[str]
 ) -> None:
-    """What a decision prepared is shown now: delivered where it is `shown` at once, else reserved anew."""
+    """What a decision prepared is shown now, or when it is to be delivered if that is later: delivered where it is
+    `shown` at once, else reserved anew, for `reserved_us` from then."""
     is_kept = and_(decisions.c.decision_id == decision_id, decisions.c.reserved_until_us > now_us)
     is_of_it = and_(contacts.c.customer_id == decisions.c.customer_id, contacts.c.decision_id == decision_id)
-    until = case((contacts.c.channel.in_(shown), null()), else_=until_us)
-    values = {"at_us": now_us, "reserved_until_us": until}
+    at_us = func.greatest(contacts.c.at_us, now_us)
+    until = case((contacts.c.channel.in_(shown), null()), else_=at_us + reserved_us)
+    values = {"at_us": at_us, "reserved_until_us": until}
     is_live = contacts.c.reserved_until_us > now_us
     await connection.execute(update(contacts).values(values).where(is_kept, is_of_it, is_live))
 
@@ -103,11 +105,20 @@ def _keys(rows: Sequence[Any]) -> list[tuple[str, str, str]]:
 
 
 async def forget_offers(connection: AsyncConnection, rows: Sequence[Any]) -> None:
-    """No cool-down of what was not delivered after all, since it was decided (`decided_us`) or shown (`at_us`). An
-    earlier one is over, or it had not been offered."""
+    """No cool-down of what was not delivered after all, since it was decided or, if it was prepared, shown. An earlier
+    one is over, or it had not been offered."""
     if rows:
         key = (offers.c.customer_id, offers.c.action_id)
-        given = [(row.customer_id, row.action_id, us) for row in rows for us in {row.decided_us, row.at_us}]
+        theirs = tuple_(decisions.c.customer_id, decisions.c.decision_id).in_(
+            [(row.customer_id, row.decision_id) for row in rows]
+        )
+        activations = select(decisions.c.decision_id, decisions.c.activated_us).where(theirs)
+        shown = {decision_id: us for decision_id, us in await connection.execute(activations) if us}
+        given = [
+            (row.customer_id, row.action_id, us)
+            for row in rows
+            for us in {row.decided_us, shown.get(row.decision_id, row.decided_us)}
+        ]
         in_order = select(*key).where(tuple_(*key, offers.c.offered_us).in_(given)).order_by(*key).with_for_update()
         await connection.execute(delete(offers).where(tuple_(*key).in_(in_order)))
 

@@ -1,14 +1,28 @@
 """Decisions and the catalogue of actions on the wire."""
 
-from typing import Annotated, Any, Literal
+import time
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.foundation.times import MAX_AHEAD_US, to_us
 from app.http.times import Time
 from app.lifecycle.actions import ActionId, Group
 from app.lifecycle.contact_policy import TimeZone
+from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import Channel
 from app.lifecycle.mechanics import Mechanic
+
+PLANNED_DAYS: Final = 30
+"""How far ahead a delivery may be planned: until then it holds its place in caps and budgets."""
+
+
+def _check_delivery(moment: datetime) -> datetime:
+    ahead_us = to_us(moment) - time.time_ns() // 1000
+    if not -MAX_AHEAD_US <= ahead_us <= PLANNED_DAYS * DAY_US:
+        raise ValueError(f"a delivery is from now to {PLANNED_DAYS} days ahead")
+    return moment
 
 
 class DecisionRequest(BaseModel):
@@ -27,8 +41,8 @@ class DecisionRequest(BaseModel):
     """Whether what is chosen is shown at once. False: it is kept for the customer until activated, or given back."""
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
     """Past it no action is chosen, since nobody waits for it any more; the answer is `degraded`."""
-    deliver_at: Annotated[Time, Field(strict=False)] | None = None
-    """When what is chosen is to be delivered: quiet hours are looked at then. Not told: now."""
+    deliver_at: Annotated[Time, AfterValidator(_check_delivery), Field(strict=False)] | None = None
+    """When what is chosen is to be delivered, within PLANNED_DAYS: quiet hours are looked at then. Not told: now."""
     time_zone: TimeZone | None = None
     """The customer's, of the IANA database; not told: the contact policy's."""
 

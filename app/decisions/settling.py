@@ -6,6 +6,7 @@ is taken from the counters, and where one has not enough left, it is made withou
 is counted; and what was counted is undone with the transaction that would have kept the answer.
 """
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Draft:
 
 def draft_of(customer: CustomerContext, wanted: DecisionRequest, now_us: int, make: Callable[[Known], Made]) -> Draft:
     """A decision to be made for a customer, as was asked."""
-    at_us = now_us if wanted.deliver_at is None else to_us(wanted.deliver_at)
+    at_us = now_us if wanted.deliver_at is None else max(to_us(wanted.deliver_at), now_us)
     person_id = customer.person_id or customer.customer_id
     return Draft(customer.customer_id, person_id, wanted.channel, at_us, make)
 
@@ -92,7 +93,8 @@ class _Settling:
             decision, answer = draft.make(Known(theirs, offers, spent, self.page.rules))
             for action in decision.taken:
                 offers[action.action_id] = decision.decided_us
-                theirs.insert(0, Contact(action.action_id, action.group, draft.channel, draft.at_us))
+                contact = Contact(action.action_id, action.group, draft.channel, draft.at_us)
+                insort(theirs, contact, key=lambda each: -each.at_us)
                 if action.action_id in self.page.limits:
                     left[action.action_id] -= 1
             made.append((decision, answer))

@@ -3,13 +3,23 @@
 import asyncio
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from app.database.engine import Driver, transaction
+from app.decisions.contact_book import ContactBook
 from app.decisions.contact_queries import TAKE
 from app.decisions.held import Decisions
 from app.decisions.releasing import release_all_overdue
+from app.decisions.service import Decision
+from app.decisions.settling import Draft, settle
+from app.foundation.settings import Settings
+from app.foundation.times import to_us
+from app.lifecycle.actions import Action
+from app.lifecycle.contact_gate import ContactRules
+from app.lifecycle.contact_policy import ContactPolicy
 from tests.decisions.acting import action_of, consent, decide, put_policy, suppressed
 
 SMALL = {"caps": [{"scope": "all", "most": 1, "window_days": 7}], "quiet_hours": []}
@@ -244,7 +254,8 @@ async def test_it_is_planned_by_the_hour_of_its_delivery_in_the_customers_zone(c
     await consent(client, shop, "C-1")
     night = [{"channels": ["email"], "begins": "21:00", "ends": "08:00"}]
     await put_policy(client, {"caps": [], "quiet_hours": night, "time_zone": "Asia/Shanghai"})
-    noon = {"deliver_at": "2030-01-02T12:00:00+08:00"}
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    noon = {"deliver_at": f"{tomorrow}T12:00:00+08:00"}
     assert len((await decide(client, "C-1", **noon))["actions"]) == 1
     late = await decide(client, "C-1", **noon, time_zone="America/New_York")
     assert suppressed(late) == {"coupon": "quiet_hours"}
@@ -346,3 +357,44 @@ async def test_what_is_prepared_counts_until_it_is_shown_or_given_back(client, s
     assert shown.status_code == 200
     assert await sql.rows("SELECT reserved_until_us FROM contacts") == [{"reserved_until_us": None}]
     assert await sql.value("SELECT given FROM action_counters WHERE action_id = 'coupon'") == 1
+
+
+@pytest.mark.usefixtures("capped")
+async def test_what_is_prepared_for_later_is_delivered_then_and_cools_down_from_when_it_is_shown(client, sql, service):
+    later = datetime.now(UTC) + timedelta(days=20)
+    prepared = await decide(client, "C-1", activate=False, deliver_at=later.isoformat())
+    assert (await client.post(f"/v1/decisions/{prepared['decision_id']}/activate")).status_code == 200
+    contact = await sql.row("SELECT at_us, reserved_until_us - at_us AS held_us FROM contacts")
+    assert contact["at_us"] == to_us(later)
+    assert contact["held_us"] == service.resources.of(Decisions).book.rules.reserved_us
+    await sql.rows("UPDATE contacts SET reserved_until_us = 1")
+    assert await release_all_overdue(service.resources.engine, 2) <= 1, "the service may have looked before"
+    assert await sql.rows("SELECT * FROM offers") == []
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(-360, 422), (-240, 200), (29 * 86_400, 200), (31 * 86_400, 422)])
+@pytest.mark.usefixtures("capped")
+async def test_a_delivery_is_neither_past_nor_far_ahead(client, sql, ahead, status):
+    at = datetime.now(UTC) + timedelta(seconds=ahead)
+    answer = await client.post(
+        "/v1/decisions", json={"customer_id": "C-1", "channel": "email", "deliver_at": at.isoformat()}
+    )
+    assert answer.status_code == status
+    if status == 422:
+        assert "deliver_at" in answer.text
+    else:
+        assert await sql.value("SELECT bool_and(at_us >= decided_us) FROM contacts")
+
+
+async def test_what_decisions_of_a_batch_give_is_told_to_those_after_the_latest_first():
+    book = ContactBook(Settings())
+    book.page = book.page._replace(rules=ContactRules(ContactPolicy(caps=[])))
+    action, told = Action(**action_of("coupon")), []
+
+    def make(known):
+        told.append([contact.at_us for contact in known.contacts])
+        return Decision("D", 0, {}, {}, (action,)), b""
+
+    nowhere: Any = None
+    await settle(nowhere, [Draft("C-1", "C-1", "email", at_us, make) for at_us in (2, 1, 3, 2)], book, 0)
+    assert told == [[], [2], [2, 1], [3, 2, 1]]
