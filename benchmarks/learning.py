@@ -31,7 +31,10 @@ def learn(shop: OfferShop, decisions: int, seed: int) -> Choose:
     model: EffectModel | None = None
     for begin in range(0, decisions, BATCH):
         customers = shop.arrive(BATCH, draw)
-        chosen = explore(model, customers, f"{seed}-{begin}")
+        if model is None:
+            chosen = draw.integers(1 + len(GROUPS), size=BATCH)
+        else:
+            chosen = explore(model, customers, f"{seed}-{begin}")
         rewards = draw.random(BATCH) < shop.chances(customers)[np.arange(BATCH), chosen]
         persons = begin + np.arange(BATCH)
         seen.append(Offers(chosen - 1, customers.stages, customers.features, rewards.astype(np.float64), persons))
@@ -41,12 +44,10 @@ def learn(shop: OfferShop, decisions: int, seed: int) -> Choose:
     return lambda customers: final.worths(customers.stages, customers.features, COSTS, CAUTION).argmax(axis=1)
 
 
-def explore(model: EffectModel | None, customers: Customers, seed: str) -> Ints:
+def explore(model: EffectModel, customers: Customers, seed: str) -> Ints:
     """(n,) places, 0 for doing nothing: worths are moved above 0, so that their gaps count in units of an order."""
-    count = len(customers.stages)
-    if model is None:
-        return np.random.default_rng(len(seed)).integers(1 + len(GROUPS), size=count)
-    worths, chosen = model.worths(customers.stages, customers.features, COSTS), np.empty(count, np.int64)
+    worths = model.worths(customers.stages, customers.features, COSTS)
+    chosen = np.empty(len(worths), np.int64)
     for row, each in enumerate(worths - worths.min(axis=1, keepdims=True) + 0.25):
         order = np.argsort(-each, kind="stable")
         probabilities = selection_probabilities(each[order].tolist(), EXPLORATION)

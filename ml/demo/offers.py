@@ -31,19 +31,21 @@ class Customers:
 @dataclass(frozen=True, slots=True)
 class OfferShop:
     """`by_stage` (actions, STAGES) and `by_feature` (actions, FEATURES) are what actions add to the chance of an order
-    worth 1; all 0 in a shop that nothing moves."""
+    worth 1; all 0 in a shop that nothing moves. `misjudged` (actions, STAGES) is how far off beliefs are."""
 
     by_stage: Floats
     by_feature: Floats
+    misjudged: Floats
 
     @classmethod
     def draw(cls, seed: int, moved: bool = True) -> "OfferShop":
-        """Effects of groups by stage, of actions within them, and of features."""
+        """Effects of groups by stage, of actions within them, and of features; beliefs of its own."""
         draw, count = np.random.default_rng(seed), len(GROUPS)
         group = draw.normal(0.03, 0.07, (GROUPS.max() + 1, STAGES))[GROUPS]
         own = draw.normal(0, 0.05, (count, 1)) + draw.normal(0, 0.02, (count, STAGES))
         size = float(moved)
-        return cls(size * (group + own), size * draw.normal(0, 0.06, (count, FEATURES)))
+        by_feature = draw.normal(0, 0.06, (count, FEATURES))
+        return cls(size * (group + own), size * by_feature, draw.normal(0, BELIEFS_OFF, group.shape))
 
     def arrive(self, count: int, draw: np.random.Generator) -> Customers:
         """Customers who come by chance."""
@@ -67,5 +69,4 @@ class OfferShop:
     @property
     def beliefs(self) -> Floats:
         """(1 + actions, STAGES): net of costs, doing nothing first."""
-        off = np.random.default_rng(7).normal(0, BELIEFS_OFF, self.by_stage.shape)
-        return np.vstack([np.zeros((1, STAGES)), self.by_stage + off - COSTS[:, None]])
+        return np.vstack([np.zeros((1, STAGES)), self.by_stage + self.misjudged - COSTS[:, None]])
