@@ -40,8 +40,8 @@ from app.scores.service import Score, value_of
 class Decision(NamedTuple):
     """A decision as it is answered, and its receipt.
 
-    `taken` are the actions chosen; where they are not shown at once, they are kept for the customer until
-    `reserved_until_us`. `withheld` are those that the control group goes without; they cool down alike.
+    `taken` are the actions chosen, `withheld` those that the control group goes without; they cool down alike. Where
+    they are not shown at once, they are kept for the customer until `reserved_until_us`.
     """
 
     decision_id: str
@@ -51,6 +51,11 @@ class Decision(NamedTuple):
     taken: tuple[Action, ...]
     reserved_until_us: int | None = None
     withheld: tuple[Action, ...] = ()
+
+    @property
+    def offered(self) -> tuple[Action, ...]:
+        """What begins to cool down."""
+        return (*self.taken, *self.withheld)
 
 
 class Known(NamedTuple):
@@ -169,8 +174,8 @@ def decide(
         "contact": held,
     }
     taken = tuple(item.action for item in choice.chosen)
-    until_us = None if wanted.activate or not taken else now_us + deciding.activation_us
     withheld = tuple(item.action for item in choice.withheld)
+    until_us = None if wanted.activate or not (taken or withheld) else now_us + deciding.activation_us
     return Decision(decision_id, now_us, answer, receipt, taken, until_us, withheld)
 
 
@@ -294,7 +299,7 @@ async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, by
     offered = {
         (decision.answer["customer_id"], action.action_id): (decision.decided_us, decision.decision_id)
         for decision, _ in decisions
-        for action in (*decision.taken, *decision.withheld)
+        for action in decision.offered
         if not decision.answer["customer_id"].startswith(BASKET)
     }
     rows = await driver.fetch(

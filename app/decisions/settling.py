@@ -91,8 +91,8 @@ class _Settling:
             gone = {action_id: code for action_id, code in self.refused.items() if left[action_id] <= 0}
             spent = {**self.page.spent, **gone} if gone else self.page.spent
             decision, answer = draft.make(Known(theirs, offers, spent, self.page.rules))
+            offers |= {action.action_id: decision.decided_us for action in decision.offered}
             for action in decision.taken:
-                offers[action.action_id] = decision.decided_us
                 contact = Contact(action.action_id, action.group, draft.channel, draft.at_us)
                 insort(theirs, contact, key=lambda each: -each.at_us)
                 if action.action_id in self.page.limits:

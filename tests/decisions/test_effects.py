@@ -1,9 +1,11 @@
 """`GET /v1/effects`: what actions brought about against whom they were withheld from."""
 
 import asyncio
+import time
 
 import pytest
 
+from app.decisions.activating import give_back_all
 from app.lifecycle.arms import Arms
 
 THIRDS = Arms(0.4, 0.2, b"tests")
@@ -59,6 +61,33 @@ async def test_what_the_control_group_would_have_been_offered_is_on_its_receipt_
     assert {item["action_id"]: item["code"] for item in again["suppressed"]}[COUPON] == "cooling_down"
     receipt = (await shop_client.get(f"/v1/decisions/{again['decision_id']}")).json()["receipt"]
     assert list(receipt["withheld"]) == ["personal-suggestions"]
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+async def test_what_is_prepared_for_the_control_group_cools_down_from_when_it_is_shown(shop_client, sql, is_shown):
+    held_out = next(each for each in PEOPLE if THIRDS.of(each) == "control")
+    decision = await decide(shop_client, held_out, activate=False)
+    receipt = (await shop_client.get(f"/v1/decisions/{decision['decision_id']}")).json()
+    assert (receipt["activated_at"], receipt["reserved_until"] > receipt["decided_at"]) == (None, True)
+    if is_shown:
+        assert (await shop_client.post(f"/v1/decisions/{decision['decision_id']}/activate")).status_code == 200
+        activated_us = await sql.value("SELECT activated_us FROM decisions")
+        assert await sql.rows("SELECT offered_us FROM offers") == [{"offered_us": activated_us}]
+    else:
+        assert await sql.value("SELECT count(*) FROM offers") == 1
+        assert await give_back_all(sql.engine, time.time_ns() // 1000 + 25 * 3600 * 10**6) == 1
+        assert await sql.rows("SELECT * FROM offers") == []
+
+
+async def test_what_was_withheld_before_in_the_same_batch_cools_down(shop_client, shop, sql):
+    held_out = next(each for each in PEOPLE if THIRDS.of(each) == "control")
+    checkouts = [{"event": shop.order(held_out)} for _ in range(6)]
+    answers = await asyncio.gather(*(shop_client.post("/v1/checkouts", json=each) for each in checkouts))
+    assert all(answer.json()["decision"]["in_control_group"] for answer in answers)
+    receipts = [row["receipt"]["withheld"] for row in await sql.rows("SELECT receipt FROM decisions")]
+    withheld = [action_id for told in receipts for action_id in told]
+    assert withheld
+    assert len(withheld) == len({*withheld})
 
 
 async def test_an_action_against_whom_it_was_withheld_from(shop_client, sql, shop):
