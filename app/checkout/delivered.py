@@ -1,7 +1,8 @@
 """The step that notes what was delivered: a reservation becomes a contact, what nobody reserved is one too."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from app.checkout.batch import Batch
 from app.database.contact_tables import contacts
@@ -12,17 +13,26 @@ from app.lifecycle.events import ACTION_DELIVERED, DAY_US, Event
 
 Key = tuple[str, str, str]
 """(customer, decision, action)."""
+Pair = tuple[str, str]
+"""(customer, action)."""
 _COLUMNS: Final = tuple(contacts.c.keys())
 
 
+class Reserved(NamedTuple):
+    """A decision that reserves an action, and until when."""
+
+    decision_id: str
+    until_us: int
+
+
 async def note_delivered(batch: Batch) -> None:
-    """Of new events. One that names no decision is of the first that is reserved of its action for the customer."""
+    """Of new events. One that names no decision is of the first that is reserved of its action for the customer when it
+    happens, and that no other is of."""
     since_us = batch.now_us - KEPT_DAYS * DAY_US
     events = [event for event in batch.new_events() if event.type == ACTION_DELIVERED and event.occurred_us > since_us]
     if not events:
         return
-    found = await _find_decisions(batch, [event for event in events if event.reference is None])
-    told = {_key_of(event, found): event for event in events}
+    told = _assign(events, await _find_reserved(batch, [event for event in events if event.reference is None]))
     keys = list(told)
     rows = await batch.driver.fetch(
         DELIVER,
@@ -35,22 +45,38 @@ async def note_delivered(batch: Batch) -> None:
     await _add(batch, {key: event for key, event in told.items() if key[1:] not in noted})
 
 
-async def _find_decisions(batch: Batch, events: list[Event]) -> dict[tuple[str, str], str]:
-    """(customer, action) → the first decision that reserved it."""
-    if not events:
-        return {}
-    rows = await batch.driver.fetch(
-        FIND_RESERVED,
-        customer_id=[event.customer_id for event in events],
-        action_id=[event.kind for event in events],
-    )
-    return {(row["customer_id"], row["action_id"]): row["decision_id"] for row in rows}
+async def _find_reserved(batch: Batch, events: list[Event]) -> dict[Pair, list[Reserved]]:
+    """Reservations of an action for a customer, the first decided first."""
+    found: dict[Pair, list[Reserved]] = {}
+    if events:
+        pairs = list({_pair_of(event) for event in events})
+        customer_ids, action_ids = (list(each) for each in zip(*pairs, strict=True))
+        rows = await batch.driver.fetch(FIND_RESERVED, customer_id=customer_ids, action_id=action_ids)
+        for customer_id, action_id, *reserved in rows:
+            found.setdefault((customer_id, action_id), []).append(Reserved(*reserved))
+    return found
 
 
-def _key_of(event: Event, found: Mapping[tuple[str, str], str]) -> Key:
-    action_id = event.kind or ""
-    decision_id = event.reference or found.get((event.customer_id, action_id))
-    return event.customer_id, decision_id or checkout_decision_id(event.source, event.id), action_id
+def _assign(events: list[Event], reserved: Mapping[Pair, Sequence[Reserved]]) -> dict[Key, Event]:
+    """What each word is of: the decision that it names, else one that is reserved, else none but itself."""
+    told = {(event.customer_id, event.reference, _pair_of(event)[1]): event for event in events if event.reference}
+    taken = {(decision_id, action_id) for _, decision_id, action_id in told}
+    for event in sorted((event for event in events if not event.reference), key=attrgetter("occurred_us")):
+        customer_id, action_id = pair = _pair_of(event)
+        own_id = checkout_decision_id(event.source, event.id)
+        free = (
+            each.decision_id
+            for each in reserved.get(pair, ())
+            if each.until_us > event.occurred_us and (each.decision_id, action_id) not in taken
+        )
+        decision_id = next(free, own_id)
+        taken.add((decision_id, action_id))
+        told[customer_id, decision_id, action_id] = event
+    return told
+
+
+def _pair_of(event: Event) -> Pair:
+    return event.customer_id, event.kind or ""
 
 
 async def _add(batch: Batch, told: Mapping[Key, Event]) -> None:

@@ -25,7 +25,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.linking_queries import members
@@ -177,18 +176,17 @@ def _deliver() -> Statement:
 
 
 def _find_reserved() -> Statement:
-    """Parameters: arrays `customer_id`, `action_id`. Rows: those, and the decision_id of the first reservation of that
-    action for the person, if there is any."""
+    """Parameters: arrays `customer_id`, `action_id`, no pair twice. Rows: those, and decision_id and
+    reserved_until_us of each reservation of that action for the person, the first decided first."""
     given = unnested("given", customer_id=Text(), action_id=Text())
     theirs = members(given).subquery("theirs")
     is_it = and_(contacts.c.customer_id == theirs.c.member_id, contacts.c.action_id == given.c.action_id)
     return compile_statement(
-        select(given.c.customer_id, given.c.action_id, contacts.c.decision_id)
-        .ext(distinct_on(given.c.customer_id, given.c.action_id))
+        select(given.c.customer_id, given.c.action_id, contacts.c.decision_id, contacts.c.reserved_until_us)
         .join_from(given, theirs, theirs.c.customer_id == given.c.customer_id)
         .join(contacts, is_it)
         .where(contacts.c.reserved_until_us.is_not(None))
-        .order_by(given.c.customer_id, given.c.action_id, contacts.c.decided_us)
+        .order_by(contacts.c.decided_us, contacts.c.decision_id)
     )
 
 

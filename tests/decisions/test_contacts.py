@@ -206,6 +206,28 @@ async def test_a_word_without_the_decision_is_of_the_first_that_reserved_it(clie
     ]
 
 
+async def test_words_without_decisions_are_of_one_each(client, shop, sql, catalogue):
+    """Of two reservations and three words that come together, the third is of none."""
+    await catalogue(action_of("coupon"))
+    await put_policy(client, {"caps": [], "quiet_hours": []})
+    await consent(client, shop, "C-1")
+    decided = [(await decide(client, "C-1"))["decision_id"] for _ in range(2)]
+    words = [shop.event("action.delivered", "C-1", data={"action_id": "coupon", "channel": "email"}) for _ in range(3)]
+    assert (await client.post("/v1/events", json=words)).json()["accepted"] == 3
+    noted = await sql.rows("SELECT decision_id FROM contacts WHERE reserved_until_us IS NULL ORDER BY decided_us DESC")
+    ids = [row["decision_id"] for row in noted]
+    assert (len(ids), ids[1::-1]) == (3, decided)
+
+
+@pytest.mark.usefixtures("capped")
+async def test_a_word_without_the_decision_is_of_none_whose_reservation_was_over(client, shop, sql):
+    decision = await decide(client, "C-1")
+    await sql.rows("UPDATE contacts SET reserved_until_us = decided_us - 60000000")
+    await deliver(client, shop, decision, decision_id=None)
+    (noted,) = await sql.rows("SELECT decision_id FROM contacts WHERE reserved_until_us IS NULL")
+    assert noted["decision_id"] != decision["decision_id"]
+
+
 @pytest.mark.usefixtures("capped")
 async def test_what_others_delivered_counts_too(client, shop):
     told = {"action_id": "campaign-of-another-tool", "channel": "sms"}
