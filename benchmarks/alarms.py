@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from app.lifecycle.effects import Z95
 from app.lifecycle.sequences import Outcomes, read_at_any_time
 from ml.data.trials import Trial
 from ml.evaluation.ab import read_test
@@ -36,7 +37,7 @@ def run_test(kind: str, days: int, a_day: int, seed: int) -> tuple[bool, bool, b
         reading = read_at_any_time(treated, control, looked_for)
         daily |= reading is not None and reading.is_certain
         error = np.sqrt(treated.variance / n1 + control.variance / n0)
-        naive |= bool(abs(treated.mean - control.mean) > 1.96 * error)
+        naive |= bool(abs(treated.mean - control.mean) > Z95 * error)
     fixed = read_test(Trial(("a", "b"), arms, found, {}), looked_for)["fixed"]
     return daily, bool(fixed["p"] < 0.05), naive
 

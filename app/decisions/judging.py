@@ -12,7 +12,7 @@ from app.lifecycle.exploration import selection_probabilities
 from app.lifecycle.off_policy import Log, PolicyValue, UnloggedPropensities, evaluate_policy, expect_by_action
 
 FEWEST: Final = 100
-"""Decisions that a policy is judged on."""
+"""Decisions that a policy is judged on; and of the control group, and with an action shown, that one is learned of."""
 
 
 def is_judged(row: Any) -> bool:

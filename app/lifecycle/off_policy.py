@@ -16,6 +16,8 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.lifecycle.effects import Z95
+
 Floats = NDArray[np.float64]
 Warned = Literal["few_effective", "lacking_support", "clipped"]
 
@@ -23,7 +25,6 @@ MOST_WEIGHT: Final = 100.0
 """Greater weights are cut to it, and told: one decision is not to speak for more than a hundred."""
 FEWEST_EFFECTIVE: Final = 100.0
 _SHRUNK: Final = 10.0
-_Z: Final = 1.959963984540054
 _FAR: Final = 4.0
 """Standard errors from which on the mean weight is no longer 1 by chance."""
 
@@ -112,7 +113,7 @@ def _around(value: float, apart: Floats, persons: NDArray[np.int64] | None) -> E
     """`apart` (n,) sums to 0."""
     sums = apart if persons is None else np.bincount(persons, apart)[np.unique(persons)]
     error = float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1))) / len(apart)
-    return Estimate(value, value - _Z * error, value + _Z * error)
+    return Estimate(value, value - Z95 * error, value + Z95 * error)
 
 
 def _warnings(raw: Floats, effective: float, clipped: int) -> tuple[Warned, ...]:

@@ -14,9 +14,10 @@ nothing is read before LEAST_EACH were seen of both.
 from math import log, sqrt
 from typing import Final, NamedTuple
 
+from app.lifecycle.effects import Z95
+
 LEAST_EACH: Final = 100
 ALPHA: Final = 0.05
-_Z_ALPHA: Final = 1.959963984540054
 _Z_POWER: Final = 0.8416212335729143
 """Of a chance of 80 % to see an effect."""
 
@@ -67,4 +68,4 @@ def read_at_any_time(treated: Outcomes, control: Outcomes, looked_for: float, al
 def least_sample(deviation: float, effect: float) -> int:
     """Customers that each of two equal sides needs, so that a fixed reading at 5 % sees a true `effect` in four of five
     tests; `deviation` is that of the outcomes. Sizes are told before a test begins."""
-    return max(int(2.0 * ((_Z_ALPHA + _Z_POWER) * deviation / effect) ** 2) + 1, LEAST_EACH)
+    return max(int(2.0 * ((Z95 + _Z_POWER) * deviation / effect) ** 2) + 1, LEAST_EACH)

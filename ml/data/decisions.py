@@ -14,7 +14,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_NONE: Final = -1
+NONE: Final = -1
+"""No action."""
 _LEAST_SPREAD: Final = 1e-9
 """A feature that is spread no wider is constant but for rounding."""
 
@@ -48,7 +49,7 @@ class DecisionLog:
     @property
     def shown(self) -> Ints:
         """(actions,): how often each was shown, of what can be compared."""
-        shown = self.actions[self.is_compared & (self.actions != _NONE)]
+        shown = self.actions[self.is_compared & (self.actions != NONE)]
         return np.bincount(shown, minlength=len(self.action_ids)).astype(np.int64)
 
 
@@ -62,7 +63,7 @@ def read_decisions(rows: Sequence[Any], group_of: Mapping[str, str]) -> Decision
     for at, row in enumerate(final):
         for each, worth in eligible_worths(row.receipt).items():
             worths[at, places[each]] = worth
-    actions = np.array([places.get(row.action_id, _NONE) for row in final], np.int64)
+    actions = np.array([places.get(row.action_id, NONE) for row in final], np.int64)
     features, centres, scales = _features([row.receipt["customer"] for row in final])
     return DecisionLog(
         ids,
@@ -75,7 +76,7 @@ def read_decisions(rows: Sequence[Any], group_of: Mapping[str, str]) -> Decision
         np.array([np.nan if row.propensity is None else row.propensity for row in final], np.float64),
         np.isfinite(worths),
         worths,
-        np.array([is_judged(row) for row in final], np.bool_) & (actions != _NONE),
+        np.array([is_judged(row) for row in final], np.bool_) & (actions != NONE),
         np.array([_is_compared(row) for row in final], np.bool_),
         centres,
         scales,

@@ -1,16 +1,15 @@
 """What other policies would have brought on the log of decisions: the rules without chance, and what is learned."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from app.decisions.judging import FEWEST
 from app.foundation.errors import Refusal
 from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES
 from app.lifecycle.off_policy import Estimate, Log, PolicyValue, UnloggedPropensities, evaluate_policy
-from ml.data.decisions import DecisionLog, Floats, Ints
-from ml.learning.effects import NONE, CrossFitted, Offers, cross_fit
-
-FEWEST: Final = 100
+from ml.data.decisions import NONE, DecisionLog, Floats, Ints
+from ml.learning.effects import CrossFitted, Offers, cross_fit
 
 
 def evaluate_policies(log: DecisionLog) -> dict[str, Any]:

@@ -2,16 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from app.lifecycle.effects import Z95
 from ml.data.trials import Floats, Ints, Trial, TrialColumns, UnusableTrial, alike, halve, load_trial
 from ml.evaluation.uplift_metrics import judge_chance, judge_uplift
 from ml.learning.uplift import fit_response, fit_uplift
-
-_Z: Final = 1.959963984540054
-"""Of an interval of 95 %."""
 
 
 def load_halves(data: Path, test: Path | None, columns: TrialColumns) -> tuple[Trial, Trial]:
@@ -55,5 +53,5 @@ def value_of(choices: Ints, judged: Trial) -> dict[str, float]:
     weights = (choices == judged.arms) / judged.shares[judged.arms]
     parts: Floats = weights * judged.outcome
     value = float(parts.mean())
-    margin = _Z * float(parts.std(ddof=1)) / np.sqrt(len(parts))
+    margin = Z95 * float(parts.std(ddof=1)) / np.sqrt(len(parts))
     return {"value": value, "low": value - margin, "high": value + margin}

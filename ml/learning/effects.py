@@ -15,12 +15,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.data.decisions import NONE
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-NONE: Final = -1
-"""No action."""
 _ROUNDS: Final = 30
 _WIDEST: Final = 1e3
 _NARROWEST: Final = 1e-8

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.lifecycle.effects import Z95
 from app.lifecycle.features import Floats
 from ml.evaluation.staging import StageShare
 from ml.report.drawing import Axis, Bar, Dot, Line, Mark, Path, Picture, Text, frame, legend, tidy_ticks
@@ -13,7 +14,6 @@ from ml.report.words import Words
 
 TENTHS: Final = 10
 _WIDTH, _HEIGHT = 520, 380
-_NORMAL_95: Final = 1.96
 PERCENT_TICKS: Final = [(share / 4, f"{25 * share} %") for share in range(5)]
 _MODEL_LABELS: Final[Mapping[str, str]] = {
     "perennial": "Perennial",
@@ -58,7 +58,7 @@ def draw_reliability(came: Floats, risks: Mapping[str, Floats], words: Words) ->
         found = tenths(came, risks[name])
         parts.append(Path([(across(said), up(was)) for said, was, _ in found], kind))
         for said, was, count in found if kind == "ours" else ():
-            margin = _NORMAL_95 * sqrt(was * (1 - was) / count)
+            margin = Z95 * sqrt(was * (1 - was) / count)
             parts.append(Line((across(said), up(was - margin)), (across(said), up(was + margin)), "whisker"))
             parts.append(Dot(across(said), up(was), "dot"))
     entries = [("reference", "perfect"), *zip(("ours", "theirs"), map(label_model, names), strict=False)]

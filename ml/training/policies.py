@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from app.decisions.judging import FEWEST
 from app.foundation.errors import Refusal
 from app.lifecycle.learned_effects import STAGES, LearnedEffects
-from ml.data.decisions import DecisionLog
+from ml.data.decisions import NONE, DecisionLog
 from ml.evaluation.policy import evaluate_policies
-from ml.learning.effects import NONE, Offers, fit_effects
+from ml.learning.effects import Offers, fit_effects
 from ml.training.policy_artefact import write_policy_artefact
-
-FEWEST: Final = 100
-"""Decisions of the control group that something was withheld of, and as many that showed an action."""
 
 
 @dataclass(frozen=True, slots=True)

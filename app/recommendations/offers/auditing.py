@@ -9,10 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database.background import cut
 from app.database.engine import transaction
+from app.lifecycle.effects import Z95
 
 _AT_ONCE: Final = 5_000
-_TWO_SIDED: Final = 1.96
-"""Standard errors to each side, of 95 %."""
 
 _GIVEN: Final = """
 WITH asked AS (
@@ -91,5 +90,5 @@ def _measure(value: str, persons: Sequence[Person]) -> Group:
         sum(person.offers for person in persons),
         sum(person.deep / person.offers for person in persons) / count,
         mean,
-        _TWO_SIDED * sqrt(variance / count),
+        Z95 * sqrt(variance / count),
     )

@@ -7,10 +7,10 @@ import pytest
 
 from app.foundation.errors import Refusal
 from app.lifecycle.learned_effects import FEWEST_SHOWN, STAGES
-from ml.data.decisions import read_decisions
+from ml.data.decisions import NONE, read_decisions
 from ml.evaluation.figures import render_policies
 from ml.evaluation.policy import choose, evaluate_policies, learned_worths
-from ml.learning.effects import NONE, CrossFitted
+from ml.learning.effects import CrossFitted
 
 GROUPS = {"coupon": "offer", "gift": "offer", "call": "care"}
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from app.lifecycle.learned_effects import CAUTION
+from ml.data.decisions import NONE
 from ml.demo.offers import COSTS, GROUPS, STAGES, OfferShop
-from ml.learning.effects import NONE, Offers, cross_fit, fit_effects
+from ml.learning.effects import Offers, cross_fit, fit_effects
 
 
 def log_of(shop, rows=6000, seed=2, arms=None):

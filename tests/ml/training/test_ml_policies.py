@@ -11,8 +11,8 @@ from app.foundation.errors import Refusal
 from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS
 from app.models.artefact import MANIFEST, TABLES, ArtefactRefused, canonical_manifest
 from app.models.policy_artefact import is_policy_servable, load_policy_model
-from ml.data.decisions import read_decisions
-from ml.learning.effects import NONE, Offers, fit_effects
+from ml.data.decisions import NONE, read_decisions
+from ml.learning.effects import Offers, fit_effects
 from ml.training.policies import PolicyTraining, learn_effects, train_policy
 from tests.ml.evaluation.test_ml_policy import GROUPS, rows_of
 
