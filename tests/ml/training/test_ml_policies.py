@@ -1,7 +1,6 @@
 """A policy is learned of decisions: what the fitted model says, in an artefact that is read whole or refused."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -153,4 +152,4 @@ def test_nothing_is_learned_of_nothing(tmp_path):
     training = training_of([])
     assert training.log.features.shape == (0, 2)
     with pytest.raises(Refusal, match=r"^0 decisions"):
-        train_policy(replace(training), tmp_path, MADE_AT)
+        train_policy(training, tmp_path, MADE_AT)
