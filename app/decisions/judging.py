@@ -16,11 +16,13 @@ FEWEST: Final = 100
 
 
 def is_judged(row: Any) -> bool:
-    """Whether chance decided, so that another choice can be judged; `row` is of the learning log.
+    """Whether chance decided and it was shown, so that another choice can be judged; `row` is of the learning log.
 
-    Where a complaint is open, or was of late, what is for it comes first, whatever it is worth.
+    What was prepared and never shown has no credit, whatever was bought. Where a complaint is open, or was of late,
+    what is for it comes first, whatever it is worth.
     """
-    return bool(row.arm == "learner" and row.receipt["request"]["learning_enabled"] and not has_complaint(row))
+    is_shown_by_chance = row.arm == "learner" and row.activated_us is not None
+    return bool(is_shown_by_chance and row.receipt["request"]["learning_enabled"] and not has_complaint(row))
 
 
 def has_complaint(row: Any) -> bool:

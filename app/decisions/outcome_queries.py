@@ -133,7 +133,7 @@ SELECT person_id, decided_us, activated_us, arm, place, action_id, propensity, r
          'customer', json_build_object('has_open_complaint', receipt #> '{{customer,has_open_complaint}}',
                                        'complaint_resolved_us', receipt #> '{{customer,complaint_resolved_us}}'),
          'expected_values', receipt -> 'expected_values', 'suppressed', receipt -> 'suppressed') AS receipt
-FROM log WHERE arm = 'learner' AND place = 1 AND reward IS NOT NULL
+FROM log WHERE arm = 'learner' AND place = 1 AND activated_us IS NOT NULL AND reward IS NOT NULL
 ORDER BY decided_us DESC, decision_id DESC LIMIT :most
 """  # noqa: S608 - ours alone
 
@@ -160,8 +160,8 @@ async def read_log(
 async def read_judged(
     connection: AsyncConnection, from_us: int, now_us: int, rewarding: Rewarding, most: int
 ) -> Sequence[Any]:
-    """Of the learning log since `from_us`, first places of the learner whose reward is final, the latest so many, and
-    of their receipts what policies are judged by (`app.decisions.judging`)."""
+    """Of the learning log since `from_us`, first places of the learner that were shown and whose reward is final, the
+    latest so many, and of their receipts what policies are judged by (`app.decisions.judging`)."""
     given = {"from_us": from_us, "until_us": now_us, "now_us": now_us, "behind_us": MAX_AHEAD_US, "most": most}
     rows: Sequence[Any] = (await connection.execute(text(_JUDGED), {**given, **rewarding._asdict()})).all()
     return rows

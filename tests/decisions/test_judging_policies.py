@@ -56,6 +56,9 @@ async def test_what_is_read_to_judge_is_what_is_judged_of_the_log_and_no_more_th
         for begin in range(0, 140, 20):
             await asyncio.gather(*(ask(service.client, number) for number in range(begin, begin + 20)))
         wanted = {"customer_id": "C-0", "channel": "web", "max_actions": 3}
+        for number in range(140, 160):
+            prepared = {**wanted, "customer_id": f"C-{number}", "activate": False}
+            await service.client.post("/v1/decisions", json=prepared)
         await service.client.post("/v1/decisions", json=wanted)
     now_us = time.time_ns() // 1000
     async with transaction(engine) as connection:
@@ -64,7 +67,7 @@ async def test_what_is_read_to_judge_is_what_is_judged_of_the_log_and_no_more_th
         few = await read_judged(connection, 0, now_us, REWARDING, 10)
         early = await read_judged(connection, 0, now_us, REWARDING._replace(wait_us=DAY_US), 10)
     assert judge_policy(judged[::-1], {"gift": 2.0}, 0.1) == judge_policy(rows, {"gift": 2.0}, 0.1)
-    assert {(row.place, row.arm) for row in judged} == {(1, "learner")}
+    assert {(row.place, row.arm, row.activated_us is None) for row in judged} == {(1, "learner", False)}
     assert len(judged) < len(rows)
     assert (list(few), list(early)) == (list(judged[:10]), [])
     assert [row.decided_us for row in few] == sorted((row.decided_us for row in judged), reverse=True)[:10]

@@ -21,7 +21,7 @@ def row(action="gift", reward=1.0, **more):
         "suppressed": {"call": "no_consent"},
     }
     known = {"decided_us": 10**15, "arm": "learner", "place": 1, "propensity": 0.5, "receipt": receipt}
-    known["person_id"] = f"P-{next(NUMBERS)}"
+    known |= {"person_id": f"P-{next(NUMBERS)}", "activated_us": 10**15}
     return SimpleNamespace(**{**known, "action_id": action, "reward": reward, **more})
 
 
@@ -54,7 +54,7 @@ def test_what_is_never_chosen_brings_nothing():
 
 @pytest.mark.parametrize(
     "more",
-    [{"arm": "control"}, {"arm": "business_as_usual"}, {"place": 2}, {"reward": None}],
+    [{"arm": "control"}, {"arm": "business_as_usual"}, {"place": 2}, {"reward": None}, {"activated_us": None}],
 )
 def test_what_chance_did_not_decide_is_not_judged(more):
     with pytest.raises(Malformed, match="Chance decided 0 times"):

@@ -60,13 +60,16 @@ def test_what_is_learned_is_judged_to_be_better_than_the_rules():
     assert "learned" in render_policies(result)
 
 
-def test_only_chance_is_judged():
+def test_only_chance_is_judged_and_what_was_shown():
     rows = rows_of()
     for row in rows[:700]:
         row.receipt["request"] = {"learning_enabled": False}
     rows[-1].receipt["customer"]["has_open_complaint"] = True
     rows[-2].reward = None
-    judged = sum(row.arm == "learner" for row in rows[700:-2])
+    for row in rows[-9:-2]:
+        row.activated_us = None
+    assert any(row.arm == "learner" for row in rows[-9:-2])
+    judged = sum(row.arm == "learner" for row in rows[700:-9])
     assert evaluate(rows)["decisions"] == judged
 
 
