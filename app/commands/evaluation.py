@@ -295,13 +295,14 @@ def evaluate_test(
     treated: Annotated[str | None, typer.Option(help="Its value of the other side, where there are several")] = None,
     covariate: Annotated[str | None, typer.Option(help="Column known before, that explains outcomes (CUPED)")] = None,
     per: Annotated[str | None, typer.Option(help="Column that outcomes are counted by, as orders of spend")] = None,
+    share: Annotated[float, typer.Option(min=0.001, max=0.999, help="Of customers, meant for the control")] = 0.5,
     as_json: AsJson = False,
 ) -> None:
-    """An A/B test, read at its end and at any time: the difference, its intervals, and whether sides are even."""
+    """An A/B test, read at its end and at any time: the difference, its intervals, and whether sides are as meant."""
     from ml.data.trials import TrialColumns, load_trial
     from ml.evaluation.ab import read_test
     from ml.evaluation.figures import render_test
 
     trial = load_trial(data, TrialColumns(treatment, control, outcome, [treated] if treated else []))
-    result = read_test(trial, effect, covariate, per)
+    result = read_test(trial, effect, covariate, per, share)
     print(json.dumps(result, indent=2) if as_json else render_test(result), flush=True)

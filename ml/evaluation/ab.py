@@ -13,10 +13,12 @@ _MISMATCH: Final = 0.001
 """Chance of shares of the sides below which the assignment is not believed."""
 
 
-def read_test(trial: Trial, looked_for: float, covariate: str | None = None, per: str | None = None) -> dict[str, Any]:
+def read_test(
+    trial: Trial, looked_for: float, covariate: str | None = None, per: str | None = None, share: float = 0.5
+) -> dict[str, Any]:
     """Of two arms, the second against the control. `covariate`: a feature known before, by which chance differences are
     taken out (CUPED). `per`: a feature that is the denominator of a ratio of means, as orders of spend; the reading at
-    any time is of the outcome itself.
+    any time is of the outcome itself. `share` of the customers were to be in the control.
 
     Raises UnusableTrial for more than two arms, or a feature that is not there or has unknown numbers.
     """
@@ -28,7 +30,7 @@ def read_test(trial: Trial, looked_for: float, covariate: str | None = None, per
         metric: Any = tt.RatioOfMeans("outcome", per, covariate, per if covariate else None)
     else:
         metric = tt.Mean("outcome", covariate)
-    told = tt.Experiment(outcome=metric, ratio=tt.SampleRatio()).analyze(pa.table(columns))
+    told = tt.Experiment(outcome=metric, ratio=tt.SampleRatio((1.0 - share) / share)).analyze(pa.table(columns))
     fixed, ratio = told["outcome"], told["ratio"]
     deviation = float(trial.outcome[trial.arms == 0].std(ddof=1))
     return {

@@ -115,7 +115,7 @@ def render_test(result: Mapping[str, Any]) -> str:
         "Read at any time: too few were seen." if reading is None else f"Read at any time: {_interval(reading)}.",
     ]
     if result["sample_ratio"]["is_mismatch"]:
-        lines.append("The sides are not as even as chance makes them: look why before you believe the difference.")
+        lines.append("The sides are not as large as chance makes them: look why before you believe the difference.")
     return "\n".join(lines) + "\n"
 
 

@@ -45,8 +45,11 @@ def test_a_ratio_is_of_means():
     assert fixed["control"] == pytest.approx(trial.outcome[control].sum() / trial.features["orders"][control].sum())
 
 
-def test_uneven_sides_are_told():
-    assert read_test(trial_of(uneven=0.4), 2.0)["sample_ratio"]["is_mismatch"]
+def test_uneven_sides_are_told_unless_they_were_meant():
+    trial = trial_of(uneven=0.4)
+    assert read_test(trial, 2.0)["sample_ratio"]["is_mismatch"]
+    assert not read_test(trial, 2.0, share=0.6)["sample_ratio"]["is_mismatch"]
+    assert read_test(trial, 2.0, share=0.4)["sample_ratio"]["is_mismatch"]
 
 
 def test_a_column_of_words_explains_nothing():
@@ -68,3 +71,8 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     result = json.loads(said[said.index("{") :])
     assert result["n"] == {"a": 500, "b": 500}
     assert result["least_sample_each"] > 200
+    assert not result["sample_ratio"]["is_mismatch"]
+    monkeypatch.setattr("sys.argv", ["perennial", "evaluate", "test", *words, "--share", "0.9"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "not as large as chance makes them" in capsys.readouterr().out
