@@ -94,10 +94,11 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
     customer_ids = {item.customer_id for item in asked.values()}
     await _read_missing(batch, customer_ids)
     scores = _score(batch, deciding, customer_ids)
-    zones = {item.customer_id: item.wanted.time_zone for item in asked.values()}
     known = {
-        each: customer_context(scores[each], deciding, batch.states[each].offered_us(), zones[each])
-        for each in customer_ids
+        decision_id: customer_context(
+            scores[item.customer_id], deciding, batch.states[item.customer_id].offered_us(), item.wanted.time_zone
+        )
+        for decision_id, item in asked.items()
     }
     drafts = _drafts(batch, deciding, asked, await _look_for_items(batch, deciding, asked, known))
     settled = await settle(batch.driver, drafts, deciding.book, batch.now_us)
@@ -117,23 +118,27 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
 async def _look_for_items(
     batch: Batch, deciding: Deciding, asked: Mapping[str, Asked], known: Mapping[str, CustomerContext]
 ) -> dict[str, CustomerContext]:
-    """The customers, with the actions that speak of items and have none, and those of which none were looked for."""
-    customers = dict(known)
+    """Decision → its customer, with the actions that speak of items and have none, and those of which none were looked
+    for. Items that one decision looks for are known to all on the same customer."""
     if deciding.lacking_of is None:
-        return customers
+        return dict(known)
     sought: dict[str, set[str]] = {}
-    for item in asked.values():
-        wanted, customer_id = options_of(item.wanted, item.deadline.lateness(batch.answering_s)), item.customer_id
-        customer = customers[customer_id]
-        look, leave = find_foremost(deciding.choosing, known[customer_id], wanted, batch.now_us)
-        customers[customer_id] = customer._replace(unseen={*customer.unseen, *leave})
+    left: dict[str, list[str]] = {}
+    for decision_id, item in asked.items():
+        wanted = options_of(item.wanted, item.deadline.lateness(batch.answering_s))
+        look, left[decision_id] = find_foremost(deciding.choosing, known[decision_id], wanted, batch.now_us)
         if look:
-            sought.setdefault(customer_id, set()).update(look)
+            sought.setdefault(item.customer_id, set()).update(look)
     items = await read_item_states(batch.driver, list(sought)) if sought else []
-    for (customer_id, action_ids), theirs in zip(sought.items(), items, strict=True):
-        customer = customers[customer_id]
-        lacking = deciding.lacking_of(batch.states[customer_id], theirs, action_ids)
-        customers[customer_id] = customer._replace(lacking=lacking, unseen={*customer.unseen} - action_ids)
+    lacking = {
+        customer_id: deciding.lacking_of(batch.states[customer_id], theirs, sought[customer_id])
+        for customer_id, theirs in zip(sought, items, strict=True)
+    }
+    customers = {}
+    for decision_id, item in asked.items():
+        unseen = {*left[decision_id]} - sought.get(item.customer_id, set())
+        none_of = lacking.get(item.customer_id, frozenset())
+        customers[decision_id] = known[decision_id]._replace(lacking=none_of, unseen=unseen)
     return customers
 
 
@@ -143,7 +148,7 @@ def _drafts(
     """The decisions to be made, in the order that they were asked for."""
     drafts = []
     for decision_id, item in asked.items():
-        customer = known[item.customer_id]
+        customer = known[decision_id]
         make = partial(_make, batch, deciding, decision_id, item, customer)
         drafts.append(draft_of(customer, item.wanted, batch.now_us, make))
     return drafts

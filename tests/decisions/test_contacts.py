@@ -283,6 +283,18 @@ async def test_it_is_planned_by_the_hour_of_its_delivery_in_the_customers_zone(c
     assert suppressed(late) == {"coupon": "quiet_hours"}
 
 
+async def test_checkouts_of_a_batch_have_each_the_zone_they_tell(client, shop, catalogue):
+    await catalogue(action_of("coupon"))
+    begins, ends = (f"{(datetime.now(UTC) + timedelta(hours=ahead)).hour:02d}:00" for ahead in (-2, 3))
+    quiet = [{"channels": ["store"], "begins": begins, "ends": ends}]
+    await put_policy(client, {"caps": [], "quiet_hours": quiet, "time_zone": "UTC"})
+    zones = ["UTC", "Etc/GMT-8"] * 4
+    checkouts = [{"event": shop.order("C-1"), "time_zone": zone} for zone in zones]
+    answers = await asyncio.gather(*(client.post("/v1/checkouts", json=checkout) for checkout in checkouts))
+    told = [suppressed(answer.json()["decision"]).get("coupon") for answer in answers]
+    assert told == ["quiet_hours", None] * 4
+
+
 @pytest.mark.usefixtures("capped")
 async def test_a_withdrawn_action_is_not_delivered(client):
     decision = await decide(client, "C-1")
