@@ -88,16 +88,9 @@ class _Read(NamedTuple):
 async def _read(url: str, settings: Settings, days: int) -> _Read:
     now_us = time.time_ns() // 1000
     since_us = now_us - days * DAY_US
-    rewarding = Rewarding(
-        settings.attribution_days * DAY_US,
-        settings.reward_wait_days * DAY_US,
-        settings.default_reward,
-        settings.margin,
-        10**settings.digits,
-    )
     async with engine_of(url) as engine, transaction(engine) as connection:
         catalogue = await read_catalogue(connection)
-        rows = await read_log(connection, since_us, now_us, now_us, rewarding)
+        rows = await read_log(connection, since_us, now_us, now_us, Rewarding.of(settings))
         return _Read(rows, catalogue, since_us, now_us, await has_demo_events(connection))
 
 

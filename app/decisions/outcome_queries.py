@@ -24,12 +24,14 @@ equally between the decisions of that action whose windows it falls in; of one t
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.foundation.settings import Settings
 from app.foundation.times import MAX_AHEAD_US
+from app.lifecycle.events import DAY_US
 
 WINDOWS: Final = """
 made AS MATERIALIZED (
@@ -146,6 +148,12 @@ class Rewarding(NamedTuple):
     default_reward: float
     margin: float
     unit: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As it is set."""
+        window_us, wait_us = settings.attribution_days * DAY_US, settings.reward_wait_days * DAY_US
+        return cls(window_us, wait_us, settings.default_reward, settings.margin, 10**settings.digits)
 
 
 async def read_log(

@@ -29,9 +29,7 @@ async def post_policy(request: HotRequest) -> bytes:
     """On the latest 20,000 decisions that were made by chance, of which the reward is final; 422 where they are fewer
     than 100."""
     policy, resources = await read_model(request, PolicyIn), request.resources
-    settings, now_us = resources.settings, time.time_ns() // 1000
-    window_us, wait_us = settings.attribution_days * DAY_US, settings.reward_wait_days * DAY_US
-    rewarding = Rewarding(window_us, wait_us, settings.default_reward, settings.margin, 10**settings.digits)
+    rewarding, now_us = Rewarding.of(resources.settings), time.time_ns() // 1000
     async with transaction(resources.engine) as connection:
         rows = await read_judged(connection, now_us - policy.days * DAY_US, now_us, rewarding, MOST_DECISIONS)
     value, as_decided = await asyncio.to_thread(judge_policy, rows, policy.factors, policy.exploration)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from app.database.engine import transaction
 from app.decisions.activating import give_back_all
 from app.decisions.outcome_queries import Rewarding, read_log
+from app.foundation.settings import Settings
 from app.lifecycle.events import DAY_US
 
 WINDOW_US = 30 * DAY_US
@@ -194,6 +195,11 @@ async def test_a_reward_is_told_when_it_has_been_waited_for(client, log):
     await decide(client)
     assert [row.reward for row in await log()] == [-1.0]
     assert [row.reward for row in await log(REWARDING._replace(wait_us=DAY_US))] == [None]
+
+
+def test_what_a_deployment_rewards():
+    settings = Settings(attribution_days=14, reward_wait_days=21, default_reward=-0.5, margin=0.3, currency="JPY")
+    assert Rewarding.of(settings) == Rewarding(14 * DAY_US, 21 * DAY_US, -0.5, 0.3, 1)
 
 
 async def test_who_responds_costs_what_the_action_costs(client, log):
