@@ -67,8 +67,7 @@ async def post_deliver(request: HotRequest, decision_id: str) -> bytes:
         if row is None:
             raise NotFound("There is no such decision.")
         state = await resources.of(Customers).read_or_meet(row.customer_id)
-        actions = {action.action_id: action for action in held.catalogue.actions}
-        decided = recall_decided(row, state, actions, wanted.time_zone)
+        decided = recall_decided(row, state, held.catalogue.by_id, wanted.time_zone)
         async with transaction(resources.engine) as connection:
             told = await clear(connection, decided, wanted.action_ids, held.book, now_us)
     answer = {"decision_id": decision_id, "customer_id": row.customer_id, "actions": [_render(each) for each in told]}

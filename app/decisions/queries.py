@@ -1,4 +1,4 @@
-"""SQL of decisions: receipts, last offers, the catalogue."""
+"""SQL of decisions: receipts with their answers, and when actions were last offered."""
 
 from sqlalchemy import BigInteger, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import JSON
@@ -11,9 +11,9 @@ from app.database.tables import decisions, offers
 def _write_decisions() -> Statement:
     """Writes receipts, and notes when their actions were last offered. Rows: decision_id of those written.
 
-    Parameters: an array a column of `decisions`, where one that is there stays as it is; and arrays
-    `offered_to`, `offered_action`, `offered_us`, no pair twice, and `offered_by`, the decision: of one that
-    was there already no offer is noted.
+    Parameters: arrays `customer_id`, `decision_id`, `decided_us`, `receipt` and `answer` (JSON), `reserved_until_us`,
+    where a decision that is there stays as it is; and arrays `offered_to`, `offered_action`, `offered_us`, no pair
+    twice, and `offered_by`, the decision: of one that was there already no offer is noted.
     """
     given = unnested(
         "given",

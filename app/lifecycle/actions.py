@@ -79,9 +79,10 @@ class Action(BaseModel):
     cost: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     """Of one response."""
     budget: Annotated[float, Field(ge=0, le=1e12)] | None = None
-    """Most money that it may cost in all; None: any."""
+    """Most money that it may cost in all, as if all responded: each that is given takes the `cost` of one response.
+    None: any."""
     daily_cap: Annotated[int, Field(ge=0, le=10**9)] | None = None
-    """How often at most within 24 hours, over all customers; None: any."""
+    """How often at most on a calendar day of the contact policy's zone, over all customers; None: any."""
     total_cap: Annotated[int, Field(ge=0, le=10**9)] | None = None
     """How often at most in all, over all customers; None: any."""
     mechanic: Mechanic | None = None
