@@ -162,7 +162,7 @@ async def _take(driver: Driver, settling: _Settling, book: ContactBook, now_us: 
         for action_id, count in lacking.items():
             row = rows.get(action_id)
             if row is None:
-                settling.refused[action_id] = "action_cap_reached"
+                settling.refused[action_id] = "counter_busy"
                 continue
             settling.held[action_id] += row["granted"]
             settling.days[action_id] = row["day"]

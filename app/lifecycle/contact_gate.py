@@ -16,12 +16,14 @@ ContactCode = Literal[
     "cap_reached",
     "budget_spent",
     "action_cap_reached",
+    "counter_busy",
 ]
 """Why an action is held back. `cap_reached`: the customer hears enough; `budget_spent` and `action_cap_reached`: over
-all customers its money is spent, or it was given as often as it may be."""
+all customers its money is spent, or it was given as often as it may be; `counter_busy`: somebody else is about to give
+it, and it is not waited for."""
 Spent = Mapping[str, ContactCode]
 """Action → why nobody is to have it any more."""
-SPENT_CODES: Final = frozenset({"budget_spent", "action_cap_reached"})
+SPENT_CODES: Final = frozenset({"budget_spent", "action_cap_reached", "counter_busy"})
 NONE_SPENT: Final[Spent] = {}
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.database.engine import Driver, transaction
 from app.decisions.contact_book import ContactBook
@@ -137,6 +138,20 @@ async def test_a_day_that_is_not_over_everywhere_has_one_cap(client, sql, servic
     assert await sql.value("SELECT max(counted_day) FROM contacts") == tomorrow, "so that it is given back to that day"
     await service.resources.refresh()
     assert service.resources.of(Decisions).book.page.spent == {"coupon": "action_cap_reached"}
+
+
+async def test_who_holds_one_counter_does_not_wait_for_another(client, sql, engine, catalogue):
+    """Nor says that what somebody else is about to give was given as often as it may be."""
+    await catalogue(
+        action_of("coupon", effect=1, total_cap=1), action_of("second", total_cap=9), action_of("third", effect=0.1)
+    )
+    await put_policy(client, {"caps": [], "quiet_hours": []})
+    await sql.rows("UPDATE action_counters SET given = 1 WHERE action_id = 'coupon'")
+    async with engine.begin() as other:
+        await other.execute(text("SELECT 1 FROM action_counters WHERE action_id = 'second' FOR UPDATE"))
+        decision = await decide(client, "C-1", channel="store")
+    assert [action["action_id"] for action in decision["actions"]] == ["third"]
+    assert suppressed(decision) == {"coupon": "action_cap_reached", "second": "counter_busy"}
 
 
 async def test_several_actions_of_one_decision_take_several_places(client, shop, catalogue):

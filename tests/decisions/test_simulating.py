@@ -21,6 +21,7 @@ CODES = {
     "condition_unknown": "eligibility",
     "budget_spent": "limits",
     "action_cap_reached": "limits",
+    "counter_busy": "limits",
     **dict.fromkeys(("open_complaint", "no_open_complaint", "no_resolved_complaint"), "complaint"),
 }
 """Code of a decision → step, where they differ."""

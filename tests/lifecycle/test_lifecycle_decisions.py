@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from app.lifecycle.actions import ActionCatalogue
-from app.lifecycle.contact_gate import Contact, ContactRules
+from app.lifecycle.contact_gate import SPENT_CODES, Contact, ContactRules
 from app.lifecycle.contact_policy import Cap, ContactPolicy
 from app.lifecycle.decisions import (
     DecisionOptions,
@@ -59,6 +59,7 @@ SUPPRESSIONS = {
     "cap_reached": (make_action(), STANDING._replace(consents={"email": True}), DecisionOptions("email", 3)),
     "budget_spent": (make_action(), STANDING, WISH),
     "action_cap_reached": (make_action(), STANDING, WISH),
+    "counter_busy": (make_action(), STANDING, WISH),
     "cooling_down": (make_action(), STANDING._replace(offered_us={"offer": NOW_US - DAY_US}), WISH),
     "no_gain": (make_action(cost=1000), STANDING, WISH),
     "items_unseen": (make_action(), STANDING._replace(unseen={"offer"}), WISH),
@@ -71,7 +72,7 @@ SUPPRESSIONS = {
 def test_every_reason_to_suppress_is_reached(code):
     action, customer, wanted = SUPPRESSIONS[code]
     contacts = [Contact("another", "offer", "email", NOW_US - 1)] * 3 if code == "cap_reached" else []
-    spent = {"offer": code} if code in ("budget_spent", "action_cap_reached") else {}
+    spent = {"offer": code} if code in SPENT_CODES else {}
     gate = open_gate(customer, wanted, NOW_US, spent=spent, contacts=contacts)
     choice = choose_for([action], customer, wanted, gate=gate)
     assert choice.suppressed == [("offer", code)]
