@@ -23,7 +23,7 @@ from app.decisions.service import (
 )
 from app.decisions.settling import Draft, Made, draft_of, note_contacts, settle
 from app.ingest.admission import customer_by_sender
-from app.lifecycle.decisions import CustomerContext
+from app.lifecycle.decisions import CustomerContext, DecisionOptions
 from app.lifecycle.identifiers import BASKET
 from app.scores.rendering import render_score
 from app.scores.service import Score, score_states
@@ -96,7 +96,11 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
     scores = _score(batch, deciding, customer_ids)
     known = {
         decision_id: customer_context(
-            scores[item.customer_id], deciding, batch.states[item.customer_id].offered_us(), item.wanted.time_zone
+            scores[item.customer_id],
+            deciding,
+            batch.states[item.customer_id].offered_us(),
+            _options(batch, item),
+            item.wanted.time_zone,
         )
         for decision_id, item in asked.items()
     }
@@ -115,6 +119,10 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
     return answers | await _read_answers(batch.driver, lost) if lost else answers
 
 
+def _options(batch: Batch, item: Asked) -> DecisionOptions:
+    return options_of(item.wanted, item.deadline.lateness(batch.answering_s))
+
+
 async def _look_for_items(
     batch: Batch, deciding: Deciding, asked: Mapping[str, Asked], known: Mapping[str, CustomerContext]
 ) -> dict[str, CustomerContext]:
@@ -125,7 +133,7 @@ async def _look_for_items(
     sought: dict[str, set[str]] = {}
     left: dict[str, list[str]] = {}
     for decision_id, item in asked.items():
-        wanted = options_of(item.wanted, item.deadline.lateness(batch.answering_s))
+        wanted = _options(batch, item)
         look, left[decision_id] = find_foremost(deciding.choosing, known[decision_id], wanted, batch.now_us)
         if look:
             sought.setdefault(item.customer_id, set()).update(look)

@@ -75,9 +75,9 @@ async def _decide(request: HotRequest, wanted: DecisionIn, state: CustomerState,
     """The answer, of a decision that is kept; else of none."""
     now_us, deciding = time.time_ns() // 1000, request.resources.of(Decisions).deciding()
     (score,) = score_states([state], now_us, deciding.scoring)
-    customer = customer_context(score, deciding, state.offered_us(), wanted.time_zone)
-    lateness = None if deadline is None else deadline.lateness(time.monotonic())
-    carrying = find_carrying(deciding.choosing, customer, options_of(wanted, lateness), now_us)
+    asked = options_of(wanted, None if deadline is None else deadline.lateness(time.monotonic()))
+    customer = customer_context(score, deciding, state.offered_us(), asked, wanted.time_zone)
+    carrying = find_carrying(deciding.choosing, customer, asked, now_us)
     customer = customer._replace(
         lacking=await _find_lacking(request.resources, customer.customer_id, carrying, deadline)
     )

@@ -27,6 +27,7 @@ from app.lifecycle.decisions import (
     SuppressionCode,
     choose,
     failing_clause,
+    learns,
     open_gate,
 )
 from app.lifecycle.events import DAY_US
@@ -107,12 +108,19 @@ def options_of(wanted: DecisionRequest, lateness: Lateness | None) -> DecisionOp
 
 
 def customer_context(
-    score: Score, deciding: Deciding, offered_us: Mapping[str, int], time_zone: str | None = None
+    score: Score,
+    deciding: Deciding,
+    offered_us: Mapping[str, int],
+    asked: DecisionOptions,
+    time_zone: str | None = None,
 ) -> CustomerContext:
-    """What a decision needs to know, from a score. Who has not bought is worth a usual order."""
+    """What a decision needs to know, from a score. Who has not bought is worth a usual order. Where nothing is to be
+    chosen, what was learned is not looked at."""
     state, value = score.state, value_of(score, deciding.scoring)
     at_stake, learned = deciding.typical_order if value is None else value, deciding.learned
     stage, risk = score.judgement.stage, score.churn_risk
+    arm = deciding.arms.of(state.person_id or state.customer_id)
+    is_weighed = asked.max_actions > 0 and learns(arm, asked)
     return CustomerContext(
         customer_id=state.customer_id,
         stage=stage,
@@ -123,7 +131,7 @@ def customer_context(
         offered_us=offered_us,
         person_id=state.person_id,
         complaint_resolved_us=state.complaint_resolved_us,
-        arm=deciding.arms.of(state.person_id or state.customer_id),
+        arm=arm,
         refuses_profiling=state.refuses_profiling,
         csat=state.csat,
         csat_us=state.csat_us,
@@ -131,7 +139,7 @@ def customer_context(
         facts=read_facts(
             score, deciding.scoring, deciding.catalogue.facts, ZoneInfo(time_zone or deciding.book.rules.zone)
         ),
-        learned={} if learned is None else learned.effects.weigh_known(stage, risk, at_stake),
+        learned=learned.effects.weigh_known(stage, risk, at_stake) if learned is not None and is_weighed else {},
     )
 
 

@@ -113,7 +113,7 @@ class _Judging:
 
     def _met(self, score: Score, contacts: Sequence[Contact]) -> list[list[bool]]:
         action, told = self._asked.action, score.state.offered_us()
-        customer = customer_context(score, self._deciding, told)
+        customer = customer_context(score, self._deciding, told, DecisionOptions(self._asked.channels[0], 1))
         cases = [self._case(customer, contacts, channel) for channel in self._asked.channels]
         return met(action, self.steps, cases)
 

@@ -76,8 +76,7 @@ class CustomerContext(NamedTuple):
 
     def learned_for(self, wanted: "DecisionOptions") -> Mapping[str, Learned]:
         """What of it is reckoned with: business as usual goes by the catalogue, and so does who asks for that."""
-        is_used = wanted.learning_enabled and self.arm != "business_as_usual"
-        return self.learned if is_used else _NOTHING
+        return self.learned if learns(self.arm, wanted) else _NOTHING
 
     def was_settled(self, now_us: int) -> bool:
         """Whether a complaint was resolved so lately that it is asked whether it is."""
@@ -107,6 +106,11 @@ COMPLAINT_RISK: Final = 0.54
 Of a loss above 100 dollars 81 % leave; settled quickly 5 % and 18 %. Technical Assistance Research Programs, Consumer
 Complaint Handling in America, U.S. Office of Consumer Affairs, 1979.
 """
+
+
+def learns(arm: Arm, wanted: DecisionOptions) -> bool:
+    """Whether a decision goes by what was learned."""
+    return wanted.learning_enabled and arm != "business_as_usual"
 
 
 class Policy(NamedTuple):

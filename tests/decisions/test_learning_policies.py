@@ -14,7 +14,7 @@ from app.foundation.errors import Refusal
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.decisions import CustomerContext, DecisionOptions, Policy, choose
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.lifecycle.learned_effects import Learned
+from app.lifecycle.learned_effects import Learned, LearnedEffects
 from app.models.held import Models
 from app.models.policy_artefact import load_policy_model
 from app.models.service import promote, register, rollback
@@ -161,6 +161,25 @@ async def test_business_as_usual_is_not_decided_by_it(serve, sql, enrol):
         assert (await ask(service.client))["actions"][0]["action_id"] == "first-order-coupon"
     (row,) = await sql.rows("SELECT receipt FROM decisions")
     assert "policy_version" not in row["receipt"]
+
+
+@pytest.mark.parametrize(
+    ("usual_share", "wanted", "times"),
+    [(0.0, {}, 1), (0.999999, {}, 0), (0.0, {"learning_enabled": False}, 0), (0.0, {"max_actions": 0}, 0)],
+)
+@pytest.mark.usefixtures("sql")
+async def test_it_is_reckoned_with_only_where_it_decides(serve, enrol, monkeypatch, usual_share, wanted, times):
+    await enrol(1, personal_suggestions=50.0)
+    weigh_known, weighed = LearnedEffects.weigh_known, []
+
+    def weigh_and_count(effects, *customer):
+        weighed.append(customer)
+        return weigh_known(effects, *customer)
+
+    monkeypatch.setattr(LearnedEffects, "weigh_known", weigh_and_count)
+    async with serve(exploration=0.0, control_share=0.0, usual_share=usual_share) as service:
+        await ask(service.client, **wanted)
+    assert len(weighed) == times
 
 
 async def test_receipts_are_enough_to_decide_once_more_without_the_policy(serve, sql, shop, enrol):

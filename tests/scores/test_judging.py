@@ -12,7 +12,7 @@ from app.decisions.contact_book import ContactBook
 from app.decisions.service import Deciding, customer_context
 from app.foundation.settings import Settings
 from app.lifecycle.actions import ActionCatalogue
-from app.lifecycle.decisions import Policy
+from app.lifecycle.decisions import DecisionOptions, Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.features import FEATURES
@@ -104,7 +104,7 @@ def test_the_loss_is_the_risk_of_what_a_decision_has_at_stake(states, context):
         context.scoring, ActionCatalogue(DEFAULT_ACTIONS), Policy(0.0, 0.0, 0.25), 80.0, 0.5, ContactBook(Settings())
     )
     for score in score_states(states, NOW_US, context.scoring):
-        at_stake = customer_context(score, deciding, {}).value_at_stake
+        at_stake = customer_context(score, deciding, {}, DecisionOptions("store", 1)).value_at_stake
         assert expect_loss(score, context) == (score.churn_risk or 0.0) * at_stake
 
 
