@@ -109,7 +109,10 @@ async def _decide(batch: Batch, deciding: Deciding, asked: Mapping[str, Asked]) 
     decided = settled.made
     kept = [item for item in decided if item[0].answer["degraded_because"] != "no_receipt"]
     batch.unkept += len(decided) - len(kept)
-    written = await write_decisions(batch.driver, kept) if kept else set()
+    written = set()
+    if kept:
+        written = await write_decisions(batch.driver, kept, batch.delivered_late)
+        batch.delivered_late.clear()
     await note_contacts(batch.driver, drafts, settled, written)
     batch.written += [decision for decision, _ in kept if decision.decision_id in written]
     answers = {decision.decision_id: answer for decision, answer in decided}

@@ -79,6 +79,8 @@ class Batch:
     """Of each submission, a status an event."""
     answers: dict[int, bytes] = field(default_factory=dict)
     """Place of a submission that asked → the score and decision, JSON."""
+    delivered_late: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(customer, action) → when what a decision had given was delivered after all, where its reservation is gone."""
     written: list[Decision] = field(default_factory=list)
     """The decisions whose receipts this batch writes."""
     unkept: int = 0

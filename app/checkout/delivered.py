@@ -8,7 +8,7 @@ from app.checkout.batch import Batch
 from app.database.contact_tables import contacts
 from app.decisions.contact_queries import ADD_CONTACTS, DELIVER, FIND_RESERVED
 from app.decisions.releasing import KEPT_DAYS
-from app.decisions.service import checkout_decision_id
+from app.decisions.service import checkout_decision_id, write_decisions
 from app.lifecycle.events import ACTION_DELIVERED, DAY_US, Event
 
 Key = tuple[str, str, str]
@@ -42,7 +42,19 @@ async def note_delivered(batch: Batch) -> None:
         at_us=[event.occurred_us for event in told.values()],
     )
     noted = {(row["decision_id"], row["action_id"]) for row in rows}
-    await _add(batch, {key: event for key, event in told.items() if key[1:] not in noted})
+    late = {key: event for key, event in told.items() if key[1:] not in noted}
+    await _add(batch, late)
+    for (customer_id, _, action_id), event in sorted(late.items(), key=lambda each: each[1].occurred_us):
+        if event.reference:
+            batch.delivered_late[customer_id, action_id] = event.occurred_us
+
+
+async def cool_down(batch: Batch) -> None:
+    """What was delivered after all cools down again. With decisions, where some are written: who locked offers
+    twice could wait for one who waits in turn."""
+    if batch.delivered_late:
+        await write_decisions(batch.driver, (), batch.delivered_late)
+        batch.delivered_late.clear()
 
 
 async def _find_reserved(batch: Batch, events: list[Event]) -> dict[Pair, list[Reserved]]:

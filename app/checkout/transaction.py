@@ -16,7 +16,7 @@ import asyncpg
 from app.checkout.answering import answer_tills, record_changed_stages
 from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_events, link_customers
-from app.checkout.delivered import note_delivered
+from app.checkout.delivered import cool_down, note_delivered
 from app.checkout.item_queries import FIND_KEPT, FORGET, MERGE, MERGE_SUMMED, REMOVE_ITEMS, RESTATE_ITEMS
 from app.checkout.items import count_items
 from app.checkout.order_owners import FIND_OTHERS, GIVE, REMOVE_EMPTY
@@ -80,6 +80,7 @@ COUNTING: Final = (
 )
 ANSWERING: Final = (
     Step("answer", answer_tills, {**_planned(PERSON_STATES, READ_ITEMS, READ_ANSWERS, WRITE_DECISIONS), **SETTLING}),
+    Step("cool", cool_down, {}),
     Step("stages", record_changed_stages, {READ_RECORDED: {}, RECORD_STAGES: {"now_us": 0}}),
 )
 """Not waited for beyond what a till waits for: without them the events are counted all the same."""

@@ -1,6 +1,6 @@
 """SQL of decisions: receipts with their answers, and when actions were last offered."""
 
-from sqlalchemy import BigInteger, Text, cast, func, select
+from sqlalchemy import BigInteger, Text, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
@@ -13,7 +13,8 @@ def _write_decisions() -> Statement:
 
     Parameters: arrays `customer_id`, `decision_id`, `decided_us`, `receipt` and `answer` (JSON), `reserved_until_us`,
     where a decision that is there stays as it is; and arrays `offered_to`, `offered_action`, `offered_us`, no pair
-    twice, and `offered_by`, the decision: of one that was there already no offer is noted.
+    twice, and `offered_by`, the decision: of one that was there already no offer is noted; of
+    none, NULL, it is.
     """
     given = unnested(
         "given",
@@ -29,7 +30,7 @@ def _write_decisions() -> Statement:
     written = receipts.on_conflict_do_nothing().returning(decisions.c.decision_id).cte("written")
     made = unnested("made", offered_to=Text(), offered_action=Text(), offered_us=BigInteger(), offered_by=Text())
     offered = [made.c[name] for name in ("offered_to", "offered_action", "offered_us")]
-    is_made = made.c.offered_by.in_(select(written.c.decision_id))
+    is_made = or_(made.c.offered_by.is_(None), made.c.offered_by.in_(select(written.c.decision_id)))
     in_order = select(*offered).where(is_made).order_by(made.c.offered_to, made.c.offered_action)
     upsert = pg_insert(offers).from_select([item.name for item in offers.c], in_order)
     latest = func.greatest(offers.c.offered_us, upsert.excluded.offered_us)

@@ -299,12 +299,22 @@ def _members(policy: Policy) -> dict[str, float]:
     return policy._asdict()
 
 
-async def write_decisions(driver: Driver, decisions: Sequence[tuple[Decision, bytes]]) -> set[str]:
-    """Writes receipts and offers, each decision with the answer that a repeat is given (JSON).
+_NONE_LATE: Final[Mapping[tuple[str, str], int]] = {}
+
+
+async def write_decisions(
+    driver: Driver,
+    decisions: Sequence[tuple[Decision, bytes]],
+    delivered_late: Mapping[tuple[str, str], int] = _NONE_LATE,
+) -> set[str]:
+    """Writes receipts and offers, each decision with the answer that a repeat is given (JSON). Beside them offers of
+    `delivered_late`: (customer, action) → when it was.
 
     Returns the ids of those that were not there before.
     """
-    offered = {
+    offered: dict[tuple[str, str], tuple[int, str | None]]
+    offered = {pair: (at_us, None) for pair, at_us in delivered_late.items()}
+    offered |= {
         (decision.answer["customer_id"], action.action_id): (decision.decided_us, decision.decision_id)
         for decision, _ in decisions
         for action in decision.offered

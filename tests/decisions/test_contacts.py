@@ -344,6 +344,34 @@ async def test_what_is_not_delivered_in_time_is_given_back(client, shop, sql, se
 
 
 @pytest.mark.usefixtures("capped")
+@pytest.mark.parametrize("is_beside_a_till", [False, True])
+async def test_what_is_told_after_its_reservation_was_given_back_cools_down(
+    client, shop, sql, service, is_beside_a_till
+):
+    await put_policy(client, {"caps": [], "quiet_hours": []})
+    decision = await decide(client, "C-1")
+    await sql.rows("UPDATE contacts SET reserved_until_us = 1")
+    await release_all_overdue(service.resources.engine, 2)
+    assert await sql.rows("SELECT * FROM offers") == []
+    async with sql.engine.begin() as other:
+        await other.exec_driver_sql("LOCK TABLE events IN EXCLUSIVE MODE")
+        before = [asyncio.create_task(client.post("/v1/events", json=[shop.order("C-2"), shop.order("C-3")]))]
+        await sql.wait_for_lock()
+        if is_beside_a_till:
+            checkout = {"event": shop.order("C-4"), "channel": "store", "max_actions": 1}
+            before.append(asyncio.create_task(client.post("/v1/checkouts", json=checkout)))
+        before.append(asyncio.create_task(deliver(client, shop, decision)))
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*before)
+    (offered_us,) = [
+        row["offered_us"] for row in await sql.rows("SELECT offered_us FROM offers WHERE customer_id = 'C-1'")
+    ]
+    assert offered_us == await sql.value("SELECT occurred_us FROM events WHERE type = 'action.delivered'")
+    assert await sql.value("SELECT count(*) FROM offers WHERE customer_id = 'C-4'") == int(is_beside_a_till)
+    assert suppressed(await decide(client, "C-1")) == {"coupon": "cooling_down"}
+
+
+@pytest.mark.usefixtures("capped")
 async def test_what_is_shown_later_and_not_delivered_in_time_cools_down_no_longer(client, sql, service):
     prepared = await decide(client, "C-1", activate=False)
     assert (await client.post(f"/v1/decisions/{prepared['decision_id']}/activate")).status_code == 200
