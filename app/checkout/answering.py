@@ -19,9 +19,9 @@ from app.decisions.service import (
     customer_context,
     decide,
     options_of,
-    write_decisions,
 )
 from app.decisions.settling import Draft, Made, draft_of, note_contacts, settle
+from app.decisions.writing import write_decisions
 from app.ingest.admission import customer_by_sender
 from app.lifecycle.decisions import CustomerContext, DecisionOptions
 from app.lifecycle.identifiers import BASKET

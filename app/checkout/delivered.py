@@ -8,7 +8,8 @@ from app.checkout.batch import Batch
 from app.database.contact_tables import contacts
 from app.decisions.contact_queries import ADD_CONTACTS, DELIVER, FIND_RESERVED
 from app.decisions.releasing import KEPT_DAYS
-from app.decisions.service import checkout_decision_id, write_decisions
+from app.decisions.service import checkout_decision_id
+from app.decisions.writing import write_decisions
 from app.lifecycle.events import ACTION_DELIVERED, DAY_US, Event
 
 Key = tuple[str, str, str]

@@ -9,8 +9,8 @@ from app.database.engine import CONNECTION_LOST, Driver
 from app.database.gatherer import Apart, Gatherer
 from app.decisions.contact_book import ContactBook
 from app.decisions.deadlines import Deadline
-from app.decisions.service import write_decisions
 from app.decisions.settling import Draft, Made, note_contacts, settle
+from app.decisions.writing import write_decisions
 from app.foundation.errors import NotReady
 from app.foundation.metrics import count_decisions
 

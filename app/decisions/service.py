@@ -6,14 +6,10 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-import orjson
-
-from app.database.engine import Driver
 from app.decisions.carrying import Choosing, LackingOf
 from app.decisions.contact_book import ContactBook
 from app.decisions.deadlines import Lateness
 from app.decisions.knowing import read_facts
-from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
 from app.foundation.times import iso, to_us
 from app.lifecycle.actions import Action, ActionCatalogue
@@ -31,7 +27,6 @@ from app.lifecycle.decisions import (
     open_gate,
 )
 from app.lifecycle.events import DAY_US
-from app.lifecycle.identifiers import BASKET
 from app.lifecycle.places import Chosen
 from app.models.policy_artefact import PolicyModel
 from app.scores.scoring import Scoring
@@ -297,40 +292,3 @@ def _probabilities(chosen: Sequence[Chosen]) -> dict[str, float]:
 @lru_cache
 def _members(policy: Policy) -> dict[str, float]:
     return policy._asdict()
-
-
-_NONE_LATE: Final[Mapping[tuple[str, str], int]] = {}
-
-
-async def write_decisions(
-    driver: Driver,
-    decisions: Sequence[tuple[Decision, bytes]],
-    delivered_late: Mapping[tuple[str, str], int] = _NONE_LATE,
-) -> set[str]:
-    """Writes receipts and offers, each decision with the answer that a repeat is given (JSON). Beside them offers of
-    `delivered_late`: (customer, action) → when it was.
-
-    Returns the ids of those that were not there before.
-    """
-    offered: dict[tuple[str, str], tuple[int, str | None]]
-    offered = {pair: (at_us, None) for pair, at_us in delivered_late.items()}
-    offered |= {
-        (decision.answer["customer_id"], action.action_id): (decision.decided_us, decision.decision_id)
-        for decision, _ in decisions
-        for action in decision.offered
-        if not decision.answer["customer_id"].startswith(BASKET)
-    }
-    rows = await driver.fetch(
-        WRITE_DECISIONS,
-        customer_id=[decision.answer["customer_id"] for decision, _ in decisions],
-        decision_id=[decision.decision_id for decision, _ in decisions],
-        decided_us=[decision.decided_us for decision, _ in decisions],
-        receipt=[orjson.dumps(decision.receipt).decode() for decision, _ in decisions],
-        answer=[answer.decode() for _, answer in decisions],
-        reserved_until_us=[decision.reserved_until_us for decision, _ in decisions],
-        offered_to=[customer_id for customer_id, _ in offered],
-        offered_action=[action_id for _, action_id in offered],
-        offered_us=[decided_us for decided_us, _ in offered.values()],
-        offered_by=[decision_id for _, decision_id in offered.values()],
-    )
-    return {row["decision_id"] for row in rows}
