@@ -93,7 +93,9 @@ def _take(*, skips_locked: bool) -> Statement:
         .cte("locked")
     )
     on_day = case((locked.c.day >= day, locked.c.given_on_day), else_=_ZERO)
-    money_left = (locked.c.budget_minor - locked.c.spent_minor) / func.nullif(locked.c.cost_minor, _ZERO)
+    money_left = (locked.c.budget_minor - locked.c.spent_minor) // func.nullif(
+        locked.c.cost_minor, _ZERO, type_=BigInteger
+    )
     times_left = func.least(locked.c.total_cap - locked.c.given, locked.c.daily_cap - on_day)
     by_money, by_times = (
         func.greatest(_ZERO, func.coalesce(cast(left, BigInteger), locked.c.wanted))

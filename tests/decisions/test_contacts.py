@@ -65,7 +65,7 @@ async def test_of_many_decisions_at_once_on_one_customer_a_cap_of_one_lets_one_t
 
 async def test_a_budget_is_spent_to_the_last_and_the_next_best_is_taken(client, shop, sql, catalogue):
     await catalogue(
-        action_of("coupon", effect=1, cost=2.5, budget=26),
+        action_of("coupon", effect=1, cost=2.5, budget=27.25),
         action_of("capped", effect=0.4, total_cap=7),
         action_of("plain"),
     )
