@@ -31,9 +31,10 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks.states
 	$(BIN)/python -m benchmarks.imports $(if $(DATA),--data $(DATA))
 
-# Kills the service and its Postgres under load, again and again; ARGS=--short in CI.
+# Kills the service and its Postgres under load, again and again, then in a rush on a budget; ARGS=--short in CI.
 chaos: .venv/ready
 	$(BIN)/python -m benchmarks.chaos $(ARGS)
+	$(BIN)/python -m benchmarks.rush $(filter --short,$(ARGS))
 
 # The environment: exactly what the lock says, each file checked against its hash.
 .venv/ready: $(LOCK) pyproject.toml

@@ -5,8 +5,9 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import httpx
@@ -62,7 +63,9 @@ class Service:
     The service itself replaces a worker. A service of one process is killed whole, and started by us.
     """
 
-    def __init__(self, database_url: str, home: Path, workers: int) -> None:
+    def __init__(
+        self, database_url: str, home: Path, workers: int, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         port = free_port()
         self.url = f"http://{LOOPBACK}:{port}"
         self._workers = workers
@@ -74,6 +77,7 @@ class Service:
                 "PERENNIAL_HOME": str(home),
                 "PERENNIAL_PORT": str(port),
                 "PERENNIAL_WORKERS": str(workers),
+                **settings,
             }
         )
 
