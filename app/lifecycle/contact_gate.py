@@ -189,15 +189,18 @@ class ContactRules:
         local_us = at_us + self._offset_us(at_us, zone)
         minute = local_us % DAY_US // MINUTE_US
         ends = [span.end_minute for span in spans if span.has(minute)]
-        return max((self._next_us(local_us, zone, end) for end in ends), default=None)
+        return max((self._next_us(at_us, local_us, zone, end) for end in ends), default=None)
 
-    def _next_us(self, local_us: int, zone: str, minute: int) -> int:
-        """When the clocks of a zone come to a minute of the day, after a local time."""
+    def _next_us(self, at_us: int, local_us: int, zone: str, minute: int) -> int:
+        """When the clocks of a zone come to a minute of the day, or have leapt over it, after a time."""
         midnight_us = local_us - local_us % DAY_US
         then_us = midnight_us + minute * MINUTE_US
         if then_us <= local_us:
             then_us += DAY_US
-        return then_us - self._offset_us(then_us - self._offset_us(then_us, zone), zone)
+        unchanged_us = at_us + then_us - local_us
+        changed_us = then_us - self._offset_us(unchanged_us, zone)
+        is_told = changed_us + self._offset_us(changed_us, zone) == then_us
+        return changed_us if is_told else unchanged_us
 
     def day(self, at_us: int) -> int:
         """The day of the deployment's zone that a time is on: how many there were since 1970."""

@@ -191,6 +191,28 @@ def test_quiet_hours_end_by_the_clock_though_it_is_set_that_night():
     assert datetime.fromtimestamp(until_us / 1e6, UTC).isoformat() == "2026-10-25T07:00:00+00:00"
 
 
+CLOCKS_SET = {
+    "Europe/Berlin": ("2026-03-28", "2026-10-24"),
+    "America/New_York": ("2026-03-07", "2026-10-31"),
+    "Australia/Lord_Howe": ("2026-04-04", "2026-10-03"),
+    "Africa/Cairo": ("2026-04-23", "2026-10-29"),
+}
+
+
+@pytest.mark.parametrize("zone", CLOCKS_SET)
+@pytest.mark.parametrize("hours", ["21:00-08:00", "21:00-02:30", "21:00-01:30", "23:00-00:30", "01:45-02:15"])
+def test_what_is_told_to_wait_until_then_may_go_then_though_clocks_are_set(zone, hours):
+    """In the spring they leap over the end; in the autumn they come to it twice."""
+    begins, ends = hours.split("-")
+    rules = rules_of(quiet_hours=(QuietHours(channels=("sms",), begins=begins, ends=ends),))
+    for day in CLOCKS_SET[zone]:
+        midnight_us = round(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp() * 1e6)
+        for at_us in range(midnight_us, midnight_us + 2 * DAY_US, 5 * 60 * 10**6):
+            until_us = rules.quiet_until_us("sms", at_us, zone)
+            assert until_us is None or until_us > at_us
+            assert until_us is None or rules.quiet_until_us("sms", until_us, zone) is None
+
+
 # With whose leave.
 
 
