@@ -21,7 +21,7 @@ from app.lifecycle.stages import Stage
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-STAGES: Final[tuple[str, ...]] = get_args(Stage)
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 FEATURES: Final = ("churn_risk", "log1p(value_at_stake)")
 TERMS: Final = ("common", "group", "stage", "own", "risk", "value")
 """The first four are as they stand, the others times their feature."""

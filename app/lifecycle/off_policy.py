@@ -93,10 +93,28 @@ def evaluate_policy(log: Log) -> PolicyValue:
     )
 
 
+def lead_of(one: Log, other: Log) -> Estimate:
+    """How much more a decision of one policy brings than of another on the same decisions, doubly robust: what both
+    have in common is in neither side of the interval. Both have predictions, and are as `evaluate_policy` takes them.
+    """
+    parts = [
+        _robust_parts(np.minimum(each.target_probabilities / each.propensities, MOST_WEIGHT), each)
+        for each in (one, other)
+    ]
+    return _mean(parts[0] - parts[1], one.persons)
+
+
 def _doubly_robust(weights: Floats, log: Log) -> Estimate | None:
     if log.predicted is None or log.expected is None:
         return None
-    return _mean(log.expected + weights * (log.rewards - log.predicted), log.persons)
+    return _mean(_robust_parts(weights, log), log.persons)
+
+
+def _robust_parts(weights: Floats, log: Log) -> Floats:
+    """(n,), whose mean is the estimate."""
+    assert log.predicted is not None
+    assert log.expected is not None
+    return np.asarray(log.expected + weights * (log.rewards - log.predicted))
 
 
 def _mean(parts: Floats, persons: NDArray[np.int64] | None) -> Estimate:

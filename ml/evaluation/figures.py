@@ -130,6 +130,8 @@ def render_policies(result: Mapping[str, Any]) -> str:
     with console.capture() as captured:
         console.print(table)
         console.print(f"As was decided: {_figure(result['as_decided'])} each.", markup=False)
+        for name, lead in result["leads"].items():
+            console.print(f"Learned over {name}: {_around(lead)} more a decision.", markup=False)
         for name, value in result["policies"].items():
             for warning in value["warnings"]:
                 console.print(f"{name}: {_WARNINGS[warning]}", markup=False)

@@ -1,4 +1,5 @@
-"""What other policies would have brought on the log of decisions: the rules without chance, and what is learned."""
+"""What other policies would have brought on the log of decisions: the rules without chance, what is learned, and the
+champion."""
 
 from typing import Any
 
@@ -6,18 +7,18 @@ import numpy as np
 
 from app.decisions.judging import FEWEST
 from app.foundation.errors import Refusal
-from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES
-from app.lifecycle.off_policy import Estimate, Log, PolicyValue, UnloggedPropensities, evaluate_policy
+from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, LearnedEffects
+from app.lifecycle.off_policy import Estimate, Log, PolicyValue, UnloggedPropensities, evaluate_policy, lead_of
 from ml.data.decisions import NONE, DecisionLog, Floats, Ints
 from ml.learning.effects import CrossFitted, Offers, cross_fit
 
 
-def evaluate_policies(log: DecisionLog) -> dict[str, Any]:
-    """The figures, as `perennial evaluate policy --json` prints them.
+def evaluate_policies(log: DecisionLog, champion: LearnedEffects | None = None) -> dict[str, Any]:
+    """The figures, as `perennial evaluate policy --json` prints them; of a champion too, where there is one.
 
     Every row is told of by a model that has not seen its person, and so is what the learned policy chooses there, as a
-    service would. Raises Refusal where chance decided less than FEWEST times, or for fewer persons, or as few can be
-    compared, or its probabilities were not kept.
+    service would. The champion may have seen them. Raises Refusal where chance decided less than FEWEST times, or for
+    fewer persons, or as few can be compared, or its probabilities were not kept.
     """
     judged = np.flatnonzero(log.is_judged)
     if len(judged) < FEWEST:
@@ -29,13 +30,20 @@ def evaluate_policies(log: DecisionLog) -> dict[str, Any]:
         raise Refusal(f"Decisions of {persons:,} persons can be judged and compared; of {FEWEST} are needed.")
     offers = Offers(log.actions, log.stages, log.features, log.rewards, log.persons)
     told = cross_fit(offers, log.groups, len(STAGES), log.is_compared)
-    choices = {"rules": choose(log.worths), "learned": choose(learned_worths(log, told))}
+    worths = {"rules": log.worths, "learned": learned_worths(log, told)}
+    if champion is not None:
+        worths["champion"] = champion_worths(log, champion)
+    logs = {name: _log_of(log, judged, told.rewards, choose(each)[judged]) for name, each in worths.items()}
     try:
-        policies = {name: _judge(log, judged, told.rewards, chosen[judged]) for name, chosen in choices.items()}
+        policies = {name: _render(evaluate_policy(each)) for name, each in logs.items()}
     except UnloggedPropensities as error:
         raise Refusal(str(error)) from error
-    rewards = log.rewards[judged]
-    return {"decisions": len(judged), "as_decided": float(rewards.mean()), "policies": policies}
+    return {
+        "decisions": len(judged),
+        "as_decided": float(log.rewards[judged].mean()),
+        "policies": policies,
+        "leads": {name: lead_of(logs["learned"], each)._asdict() for name, each in logs.items() if name != "learned"},
+    }
 
 
 def learned_worths(log: DecisionLog, told: CrossFitted) -> Floats:
@@ -45,24 +53,34 @@ def learned_worths(log: DecisionLog, told: CrossFitted) -> Floats:
     return np.where(log.eligible, learned, -np.inf)
 
 
+def champion_worths(log: DecisionLog, effects: LearnedEffects) -> Floats:
+    """(n, actions): the same by a policy in force; what it does not know keeps the worth of the receipt."""
+    worths = log.worths.copy()
+    places = {action_id: place for place, action_id in enumerate(log.action_ids)}
+    raw = log.features * log.scales + log.centres
+    for row, (stage, (risk, value)) in enumerate(zip(log.stages, raw, strict=True)):
+        for action_id, learned in effects.weigh_known(STAGES[stage], risk, float(np.expm1(value))).items():
+            if action_id in places:
+                worths[row, places[action_id]] = learned.cautious
+    return np.where(log.eligible, worths, -np.inf)
+
+
 def choose(worths: Floats) -> Ints:
     """(n,) places of the best; NONE where none is worth more than nothing."""
     return np.where(worths.max(axis=1) > 0, worths.argmax(axis=1), NONE)
 
 
-def _judge(log: DecisionLog, judged: Ints, rewards: Floats, chosen: Ints) -> dict[str, Any]:
+def _log_of(log: DecisionLog, judged: Ints, rewards: Floats, chosen: Ints) -> Log:
+    """What a policy that makes these choices is judged by."""
     rows, taken, expected = np.arange(len(judged)), log.actions[judged], rewards[judged]
-    value = evaluate_policy(
-        Log(
-            log.rewards[judged],
-            log.propensities[judged],
-            (chosen == taken).astype(np.float64),
-            expected[rows, 1 + taken],
-            expected[rows, 1 + chosen],
-            log.persons[judged],
-        )
+    return Log(
+        log.rewards[judged],
+        log.propensities[judged],
+        (chosen == taken).astype(np.float64),
+        expected[rows, 1 + taken],
+        expected[rows, 1 + chosen],
+        log.persons[judged],
     )
-    return _render(value)
 
 
 def _render(value: PolicyValue) -> dict[str, Any]:

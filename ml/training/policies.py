@@ -18,7 +18,8 @@ from ml.training.policy_artefact import write_policy_artefact
 @dataclass(frozen=True, slots=True)
 class PolicyTraining:
     """What a policy is learned of: decisions made in `[since, until)`, whose rewards are of `horizon_days` after.
-    `catalogue` says of which actions: digest and version; `groups` is action → group. `simulated`: of the demo shop."""
+    `catalogue` says of which actions: digest and version; `groups` is action → group. `simulated`: of the demo shop.
+    `champion` is what is in force, and judged beside; None: nothing that can be read."""
 
     log: DecisionLog
     groups: Mapping[str, str]
@@ -27,6 +28,7 @@ class PolicyTraining:
     horizon_days: int
     catalogue: Mapping[str, Any]
     simulated: bool
+    champion: LearnedEffects | None = None
 
 
 def train_policy(training: PolicyTraining, models_directory: Path, made_at: datetime) -> Path:
@@ -40,7 +42,7 @@ def train_policy(training: PolicyTraining, models_directory: Path, made_at: date
     for count, what in ((count_withheld, "withheld an action of the control group"), (count_shown, "showed an action")):
         if count < FEWEST:
             raise Refusal(f"{count:,} decisions whose reward is final {what}; {FEWEST} are needed to learn from.")
-    metrics = evaluate_policies(log)
+    metrics = evaluate_policies(log, training.champion)
     effects = learn_effects(log)
     members = {
         "horizon_days": training.horizon_days,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.lifecycle.off_policy import MOST_WEIGHT, Log, UnloggedPropensities, evaluate_policy, expect_by_action
+from app.lifecycle.off_policy import MOST_WEIGHT, Log, UnloggedPropensities, evaluate_policy, expect_by_action, lead_of
 
 
 def array(*values):
@@ -30,6 +30,20 @@ def test_by_hand():
     assert value.mean_weight == pytest.approx(4.5 / 4)
     spread = np.std([2, 0, 2, 0.5], ddof=1) / 2
     assert value.inverse_propensity.high - value.inverse_propensity.value == pytest.approx(1.95996 * spread, rel=1e-4)
+
+
+def test_a_lead_is_the_difference_of_both_and_surer_than_either():
+    draw = np.random.default_rng(3)
+    rewards, target = draw.random(400), (draw.random(400) < 0.5).astype(float)
+    other = np.where(np.arange(400) < 20, 1 - target, target)  # of twenty it chooses otherwise
+    logs = [Log(rewards, np.full(400, 0.5), each, np.full(400, 0.4), np.full(400, 0.6)) for each in (target, other)]
+    one, two = (evaluate_policy(log).doubly_robust for log in logs)
+    assert one is not None
+    assert two is not None
+    lead = lead_of(*logs)
+    assert lead.value == pytest.approx(one.value - two.value)
+    assert lead.high - lead.low < 0.5 * (one.high - one.low)
+    assert lead_of(logs[0], logs[0]) == (0.0, 0.0, 0.0)
 
 
 def test_the_policy_that_logged_is_worth_what_came():

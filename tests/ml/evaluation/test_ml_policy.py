@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.foundation.errors import Refusal
-from app.lifecycle.learned_effects import FEWEST_SHOWN, STAGES
+from app.lifecycle.learned_effects import FEWEST_SHOWN, STAGES, LearnedEffects
 from ml.data.decisions import NONE, read_decisions
 from ml.evaluation.figures import render_policies
 from ml.evaluation.policy import choose, evaluate_policies, learned_worths
@@ -58,6 +58,27 @@ def test_what_is_learned_is_judged_to_be_better_than_the_rules():
     assert learned["doubly_robust"]["low"] > rules["doubly_robust"]["high"]
     assert result["as_decided"] == pytest.approx(4.0, abs=0.15)
     assert "learned" in render_policies(result)
+
+
+def test_how_much_more_is_learned_is_told_of_the_same_decisions():
+    """Two more a decision than the rules; and than a champion who shows gifts, nothing more than one of coupons."""
+    log = read_decisions(rows_of(), GROUPS)
+
+    def champion_of(coupon, gift):
+        terms = np.zeros((3, len(STAGES), 6))
+        terms[:, :, 3] = np.array([0.0, coupon, gift])[:, None]
+        sizes = np.zeros(2), np.ones(2)
+        ids = ("call", "coupon", "gift")
+        return LearnedEffects(ids, terms, np.zeros((3, len(STAGES), 3, 3)), np.array([0, 500, 500]), *sizes)
+
+    leads = evaluate_policies(log)["leads"]
+    assert set(leads) == {"rules"}
+    assert leads["rules"]["low"] - 0.1 < 2.0 < leads["rules"]["high"] + 0.1
+    assert evaluate_policies(log, champion_of(0.0, 9.0))["leads"]["champion"] == pytest.approx(leads["rules"])
+    alike = evaluate_policies(log, champion_of(9.0, 0.0))
+    assert set(alike["leads"]["champion"].values()) == {0.0}
+    assert alike["policies"]["champion"] == alike["policies"]["learned"]
+    assert "Learned over champion: 0.0000 (0.0000 to 0.0000) more a decision." in render_policies(alike)
 
 
 def test_only_chance_is_judged_and_what_was_shown():
