@@ -17,8 +17,10 @@ from app.commands.file_options import reads_file, refuse_without_file
 from app.commands.policies import train_policy_command
 from app.commands.progress import say
 from app.database.engine import transaction
+from app.decisions.fairness_gate import gates_of
 from app.foundation.settings import Settings
 from app.models import rendering, service
+from app.models.gates import COMMAND_LINE, Gates
 from app.models.kinds import SCORE
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ Told = TypeVar("Told")
 Version = Annotated[str, typer.Argument(help="As listed")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
-BY = "the command line"
+By = Annotated[str, typer.Option(help="Who you are; it is kept")]
 NICENESS = 10
 """Of a scheduled retraining: tills come first."""
 
@@ -131,6 +133,22 @@ def _ask(work: Callable[[AsyncConnection], Awaitable[Told]]) -> Told:
         return asyncio.run(ask(url))
 
 
+def _ask_gated(work: Callable[[AsyncConnection, Gates], Awaitable[Told]]) -> Told:
+    """The same of what may be held up at a gate."""
+
+    async def ask(url: str, gates: Gates) -> Told:
+        async with engine_of(url) as engine, transaction(engine) as connection:
+            return await work(connection, gates)
+
+    with database() as (settings, url):
+        return asyncio.run(ask(url, gates_of(settings)))
+
+
+def _name(by: str) -> str:
+    """Whom the registry keeps: on its word, since a terminal knows nobody."""
+    return f"{by} at {COMMAND_LINE}" if by else COMMAND_LINE
+
+
 @registry.command(name="list")
 def list_models(as_json: AsJson = False) -> None:
     """Every model, the latest first."""
@@ -171,6 +189,8 @@ def show(version: Version, as_json: AsJson = False) -> None:
     print()
     for change in model["changes"]:
         print(f"{change['at'][:19]}  {change['act']}: {change['state']}, by {change['made_by']}. {change['reason']}")
+    for word in model["approvals"]:
+        print(f"{word['at'][:19]}  approved by {word['made_by']}. {word['reason']} {word['sentence']}")
     print(f"\n{model['card'] or 'It has no card.'}")
 
 
@@ -225,10 +245,26 @@ def _describe_shadow(pair: dict[str, Any]) -> str:
 
 
 @registry.command()
-def promote(version: Version, reason: Reason = "") -> None:
+def promote(version: Version, reason: Reason = "", by: By = "") -> None:
     """Put a model in force; running services answer by it within five seconds."""
-    promoted = _ask(lambda connection: service.promote(connection, version, _now_us(), BY, reason))
-    _say_promoted(promoted)
+    _say_promoted(
+        _ask_gated(lambda connection, gates: service.promote(connection, version, _now_us(), _name(by), reason, gates))
+    )
+
+
+@registry.command()
+def approve(
+    version: Version,
+    by: By,
+    reason: Annotated[str, typer.Option(help="Why what it would do is right all the same; it is kept")],
+) -> None:
+    """Give the word of a second person for a policy that would treat some customers otherwise than the champion."""
+    if not (by.strip() and reason.strip()):
+        raise typer.BadParameter("say who you are, and why")
+    told = _ask_gated(
+        lambda connection, gates: service.approve(connection, version, _now_us(), _name(by), reason, gates)
+    )
+    say(f"{told['sentence']} {told['made_by']} approves. Somebody else may put it in force within 30 days.")
 
 
 @registry.command()
@@ -237,7 +273,7 @@ def rollback(
     kind: Annotated[Literal["score", "recommend", "policy"], typer.Option(help="Of which models")] = SCORE,
 ) -> None:
     """Go back to the model that was in force before; again, to the one before that."""
-    _say_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), BY, reason, kind)))
+    _say_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), COMMAND_LINE, reason, kind)))
 
 
 def _say_promoted(promoted: service.Promoted) -> None:
@@ -250,7 +286,10 @@ def register(
     directory: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="An artefact, models/<version>")],
 ) -> None:
     """Take an artefact into the registry, of another installation say."""
-    say(_ask(lambda connection: service.register(connection, directory, _now_us(), BY)).sentence)
+    registered = _ask_gated(
+        lambda connection, gates: service.register(connection, directory, _now_us(), COMMAND_LINE, gates=gates)
+    )
+    say(registered.sentence)
 
 
 def _now_us() -> int:

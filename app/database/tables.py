@@ -276,6 +276,21 @@ model_changes = Table(
 )
 """Every change of a model's state, who made it and why; what a rollback goes back by. `was` NULL: it is new."""
 
+model_approvals = Table(
+    "model_approvals",
+    metadata,
+    Column("approval_id", BigInteger, Identity(), primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("against", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Index("ix_model_approvals_version", "version"),
+)
+"""The word of a second person for a disparate change: what a model would do beside the version `against`, or `rules`,
+as the `sentence` has it."""
+
 predictions = Table(
     "predictions",
     metadata,
@@ -304,11 +319,12 @@ model_reports = Table(
     Column("at_us", BigInteger, primary_key=True),
     Column("made_us", BigInteger, nullable=False),
     Column("report", JSONB, nullable=False),
-    CheckConstraint("kind IN ('drift', 'outcome', 'due', 'baskets', 'shadow')", name="kind"),
+    CheckConstraint("kind IN ('drift', 'outcome', 'due', 'baskets', 'shadow', 'choices', 'realised')", name="kind"),
 )
 """How a model fares: `drift` of its features at `at_us`; `outcome`, what it said then against what came. Of one of
 recommendations `due`, what it called due until then against what came, `baskets`, how
-often its lists hit; of a challenger `shadow`, its lists beside the champion's."""
+often its lists hit; of a challenger `shadow`, its lists, or its choices, beside the champion's. Of a policy `choices`,
+what it would choose for whom beside what is chosen, when it was last to be put in force, and `realised`, what came."""
 
 scores = Table(
     "scores",

@@ -55,7 +55,7 @@ class ContactBook:
 
     async def refresh(self, connection: AsyncConnection, actions: Sequence[Action], now_us: int) -> None:
         """Reads the policy and the counters, and begins to count what is new in the catalogue."""
-        rules = await self._read_rules(connection)
+        rules = await self.read_rules(connection)
         limits = {action.action_id: each for action in actions if not (each := self.limits_of(action)).are_none}
         await open_counters(connection, list(limits))
         rows = await read_counters(connection) if limits else []
@@ -64,7 +64,8 @@ class ContactBook:
         spent = {action_id: code for action_id, code in codes.items() if code is not None}
         self.page = ContactPage(rules, limits, {action.action_id: action.group for action in actions}, spent)
 
-    async def _read_rules(self, connection: AsyncConnection) -> ContactRules:
+    async def read_rules(self, connection: AsyncConnection) -> ContactRules:
+        """The policy in force; the same object where it is that of now."""
         version = await contact_policy_queries.read_latest(connection)
         if version is None:
             return ContactRules(zone=self._zone, offset_us=offset_us) if self.rules.version else self.rules

@@ -12,6 +12,7 @@ from app.decisions.contact_router import router as contact_policy
 from app.decisions.delivery_router import DeliverIn
 from app.decisions.delivery_router import router as delivery
 from app.decisions.effects_router import router as effects
+from app.decisions.fairness_gate import gates_of
 from app.decisions.held import Decisions
 from app.decisions.keeping import Receipts, keep_decisions
 from app.decisions.outcome_schemas import OutcomeIn
@@ -42,6 +43,7 @@ def _build(resources: Resources) -> None:
     receipts: Receipts = resources.gather("receipts", partial(keep_decisions, driver, book))
     arms = Arms(settings.control_share, settings.usual_share, read_identity_key(settings))
     resources.hold(Decisions(settings, resources.of(Scores), receipts, arms, book, resources.of(Models)))
+    resources.of(Models).gates |= gates_of(settings)
     resources.plan(driver, WRITE_DECISIONS)
     for statement, scalars in SETTLING.items():
         resources.plan(driver, statement, **scalars)

@@ -8,8 +8,9 @@ from app.foundation.times import to_us
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.arms import Arm
 from app.lifecycle.contact_gate import SPENT_CODES, ContactRules, Spent
-from app.lifecycle.decisions import Choice, CustomerContext, DecisionOptions, Policy, choose
-from app.lifecycle.learned_effects import Learned
+from app.lifecycle.decisions import Choice, CustomerContext, DecisionOptions, Policy, choose, rank
+from app.lifecycle.learned_effects import Learned, LearnedEffects
+from app.lifecycle.places import first_chances
 
 
 class Recalled(NamedTuple):
@@ -23,6 +24,8 @@ class Recalled(NamedTuple):
     counts: Sequence[Mapping[str, int]] | None
     """What the caps of the contact policy had counted; None: there were none yet."""
     spent: Spent
+    contact_policy: int | None = None
+    """The version of it; None: there was none yet."""
 
     def choose(self, catalogue: ActionCatalogue, rules: ContactRules) -> Choice:
         """The decision once more; the same where the catalogue and the contact policy are."""
@@ -38,6 +41,20 @@ class Recalled(NamedTuple):
             seed=self.decision_id,
             gate=gate,
         )
+
+    def first_chances(
+        self, catalogue: ActionCatalogue, rules: ContactRules, learned: LearnedEffects | None
+    ) -> dict[str, float]:
+        """Action → with which probability it would be given the first place were the customer the learner's, by
+        another policy (None: by the catalogue alone) and the actions and rules of now."""
+        customer, at_us = self.customer, self.decided_us if self.wanted.deliver_us is None else self.wanted.deliver_us
+        told = (customer.stage, customer.churn_risk, customer.value_at_stake)
+        known = {} if learned is None else learned.weigh_known(*told)
+        customer = customer._replace(arm="learner", learned=known)
+        of, is_same = (customer, self.wanted.channel, at_us), self.contact_policy == rules.version
+        gate = rules.reopen(*of, self.counts, self.spent) if is_same and self.counts is not None else rules.gate(*of)
+        ranked = rank(catalogue, customer, self.wanted, self.policy, self.decided_us, gate)
+        return first_chances(ranked, self.policy.exploration)
 
 
 def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping[str, Any]) -> Recalled:
@@ -60,5 +77,6 @@ def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping
         asked["channel"], places, frozenset(asked["exclude"]), asked["learning_enabled"], deliver_us, asked["context"]
     )
     spent: Spent = {action_id: code for action_id, code in suppressed.items() if code in SPENT_CODES}
-    counts = receipt.get("contact", {}).get("counts")
-    return Recalled(customer, wanted, Policy(**receipt["policy"]), decided_us, decision_id, counts, spent)
+    contact = receipt.get("contact", {})
+    policy, told = Policy(**receipt["policy"]), (contact.get("counts"), spent, contact.get("policy"))
+    return Recalled(customer, wanted, policy, decided_us, decision_id, *told)

@@ -10,6 +10,7 @@
     ├── Conflict                409     conflict            same source and id, other content
     ├── TooLate                 409     too-late            what it is about is over
     ├── NotPromotable           409     not-promotable      a model that cannot be put in force
+    ├── NotApprovable           409     not-approvable      a model that needs no second word, or not this one
     ├── TooLarge                413     too-large
     ├── UnsupportedMediaType    415     unsupported-media-type
     │   └── UnsupportedEncoding 415     unsupported-encoding    Content-Encoding
@@ -114,6 +115,10 @@ class TooLate(Problem):
 
 class NotPromotable(Problem):
     status, slug, title = 409, "not-promotable", "The model cannot be put in force"
+
+
+class NotApprovable(Problem):
+    status, slug, title = 409, "not-approvable", "The word of a second person is not taken"
 
 
 class TooLarge(Problem):

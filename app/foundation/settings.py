@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     """The most valuable customers who together hold this share of all expected spend are in the value tier `high`."""
     value_medium_share: Annotated[float, Field(ge=0, le=1)] = 0.3
     """The next ones, who hold this share of it, are in the tier `medium`; the others in `low`."""
+    audit_attribute: Annotated[str, Field(max_length=64)] = ""
+    """Member of the data of `customer.identified` by whose values the fairness of policies is audited, and nothing else
+    is done: `gender`; `birthday` by age; none: value tiers alone."""
     stages: Annotated[StagePolicy, NoDecode] = StagePolicy()
     """Thresholds of the stage policy, as JSON: `{"mature_orders": 8}`."""
     offers: Annotated[OfferPolicy, NoDecode] = OfferPolicy()

@@ -39,6 +39,13 @@ def with_equals(ranked: Sequence[Eligible], places: int) -> Sequence[Eligible]:
     return [each for at, each in enumerate(ranked) if at < places or each[:2] == last]
 
 
+def first_chances(ranked: Sequence[Eligible], exploration: float) -> dict[str, float]:
+    """Action → the probability with which it is given the first place; empty: nothing may be chosen."""
+    rivals = [each for each in ranked if each[1] == ranked[0][1]]
+    told = selection_probabilities([worth for worth, _, _, _ in rivals], exploration) if rivals else []
+    return {action_id: chance for (_, _, action_id, _), chance in zip(rivals, told, strict=True)}
+
+
 def fill(
     ranked: list[Eligible], places: int, exploration: float, seed: str, gate: Gate
 ) -> tuple[list[Chosen], list[tuple[str, ContactCode]]]:

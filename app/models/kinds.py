@@ -4,12 +4,18 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from app.models.artefact import ArtefactRefused, Model, is_servable, load_model, read_artefact
 from app.models.item_artefact import KIND, ItemModel, is_item_servable, load_item_model, read_item_artefact
 from app.models.policy_artefact import KIND as POLICY_KIND
-from app.models.policy_artefact import PolicyModel, is_policy_servable, load_policy_model, read_policy_artefact
+from app.models.policy_artefact import (
+    PolicyModel,
+    find_doubt,
+    is_policy_servable,
+    load_policy_model,
+    read_policy_artefact,
+)
 
 SCORE: Final = "score"
 RECOMMEND: Final = KIND
@@ -32,6 +38,10 @@ class Kind(NamedTuple):
     """The member of the manifest that says what the inputs mean."""
     made_by: str
     """The command that makes one."""
+    find_doubt: Callable[[Mapping[str, Any]], str | None] | None = None
+    """Of the metrics of one that nobody has judged yet: why it may not take an empty seat by itself; None: it may."""
+    is_gated: bool = False
+    """Whether what it would do is compared with what is done before it is put in force (`app.models.gates`)."""
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
@@ -54,6 +64,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 is_policy_servable,
                 "effects_digest",
                 "perennial train policy",
+                find_doubt,
+                is_gated=True,
             ),
         )
     }

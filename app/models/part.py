@@ -15,7 +15,7 @@ from app.models.kinds import POLICY, RECOMMEND, SCORE, AnyModel
 from app.models.loading import refresh_held, warn_of_unregistered
 from app.models.retraining import keep_retrained
 from app.models.router import changes, router
-from app.models.schemas import ModelChangeIn, RollbackIn
+from app.models.schemas import ApprovalIn, ModelChangeIn, RollbackIn
 
 
 def _build(resources: Resources) -> None:
@@ -128,7 +128,7 @@ def _gauges(resources: Resources) -> Iterable[GaugeValue]:
 PART = Part(
     "models",
     routers=(router, changes),
-    schemas=(ModelChangeIn, RollbackIn),
+    schemas=(ApprovalIn, ModelChangeIn, RollbackIn),
     build=_build,
     refresh=_refresh,
     background=(BackgroundTask("retraining", _retraining),),

@@ -68,3 +68,23 @@ def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> PolicyModel
         simulated=bool(manifest["data"]["simulated"]),
         manifest=manifest,
     )
+
+
+def find_doubt(metrics: Mapping[str, Any]) -> str | None:
+    """Why what the log says of a policy, by its manifest, does not let it decide by itself in the place of the rules;
+    None: it is not worse than they are."""
+    lead, told = metrics.get("leads", {}).get("rules"), metrics.get("policies", {}).get("learned", {})
+    if lead is None:
+        return "It was not judged beside the rules."
+    if told["doubly_robust"] is None or _UNANSWERED.intersection(told["warnings"]):
+        return f"The log cannot say whether it is worse than the rules ({', '.join(told['warnings'])})."
+    return None if lead["value"] >= 0 else f"By the log it is worse than the rules: {tell_lead(lead)}."
+
+
+def tell_lead(lead: Mapping[str, float]) -> str:
+    """How much more a decision brings, in words."""
+    return f"{lead['value']:+.4f} a decision ({lead['low']:+.4f} to {lead['high']:+.4f})"
+
+
+_UNANSWERED: Final = frozenset(("few_effective", "lacking_support"))
+"""Warnings of a log that cannot answer."""

@@ -7,7 +7,7 @@ from sqlalchemy import Text, and_, case, cast, func, insert, literal_column, or_
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.database.tables import model_changes, model_reports, models, predictions
+from app.database.tables import model_approvals, model_changes, model_reports, models, predictions
 
 REGISTRY_LOCK: Final = 0x6D6F6465  # "mode": changes of state go one after the other
 RETRAINING_LOCK: Final = 0x72657472  # "retr": one retraining at a time, however many replicas run
@@ -185,3 +185,36 @@ async def read_reports(connection: AsyncConnection, version: str) -> list[Report
     query = select(model_reports).where(model_reports.c.version == version)
     latest = query.order_by(model_reports.c.made_us.desc(), model_reports.c.at_us.desc(), model_reports.c.kind)
     return [Report(*row) for row in await connection.execute(latest.limit(REPORTS_READ))]
+
+
+async def write_report(
+    connection: AsyncConnection, version: str, kind: str, at_us: int, report: Mapping[str, Any]
+) -> None:
+    """Keeps a report for ever; one of the same time takes its place."""
+    row = {"version": version, "kind": kind, "at_us": at_us, "made_us": at_us, "report": report}
+    adding = pg_insert(model_reports).values(row)
+    await connection.execute(
+        adding.on_conflict_do_update(index_elements=["version", "kind", "at_us"], set_={"report": report})
+    )
+
+
+async def write_approval(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
+    """Keeps the word of a second person."""
+    await connection.execute(insert(model_approvals).values(row))
+
+
+async def read_approvals(connection: AsyncConnection, version: str, since_us: int = 0) -> Sequence[Any]:
+    """Words that were given for a model since a time, the latest first."""
+    found = select(model_approvals).where(model_approvals.c.version == version, model_approvals.c.at_us >= since_us)
+    return (await connection.execute(found.order_by(model_approvals.c.approval_id.desc()).limit(CHANGES))).all()
+
+
+async def read_registrant(connection: AsyncConnection, version: str) -> str | None:
+    """Who registered a model first; None: nobody did."""
+    query = select(model_changes.c.made_by).where(
+        model_changes.c.version == version, model_changes.c.act == "registered"
+    )
+    found: str | None = (
+        await connection.execute(query.order_by(model_changes.c.change_id).limit(1))
+    ).scalar_one_or_none()
+    return found

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.foundation.errors import NotFound
 from app.foundation.times import iso
 from app.models import queries
+from app.models.gates import render_approval
 from app.models.kinds import KINDS
 
 
@@ -53,6 +54,7 @@ async def describe_model(connection: AsyncConnection, version: str) -> dict[str,
             }
             for change in changes
         ],
+        "approvals": [render_approval(word._mapping) for word in await queries.read_approvals(connection, version)],
         "reports": [
             {"kind": told.kind, "at": iso(told.at_us), "made_at": iso(told.made_us), "report": told.report}
             for told in await queries.read_reports(connection, version)

@@ -19,8 +19,11 @@ from app.http.routes import (
     requires,
     schema_of,
 )
+from app.models.held import Models
 from app.models.rendering import compare_models, describe_model, list_models
 from app.models.schemas import (
+    ApprovalIn,
+    ApprovalOut,
     ComparisonOut,
     ModelChangeIn,
     ModelDetailOut,
@@ -28,7 +31,7 @@ from app.models.schemas import (
     PromotedOut,
     RollbackIn,
 )
-from app.models.service import Promoted, promote, rollback
+from app.models.service import Promoted, approve, promote, rollback
 
 MOST_COMPARED: Final = 8
 VERSION_PATTERN: Final = r"^[0-9A-Za-z._-]{1,128}$"
@@ -83,13 +86,39 @@ async def get_model(request: Request, version: Annotated[str, Path(pattern=VERSI
     openapi_extra=json_body(schema_of(ModelChangeIn), required=False),
 )
 async def post_promotion(request: HotRequest, version: str) -> bytes:
-    """The champion retires. Everywhere within 5 seconds; every answer names the version that made it."""
-    if "\0" in version:  # which the database takes in no text
-        raise NotFound("There is no such model.")
+    """The champion retires. Everywhere within 5 seconds; every answer names the version that made it.
+
+    A policy that would treat some customers otherwise beside the others is a 409, until another key has approved it.
+    """
+    _check_version(version)
     resources, reason = request.resources, await _read_reason(request)
+    gates = resources.of(Models).gates
     async with transaction(resources.engine) as connection:
         who = await _who(connection, request)
-        return _render(await promote(connection, version, time.time_ns() // 1000, who, reason))
+        return _render(await promote(connection, version, time.time_ns() // 1000, who, reason, gates))
+
+
+@changes.post(
+    "/models/{version}:approve",
+    dependencies=[requires("admin")],
+    response_model=ApprovalOut,
+    summary="Give the word of a second person",
+    openapi_extra=json_body(schema_of(ApprovalIn)),
+)
+async def post_approval(request: HotRequest, version: str) -> bytes:
+    """For what a policy would do otherwise than the champion; for 30 days. Not by the key that promotes it then."""
+    _check_version(version)
+    resources, wanted = request.resources, await read_model(request, ApprovalIn)
+    gates = resources.of(Models).gates
+    async with transaction(resources.engine) as connection:
+        who = await _who(connection, request)
+        told = await approve(connection, version, time.time_ns() // 1000, who, wanted.reason, gates)
+    return orjson.dumps(told)
+
+
+def _check_version(version: str) -> None:
+    if "\0" in version:  # which the database takes in no text
+        raise NotFound("There is no such model.")
 
 
 @changes.post(

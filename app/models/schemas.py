@@ -48,12 +48,24 @@ class ModelChangeOut(BaseModel):
 class ModelReportOut(BaseModel):
     """`drift`: of the features at a time; `outcome`: what was said then, against what came. Of recommendations `due`:
     what was called due in the four weeks that ended seven days before, `baskets`: lists, against
-    next baskets; of a challenger `shadow`: its lists beside the champion's."""
+    next baskets; of a challenger `shadow`: its lists beside the champion's. Of a policy `choices`: for whom it would
+    choose what, beside who decided when it was to be put in force."""
 
-    kind: Literal["drift", "outcome", "due", "baskets", "shadow"]
+    kind: Literal["drift", "outcome", "due", "baskets", "shadow", "choices", "realised"]
     at: str
     made_at: str
     report: dict[str, Any]
+
+
+class ApprovalOut(BaseModel):
+    """The word of a second person for what a model would do beside the version `against`, or the `rules`: the
+    `sentence` says what that is. It holds for 30 days."""
+
+    at: str
+    against: str
+    made_by: str
+    reason: str
+    sentence: str
 
 
 class ModelDetailOut(ModelOut):
@@ -62,6 +74,7 @@ class ModelDetailOut(ModelOut):
     card: str | None
     manifest: dict[str, Any]
     changes: list[ModelChangeOut]
+    approvals: list[ApprovalOut]
     reports: list[ModelReportOut]
 
 
@@ -71,6 +84,14 @@ class ModelChangeIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class ApprovalIn(BaseModel):
+    """Why what would be done is right all the same; it is kept with who says so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class RollbackIn(ModelChangeIn):

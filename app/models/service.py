@@ -4,22 +4,22 @@ Whoever asks to change a state is told in a sentence why not: NotFound, or NotPr
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.foundation.errors import NotFound, NotPromotable, Refusal
 from app.models import queries
-from app.models.artefact import CARD, MANIFEST, TABLES, ArtefactRefused, Model
-from app.models.kinds import KINDS, RECOMMEND, SCORE, AnyModel, Kind, kind_of
+from app.models.artefact import MANIFEST, TABLES, ArtefactRefused, Model
+from app.models.directories import read_directory, row_of
+from app.models.gates import NO_GATES, Asked, Gates, check_gate, find_objection
+from app.models.gates import approve as approve_asked
+from app.models.kinds import KINDS, RECOMMEND, SCORE, AnyModel, Kind
 
 State = Literal["champion", "challenger", "retired"]
 Act = Literal["registered", "promoted", "rolled_back", "replaced", "kept"]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Registered(NamedTuple):
@@ -47,25 +47,32 @@ class Change(NamedTuple):
 
 
 async def register(
-    connection: AsyncConnection, directory: Path, now_us: int, by: str, *, may_serve: bool = True
+    connection: AsyncConnection,
+    directory: Path,
+    now_us: int,
+    by: str,
+    *,
+    may_serve: bool = True,
+    gates: Gates = NO_GATES,
 ) -> Registered:
     """Takes an artefact into the registry, checked first; the same one again changes no state.
 
     It is a challenger, and the challenger of its kind before it retires. It serves at once where nothing else can: no
-    champion of its kind is there, the one there is cannot be read by this version, or knows only the demo shop. Not
+    champion of its kind is there, the one there is cannot be read by this version, or knows only the demo shop; a
+    policy, where the log does not say that it is worse than the rules and the gate of its kind lets it pass. Not
     `may_serve`: never, since it is yet to be judged.
     Raises Refusal for an artefact that is refused, and for another one of the same version.
     """
     kind, model, files = read_directory(directory)
     try:
-        row = _row_of(kind, model, files, now_us)
+        row = row_of(kind, model, files, now_us)
     except (LookupError, TypeError, ValueError) as error:
         raise Refusal(f"The manifest of {model.version} does not say what a model is registered by.") from error
     await queries.lock_registry(connection)
     if found := await queries.read_models(connection, [model.version]):
         return await _register_again(connection, found[0], row)
     seat = (
-        await _find_seat(connection, kind, model)
+        await _find_seat(connection, kind, Asked(model, None, now_us, by), gates)
         if may_serve
         else _Seat("challenger", "It is a challenger, to be judged.")
     )
@@ -84,20 +91,31 @@ class _Seat(NamedTuple):
     sentence: str
 
 
-async def _find_seat(connection: AsyncConnection, kind: Kind, model: AnyModel) -> _Seat:
+async def _find_seat(connection: AsyncConnection, kind: Kind, asked: Asked, gates: Gates) -> _Seat:
     """Where a new model begins."""
-    champion = await queries.read_champion(connection, kind.name)
+    model, champion = asked.candidate, await queries.read_champion(connection, kind.name)
+    incumbent = None if champion is None else await _try_stored(connection, champion.version)
+    how = f"'perennial models promote {model.version}' puts it in force"
+    if champion is not None and incumbent is not None and (model.simulated or not champion.is_simulated):
+        shadowed = {SCORE: ", scored in its shadow", RECOMMEND: ", asked in its shadow"}.get(kind.name, "")
+        return _Seat("challenger", f"It is the challenger of {champion.version}{shadowed}; {how}.")
+    objection = kind.find_doubt and kind.find_doubt(model.manifest.get("metrics", {}))
+    objection = objection or await find_objection(connection, kind.name, asked._replace(incumbent=incumbent), gates)
+    if objection:
+        return _Seat("challenger", f"It is a challenger. {objection} {how[0].upper()}{how[1:]}.")
     if champion is None:
         return _Seat("champion", "It is the first one and serves at once.")
     if champion.is_simulated and not model.simulated:
         return _Seat("champion", f"It is of real events and takes the place of {champion.version}, the demo shop's.")
+    return _Seat("champion", f"It takes the place of {champion.version}, which this version cannot read.")
+
+
+async def _try_stored(connection: AsyncConnection, version: str) -> AnyModel | None:
+    """None: this version cannot read it."""
     try:
-        await load_stored(connection, champion.version)
+        return await load_stored(connection, version)
     except ArtefactRefused:
-        return _Seat("champion", f"It takes the place of {champion.version}, which this version cannot read.")
-    how = f"'perennial models promote {model.version}' puts it in force"
-    shadowed = {SCORE: ", scored in its shadow", RECOMMEND: ", asked in its shadow"}.get(kind.name, "")
-    return _Seat("challenger", f"It is the challenger of {champion.version}{shadowed}; {how}.")
+        return None
 
 
 async def _register_again(connection: AsyncConnection, found: Any, row: dict[str, Any]) -> Registered:
@@ -105,49 +123,6 @@ async def _register_again(connection: AsyncConnection, found: Any, row: dict[str
         raise Refusal(f"Another model of the version {found.version} is registered.")
     await queries.write_model(connection, {**row, "state": found.state})
     return Registered(found.version, found.state, f"Model {found.version} is registered already: {found.state}.")
-
-
-def read_directory(directory: Path) -> tuple[Kind, AnyModel, dict[str, bytes]]:
-    """An artefact whose every file is as its manifest says, its kind, and the files that the registry keeps.
-
-    Raises Refusal.
-    """
-    directory = directory.resolve()  # the version is its name
-    try:
-        manifest = directory / MANIFEST
-        kind = kind_of(directory.name, manifest.read_bytes() if manifest.exists() else b"")
-        kind.load(directory)
-        kept = (directory / name for name in (MANIFEST, TABLES, CARD))
-        files = {path.name: path.read_bytes() for path in kept if path.exists()}
-        return kind, kind.read(directory.name, files), files
-    except ArtefactRefused as error:
-        raise Refusal(f"The model is refused. {error}") from error
-    except OSError as error:
-        raise Refusal(f"The model cannot be read ({type(error).__name__}).") from error
-
-
-def _row_of(kind: Kind, model: AnyModel, files: dict[str, bytes], now_us: int) -> dict[str, Any]:
-    card = files.get(CARD)
-    return {
-        "version": model.version,
-        "kind": kind.name,
-        "is_simulated": model.simulated,
-        "horizon_days": model.horizon_days,
-        "feature_digest": model.manifest[kind.digest],
-        "sha256": hashlib.sha256(files[MANIFEST]).hexdigest(),
-        "data_from_us": _us_of(model.manifest["training"]["data_from"]),
-        "data_until_us": _us_of(model.manifest["training"]["data_until"]),
-        "metrics": model.manifest.get("metrics", {}),
-        "registered_us": now_us,
-        "changed_us": now_us,
-        "manifest": files[MANIFEST],
-        "tables": files[TABLES],
-        "card": None if card is None else card.decode(),
-    }
-
-
-def _us_of(time: str) -> int:
-    return round((datetime.fromisoformat(time) - _EPOCH).total_seconds() * 1e6)
 
 
 async def load_champion(connection: AsyncConnection) -> Model | None:
@@ -181,17 +156,46 @@ async def load_predecessor(connection: AsyncConnection, kind: str) -> AnyModel |
     return None if before is None else await load_stored(connection, before)
 
 
-async def promote(connection: AsyncConnection, version: str, now_us: int, by: str, reason: str = "") -> Promoted:
+async def promote(
+    connection: AsyncConnection, version: str, now_us: int, by: str, reason: str = "", gates: Gates = NO_GATES
+) -> Promoted:
     """Puts a model in force; the champion of its kind retires. Two at once go one after the other.
 
-    Raises NotFound, and NotPromotable where it is the champion already or this version cannot read it.
+    Raises NotFound, and NotPromotable where it is the champion already, this version cannot read it, or the gate of its
+    kind wants a second person's word.
     """
     await queries.lock_registry(connection)
+    found = await queries.read_models(connection, [version])
+    if found and found[0].kind in KINDS and KINDS[found[0].kind].is_gated:
+        await check_gate(connection, *await _ask_for(connection, version, now_us, by), gates)
     return await _enthrone(connection, version, Change("promoted", now_us, by, reason))
 
 
+async def approve(
+    connection: AsyncConnection, version: str, now_us: int, by: str, reason: str, gates: Gates
+) -> dict[str, Any]:
+    """Keeps the word of a second person for what a model would do; the members of ApprovalOut.
+
+    Raises NotFound, NotPromotable as `promote` does, and NotApprovable.
+    """
+    await queries.lock_registry(connection)
+    kind, asked = await _ask_for(connection, version, now_us, by)
+    return await approve_asked(connection, kind, asked, reason, gates)
+
+
+async def _ask_for(connection: AsyncConnection, version: str, now_us: int, by: str) -> tuple[str, Asked]:
+    """The kind of a model that is not in force, and what its gate is asked. Raises NotFound, NotPromotable."""
+    found = await queries.read_models(connection, [version])
+    if not found:
+        raise NotFound("There is no such model.")
+    candidate = await _load_promotable(connection, found[0])
+    champion = await queries.read_champion(connection, found[0].kind)
+    incumbent = None if champion is None else await _try_stored(connection, champion.version)
+    return found[0].kind, Asked(candidate, incumbent, now_us, by)
+
+
 async def rollback(connection: AsyncConnection, now_us: int, by: str, reason: str = "", kind: str = SCORE) -> Promoted:
-    """Puts the model in force that was before the champion of a kind; again, the one before that.
+    """Puts the model in force that was before the champion of a kind; again, the one before that. No gate holds it up.
 
     Raises NotPromotable where there is none, or where this version cannot read it.
     """
@@ -224,7 +228,7 @@ async def _enthrone(connection: AsyncConnection, version: str, change: Change) -
     if not found:
         raise NotFound("There is no such model.")
     model = found[0]
-    await _check_promotable(connection, model)
+    await _load_promotable(connection, model)
     champion = await queries.read_champion(connection, model.kind)
     if champion is not None:
         told = Change("replaced", change.now_us, change.made_by, f"{version} took its place.")
@@ -233,11 +237,11 @@ async def _enthrone(connection: AsyncConnection, version: str, change: Change) -
     return Promoted(version, None if champion is None else champion.version)
 
 
-async def _check_promotable(connection: AsyncConnection, model: Any) -> None:
+async def _load_promotable(connection: AsyncConnection, model: Any) -> AnyModel:
     if model.state == "champion":
         raise NotPromotable(f"{model.version} is the champion already.")
     try:
-        await load_stored(connection, model.version)
+        return await load_stored(connection, model.version)
     except ArtefactRefused as error:
         raise NotPromotable(f"The registry's copy is refused. {error}") from error
 

@@ -6,7 +6,9 @@ from typing import Final, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database.engine import transaction
+from app.foundation.errors import NotPromotable
 from app.models import queries
+from app.models.gates import NO_GATES, Gates
 from app.models.kinds import SCORE
 from app.models.service import promote, record_kept
 
@@ -21,22 +23,33 @@ class Verdict(NamedTuple):
 
 
 async def settle(
-    engine: AsyncEngine, champion: str | None, challenger: str, verdict: Verdict, kind: str = SCORE
+    engine: AsyncEngine,
+    champion: str | None,
+    challenger: str,
+    verdict: Verdict,
+    kind: str = SCORE,
+    gates: Gates = NO_GATES,
 ) -> str:
-    """Promotes the challenger, or says in the audit why not. Nothing changes that was changed meanwhile."""
+    """Promotes the challenger, or says in the audit why not: it is worse, or the gate of its kind holds it up. Nothing
+    changes that was changed meanwhile."""
     async with transaction(engine) as connection:
         await queries.lock_registry(connection)
         active = await queries.read_active_models(connection)
         held = {row.state: row.version for row in active if row.kind == kind}
         if (held.get("champion"), held.get("challenger")) != (champion, challenger):
             return f"{verdict.sentence} Meanwhile the registry was changed; it is left as it is."
+        told = verdict.sentence
         if verdict.is_better:
-            await promote(connection, challenger, now_us(), BY, verdict.sentence)
-            instead = "" if champion is None else f" in the place of {champion}"
-            return f"{verdict.sentence} {challenger} is in force{instead}."
-        await record_kept(connection, challenger, now_us(), BY, verdict.sentence)
+            try:
+                await promote(connection, challenger, now_us(), BY, told, gates)
+            except NotPromotable as error:
+                told = f"{told} {error}"
+            else:
+                instead = "" if champion is None else f" in the place of {champion}"
+                return f"{told} {challenger} is in force{instead}."
+        await record_kept(connection, challenger, now_us(), BY, told)
         way_out = f"'perennial models promote {challenger}' puts it in force all the same"
-        return f"{verdict.sentence} {challenger} stays a challenger; {way_out}."
+        return f"{told} {challenger} stays a challenger; {way_out}."
 
 
 def now_us() -> int:

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from app.database.engine import transaction
+from app.decisions.fairness_gate import gates_of
 from app.decisions.held import Decisions
 from app.decisions.recalling import recall
 from app.foundation.errors import Refusal
+from app.foundation.settings import Settings
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.decisions import CustomerContext, DecisionOptions, Policy, choose
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
@@ -112,7 +114,7 @@ def enrol(engine, tmp_path):
     async def enrol(day, **effects):
         directory = write_policy(tmp_path, datetime(2026, 3, day, tzinfo=UTC), effects)
         async with transaction(engine) as connection:
-            await register(connection, directory, day, "tests")
+            await register(connection, directory, day, "tests", gates=gates_of(Settings()))
         return directory.name
 
     return enrol
@@ -140,7 +142,7 @@ async def test_a_champion_decides_as_soon_as_it_is_held_and_no_longer(serve, eng
         assert await first() == "personal-suggestions"
         assert await first(learning_enabled=False) == "first-order-coupon"
         async with transaction(engine) as connection:
-            await promote(connection, two, 3, "tests")
+            await promote(connection, two, 3, "tests", gates=gates_of(Settings()))
         await refresh()
         assert await first() == "first-order-coupon"
         async with transaction(engine) as connection:

@@ -75,6 +75,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/models:compare"): {"admin"},
     ("GET", "/v1/models/{version}"): {"admin"},
     ("POST", "/v1/models/{version}:promote"): {"admin"},
+    ("POST", "/v1/models/{version}:approve"): {"admin"},
     ("POST", "/v1/models:rollback"): {"admin"},
     ("GET", "/v1/customers/{customer_id:path}/events"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}"): {"read"},

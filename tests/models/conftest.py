@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from app.database.engine import transaction
+from app.decisions.fairness_gate import gates_of
+from app.foundation.settings import Settings
 from app.lifecycle import drift
 from app.lifecycle.features import FEATURE_NAMES
 from app.lifecycle.scorer import StepTables, combine
@@ -91,9 +93,10 @@ def make_policy_artefact(tmp_path_factory):
     """The same of policies: `effects` are of prospects, action → effect; all are known for certain and well."""
     directory, made = tmp_path_factory.mktemp("policy-artefacts"), iter(range(10_000))
 
-    def make(*, simulated=False, horizon_days=30, into=None, **effects):
+    def make(*, simulated=False, horizon_days=30, metrics=None, into=None, **effects):
         made_at = MADE_AT + timedelta(days=next(made))
-        return write_policy(into or directory, made_at, effects, simulated=simulated, horizon_days=horizon_days)
+        told = {"simulated": simulated, "horizon_days": horizon_days, "metrics": metrics}
+        return write_policy(into or directory, made_at, effects, **told)
 
     return make
 
@@ -107,6 +110,7 @@ def registry(sql, engine):
 class Registry:
     def __init__(self, engine):
         self._engine = engine
+        self.gates = gates_of(Settings())
         self._now_us = 1_000_000
 
     def _tick(self):
@@ -117,11 +121,15 @@ class Registry:
         async with transaction(self._engine) as connection:
             return await function(connection, *arguments)
 
-    async def register(self, directory):
-        return await self.ask(service.register, directory, self._tick(), "tests")
+    async def register(self, directory, by="tests"):
+        async with transaction(self._engine) as connection:
+            return await service.register(connection, directory, self._tick(), by, gates=self.gates)
 
-    async def promote(self, version, reason=""):
-        return await self.ask(service.promote, version, self._tick(), "tests", reason)
+    async def promote(self, version, reason="", by="tests"):
+        return await self.ask(service.promote, version, self._tick(), by, reason, self.gates)
+
+    async def approve(self, version, by, reason="it is right"):
+        return await self.ask(service.approve, version, self._tick(), by, reason, self.gates)
 
     async def rollback(self, reason="", kind="score"):
         return await self.ask(service.rollback, self._tick(), "tests", reason, kind)

@@ -204,7 +204,7 @@ async def test_a_policy_lives_as_the_others_do(client, registry, make_artefact, 
     )
     told = {model["version"]: model for model in (await client.get("/v1/models")).json()["models"]}
     assert (told[first.name]["kind"], told[first.name]["horizon_days"]) == ("policy", 14)
-    assert (told[first.name]["readable"], told[first.name]["metrics"]) == (True, {"decisions": 500})
+    assert (told[first.name]["readable"], told[first.name]["metrics"]["decisions"]) == (True, 500)
     promoted = await client.post(f"/v1/models/{second.name}:promote")
     assert promoted.json() == {"champion": second.name, "replaced": first.name}
     assert (await client.post("/v1/models:rollback")).status_code == 409
