@@ -107,7 +107,7 @@ def retrain(
     every_days: Annotated[
         int, typer.Option(min=0, help="Do nothing where a model was made within so many days; 0: always do")
     ] = 0,
-    kind: Annotated[Literal["score", "recommend"], typer.Option(help="Which models")] = SCORE,
+    kind: Annotated[Literal["score", "recommend", "policy"], typer.Option(help="Which models")] = SCORE,
 ) -> None:
     """Train on the database's real events, and promote the model if it is not worse than the champion."""
     from ml.training.retraining import retrain as retrain_model

@@ -20,6 +20,8 @@ IDS: Final = "action_ids"
 ARRAYS: Final = ("terms", "covariances", "shown", "centres", "scales")
 EFFECTS_DIGEST: Final = hashlib.sha256(json.dumps([1, FEATURES, STAGES, TERMS]).encode()).hexdigest()
 """Of what effects are sums of, in its order, and of the version of what that means."""
+UNANSWERED: Final = frozenset(("few_effective", "lacking_support"))
+"""Warnings of a log that cannot answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def find_doubt(metrics: Mapping[str, Any]) -> str | None:
     lead, told = metrics.get("leads", {}).get("rules"), metrics.get("policies", {}).get("learned", {})
     if lead is None:
         return "It was not judged beside the rules."
-    if told["doubly_robust"] is None or _UNANSWERED.intersection(told["warnings"]):
+    if told["doubly_robust"] is None or UNANSWERED.intersection(told["warnings"]):
         return f"The log cannot say whether it is worse than the rules ({', '.join(told['warnings'])})."
     return None if lead["value"] >= 0 else f"By the log it is worse than the rules: {tell_lead(lead)}."
 
@@ -84,7 +86,3 @@ def find_doubt(metrics: Mapping[str, Any]) -> str | None:
 def tell_lead(lead: Mapping[str, float]) -> str:
     """How much more a decision brings, in words."""
     return f"{lead['value']:+.4f} a decision ({lead['low']:+.4f} to {lead['high']:+.4f})"
-
-
-_UNANSWERED: Final = frozenset(("few_effective", "lacking_support"))
-"""Warnings of a log that cannot answer."""

@@ -21,7 +21,7 @@ from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.lifecycle.events import DAY_US
 from app.models import queries
-from app.models.kinds import RECOMMEND, SCORE
+from app.models.kinds import POLICY, RECOMMEND, SCORE
 
 LOOK_SECONDS: Final = 600.0
 """How often a service looks whether a model is due."""
@@ -38,9 +38,13 @@ async def is_due(connection: AsyncConnection, every_days: int, now_us: int, kind
 
 
 async def find_due(connection: AsyncConnection, every_days: int, now_us: int) -> list[str]:
-    """The kinds that are due: scores, and recommendations where the shop has a model of them."""
-    recommends = await queries.read_champion(connection, RECOMMEND) is not None
-    kinds = [SCORE, RECOMMEND] if recommends else [SCORE]
+    """The kinds that are due: scores; recommendations where the shop has a model of them; and policies where it has
+    ever made one of real decisions."""
+    kinds = [SCORE]
+    if await queries.read_champion(connection, RECOMMEND) is not None:
+        kinds.append(RECOMMEND)
+    if await queries.read_last_registered_us(connection, POLICY) is not None:
+        kinds.append(POLICY)
     return [kind for kind in kinds if await is_due(connection, every_days, now_us, kind)]
 
 

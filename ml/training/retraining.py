@@ -29,7 +29,7 @@ from app.lifecycle.features import Floats
 from app.lifecycle.targets import CHURN, ORDERS, SPEND, TARGETS, Target, target_of
 from app.models import queries
 from app.models.artefact import ArtefactRefused, Model
-from app.models.kinds import SCORE
+from app.models.kinds import POLICY, RECOMMEND, SCORE
 from app.models.retraining import is_due, retraining_lock
 from app.models.service import (
     load_champion,
@@ -45,6 +45,7 @@ from ml.data.states import LabelledStates, labelled_states
 from ml.evaluation.metrics import brier, log_loss, rmse
 from ml.learning.methods import learn
 from ml.training.commands import say_what_to_do
+from ml.training.policy_retraining import retrain_policy
 from ml.training.recommend_retraining import retrain_recommender
 from ml.training.settling import BY, Verdict, now_us, settle
 from ml.training.training import Training, train
@@ -95,7 +96,8 @@ async def retrain(engine: AsyncEngine, settings: Settings, every_days: int = 0, 
             async with transaction(engine) as connection:
                 if not await is_due(connection, every_days, now_us(), kind):
                     return f"A model was made less than {every_days} days ago."
-        return await (_retrain(engine, settings) if kind == SCORE else retrain_recommender(engine, settings))
+        retrain_kind = {SCORE: _retrain, RECOMMEND: retrain_recommender, POLICY: retrain_policy}[kind]
+        return await retrain_kind(engine, settings)
 
 
 async def _retrain(engine: AsyncEngine, settings: Settings) -> str:

@@ -64,6 +64,8 @@ def test_the_command_learns_of_the_database_and_registers(shop_with_coupons, per
     figures = json.loads(again[: again.rindex("}") + 1])
     assert figures["state"] == "challenger"
     assert figures["training"]["withheld"] > 100
+    assert set(figures["metrics"]["leads"]) == {"rules", "champion"}
+    assert "the champion" in perennial("retrain", "--kind", "policy")
 
 
 def test_the_command_says_what_is_missing(sql, perennial):

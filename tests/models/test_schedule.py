@@ -36,6 +36,15 @@ async def test_when_it_is_due(registry, make_artefact, sql):
     assert await registry.ask(is_due, 30, registered_us + 30 * DAY_US)
 
 
+async def test_policies_are_due_where_one_was_ever_made_of_real_decisions(registry, make_policy_artefact):
+    """Also where it stayed a challenger: later there is more to judge by."""
+    await registry.register(make_policy_artefact(simulated=True))
+    assert await registry.ask(find_due, 30, 10**15) == ["score"]
+    await registry.register(make_policy_artefact(metrics={}))
+    assert await registry.ask(find_due, 30, 10**15) == ["score", "policy"]
+    assert await registry.ask(find_due, 30, 2_000_000) == ["score"]
+
+
 @pytest.mark.parametrize(
     ("verdict", "act", "states", "sentence"),
     [

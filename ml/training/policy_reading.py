@@ -1,0 +1,49 @@
+"""The database → what a policy is learned of and judged on."""
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.database.engine import transaction
+from app.decisions.catalogue_queries import read_catalogue
+from app.decisions.outcome_queries import Rewarding, read_log
+from app.foundation.settings import Settings
+from app.ingest.queries import has_demo_events
+from app.lifecycle.events import DAY_US
+from app.models import queries
+from app.models.artefact import ArtefactRefused
+from app.models.kinds import POLICY
+from app.models.policy_artefact import PolicyModel
+from app.models.service import load_stored
+from ml.data.decisions import read_decisions
+from ml.training.policies import PolicyTraining
+
+DAYS: Final = 180
+"""Decisions of so many days teach, if nobody says otherwise."""
+
+
+async def read_training(engine: AsyncEngine, settings: Settings, days: int = DAYS) -> PolicyTraining:
+    """Of the decisions of so many days until now."""
+    now_us = time.time_ns() // 1000
+    since_us = now_us - days * DAY_US
+    async with transaction(engine) as connection:
+        catalogue = await read_catalogue(connection)
+        rows = await read_log(connection, since_us, now_us, now_us, Rewarding.of(settings))
+        is_demo, champion = await has_demo_events(connection), await _read_champion(connection)
+    groups = {action.action_id: action.group for action in catalogue.actions}
+    since, until = (datetime.fromtimestamp(us / 1e6, UTC) for us in (since_us, now_us))
+    told = {"digest": catalogue.digest, "version": catalogue.version}
+    log, effects = read_decisions(rows, groups), None if champion is None else champion.effects
+    return PolicyTraining(log, groups, since, until, settings.attribution_days, told, is_demo, effects)
+
+
+async def _read_champion(connection: AsyncConnection) -> PolicyModel | None:
+    """None: there is none that can be read."""
+    held = await queries.read_champion(connection, POLICY)
+    try:
+        model = None if held is None else await load_stored(connection, held.version)
+    except ArtefactRefused:
+        return None
+    return model if isinstance(model, PolicyModel) else None
