@@ -78,3 +78,18 @@ action_versions = Table(
     Index("ix_action_versions_action_id", "action_id", "version"),
 )
 """Every definition that there was of an action, numbered over all of them; null where it was removed."""
+
+split_tests = Table(
+    "split_tests",
+    metadata,
+    Column("test_id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("sample", JSONB, nullable=False),
+    Column("starts_us", BigInteger, nullable=False),
+    Column("ends_us", BigInteger, nullable=False),
+    Column("planned_us", BigInteger, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+"""Tests of two sides: what is compared, the sample that was told beforehand, and when they run. `planned_us` is the end
+as it was before one was ended early."""

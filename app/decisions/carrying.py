@@ -51,11 +51,13 @@ def find_foremost(
     choosing: Choosing, customer: CustomerContext, wanted: DecisionOptions, now_us: int
 ) -> tuple[list[str], list[str]]:
     """Those of `find_carrying` to look for items of, and those not to: a till does not wait for items that would change
-    nothing. All are looked for where one of them may have a place by its worth, drawn among equals or not; else
-    chance has none of them."""
+    nothing. All are looked for where one of them may have a place by its worth, drawn among equals or not, or by a
+    test; else chance has none of them."""
     ranked = _rank(choosing, customer, wanted, now_us)
     carrying = [action_id for _, _, action_id, _ in ranked if action_id in CARRIED]
     placed = {action_id for _, _, action_id, _ in with_equals(ranked, wanted.max_actions)}
+    if customer.treatment is not None:
+        placed |= customer.treatment.action_ids
     return (carrying, []) if placed & {*carrying} else ([], carrying)
 
 

@@ -14,6 +14,8 @@ from app.decisions.catalogue_queries import Mark, read_catalogue, read_mark
 from app.decisions.contact_book import ContactBook
 from app.decisions.keeping import Receipts
 from app.decisions.service import Deciding
+from app.decisions.split_testing import hold_tests
+from app.decisions.split_tests import RunningTests
 from app.foundation.settings import Settings
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.arms import Arms
@@ -40,6 +42,7 @@ class Decisions:
         self.suggest: Suggest | None = None
         self.find_lacking: FindLacking | None = None
         self.lacking_of: LackingOf | None = None
+        self.tests: RunningTests | None = None
         self.simulating = asyncio.Lock()
         """One simulation at a time takes its share of a process."""
         self._changing = asyncio.Lock()
@@ -50,8 +53,8 @@ class Decisions:
 
     @asynccontextmanager
     async def changing(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        """A transaction at whose end the catalogue and the contact policy are read anew. One at a time in a process:
-        what one read before another committed does not take its place."""
+        """A transaction at whose end the catalogue, the contact policy and the tests are read anew. One at a time in a
+        process: what one read before another committed does not take its place."""
         async with self._changing, transaction(engine) as connection:
             yield connection
             await self._refresh(connection)
@@ -60,7 +63,9 @@ class Decisions:
         """What is limited is counted before it is offered. A catalogue that has not changed is not made again."""
         mark = await read_mark(connection)
         catalogue = self.catalogue if mark == self._mark else await read_catalogue(connection)
-        await self.book.refresh(connection, catalogue.actions, time.time_ns() // 1000)
+        now_us = time.time_ns() // 1000
+        await self.book.refresh(connection, catalogue.actions, now_us)
+        self.tests = await hold_tests(connection, self.arms.secret, now_us, self.tests)
         self.catalogue, self._mark = catalogue, mark
 
     def deciding(self) -> Deciding:
@@ -79,4 +84,5 @@ class Decisions:
             self.arms,
             settings.activation_hours * HOUR_US,
             self._models.policy_champion,
+            self.tests,
         )

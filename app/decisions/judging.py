@@ -17,11 +17,13 @@ FEWEST: Final = 100
 
 def is_judged(row: Any) -> bool:
     """Whether chance decided and it was shown, so that another choice can be judged; `row` is of the learning log.
+    Where a test of two actions says which is given, nothing else was tried.
 
     What was prepared and never shown has no credit, whatever was bought. Where a complaint is open, or was of late,
     what is for it comes first, whatever it is worth.
     """
-    is_shown_by_chance = row.arm == "learner" and row.activated_us is not None
+    is_given = "gives" in row.receipt.get("test", ())
+    is_shown_by_chance = row.arm == "learner" and row.activated_us is not None and not is_given
     return bool(is_shown_by_chance and row.receipt["request"]["learning_enabled"] and not has_complaint(row))
 
 

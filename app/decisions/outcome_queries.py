@@ -132,6 +132,7 @@ WITH {WINDOWS}, log AS ({_ROWS})
 SELECT person_id, decided_us, activated_us, arm, place, action_id, propensity, reward,
        json_build_object(
          'request', json_build_object('learning_enabled', receipt #> '{{request,learning_enabled}}'),
+         'test', coalesce(receipt -> 'test', '{{}}'),
          'customer', json_build_object('has_open_complaint', receipt #> '{{customer,has_open_complaint}}',
                                        'complaint_resolved_us', receipt #> '{{customer,complaint_resolved_us}}'),
          'expected_values', receipt -> 'expected_values', 'suppressed', receipt -> 'suppressed') AS receipt

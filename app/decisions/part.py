@@ -27,6 +27,8 @@ from app.decisions.schemas import DecisionIn
 from app.decisions.settling import SETTLING
 from app.decisions.simulation_router import router as simulation
 from app.decisions.simulation_schemas import SimulationIn
+from app.decisions.split_test_schemas import SplitTestIn
+from app.decisions.split_tests_router import router as tests
 from app.http.resources import BackgroundTask, Part, Resources
 from app.ingest.identity_key import read_identity_key
 from app.lifecycle.actions import Action
@@ -64,8 +66,20 @@ def _watch_arms(resources: Resources) -> Coroutine[Any, Any, None] | None:
 
 PART = Part(
     "decisions",
-    routers=(router, outcomes, effects, policies, receipts, delivery, actions, versions, simulation, contact_policy),
-    schemas=(DecisionIn, DeliverIn, Action, SimulationIn, ContactPolicy, OutcomeIn, PolicyIn),
+    routers=(
+        router,
+        outcomes,
+        effects,
+        policies,
+        receipts,
+        delivery,
+        actions,
+        versions,
+        simulation,
+        contact_policy,
+        tests,
+    ),
+    schemas=(DecisionIn, DeliverIn, Action, SimulationIn, ContactPolicy, OutcomeIn, PolicyIn, SplitTestIn),
     build=_build,
     refresh=_refresh,
     background=(

@@ -11,6 +11,7 @@ from app.lifecycle.contact_gate import SPENT_CODES, ContactRules, Spent
 from app.lifecycle.decisions import Choice, CustomerContext, DecisionOptions, Policy, choose, rank
 from app.lifecycle.learned_effects import Learned, LearnedEffects
 from app.lifecycle.places import first_chances
+from app.lifecycle.split_tests import Treatment
 
 
 class Recalled(NamedTuple):
@@ -50,7 +51,7 @@ class Recalled(NamedTuple):
         customer, at_us = self.customer, self.decided_us if self.wanted.deliver_us is None else self.wanted.deliver_us
         told = (customer.stage, customer.churn_risk, customer.value_at_stake)
         known = {} if learned is None else learned.weigh_known(*told)
-        customer = customer._replace(arm="learner", learned=known)
+        customer = customer._replace(arm="learner", learned=known, treatment=None)
         of, is_same = (customer, self.wanted.channel, at_us), self.contact_policy == rules.version
         gate = rules.reopen(*of, self.counts, self.spent) if is_same and self.counts is not None else rules.gate(*of)
         ranked = rank(catalogue, customer, self.wanted, self.policy, self.decided_us, gate)
@@ -70,6 +71,8 @@ def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping
         lacking={action_id for action_id, code in suppressed.items() if code == "no_items"},
         unseen={action_id for action_id, code in suppressed.items() if code == "items_unseen"},
         learned={action_id: Learned(*told) for action_id, told in receipt.get("learned", {}).items()},
+        learned_by=receipt.get("policy_version"),
+        treatment=Treatment(**receipt["test"]) if "test" in receipt else None,
     )
     places = 0 if receipt["is_late"] else asked["max_actions"]
     deliver_us = to_us(datetime.fromisoformat(asked["deliver_at"])) if "deliver_at" in asked else None

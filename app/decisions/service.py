@@ -11,6 +11,7 @@ from app.decisions.contact_book import ContactBook
 from app.decisions.deadlines import Lateness
 from app.decisions.knowing import read_facts
 from app.decisions.schemas import DecisionRequest
+from app.decisions.split_tests import RunningTests
 from app.foundation.times import iso, to_us
 from app.lifecycle.actions import Action, ActionCatalogue
 from app.lifecycle.arms import Arms
@@ -74,7 +75,8 @@ class Deciding(NamedTuple):
     """What decisions are made with. `typical_order` is a usual order in major units, `warning_risk` the
     churn risk from which a customer is warned of, `book` what is known of contacts, `lacking_of` which actions have no
     items (None: all have), `arms` who is held out and who is decided of by the rules alone, `activation_us` how long
-    what is only prepared is kept, `learned` the policy in force (None: the catalogue's priors decide)."""
+    what is only prepared is kept, `learned` the policy in force (None: the catalogue's priors decide), `tests` those
+    of two sides that run (None: none does)."""
 
     scoring: Scoring
     catalogue: ActionCatalogue
@@ -86,6 +88,7 @@ class Deciding(NamedTuple):
     arms: Arms = Arms()
     activation_us: int = DAY_US
     learned: PolicyModel | None = None
+    tests: RunningTests | None = None
 
     @property
     def choosing(self) -> Choosing:
@@ -114,8 +117,12 @@ def customer_context(
     state, value = score.state, value_of(score, deciding.scoring)
     at_stake, learned = deciding.typical_order if value is None else value, deciding.learned
     stage, risk = score.judgement.stage, score.churn_risk
-    arm = deciding.arms.of(state.person_id or state.customer_id)
-    is_weighed = asked.max_actions > 0 and learns(arm, asked)
+    goes_by = state.person_id or state.customer_id
+    arm = deciding.arms.of(goes_by)
+    is_learner, treatment = learns(arm, asked), None
+    if deciding.tests is not None and is_learner:
+        treatment, learned = deciding.tests.assign(goes_by, asked.channel, score.as_of_us, learned)
+    is_weighed = learned is not None and is_learner and asked.max_actions > 0
     return CustomerContext(
         customer_id=state.customer_id,
         stage=stage,
@@ -135,6 +142,8 @@ def customer_context(
             score, deciding.scoring, deciding.catalogue.facts, ZoneInfo(time_zone or deciding.book.rules.zone)
         ),
         learned=learned.effects.weigh_known(stage, risk, at_stake) if learned is not None and is_weighed else {},
+        learned_by=None if learned is None else learned.version,
+        treatment=treatment,
     )
 
 
@@ -157,7 +166,8 @@ def decide(
     rules = known.rules or deciding.book.rules
     gate = open_gate(customer, asked, now_us, rules, contacts=known.contacts, spent=known.spent)
     held = _gate_as_kept(gate, rules)
-    choice = choose(deciding.catalogue, customer, asked, deciding.policy, now_us=now_us, seed=decision_id, gate=gate)
+    policy = _policy_of(customer, deciding)
+    choice = choose(deciding.catalogue, customer, asked, policy, now_us=now_us, seed=decision_id, gate=gate)
     answer = {
         "decision_id": decision_id,
         "customer_id": customer.customer_id,
@@ -173,13 +183,19 @@ def decide(
     }
     receipt = {
         **_receipt(choice, customer, wanted, deciding, lateness),
-        **_learned(choice, customer, asked, deciding),
+        **_learned(choice, customer, asked),
         "contact": held,
     }
     taken = tuple(item.action for item in choice.chosen)
     withheld = tuple(item.action for item in choice.withheld)
     until_us = None if wanted.activate or not (taken or withheld) else now_us + deciding.activation_us
     return Decision(decision_id, now_us, answer, receipt, taken, until_us, withheld)
+
+
+def _policy_of(customer: CustomerContext, deciding: Deciding) -> Policy:
+    """The deployment's, with as much chance as a test has the customer decided with."""
+    chance = None if customer.treatment is None else customer.treatment.exploration
+    return deciding.policy if chance is None else deciding.policy._replace(exploration=chance)
 
 
 def _latest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
@@ -242,8 +258,8 @@ def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, 
     }
 
 
-_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking", "unseen", "learned")
-"""In the receipt's own row, of the actions that were looked at alone, and in what was suppressed."""
+_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking", "unseen", "learned", "learned_by", "treatment")
+"""In the receipt's own row, of the actions that were looked at alone, in what was suppressed, or beside these."""
 
 
 def _receipt(
@@ -264,7 +280,8 @@ def _receipt(
             **({} if wanted.deliver_at is None else {"deliver_at": iso(to_us(wanted.deliver_at))}),
         },
         "customer": known,
-        "policy": _members(deciding.policy),
+        "policy": _members(_policy_of(customer, deciding)),
+        **({} if customer.treatment is None else {"test": customer.treatment.as_kept()}),
         "expected_values": choice.worths,
         "suppressed": suppressed,
         "selection_probabilities": _probabilities(choice.chosen),
@@ -277,12 +294,12 @@ def _receipt(
     }
 
 
-def _learned(choice: Choice, customer: CustomerContext, asked: DecisionOptions, deciding: Deciding) -> dict[str, Any]:
+def _learned(choice: Choice, customer: CustomerContext, asked: DecisionOptions) -> dict[str, Any]:
     """What was learned of the actions that were weighed, and by which policy; nothing where none was asked."""
-    if deciding.learned is None or not (learned := customer.learned_for(asked)):
+    if not (learned := customer.learned_for(asked)):
         return {}
     weighed = {action_id: list(learned[action_id]) for action_id in choice.worths if action_id in learned}
-    return {"policy_version": deciding.learned.version, "learned": weighed}
+    return {"policy_version": customer.learned_by, "learned": weighed}
 
 
 def _probabilities(chosen: Sequence[Chosen]) -> dict[str, float]:

@@ -54,7 +54,7 @@ async def simulate(
     driver: Driver, asked: Simulated, deciding: Deciding, left: int | None, now_us: int, most: int
 ) -> Simulation:
     """In one snapshot that nothing can be written by, on a driver of its own. Who is drawn is so all day."""
-    judging = _Judging(driver, asked, deciding._replace(catalogue=ActionCatalogue((asked.action,))), left, now_us)
+    judging = _Judging(driver, asked, _alone(asked.action, deciding), left, now_us)
     try:
         connection = await driver.connection()
         await connection.execute(BEGIN_SNAPSHOT)
@@ -66,6 +66,11 @@ async def simulate(
     except CONNECTION_LOST as error:
         raise NotReady("The database is out of reach.") from error
     return Simulation(counted["persons"], left, judging.steps, judging.tally)
+
+
+def _alone(action: Action, deciding: Deciding) -> Deciding:
+    """With an action alone, and as nobody is tested."""
+    return deciding._replace(catalogue=ActionCatalogue((action,)), tests=None)
 
 
 class _Judging:

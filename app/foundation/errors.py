@@ -11,6 +11,7 @@
     ├── TooLate                 409     too-late            what it is about is over
     ├── NotPromotable           409     not-promotable      a model that cannot be put in force
     ├── NotApprovable           409     not-approvable      a model that needs no second word, or not this one
+    ├── Overlapping             409     overlapping         another has the time and place
     ├── TooLarge                413     too-large
     ├── UnsupportedMediaType    415     unsupported-media-type
     │   └── UnsupportedEncoding 415     unsupported-encoding    Content-Encoding
@@ -119,6 +120,10 @@ class NotPromotable(Problem):
 
 class NotApprovable(Problem):
     status, slug, title = 409, "not-approvable", "The word of a second person is not taken"
+
+
+class Overlapping(Problem):
+    status, slug, title = 409, "overlapping", "Another is in force there then"
 
 
 class TooLarge(Problem):

@@ -125,6 +125,9 @@ requires of the customer."""
 Standing = tuple[int, str, Action]
 """An action, behind what decides of equal worths: precedence, the lower the earlier, and its id."""
 _PRECEDENCE: Final = {"open": 0, "resolved": 1}
+TESTED_PRECEDENCE: Final = 2
+"""Of what a test gives: after what is for complaints, before all others."""
+_USUAL_PRECEDENCE: Final = 3
 
 
 class Candidates(NamedTuple):
@@ -148,7 +151,7 @@ def candidates_of(actions: Sequence[Action]) -> Candidates:
     """Those whose conditions say the same have one `Requirement` together."""
     required: dict[str, Requirement] = {}
     return Candidates(
-        [(_PRECEDENCE.get(each.complaint, 2), each.action_id, each) for each in actions],
+        [(_PRECEDENCE.get(each.complaint, _USUAL_PRECEDENCE), each.action_id, each) for each in actions],
         [bars_of(each, _share(each, required)) for each in actions],
         [each.terms for each in actions],
     )

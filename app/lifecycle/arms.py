@@ -9,10 +9,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import erfc, exp, sqrt
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 Arm = Literal["control", "business_as_usual", "learner"]
 ARMS: Final[tuple[Arm, ...]] = get_args(Arm)
+Named = TypeVar("Named", bound=str)
 MISMATCH: Final = 0.001
 """A sample ratio that is so improbable is no chance: something keeps people of an arm from being decided of."""
 
@@ -47,7 +48,7 @@ class Arms:
         return "business_as_usual" if place >= (1.0 - self.usual_share) * 2**64 else "learner"
 
 
-def sample_ratio_p(observed: Mapping[Arm, float], expected: Mapping[Arm, float]) -> float | None:
+def sample_ratio_p(observed: Mapping[Named, float], expected: Mapping[Named, float]) -> float | None:
     """How probable counts so far from the expected ones are by chance: Pearson's χ² of three arms or two.
 
     `expected` adds up to the same as `observed`. None: fewer than five are expected in an arm that has a share.

@@ -266,3 +266,22 @@ def _fact(name: str) -> Fact:
 def _told(parts: "tuple[Condition, ...]", language: Language) -> list[tuple[str, bool]]:
     """Each in words, and whether it is of several itself among others."""
     return [(part.say(language), len(parts) > 1 and len(part.parts()) > 1) for part in parts]
+
+
+ConditionCode = Literal["condition_unknown", "condition_failed"]
+
+
+class Unmet(dict[Requirement, ConditionCode | None]):
+    """Why what is required does not hold, looked at when it is first asked for; None: it holds."""
+
+    def __init__(self, known: Known) -> None:
+        super().__init__()
+        self._known = known
+
+    def __missing__(self, requires: Requirement) -> ConditionCode | None:
+        failing = requires.first_failing(self._known)
+        code: ConditionCode | None = (
+            None if failing is None else "condition_failed" if failing[1] else "condition_unknown"
+        )
+        self[requires] = code
+        return code

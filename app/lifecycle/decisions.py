@@ -11,12 +11,13 @@ from typing import Any, Final, Literal, NamedTuple
 from app.lifecycle.actions import Action, ActionCatalogue, Bars, Complaint, Standing, Terms, bars_of
 from app.lifecycle.arms import Arm
 from app.lifecycle.condition_tests import Known, know
-from app.lifecycle.conditions import Clause, Requirement
+from app.lifecycle.conditions import Clause, Unmet
 from app.lifecycle.contact_gate import ContactCode, ContactRules, Gate
 from app.lifecycle.contact_policy import GROUPS
 from app.lifecycle.events import DAY_US
 from app.lifecycle.learned_effects import Learned, replace_known
 from app.lifecycle.places import Chosen, Eligible, fill, order
+from app.lifecycle.split_tests import Treatment
 from app.lifecycle.stages import Stage
 from app.lifecycle.tact import TactCode, tactless
 
@@ -35,6 +36,7 @@ SuppressionCode = Literal[
     "no_items",
     "no_gain",
     "control_group",
+    "other_side",
 ]
 
 
@@ -73,6 +75,10 @@ class CustomerContext(NamedTuple):
     """Of the IANA database; None: not known."""
     learned: Mapping[str, Learned] = _NOTHING
     """Action → what was learned of it, for the customer."""
+    learned_by: str | None = None
+    """The version of the policy that says so."""
+    treatment: Treatment | None = None
+    """Of the side that the person is of in a test; None: of none."""
 
     def learned_for(self, wanted: "DecisionOptions") -> Mapping[str, Learned]:
         """What of it is reckoned with: business as usual goes by the catalogue, and so does who asks for that."""
@@ -205,25 +211,6 @@ def _complaint_codes(customer: CustomerContext, now_us: int) -> dict[Complaint, 
     }
 
 
-ConditionCode = Literal["condition_unknown", "condition_failed"]
-
-
-class _Unmet(dict[Requirement, ConditionCode | None]):
-    """Why what is required does not hold, looked at when it is first asked for; None: it holds."""
-
-    def __init__(self, known: Known) -> None:
-        super().__init__()
-        self._known = known
-
-    def __missing__(self, requires: Requirement) -> ConditionCode | None:
-        failing = requires.first_failing(self._known)
-        code: ConditionCode | None = (
-            None if failing is None else "condition_failed" if failing[1] else "condition_unknown"
-        )
-        self[requires] = code
-        return code
-
-
 def suppression(
     action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate | None = None
 ) -> SuppressionCode | None:
@@ -246,7 +233,7 @@ def _sift(
     tact = {group: tactless(group, customer.facts, wanted.context) for group in GROUPS}
     contacts = {group: gate.by_group.get(group) for group in GROUPS}
     closed = {group: tact[group] or contacts[group] for group in GROUPS}
-    unmet = _Unmet(known_of(customer, wanted))
+    unmet = Unmet(known_of(customer, wanted))
     exclude, offered_us = wanted.exclude, customer.offered_us
     without_items = _without_items(customer)
     codes: list[SuppressionCode | None] = []
@@ -281,7 +268,7 @@ def rank(
     gate: Gate | None = None,
 ) -> list[Eligible]:
     """What may be chosen, foremost first: in this order `choose` fills places where it does not explore; it draws
-    equals."""
+    equals. Which action a test gives is not looked at: what is asked of actions is to be the same on both sides."""
     gate = gate or open_gate(customer, wanted, now_us)
     weighed = _weigh(catalogue, customer, wanted, policy, now_us, gate)
     return order([(worth, *standing) for standing, code, worth in weighed if code is None and worth > 0])
@@ -300,6 +287,8 @@ def _weigh(
     codes = _sift(found.bars, customer, wanted, now_us, gate)
     believed = _values(found.terms, customer, policy)
     worths = replace_known(found.standings, believed, customer.learned_for(wanted))
+    if customer.treatment is not None and customer.treatment.factors:
+        worths = customer.treatment.weigh([action_id for _, action_id, _ in found.standings], worths)
     return zip(found.standings, codes, worths, strict=True)
 
 
@@ -334,6 +323,10 @@ def choose(
                     continue
             code = "no_gain" if worth <= 0 else "control_group"
         suppressed.append((action_id, code))
+    if customer.treatment is not None:
+        never = customer.treatment.holds_back(eligible, held_out=held_out)
+        suppressed.extend((action_id, "other_side") for action_id in never)
+        eligible = customer.treatment.place(eligible)
     exploration = policy.exploration if wanted.learning_enabled and customer.arm != "business_as_usual" else 0.0
     filled, crowded_out = fill(order(eligible), wanted.max_actions, exploration, seed, gate)
     if held_out:

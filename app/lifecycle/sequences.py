@@ -68,4 +68,10 @@ def read_at_any_time(treated: Outcomes, control: Outcomes, looked_for: float, al
 def least_sample(deviation: float, effect: float) -> int:
     """Customers that each of two equal sides needs, so that a fixed reading at 5 % sees a true `effect` in four of five
     tests; `deviation` is that of the outcomes. Sizes are told before a test begins."""
-    return max(int(2.0 * ((Z95 + _Z_POWER) * deviation / effect) ** 2) + 1, LEAST_EACH)
+    return least_samples(deviation, effect, 0.5)[0]
+
+
+def least_samples(deviation: float, effect: float, split: float) -> tuple[int, int]:
+    """`least_sample` of two sides of which the second has the share `split`."""
+    both = ((Z95 + _Z_POWER) * deviation / effect) ** 2 / (split * (1.0 - split))
+    return max(int(both * (1.0 - split)) + 1, LEAST_EACH), max(int(both * split) + 1, LEAST_EACH)

@@ -71,4 +71,4 @@ async def test_what_is_read_to_judge_is_what_is_judged_of_the_log_and_no_more_th
     assert len(judged) < len(rows)
     assert (list(few), list(early)) == (list(judged[:10]), [])
     assert [row.decided_us for row in few] == sorted((row.decided_us for row in judged), reverse=True)[:10]
-    assert set(few[0].receipt) == {"request", "customer", "expected_values", "suppressed"}
+    assert set(few[0].receipt) == {"request", "test", "customer", "expected_values", "suppressed"}

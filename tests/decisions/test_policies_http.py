@@ -54,7 +54,14 @@ def test_what_is_never_chosen_brings_nothing():
 
 @pytest.mark.parametrize(
     "more",
-    [{"arm": "control"}, {"arm": "business_as_usual"}, {"place": 2}, {"reward": None}, {"activated_us": None}],
+    [
+        {"arm": "control"},
+        {"arm": "business_as_usual"},
+        {"place": 2},
+        {"reward": None},
+        {"activated_us": None},
+        {"receipt": {**row().receipt, "test": {"test_id": "tea", "side": "a", "gives": "gift", "never": "coupon"}}},
+    ],
 )
 def test_what_chance_did_not_decide_is_not_judged(more):
     with pytest.raises(Malformed, match="Chance decided 0 times"):

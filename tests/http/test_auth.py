@@ -53,6 +53,10 @@ SCOPES_OF_ROUTES = {
     ("PUT", "/v1/contact-policy"): {"admin"},
     ("GET", "/v1/effects"): {"read"},
     ("POST", "/v1/policies:evaluate"): {"read"},
+    ("GET", "/v1/tests"): {"read"},
+    ("PUT", "/v1/tests/{test_id}"): {"admin"},
+    ("GET", "/v1/tests/{test_id}"): {"read"},
+    ("DELETE", "/v1/tests/{test_id}"): {"admin"},
     ("GET", "/v1/actions"): {"read"},
     ("POST", "/v1/actions:simulate"): {"read"},
     ("GET", "/v1/actions/{action_id}/versions"): {"read"},
@@ -92,6 +96,7 @@ def fill(path):
     values = {
         "customer_id:path": "nobody",
         "action_id": "none-such",
+        "test_id": "none-such",
         "decision_id": "none-such",
         "version": "none-such",
         "call": "track",

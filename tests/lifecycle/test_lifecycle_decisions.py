@@ -15,6 +15,7 @@ from app.lifecycle.decisions import (
     suppression,
 )
 from app.lifecycle.events import DAY_US
+from app.lifecycle.split_tests import Treatment
 from tests.lifecycle.deciding import HOUR_US, NOW_US, POLICY, STANDING, UNHAPPY, WISH, choose_for, make_action
 
 
@@ -65,6 +66,7 @@ SUPPRESSIONS = {
     "items_unseen": (make_action(), STANDING._replace(unseen={"offer"}), WISH),
     "no_items": (make_action(), STANDING._replace(lacking={"offer"}), WISH),
     "control_group": (make_action(), STANDING._replace(arm="control"), WISH),
+    "other_side": (make_action(), STANDING._replace(treatment=Treatment("t", "a", "other", "offer")), WISH),
 }
 
 

@@ -1,0 +1,173 @@
+"""SQL of tests of two sides: their definitions, and what came of their sides."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.database.decision_tables import split_tests
+from app.decisions.outcome_queries import Rewarding
+from app.lifecycle.split_readings import SideSums
+from app.lifecycle.split_tests import SideName
+
+_LOCK: Final = 0x73706C697473
+"""Changes take turns, so that no two tests overlap."""
+PAST_DAYS: Final = 90
+"""How far before a person's first decision what they bought then is looked at (CUPED)."""
+
+_SIDES: Final = """
+WITH made AS MATERIALIZED (
+  SELECT decisions.customer_id, decisions.decision_id, decisions.decided_us,
+         coalesce(decisions.receipt #>> '{customer,person_id}', decisions.customer_id) AS person_id,
+         coalesce(decisions.receipt #>> '{test,side}', 'a') AS side,
+         CAST(:a AS text) IS NULL
+           OR coalesce(CAST(decisions.receipt #>> ARRAY['expected_values', :a] AS float8), 0) > 0 AS may_a,
+         CAST(:b AS text) IS NULL
+           OR coalesce(CAST(decisions.receipt #>> ARRAY['expected_values', :b] AS float8), 0) > 0 AS may_b
+  FROM decisions
+  WHERE decisions.decided_us >= :from_us AND decisions.decided_us < :until_us
+    AND (CAST(:test_id AS text) IS NULL OR decisions.receipt #>> '{test,test_id}' = :test_id)
+    AND (CAST(:channels AS text[]) = '{}' OR decisions.receipt #>> '{request,channel}' = ANY(:channels))
+    AND decisions.receipt #>> '{customer,arm}' = 'learner'
+    AND CAST(decisions.receipt #>> '{request,max_actions}' AS int) > 0
+    AND NOT starts_with(decisions.customer_id, '~basket:')
+), first AS (
+  SELECT DISTINCT ON (person_id) customer_id, person_id, decided_us, side, may_a AND may_b AS is_compared
+  FROM made WHERE may_a OR may_b ORDER BY person_id, decided_us, decision_id
+), measured AS (
+  SELECT first.side, first.decided_us + CAST(:window_us AS bigint) <= :now_us AS is_counted,
+         after.orders > 0 AS bought, before.orders > 0 AS bought_before,
+         after.minor / :unit * :margin - cost.spent AS value, before.minor / :unit * :margin AS past
+  FROM first
+  CROSS JOIN LATERAL (
+    SELECT array_agg(id) AS ids FROM (
+      SELECT first.customer_id AS id
+      UNION
+      SELECT other.customer_id FROM persons AS own JOIN persons AS other ON other.person_id = own.person_id
+      WHERE own.customer_id = first.customer_id
+    ) AS members
+  ) AS person
+  CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE kept.minor > 0) AS orders, CAST(coalesce(sum(kept.minor), 0) AS float8) AS minor
+    FROM (
+      SELECT bought.amount_minor - coalesce((
+        SELECT sum(refund.amount_minor) FROM events AS refund
+        WHERE refund.type = 'order.refunded' AND refund.source = bought.source AND refund.reference = bought.reference
+          AND refund.customer_id = bought.customer_id), 0) AS minor
+      FROM events AS bought
+      WHERE bought.customer_id = ANY(person.ids) AND bought.type = 'order.completed'
+        AND bought.occurred_us > first.decided_us AND bought.occurred_us <= first.decided_us + :window_us
+        AND bought.received_us > first.decided_us
+    ) AS kept
+  ) AS after
+  CROSS JOIN LATERAL (
+    SELECT count(*) AS orders, CAST(coalesce(sum(bought.amount_minor), 0) AS float8) AS minor
+    FROM events AS bought
+    WHERE bought.customer_id = ANY(person.ids) AND bought.type = 'order.completed'
+      AND bought.occurred_us <= first.decided_us
+      AND bought.occurred_us > first.decided_us - CAST(:past_us AS bigint)
+      AND bought.received_us <= first.decided_us
+  ) AS before
+  CROSS JOIN LATERAL (
+    SELECT coalesce(sum(CAST(actions.definition ->> 'cost' AS float8)), 0) AS spent
+    FROM (
+      SELECT DISTINCT event.kind, event.reference FROM events AS event
+      WHERE event.customer_id = ANY(person.ids) AND event.type IN ('action.accepted', 'action.redeemed')
+        AND event.occurred_us > first.decided_us AND event.occurred_us <= first.decided_us + :window_us
+    ) AS responses JOIN actions ON actions.action_id = responses.kind
+  ) AS cost
+  WHERE first.is_compared
+), told AS (
+  SELECT side, count(*) AS decisions FROM made GROUP BY side
+)
+SELECT told.side, told.decisions, count(measured.side) AS persons,
+       count(*) FILTER (WHERE is_counted) AS counted, count(*) FILTER (WHERE is_counted AND bought) AS buyers,
+       coalesce(sum(value) FILTER (WHERE is_counted), 0) AS value,
+       coalesce(sum(value * value) FILTER (WHERE is_counted), 0) AS squares,
+       coalesce(sum(past) FILTER (WHERE is_counted), 0) AS past_value,
+       coalesce(sum(past * past) FILTER (WHERE is_counted), 0) AS past_squares,
+       coalesce(sum(past * value) FILTER (WHERE is_counted), 0) AS past_products,
+       count(*) FILTER (WHERE is_counted AND bought_before) AS past_buyers,
+       count(*) FILTER (WHERE is_counted AND bought AND bought_before) AS faithful
+FROM told LEFT JOIN measured ON measured.side = told.side
+GROUP BY told.side, told.decisions
+"""
+"""A person counts once: by the first decision that either action might have been chosen for (of policies, the first of
+all), and where both might have been. Until then nothing that the sides do has reached them, so that whom it counts does
+not depend on the side."""
+
+
+class Asked(NamedTuple):
+    """Which decisions are read: made in `[from_us, until_us)` as far as it is known at `now_us`, of a test (None: of
+    whatever), on channels (none: all), where the actions of the sides might have been chosen (None: whatever)."""
+
+    from_us: int
+    until_us: int
+    now_us: int
+    window_us: int
+    action_ids: tuple[str, str] | None = None
+    channels: Sequence[str] = ()
+    test_id: str | None = None
+
+
+async def read_sums(
+    connection: AsyncConnection, asked: Asked, rewarding: Rewarding, past_us: int
+) -> dict[SideName, SideSums]:
+    """Sums over persons by side; all are of side a where no test is asked for."""
+    one, other = asked.action_ids or (None, None)
+    given = {
+        **{name: value for name, value in asked._asdict().items() if name != "action_ids"},
+        "channels": list(asked.channels),
+        "a": one,
+        "b": other,
+        "unit": float(rewarding.unit),
+        "margin": rewarding.margin,
+        "past_us": past_us,
+    }
+    rows = (await connection.execute(text(_SIDES), given)).all()
+    return {row.side: SideSums(*row[1:]) for row in rows}
+
+
+async def read_unfinished(connection: AsyncConnection, now_us: int) -> Sequence[Any]:
+    """Rows of tests that run or are to, by their beginning."""
+    query = select(split_tests).where(split_tests.c.ends_us > now_us)
+    return (await connection.execute(query.order_by(split_tests.c.starts_us, split_tests.c.test_id))).all()
+
+
+async def read_test(connection: AsyncConnection, test_id: str) -> Any:
+    """The row of a test; None: there is none."""
+    return (await connection.execute(select(split_tests).where(split_tests.c.test_id == test_id))).one_or_none()
+
+
+async def list_tests(connection: AsyncConnection, most: int) -> Sequence[Any]:
+    """Rows of the tests that began last."""
+    latest = select(split_tests).order_by(split_tests.c.starts_us.desc(), split_tests.c.test_id).limit(most)
+    return (await connection.execute(latest)).all()
+
+
+async def lock_tests(connection: AsyncConnection) -> None:
+    """Until the end of the transaction nobody else changes one."""
+    await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+async def list_overlapping(
+    connection: AsyncConnection, test_id: str, starts_us: int, ends_us: int
+) -> Sequence[Mapping[str, Any]]:
+    """Definitions of other tests that run at a time of `[starts_us, ends_us)`."""
+    c = split_tests.c
+    query = select(c.definition).where(c.test_id != test_id, c.starts_us < ends_us, c.ends_us > starts_us)
+    return (await connection.execute(query)).scalars().all()
+
+
+async def put_test(connection: AsyncConnection, row: Mapping[str, Any]) -> Any:
+    """Adds or replaces a test; its row."""
+    put = pg_insert(split_tests).values(row)
+    put = put.on_conflict_do_update(index_elements=["test_id"], set_=dict(row))
+    return (await connection.execute(put.returning(split_tests))).one()
+
+
+async def delete_test(connection: AsyncConnection, test_id: str) -> None:
+    """Removes a test; there need be none."""
+    await connection.execute(delete(split_tests).where(split_tests.c.test_id == test_id))
