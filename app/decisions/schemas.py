@@ -52,8 +52,11 @@ class DecisionIn(DecisionRequest):
 
 
 class ReasonOut(BaseModel):
+    """`text` of what was learned alone: the same for people, in the language asked for."""
+
     code: str
     value: float | str | None
+    text: str | None = None
 
 
 class ActionChoiceOut(BaseModel):

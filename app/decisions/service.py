@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from app.decisions.carrying import Choosing, LackingOf
 from app.decisions.contact_book import ContactBook
 from app.decisions.deadlines import Lateness
+from app.decisions.explaining import explain_choice, explain_learned
 from app.decisions.knowing import read_facts
 from app.decisions.schemas import DecisionRequest
 from app.decisions.split_tests import RunningTests
@@ -89,6 +90,13 @@ class Deciding(NamedTuple):
     activation_us: int = DAY_US
     learned: PolicyModel | None = None
     tests: RunningTests | None = None
+
+    def policy_of(self, customer: CustomerContext) -> PolicyModel | None:
+        """The learned policy that a customer is decided of by; None: none is."""
+        if self.learned is not None and self.learned.version == customer.learned_by:
+            return self.learned
+        policies = {} if self.tests is None else self.tests.policies
+        return policies.get(customer.learned_by or "")
 
     @property
     def choosing(self) -> Choosing:
@@ -175,7 +183,11 @@ def decide(
         "degraded": because is not None,
         "degraded_because": because,
         "actions": [
-            _render(chosen, place, customer, now_us, language) for place, chosen in enumerate(choice.chosen, 1)
+            {
+                **_render(chosen, place, now_us, language),
+                "reasons": _explain(chosen, customer, asked, deciding, language),
+            }
+            for place, chosen in enumerate(choice.chosen, 1)
         ],
         "suppressed": [
             tell_suppressed(held, deciding.catalogue, customer, asked, language) for held in choice.suppressed
@@ -236,9 +248,18 @@ def undecided(decision_id: str, customer_id: str) -> dict[str, Any]:
     }
 
 
-def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, language: str) -> dict[str, Any]:
+def _explain(
+    chosen: Chosen, customer: CustomerContext, asked: DecisionOptions, deciding: Deciding, language: str
+) -> list[dict[str, Any]]:
+    reasons, action = explain_choice(chosen, customer), chosen.action
+    learned, model = customer.learned_for(asked).get(action.action_id), deciding.policy_of(customer)
+    if learned is None or model is None:
+        return reasons
+    return reasons + explain_learned(action, learned, customer, model, deciding.scoring.currency, language)
+
+
+def _render(chosen: Chosen, place: int, now_us: int, language: str) -> dict[str, Any]:
     action = chosen.action
-    risk = None if customer.churn_risk is None else round(customer.churn_risk, 6)
     return {
         "action_id": action.action_id,
         "title": getattr(action.title, language),
@@ -249,12 +270,6 @@ def _render(chosen: Chosen, place: int, customer: CustomerContext, now_us: int, 
         "response_probability": action.response_rate,
         "selection_probability": chosen.selection_probability,
         "expires_at": iso(now_us + action.validity_days * DAY_US),
-        "reasons": [
-            {"code": "stage", "value": customer.stage},
-            {"code": "churn_risk", "value": risk},
-            {"code": "value_at_stake", "value": round(customer.value_at_stake, 2)},
-            {"code": "expected_value", "value": round(chosen.expected_value, 4)},
-        ],
     }
 
 

@@ -22,7 +22,7 @@ _WORDS_ZH: Final = {
     "equals": "为",
     "one_of": "为",
 }
-_STAGES_ZH: Final = {
+STAGES_ZH: Final = {
     "prospect": "潜客",
     "new": "新客",
     "growing": "成长",
@@ -46,7 +46,7 @@ def say_comparison(fact: Fact, how: str, values: Sequence[Any], language: Langua
 def say_stages(stages: Sequence[str], language: Language) -> str:
     """Being in one of the stages."""
     if language == "zh":
-        return "所处阶段为" + "或".join(_STAGES_ZH[stage] for stage in stages)
+        return "所处阶段为" + "或".join(STAGES_ZH[stage] for stage in stages)
     return "Stage is " + " or ".join(stages)
 
 

@@ -46,6 +46,15 @@ class Learned(NamedTuple):
         return self.effect - CAUTION * self.deviation
 
 
+class Explained(NamedTuple):
+    """What was learned of an action for a customer, of so many decisions: `terms`, in the order of TERMS and to six
+    places, add up to the effect to the last of these."""
+
+    learned: Learned
+    terms: Mapping[str, float]
+    shown: int
+
+
 @dataclass(frozen=True)
 class LearnedEffects:
     """Of A actions at S stages, these in the order of STAGES: `terms` (A, S, 6) in the order of TERMS, `covariances`
@@ -98,6 +107,16 @@ class LearnedEffects:
         deviations = np.sqrt(np.maximum(covariances[at] @ np.outer(phi, phi).ravel(), 0.0))
         return dict(zip(ids, map(Learned, effects.round(6).tolist(), deviations.round(6).tolist()), strict=True))
 
+    def explain(
+        self, action_id: str, learned: Learned, stage: Stage, churn_risk: float | None, value_at_stake: float
+    ) -> Explained:
+        """What the effect of a known action is the sum of, `learned` as `weigh_known` says; what is lost in rounding is
+        the last term's."""
+        at, sizes = self.places[action_id], [1.0, 1.0, 1.0, 1.0, *self._centre(churn_risk, value_at_stake)]
+        terms = [round(each, 6) for each in (self.terms[at, STAGES.index(stage)] * sizes).tolist()]
+        terms[-1] = round(learned.effect - sum(terms[:-1]), 6)
+        return Explained(learned, dict(zip(TERMS, terms, strict=True)), int(self.shown[at]))
+
     def _centre(self, churn_risk: float | None, value_at_stake: float) -> list[float]:
         raw = raw_features(churn_risk, value_at_stake)
         centred: list[float] = ((np.array(raw) - self.centres) / self.scales).tolist()
@@ -113,6 +132,11 @@ def weigh(action: Action, learned: Learned) -> float:
     """A learned worth as the business wants it: what it brings times weight and lever, less its expected cost."""
     cost = action.response_rate * action.cost
     return (learned.cautious + cost) * action.weight * action.lever - cost
+
+
+def is_learned_of(action: Action) -> bool:
+    """Whether what was learned of an action is reckoned with: customers with complaints are compared with nobody."""
+    return action.complaint in _LEARNED_OF
 
 
 def replace_known(standings: Sequence[Standing], worths: list[float], learned: Mapping[str, Learned]) -> list[float]:

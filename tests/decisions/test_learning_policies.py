@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -16,7 +17,7 @@ from app.foundation.settings import Settings
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.decisions import CustomerContext, DecisionOptions, Policy, choose
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.lifecycle.learned_effects import Learned, LearnedEffects
+from app.lifecycle.learned_effects import TERMS, Learned, LearnedEffects
 from app.models.held import Models
 from app.models.policy_artefact import load_policy_model
 from app.models.service import promote, register, rollback
@@ -157,6 +158,32 @@ async def test_a_champion_decides_as_soon_as_it_is_held_and_no_longer(serve, eng
     effect, deviation = kept[1]["learned"]["personal-suggestions"]
     assert kept[1]["expected_values"]["personal-suggestions"] == effect - deviation / 2
     assert (effect, deviation) == (pytest.approx(50.0, abs=0.1), 0.1)
+
+
+async def test_reasons_say_what_the_effect_of_the_receipt_is_made_of(serve, sql, enrol):
+    await enrol(1, personal_suggestions=50.0)
+    async with serve(exploration=0.0, control_share=0.0) as service:
+        told = (await ask(service.client))["actions"][0]["reasons"]
+        chinese = await service.client.post(
+            "/v1/decisions", json={"customer_id": "C-2", "channel": "web"}, headers={"Accept-Language": "zh"}
+        )
+    (row, _) = await sql.rows("SELECT receipt, answer FROM decisions ORDER BY decided_us")
+    effect, deviation = row["receipt"]["learned"]["personal-suggestions"]
+    values = {reason["code"]: reason["value"] for reason in told}
+    assert (values["learned_effect"], values["learned_deviation"]) == (effect, deviation)
+    terms = [values[f"learned_{term}"] for term in TERMS]
+    assert sum(Decimal(str(term)) for term in terms) == Decimal(str(effect))
+    assert values["learned_own"] == 50.0
+    assert [reason["code"] for reason in told if "text" not in reason] == [
+        "stage",
+        "churn_risk",
+        "value_at_stake",
+        "expected_value",
+    ]
+    said = [reason["text"] for reason in chinese.json()["actions"][0]["reasons"] if "text" in reason]
+    assert said[0] == "据 500 次决策学得：比什么都不做多带来的收益"
+    assert len(said) == len(terms) + 2
+    assert len(json.dumps(row["answer"])) < 4096
 
 
 async def test_business_as_usual_is_not_decided_by_it(serve, sql, enrol):

@@ -1,12 +1,25 @@
 """Learned worths by hand: sums of terms, how sure they are, and which actions keep what is believed of them."""
 
+from dataclasses import replace
+from decimal import Decimal
 from math import exp, log1p, sqrt
 
 import numpy as np
 import pytest
 
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, Learned, LearnedEffects, weigh
+from app.lifecycle.effect_words import Told, say_effect
+from app.lifecycle.learned_effects import (
+    CAUTION,
+    FEWEST_SHOWN,
+    STAGES,
+    TERMS,
+    Explained,
+    Learned,
+    LearnedEffects,
+    raw_features,
+    weigh,
+)
 
 BY_ID = {action.action_id: action for action in DEFAULT_ACTIONS}
 COUPON = BY_ID["first-order-coupon"]
@@ -27,6 +40,43 @@ def test_an_effect_is_the_sum_of_its_terms():
     assert known.cautious == pytest.approx(-CAUTION * 0.3)
     (known,) = effects_of("gift").weigh_known("prospect", 0.3, 80.0 * exp(4) + exp(4) - 1).values()  # x = (−1, 2)
     assert known == (pytest.approx(1.0 - 0.5 + 2 * 0.6), pytest.approx(sqrt(0.01 + 0.02 + 4 * 0.03), abs=1e-6))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_terms_that_are_told_add_up_to_the_effect_to_the_last_decimal(language):
+    draw = np.random.default_rng(7)
+    told = replace(effects_of("gift"), terms=draw.normal(size=(1, len(STAGES), 6)))
+    for stage in STAGES:
+        risk, at_stake = None if draw.random() < 0.2 else float(draw.random()), float(draw.gamma(2.0, 50.0))
+        (learned,) = told.weigh_known(stage, risk, at_stake).values()
+        explained = told.explain("gift", learned, stage, risk, at_stake)
+        assert sum(Decimal(str(term)) for term in explained.terms.values()) == Decimal(str(learned.effect))
+        x = (np.array(raw_features(risk, at_stake)) - told.centres) / told.scales
+        exact = told.terms[0, STAGES.index(stage)] * [1, 1, 1, 1, *x]
+        assert list(explained.terms.values()) == pytest.approx(list(exact), abs=4e-6)
+        said = say_effect(explained, Told("offer", stage, risk, at_stake, "CNY"), language)
+        assert [(code, value) for code, value, _ in said[2:]] == [
+            (f"learned_{name}", term) for name, term in explained.terms.items()
+        ]
+        assert len({text for _, _, text in said}) == 8
+
+
+def test_effects_are_told_in_words():
+    explained = Explained(Learned(2.0, 0.5), dict.fromkeys(TERMS, 0.0), 1234)
+    said = say_effect(explained, Told("offer", "declining", 0.317, 776.5, "EUR"), "en")
+    assert [text for _, _, text in said] == [
+        "Learned of 1,234 decisions: what it brings over doing nothing",
+        "Uncertain by so much either way; 0.5 times that is taken off",
+        "Of that, what any action brings",
+        "What those of the group offer bring beyond that",
+        "What the group brings more or less at the stage declining",
+        "What is this action's own",
+        "For a churn risk of 32%",
+        "For a value at stake of EUR 776.50",
+    ]
+    assert say_effect(explained, Told("offer", "new", None, 1.0, "EUR"), "en")[6][2] == (
+        "Churn risk not known, a half is taken"
+    )
 
 
 def test_a_risk_that_is_not_known_is_a_half():
