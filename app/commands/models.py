@@ -224,9 +224,26 @@ def _describe_lists(lists: dict[str, Any]) -> str:
     return f"{told} Of {lists['judged']:,} next baskets hit: {hits}."
 
 
+def _describe_choices(choices: dict[str, Any]) -> str:
+    told = (
+        f"Of {choices['decisions']:,} decisions {choices['champion']} and {choices['challenger']} would decide "
+        f"{choices['agreement']:.0%} alike, the likeliest action is the same in {choices['same_first']:.0%}."
+    )
+    if choices["lead"] is None:
+        return f"{told} Too few have a final reward to say what either brings."
+    lead = choices["lead"]
+    warned = f" ({', '.join(choices['warnings'])})" if choices["warnings"] else ""
+    return (
+        f"{told} By {choices['judged']:,} whose reward is final {choices['challenger']} would bring "
+        f"{lead['value']:+.4f} a decision ({lead['low']:+.4f} to {lead['high']:+.4f}){warned}."
+    )
+
+
 def _describe_shadow(pair: dict[str, Any]) -> str:
     if pair["lists"] is not None:
         return _describe_lists(pair["lists"])
+    if pair["choices"] is not None:
+        return _describe_choices(pair["choices"])
     if not pair["customers"]:
         return f"{pair['first']} and {pair['second']} were not asked of the same customers yet."
     told = (

@@ -2,12 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import typer
 
 from app.commands.access import database, engine_of
 from app.commands.progress import counting, say
 from app.database.engine import transaction
+from app.decisions.policy_watch import Watched as WatchedPolicy
+from app.decisions.policy_watch import watch_policies
+from app.foundation.settings import Settings
 from app.models.loading import Held, refresh_held
 from app.monitoring.queries import read_latest_reports
 from app.monitoring.reports import LatestReports, find_drifted
@@ -15,6 +19,8 @@ from app.monitoring.service import MonitoringReport, monitor_models
 from app.recommendations.watching import BASKETS, DUE, Watched, watch
 
 commands = typer.Typer()
+_Others = tuple[Watched | None, WatchedPolicy | None]
+"""What was seen of recommendations, and of policies."""
 
 
 @commands.command(name="watch", hidden=True)
@@ -22,7 +28,7 @@ commands = typer.Typer()
 def monitor() -> None:
     """Ask the models of a sample of customers now, and compare what they said a horizon ago with what came."""
 
-    async def work(url: str) -> tuple[MonitoringReport, LatestReports, Watched | None]:
+    async def work(url: str, settings: Settings) -> tuple[MonitoringReport, LatestReports, _Others]:
         async with engine_of(url) as engine:
             async with transaction(engine) as connection:
                 held = await refresh_held(connection, Held())
@@ -31,12 +37,12 @@ def monitor() -> None:
                 report = await monitor_models(
                     engine, (held.champion, held.challenger), now_us, report_progress=progress
                 )
-            watched = await watch(engine, now_us)
+            others = (await watch(engine, now_us), await watch_policies(engine, settings, now_us))
             async with transaction(engine) as connection:
-                return report, await read_latest_reports(connection), watched
+                return report, await read_latest_reports(connection), others
 
-    with database() as (_, url):
-        report, latest, watched = asyncio.run(work(url))
+    with database() as (settings, url):
+        report, latest, (watched, policy) = asyncio.run(work(url, settings))
     if report.outcome == "runs elsewhere":
         say("Another process is monitoring.")
         return
@@ -45,6 +51,26 @@ def monitor() -> None:
     _say_latest(report.customers, report.matured, latest)
     if watched is not None:
         _say_watched(watched)
+    if policy is not None:
+        _say_policy(policy)
+
+
+def _say_policy(watched: WatchedPolicy) -> None:
+    report, told = watched.realised, []
+    if report["policy"]["reward"] is not None:
+        told.append(f"{report['policy']['decisions']:,} decisions brought {_around(report['policy']['reward'])} each")
+    if report["estimated"] is not None:
+        told.append(f"expected were {_around(report['estimated'])}")
+    for arm, lead in report["leads"].items():
+        if lead is not None:
+            told.append(f"the learner {_around(lead)} more than {arm}")
+    if watched.shadow is not None:
+        told.append(f"the challenger decides {watched.shadow['agreement']:.0%} alike")
+    say(f"{watched.version}: {', '.join(told) or 'no reward is final yet'}")
+
+
+def _around(estimate: Mapping[str, float]) -> str:
+    return f"{estimate['value']:.4f} ({estimate['low']:.4f} to {estimate['high']:.4f})"
 
 
 def _say_watched(watched: Watched) -> None:

@@ -48,10 +48,18 @@ def judge_policy(rows: Sequence[Any], factors: Mapping[str, float], exploration:
     judged = [row for row in rows if row.place == 1 and row.reward is not None and is_judged(row)]
     if len(judged) < FEWEST:
         raise Malformed(f"days: Chance decided {len(judged)} times of which the reward is final; {FEWEST} are needed.")
-    persons = np.unique([row.person_id for row in judged], return_inverse=True)[1].astype(np.int64)
-    if not persons.any():
+    if len({row.person_id for row in judged}) < 2:
         raise Malformed("days: Chance decided for one person alone, which says nothing of others.")
-    targets = [_choose(eligible_worths(row.receipt), factors, exploration) for row in judged]
+    log = log_of(judged, [_choose(eligible_worths(row.receipt), factors, exploration) for row in judged])
+    try:
+        return evaluate_policy(log), float(log.rewards.mean())
+    except UnloggedPropensities as error:
+        raise Malformed(f"days: {error}") from error
+
+
+def log_of(judged: Sequence[Any], targets: Sequence[Mapping[str, float]]) -> Log:
+    """Of rows that are judged, and with which chance a policy would have chosen each action there."""
+    persons = np.unique([row.person_id for row in judged], return_inverse=True)[1].astype(np.int64)
     ids = sorted({each for target in targets for each in target} | {row.action_id for row in judged})
     places = {each: place for place, each in enumerate(ids)}
     actions = np.array([places[row.action_id] for row in judged], np.int64)
@@ -63,11 +71,7 @@ def judge_policy(rows: Sequence[Any], factors: Mapping[str, float], exploration:
     every, told = np.arange(len(judged)), expect_by_action(actions, rewards, len(ids))
     propensities = np.array([np.nan if row.propensity is None else row.propensity for row in judged], np.float64)
     expected = (chances * told).sum(axis=1)
-    log = Log(rewards, propensities, chances[every, actions], told[every, actions], expected, persons)
-    try:
-        return evaluate_policy(log), float(rewards.mean())
-    except UnloggedPropensities as error:
-        raise Malformed(f"days: {error}") from error
+    return Log(rewards, propensities, chances[every, actions], told[every, actions], expected, persons)
 
 
 def _choose(worths: Mapping[str, float], factors: Mapping[str, float], exploration: float) -> dict[str, float]:

@@ -101,7 +101,7 @@ made AS MATERIALIZED (
 )"""
 """What was decided in `[from_us, until_us)`, and, so that credit is shared with all, a window before and after."""
 
-_ROWS: Final = """
+ROWS: Final = """
 SELECT made.decision_id, made.customer_id, made.person_id, made.decided_us, made.activated_us,
        made.receipt #>> '{request,channel}' AS channel, made.receipt #>> '{customer,stage}' AS stage,
        coalesce(made.receipt #>> '{customer,arm}',
@@ -126,16 +126,17 @@ LEFT JOIN spent ON spent.decision_id = made.decision_id AND spent.action_id IS N
 LEFT JOIN actions ON actions.action_id = chosen.action_id
 WHERE made.decided_us >= :from_us AND made.decided_us < :until_us
 """
-_LOG: Final = f"WITH {WINDOWS} {_ROWS} ORDER BY made.decided_us, made.decision_id, chosen.place"
+"""Of the learning log; `WINDOWS` before."""
+_LOG: Final = f"WITH {WINDOWS} {ROWS} ORDER BY made.decided_us, made.decision_id, chosen.place"
 _JUDGED: Final = f"""
-WITH {WINDOWS}, log AS ({_ROWS})
-SELECT person_id, decided_us, activated_us, arm, place, action_id, propensity, reward,
-       json_build_object(
+WITH {WINDOWS}, log AS ({ROWS})
+SELECT decision_id, customer_id, person_id, decided_us, activated_us, arm, place, action_id, propensity, reward,
+       CASE WHEN :is_whole THEN receipt ELSE json_build_object(
          'request', json_build_object('learning_enabled', receipt #> '{{request,learning_enabled}}'),
          'test', coalesce(receipt -> 'test', '{{}}'),
          'customer', json_build_object('has_open_complaint', receipt #> '{{customer,has_open_complaint}}',
                                        'complaint_resolved_us', receipt #> '{{customer,complaint_resolved_us}}'),
-         'expected_values', receipt -> 'expected_values', 'suppressed', receipt -> 'suppressed') AS receipt
+         'expected_values', receipt -> 'expected_values', 'suppressed', receipt -> 'suppressed') END AS receipt
 FROM log WHERE arm = 'learner' AND place = 1 AND activated_us IS NOT NULL AND reward IS NOT NULL
 ORDER BY decided_us DESC, decision_id DESC LIMIT :most
 """  # noqa: S608 - ours alone
@@ -167,10 +168,11 @@ async def read_log(
 
 
 async def read_judged(
-    connection: AsyncConnection, from_us: int, now_us: int, rewarding: Rewarding, most: int
+    connection: AsyncConnection, from_us: int, now_us: int, rewarding: Rewarding, most: int, *, is_whole: bool = False
 ) -> Sequence[Any]:
     """Of the learning log since `from_us`, first places of the learner that were shown and whose reward is final, the
-    latest so many, and of their receipts what policies are judged by (`app.decisions.judging`)."""
+    latest so many, and of their receipts what policies are judged by (`app.decisions.judging`); `is_whole`: all."""
     given = {"from_us": from_us, "until_us": now_us, "now_us": now_us, "behind_us": MAX_AHEAD_US, "most": most}
+    given["is_whole"] = is_whole
     rows: Sequence[Any] = (await connection.execute(text(_JUDGED), {**given, **rewarding._asdict()})).all()
     return rows

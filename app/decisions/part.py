@@ -1,8 +1,10 @@
 """Decisions as the service runs them."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.decisions.arm_watch import arm_gauges, check_arms, keep_watching_arms
 from app.decisions.catalogue_router import router as actions
@@ -19,6 +21,8 @@ from app.decisions.outcome_schemas import OutcomeIn
 from app.decisions.outcomes_router import router as outcomes
 from app.decisions.policies_router import router as policies
 from app.decisions.policy_schemas import PolicyIn
+from app.decisions.policy_watch import keep_watching_policies
+from app.decisions.policy_watched import check_policies, policy_gauges
 from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.receipts_router import router as receipts
 from app.decisions.releasing import keep_releasing
@@ -29,7 +33,8 @@ from app.decisions.simulation_router import router as simulation
 from app.decisions.simulation_schemas import SimulationIn
 from app.decisions.split_test_schemas import SplitTestIn
 from app.decisions.split_tests_router import router as tests
-from app.http.resources import BackgroundTask, Part, Resources
+from app.foundation.metrics import GaugeValue
+from app.http.resources import BackgroundTask, Checks, Part, Resources
 from app.ingest.identity_key import read_identity_key
 from app.lifecycle.actions import Action
 from app.lifecycle.arms import Arms
@@ -60,6 +65,19 @@ def _releasing(resources: Resources) -> Coroutine[Any, Any, None]:
     return keep_releasing(resources.engine)
 
 
+def _watch_policies(resources: Resources) -> Coroutine[Any, Any, None] | None:
+    settings = resources.settings
+    return keep_watching_policies(resources.engine, settings) if settings.monitoring_hours else None
+
+
+async def _check(resources: Resources, connection: AsyncConnection) -> Checks:
+    return {**await check_arms(resources, connection), **await check_policies(connection)}
+
+
+async def _gauges(resources: Resources, connection: AsyncConnection) -> Iterable[GaugeValue]:
+    return [*await arm_gauges(resources, connection), *await policy_gauges(connection)]
+
+
 def _watch_arms(resources: Resources) -> Coroutine[Any, Any, None] | None:
     return keep_watching_arms(resources.engine) if resources.settings.monitoring_hours else None
 
@@ -84,8 +102,9 @@ PART = Part(
     refresh=_refresh,
     background=(
         BackgroundTask("arms", _watch_arms),
+        BackgroundTask("policies", _watch_policies),
         BackgroundTask("contacts", _releasing),
     ),
-    check_stored=check_arms,
-    stored_gauges=arm_gauges,
+    check_stored=_check,
+    stored_gauges=_gauges,
 )

@@ -80,6 +80,16 @@ GAUGES: Final = {
     "perennial_arm_persons": Gauge("Persons that were decided of.", ("arm",), max),
     "perennial_arm_persons_expected": Gauge("Of these, those to be expected in the arm.", ("arm",), max),
     "perennial_arm_ratio_probability": Gauge("How often chance makes arms so uneven.", (), max),
+    "perennial_policy_arm_reward": Gauge("What a decision brought, by arm, margin.", ("arm",), max),
+    "perennial_policy_lead": Gauge("How much more the learner's brought, with its interval.", ("over", "bound"), max),
+    "perennial_policy_reward": Gauge("What a policy's decision brought, and was to bring.", ("version", "told"), max),
+    "perennial_policy_falls_short": Gauge("1 when it brings less than was expected.", ("version",), max),
+    "perennial_policy_choice_drift_psi": Gauge("How far what is chosen has moved.", ("version",), max),
+    "perennial_policy_drifted": Gauge("1 when that is too far.", ("version",), max),
+    "perennial_policy_watch_age_seconds": Gauge("Time since the policy was last watched.", (), max),
+    "perennial_policy_shadow_decisions": Gauge("Decisions that the challenger was asked about.", ("version",), max),
+    "perennial_policy_shadow_agreement": Gauge("Share of these that both decide alike.", ("version",), max),
+    "perennial_policy_shadow_lead": Gauge("How much more it would bring.", ("version", "bound"), max),
     "perennial_drifted_features": Gauge("Features of weight that have drifted too far.", (), max),
 }
 

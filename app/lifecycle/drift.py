@@ -74,7 +74,7 @@ def psi(reference: Reference, features: Floats) -> dict[str, float]:
     if len(columns) != len(FEATURE_NAMES):
         raise ValueError("a reference of drift that is of other features")
     found = _count_all(columns, edges)
-    return {name: _divergence(*pair) for name, *pair in zip(FEATURE_NAMES, counts, found, strict=True) if pair[0].any()}
+    return {name: divergence(*pair) for name, *pair in zip(FEATURE_NAMES, counts, found, strict=True) if pair[0].any()}
 
 
 def _tenths(column: Floats) -> Floats:
@@ -93,7 +93,8 @@ def _count(column: Floats, edges: Floats) -> Integers:
     return np.bincount(bins, minlength=BINS + 1)
 
 
-def _divergence(expected: Integers, found: Integers) -> float:
+def divergence(expected: Integers, found: Integers) -> float:
+    """The population stability index of counts (k,) against others."""
     is_used = (expected > 0) | (found > 0)
     p, q = expected[is_used] + _ADDED, found[is_used] + _ADDED
     p, q = p / p.sum(), q / q.sum()

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import orjson
 from sqlalchemy import Text, and_, case, cast, func, insert, literal_column, or_, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -166,7 +168,8 @@ def _errors(table: Any, orders_ahead: Any) -> tuple[tuple[str, Any], ...]:
 
 
 async def read_shadow_report(connection: AsyncConnection, first: str, second: str) -> Mapping[str, Any] | None:
-    """The latest report of the lists of a champion of recommendations and of its challenger, whichever is which."""
+    """The latest report of what a champion of recommendations, or of policies, did and its challenger would have done,
+    whichever is which."""
     of_both = or_(
         *(
             and_(model_reports.c.version == challenger, model_reports.c.report["champion"].as_string() == champion)
@@ -187,15 +190,25 @@ async def read_reports(connection: AsyncConnection, version: str) -> list[Report
     return [Report(*row) for row in await connection.execute(latest.limit(REPORTS_READ))]
 
 
+async def read_latest(connection: AsyncConnection, kind: str, state: str) -> dict[str, Report]:
+    """By the kind of report, the latest of the champion, or the challenger, of a kind of models."""
+    latest = (
+        select(*model_reports.c)
+        .ext(distinct_on(model_reports.c.kind))
+        .join_from(models, model_reports, models.c.version == model_reports.c.version)
+        .where(models.c.kind == kind, models.c.state == state)
+        .order_by(model_reports.c.kind, model_reports.c.at_us.desc())
+    )
+    return {row.kind: Report(*row) for row in await connection.execute(latest)}
+
+
 async def write_report(
     connection: AsyncConnection, version: str, kind: str, at_us: int, report: Mapping[str, Any]
 ) -> None:
     """Keeps a report for ever; one of the same time takes its place."""
-    row = {"version": version, "kind": kind, "at_us": at_us, "made_us": at_us, "report": report}
-    adding = pg_insert(model_reports).values(row)
-    await connection.execute(
-        adding.on_conflict_do_update(index_elements=["version", "kind", "at_us"], set_={"report": report})
-    )
+    anew = {"made_us": at_us, "report": orjson.loads(orjson.dumps(report))}  # what is no number is null
+    adding = pg_insert(model_reports).values({"version": version, "kind": kind, "at_us": at_us, **anew})
+    await connection.execute(adding.on_conflict_do_update(index_elements=["version", "kind", "at_us"], set_=anew))
 
 
 async def write_approval(connection: AsyncConnection, row: Mapping[str, Any]) -> None:

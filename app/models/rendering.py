@@ -10,7 +10,7 @@ from app.foundation.errors import NotFound
 from app.foundation.times import iso
 from app.models import queries
 from app.models.gates import render_approval
-from app.models.kinds import KINDS
+from app.models.kinds import KINDS, POLICY, RECOMMEND
 
 
 def render_model(row: Any) -> dict[str, Any]:
@@ -92,6 +92,7 @@ async def _compare_two(connection: AsyncConnection, first: Any, second: Any) -> 
         for model, place in ((first, "first"), (second, "second"))
     }
     left_out = _explain_difference(first, second)
+    told = await queries.read_shadow_report(connection, first.version, second.version)
     is_comparable = left_out is None
     return {
         "first": first.version,
@@ -100,7 +101,8 @@ async def _compare_two(connection: AsyncConnection, first: Any, second: Any) -> 
         "matured": row.matured if is_comparable else 0,
         "errors": errors if is_comparable and row.matured else None,
         "left_out": left_out,
-        "lists": await queries.read_shadow_report(connection, first.version, second.version),
+        "lists": told if first.kind == RECOMMEND else None,
+        "choices": told if first.kind == POLICY else None,
     }
 
 

@@ -48,8 +48,8 @@ class ModelChangeOut(BaseModel):
 class ModelReportOut(BaseModel):
     """`drift`: of the features at a time; `outcome`: what was said then, against what came. Of recommendations `due`:
     what was called due in the four weeks that ended seven days before, `baskets`: lists, against
-    next baskets; of a challenger `shadow`: its lists beside the champion's. Of a policy `choices`: for whom it would
-    choose what, beside who decided when it was to be put in force."""
+    next baskets; of a challenger `shadow`: its lists, or choices, beside the champion's. Of a policy `realised`: what
+    it brought; `choices`: for whom it would choose what, beside who decided when it was to be put in force."""
 
     kind: Literal["drift", "outcome", "due", "baskets", "shadow", "choices", "realised"]
     at: str
@@ -139,6 +139,33 @@ class ListsOut(BaseModel):
     lead: LeadOut
 
 
+class EstimateOut(BaseModel):
+    """In margin, with its interval of 95 %."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ChoicesOut(BaseModel):
+    """What a champion of policies and its challenger would choose, for customers who were decided of of late.
+
+    `agreement`: the share of decisions that both would decide alike, by the chances of all actions; `same_first`: how
+    often the likeliest is the same. `values` are what a decision of either would bring, by version, on those of which
+    chance decided and the reward is final (`judged`), `lead` how much more the challenger's; null of too few.
+    """
+
+    champion: str
+    challenger: str
+    decisions: int
+    agreement: float
+    same_first: float
+    judged: int
+    values: dict[str, EstimateOut] | None
+    lead: EstimateOut | None
+    warnings: list[str]
+
+
 class ShadowOut(BaseModel):
     """Two models asked of the same customers at the same times. Differences are `second` less `first`.
 
@@ -156,6 +183,7 @@ class ShadowOut(BaseModel):
     errors: dict[str, ErrorsOut] | None
     left_out: str | None
     lists: ListsOut | None
+    choices: ChoicesOut | None
 
 
 class ComparisonOut(BaseModel):

@@ -16,7 +16,7 @@ from app.models.artefact import MANIFEST, TABLES, ArtefactRefused, Model
 from app.models.directories import read_directory, row_of
 from app.models.gates import NO_GATES, Asked, Gates, check_gate, find_objection
 from app.models.gates import approve as approve_asked
-from app.models.kinds import KINDS, RECOMMEND, SCORE, AnyModel, Kind
+from app.models.kinds import KINDS, SCORE, AnyModel, Kind
 
 State = Literal["champion", "challenger", "retired"]
 Act = Literal["registered", "promoted", "rolled_back", "replaced", "kept"]
@@ -97,7 +97,7 @@ async def _find_seat(connection: AsyncConnection, kind: Kind, asked: Asked, gate
     incumbent = None if champion is None else await _try_stored(connection, champion.version)
     how = f"'perennial models promote {model.version}' puts it in force"
     if champion is not None and incumbent is not None and (model.simulated or not champion.is_simulated):
-        shadowed = {SCORE: ", scored in its shadow", RECOMMEND: ", asked in its shadow"}.get(kind.name, "")
+        shadowed = ", scored in its shadow" if kind.name == SCORE else ", asked in its shadow"
         return _Seat("challenger", f"It is the challenger of {champion.version}{shadowed}; {how}.")
     objection = kind.find_doubt and kind.find_doubt(model.manifest.get("metrics", {}))
     objection = objection or await find_objection(connection, kind.name, asked._replace(incumbent=incumbent), gates)

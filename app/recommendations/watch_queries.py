@@ -1,15 +1,12 @@
 """SQL of how a model of recommendations fares: whether what it listed was in the next basket, and its reports."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.lifecycle.events import DAY_US
-from app.models.kinds import RECOMMEND
-from app.models.queries import Report
 from app.recommendations.due_queries import MOST_JUDGED, WEEK_US
 
 LISTED: Final = 10
@@ -65,19 +62,6 @@ WITH drawn AS MATERIALIZED (
 ), <next>
 """.replace("<person>", _PERSON).replace("<next>", _NEXT)
 
-_LATEST: Final = """
-SELECT DISTINCT ON (report.kind) report.version, report.kind, report.at_us, report.made_us, report.report
-FROM models JOIN model_reports AS report ON report.version = models.version
-WHERE models.kind = :kind AND models.state = :state
-ORDER BY report.kind, report.at_us DESC
-"""
-
-_KEEP: Final = """
-INSERT INTO model_reports (version, kind, at_us, made_us, report)
-VALUES (:version, :kind, :at_us, :at_us, CAST(:report AS jsonb))
-ON CONFLICT (version, kind, at_us) DO UPDATE SET made_us = excluded.made_us, report = excluded.report
-"""
-
 
 class Came(NamedTuple):
     """A list that was shown, what the challenger would have shown, None: it was not asked; and the items of the next
@@ -104,17 +88,3 @@ async def read_shadowed(
     given = {"from_us": from_us, "to_us": to_us, "week_us": WEEK_US, "version": version, "challenger": challenger}
     rows = await connection.execute(text(_SHADOWED), {**given, "most": MOST_JUDGED})
     return [Came(*row) for row in rows]
-
-
-async def read_latest(connection: AsyncConnection, state: str = "champion") -> dict[str, Report]:
-    """By its kind, the latest report of the champion, or the challenger, of recommendations."""
-    rows = await connection.execute(text(_LATEST), {"kind": RECOMMEND, "state": state})
-    return {row.kind: Report(*row) for row in rows}
-
-
-async def write_report(
-    connection: AsyncConnection, version: str, kind: str, at_us: int, report: Mapping[str, Any]
-) -> None:
-    """Keeps a report for ever."""
-    given = {"version": version, "kind": kind, "at_us": at_us, "report": orjson.dumps(report).decode()}
-    await connection.execute(text(_KEEP), given)

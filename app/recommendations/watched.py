@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut
 from app.http.resources import Checks, Resources
-from app.models.queries import Report
-from app.recommendations.watch_queries import read_latest
+from app.models.kinds import RECOMMEND
+from app.models.queries import Report, read_latest
 from app.recommendations.watching import BASKETS, DUE, SHADOW, has_fallen, is_miscalibrated
 
 
 async def check_watched(_: Resources, connection: AsyncConnection) -> Checks:
     """Whether what was called due came as often as was said, and whether lists hit as often as training said."""
-    found = await read_latest(connection)
+    found = await read_latest(connection, RECOMMEND, "champion")
     return {
         "recommendations:due": _check_due(found.get(DUE)),
         "recommendations:hits": _check_hits(found.get(BASKETS)),
@@ -68,7 +68,7 @@ _OF_BASKETS = {
 
 
 async def _shadow_gauges(connection: AsyncConnection) -> list[GaugeValue]:
-    found = (await read_latest(connection, "challenger")).get(SHADOW)
+    found = (await read_latest(connection, RECOMMEND, "challenger")).get(SHADOW)
     if found is None:
         return []
     report, version = found.report, (found.version,)
@@ -83,7 +83,7 @@ async def _shadow_gauges(connection: AsyncConnection) -> list[GaugeValue]:
 
 async def watched_gauges(_: Resources, connection: AsyncConnection) -> Iterable[GaugeValue]:
     """Of the champion, and of the challenger beside it."""
-    found = await read_latest(connection)
+    found = await read_latest(connection, RECOMMEND, "champion")
     told: list[GaugeValue] = []
     for kind, gauges in ((DUE, _OF_DUE), (BASKETS, _OF_BASKETS)):
         if kind in found:

@@ -18,7 +18,7 @@ from app.lifecycle.events import DAY_US
 from app.models import queries as registry
 from app.models.kinds import RECOMMEND
 from app.recommendations.due_queries import TENTHS, WEEK_US, read_due_that_came
-from app.recommendations.watch_queries import LISTED, Came, read_given, read_latest, read_shadowed, write_report
+from app.recommendations.watch_queries import LISTED, Came, read_given, read_shadowed
 
 WATCH_LOCK: Final = 0x72656377  # "recw": one look at a time, however many replicas run
 SPAN_US: Final = 28 * DAY_US
@@ -53,7 +53,7 @@ async def watch(engine: AsyncEngine, now_us: int, every_us: int = 0) -> Watched 
         champion = await registry.read_champion(connection, RECOMMEND)
         if driver is None or champion is None:
             return None
-        last = (await read_latest(connection)).get(DUE)
+        last = (await registry.read_latest(connection, RECOMMEND, "champion")).get(DUE)
         if every_us and last is not None and last.at_us >= now_us // every_us * every_us:
             return None
         to_us = now_us - WEEK_US
@@ -62,13 +62,13 @@ async def watch(engine: AsyncEngine, now_us: int, every_us: int = 0) -> Watched 
         baskets = measure_hits(await read_given(connection, champion.version, from_us, to_us))
         reports = {DUE: due, BASKETS: {**baskets, "trained": _what_training_said(champion.metrics)}}
         for kind, report in reports.items():
-            await write_report(connection, champion.version, kind, now_us, report)
+            await registry.write_report(connection, champion.version, kind, now_us, report)
         challenger = await _find_challenger(connection)
         if challenger is not None:
             both = await read_shadowed(connection, champion.version, challenger, from_us, to_us)
             if both:
                 reports[SHADOW] = measure_shadow(both, champion.version, challenger)
-                await write_report(connection, challenger, SHADOW, now_us, reports[SHADOW])
+                await registry.write_report(connection, challenger, SHADOW, now_us, reports[SHADOW])
     return Watched(champion.version, reports)
 
 

@@ -199,7 +199,7 @@ async def test_a_policy_lives_as_the_others_do(client, registry, make_artefact, 
     for directory in (scores, first, second):
         registered = await registry.register(directory)
     assert registered.sentence == (
-        f"Model {second.name}: It is the challenger of {first.name};"
+        f"Model {second.name}: It is the challenger of {first.name}, asked in its shadow;"
         f" 'perennial models promote {second.name}' puts it in force."
     )
     told = {model["version"]: model for model in (await client.get("/v1/models")).json()["models"]}
