@@ -108,7 +108,8 @@ WITH orders AS MATERIALIZED (
          CASE WHEN version.id IS NULL THEN bought.amount_minor ELSE version.amount_minor END AS amount_minor,
          CASE WHEN version.id IS NULL THEN bought.discount_minor ELSE version.discount_minor END AS discount_minor,
          CASE WHEN version.id IS NULL THEN bought.items ELSE version.items END AS items,
-         CASE WHEN version.id IS NULL THEN coalesce(bought.told_lines, bought.lines) ELSE version.lines END AS lines
+         CASE WHEN version.id IS NULL THEN coalesce(bought.told_lines, bought.lines) ELSE version.lines END AS lines,
+         version.occurred_us AS version_us, CAST(version.data -> 'refund_events' AS jsonb) AS refund_events
   FROM unnest(CAST(:source AS text[]), CAST(:reference AS text[])) AS told (source, reference)
   LEFT JOIN events AS bought ON bought.source = told.source AND bought.id = 'order-' || told.reference
    AND bought.type IN (<orders>)
@@ -128,6 +129,7 @@ WITH orders AS MATERIALIZED (
                WHERE piece ->> 'quantity' NOT IN ('0', '0.0')) AS counted_items,
          orders.lines AS sold_lines,
          coalesce(refund.told_lines, refund.lines) AS lines,
+         coalesce(refund.occurred_us < version_us AND NOT refund_events @> to_jsonb(refund.id), false) AS is_gone,
          refund.kind = 'whole'
          OR refund.kind = 'lines' AND orders.items > 0 AND refund.items >= orders.items AS is_whole,
          CASE WHEN refund.kind IS NULL THEN refund.amount_minor
@@ -141,20 +143,20 @@ WITH orders AS MATERIALIZED (
   FROM orders JOIN events AS refund ON refund.source = orders.source AND refund.reference = orders.reference
    AND refund.type IN (<refunds>)
 ), settled AS (
-  SELECT source, reference, id, is_whole, lines,
-         CASE WHEN is_whole IS NOT TRUE THEN coalesce(named_minor, 0)
-              WHEN row_number() OVER (PARTITION BY source, reference, is_whole
+  SELECT source, reference, id, is_whole, is_gone, lines,
+         CASE WHEN is_gone OR is_whole IS NOT TRUE THEN coalesce(named_minor, 0)
+              WHEN row_number() OVER (PARTITION BY source, reference, is_whole, is_gone
                                       ORDER BY occurred_us, id COLLATE "C") = 1
               THEN greatest(0, coalesce(paid_minor, 0) - coalesce(given_minor, 0))
               ELSE 0 END AS amount_minor
   FROM (
-    SELECT *, CAST(sum(named_minor) FILTER (WHERE is_whole IS NOT TRUE)
+    SELECT *, CAST(sum(named_minor) FILTER (WHERE is_whole IS NOT TRUE AND NOT is_gone)
                    OVER (PARTITION BY source, reference) AS bigint) AS given_minor
     FROM refunds
   ) AS refunds
 ), given AS (
   SELECT source, reference, sum(amount_minor) AS amount_minor, bool_or(is_whole) AS is_whole
-  FROM settled GROUP BY source, reference
+  FROM settled WHERE NOT is_gone GROUP BY source, reference
 ), named_lines AS (
   SELECT refunds.source, refunds.reference, refunds.kind, refunds.is_whole, refunds.named_minor, line.item_id,
          line.quantity, line.price_minor, cost.price_minor AS cost_minor,
@@ -165,6 +167,7 @@ WITH orders AS MATERIALIZED (
     SELECT min(sold.price_minor - coalesce(sold.discount_minor, 0) / sold.quantity) AS price_minor
     FROM unnest(refunds.sold_lines) AS sold WHERE sold.item_id = line.item_id
   ) AS cost ON true
+  WHERE NOT refunds.is_gone
 ), returned AS MATERIALIZED (
   SELECT source, reference, item_id, sum(quantity) AS quantity
   FROM named_lines
@@ -192,8 +195,7 @@ WITH orders AS MATERIALIZED (
          CASE WHEN is_void THEN 'order.completed (void)'
               WHEN given.is_whole OR orders.amount_minor > 0 AND given.amount_minor >= orders.amount_minor
               THEN 'order.completed (given back)'
-              ELSE 'order.completed' END AS type,
-         CASE WHEN is_void THEN 'order.refunded (void)' ELSE 'order.refunded' END AS refund_type
+              ELSE 'order.completed' END AS type
   FROM orders LEFT JOIN given USING (source, reference)
 ), changed_orders AS (
   UPDATE events SET type = now.type, channel = now.channel, amount_minor = now.amount_minor,
@@ -207,13 +209,15 @@ WITH orders AS MATERIALIZED (
          now.lines)
   RETURNING events.customer_id
 ), changed_refunds AS (
-  UPDATE events SET type = now.refund_type, amount_minor = settled.amount_minor,
+  UPDATE events SET type = kept.type, amount_minor = settled.amount_minor,
     lines = CASE WHEN NOT now.is_known THEN settled.lines END,
     told_lines = CASE WHEN now.is_known THEN settled.lines END
-  FROM settled JOIN now USING (source, reference)
+  FROM settled JOIN now USING (source, reference) CROSS JOIN LATERAL (
+    SELECT CASE WHEN now.is_void OR settled.is_gone THEN 'order.refunded (void)' ELSE 'order.refunded' END AS type
+  ) AS kept
   WHERE events.source = settled.source AND events.id = settled.id
     AND (events.type, events.amount_minor, events.lines) IS DISTINCT FROM
-        (now.refund_type, settled.amount_minor, CASE WHEN NOT now.is_known THEN settled.lines END)
+        (kept.type, settled.amount_minor, CASE WHEN NOT now.is_known THEN settled.lines END)
   RETURNING events.customer_id
 ), changed_points AS (
   UPDATE events
@@ -235,7 +239,8 @@ was told first. One is cancelled unless a version is later than that, but for wh
 A refund that names no amount is worth its lines, at the prices of the order where it tells none, and no more than the
 order. One of the whole order, or of all its pieces, takes what the others leave; of several the first by time and id.
 Where the order has not come it is worth nothing yet. An order is given back once its refunds come to its amount, or
-one is of the whole. Points that name an order count as long as it does.
+one is of the whole. Points that name an order count as long as it does. A refund is none where a later version names
+the refunds that there are (`refund_events`), and not this one.
 
 The lines that a refund names are off those of its order, the first of an item first, a discount in proportion, where it
 says how many pieces came back, or its amount is all that they were worth: else it is a price reduction. The refund has

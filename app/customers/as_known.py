@@ -86,6 +86,8 @@ LEFT JOIN LATERAL (
   FROM events AS said
   WHERE said.source = bought.source AND said.reference = bought.reference
     AND said.type IN ('order.refunded', 'order.refunded (void)') AND said.received_us <= :known_us
+    AND NOT coalesce(said.occurred_us < version.occurred_us
+                     AND NOT CAST(version.data -> 'refund_events' AS jsonb) @> to_jsonb(said.id), false)
 ) AS given ON true
 WHERE bought.customer_id = ANY (:customer_ids)
   AND bought.type IN ('order.completed', 'order.completed (void)', 'order.completed (given back)')
@@ -102,6 +104,14 @@ WHERE refund.customer_id = ANY (:customer_ids) AND refund.type = 'order.refunded
   AND NOT EXISTS (SELECT FROM events AS said
                   WHERE said.source = refund.source AND said.reference = refund.reference
                     AND said.type = 'order.cancelled' AND said.received_us <= :known_us)
+  AND NOT coalesce((
+    SELECT refund.occurred_us < said.occurred_us
+           AND NOT CAST(said.data -> 'refund_events' AS jsonb) @> to_jsonb(refund.id)
+    FROM events AS said
+    WHERE said.source = refund.source AND said.reference = refund.reference AND said.type = 'order.updated'
+      AND said.kind IS NULL AND said.received_us <= :known_us
+    ORDER BY said.occurred_us DESC, said.id COLLATE "C" DESC
+    LIMIT 1), false)
 UNION ALL
 SELECT bought.source, bought.id, NULL, bought.channel, bought.amount_minor, bought.discount_minor, bought.items, false,
        false, (SELECT CAST(sum(said.amount_minor) AS bigint) FROM events AS said

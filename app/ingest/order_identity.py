@@ -27,6 +27,8 @@ ID_BY_SENDER: Final = "id_by_sender"
 """The member of `data` that keeps the id that an order's event came with, where it is kept under the order's."""
 ORDER_NUMBER: Final = "order_number"
 """The member of `data` that says an order's number, where a file's order is known by more than that."""
+REFUND_EVENTS: Final = "refund_events"
+"""The member of an update's `data` that names the events of its refunds: any other that was told of before is none."""
 FILES: Final = "/import"
 """The source of orders of files, unless another is named."""
 ALWAYS: Final = ("/segment/", "/shopify/", "/woocommerce/", f"{FILES}/")

@@ -34,7 +34,12 @@ class OrderCompletedData(Data):
 
 
 class OrderUpdatedData(OrderCompletedData):
-    """A purchase as it is now, whole: the latest one counts. Of a source whose orders have an identity."""
+    """A purchase as it is now, whole: the latest one counts. Of a source whose orders have an identity.
+
+    `refund_events`: the ids of the events of its refunds; any other that was told of before is none.
+    """
+
+    refund_events: list[Text] | None = None
 
 
 class OrderCancelledData(Data):

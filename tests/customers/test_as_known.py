@@ -122,6 +122,16 @@ async def test_an_order_counts_until_it_was_known_to_be_given_back(tell, known):
     assert [await known(day) for day in (2, 3, 5, 7)] == [(1, 1000), (1, 600), (0, 0), (1, 200)]
 
 
+async def test_a_refund_that_was_taken_back_later(tell, known, sql):
+    await tell(1, "order.completed", "C-1", order_id="1", total=10)
+    await tell(3, "order.refunded", "C-1", order_id="1", total=4)
+    await tell(4, "order.refunded", "C-1", order_id="1", total=6)
+    kept = await sql.value("SELECT id FROM events WHERE type = 'order.refunded' AND amount_minor = 600")
+    await tell(6, "order.updated", "C-1", order_id="1", total=10, refund_events=[kept])
+    await tell(8, "order.updated", "C-1", at=5, order_id="1", total=10)
+    assert [await known(day) for day in (2, 3, 4, 6, 8)] == [(1, 1000), (1, 600), (0, 0), (1, 400), (1, 400)]
+
+
 BROWSER = [{"kind": "anonymous_id", "value": "b"}]
 MAIL = [{"kind": "email", "value": "a@example.com"}]
 

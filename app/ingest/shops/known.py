@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.foundation.times import to_us
 from app.http.times import Time
+from app.ingest.order_identity import REFUND_EVENTS
 from app.ingest.segment.mapping import Ignored
 from app.ingest.shops.deliveries import NOT_PLACED, Json, Mapped, make_id, present
 from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED
@@ -24,6 +25,8 @@ VERSION: Final = "version"
 WAS_PLACED: Final = "was_placed"
 """The member of a cancellation on its way that says that the order is none because it waits to be placed: whether the
 shop says that it was placed before."""
+REFUNDS: Final = "refunds"
+"""The member of an order on its way that names the events of its refunds, where its version has all that there are."""
 CANCELLED: Final = Ignored("order_cancelled")
 """Of an order that never was."""
 _TIME: Final = TypeAdapter(Time)
@@ -131,11 +134,13 @@ def _tell_version(each: Mapped, known: Mapping[str, Known], *, is_cancelled: boo
     """
     if isinstance(each, Ignored) or each["type"] != ORDER_COMPLETED:
         return [each]
-    completed = {name: member for name, member in each.items() if name != VERSION}
+    completed = {name: member for name, member in each.items() if name not in (VERSION, REFUNDS)}
     version, id_ = each.get(VERSION), make_id(each.get("id"), each.get(VERSION))
     if is_cancelled or id_ is None or (each.get("id") not in known and version == each.get("time")):
         return [completed]
     updated = {**completed, "type": ORDER_UPDATED, "id": id_, "time": version}
+    if REFUNDS in each:
+        updated["data"] = {**updated["data"], REFUND_EVENTS: each[REFUNDS]}
     return [updated] if each.get("id") in known else [completed, updated]
 
 

@@ -8,7 +8,8 @@ delivery whose status says that it was placed, at the time at which it was made,
 that was counted and fails, or waits for its payment again, is none, until a later version says that it is one again. A
 failure is kept where nothing was counted yet, too: an older version may come after it. So is a wait of an order that
 says that it was paid before; of another it is how nearly every order begins.
-Refunds stand in the order with their amounts alone, at the time of the first version that tells of them.
+Refunds stand in the order with their amounts alone, at the time of the first version that tells of them. One that a
+later version does not have was deleted, and is none.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ from app.ingest.shops.deliveries import (
     objects,
     present,
 )
-from app.ingest.shops.known import VERSION, WAS_PLACED, name_cancellation, name_order
+from app.ingest.shops.known import REFUNDS, VERSION, WAS_PLACED, name_cancellation, name_order
 from app.lifecycle.events import CUSTOMER_IDENTIFIED, ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED
 
 _UNPLACED: Final = frozenset(("pending", "checkout-draft", "auto-draft", "draft"))
@@ -52,11 +53,13 @@ def _map_order(order: Json, door: Door) -> Iterator[Mapped]:
         was_placed = any(_utc(order, name) for name in ("date_paid", "date_completed"))
         yield {**_make_cancellation(order, door), WAS_PLACED: was_placed}
         return
-    yield _make_order(order, door)
-    refunds = objects(order.get("refunds"))
-    yield from (_make_refund(each, order, door) for each in refunds)
+    refunds = [_make_refund(each, order, door) for each in objects(order.get("refunds"))]
     if status == "refunded" and not refunds:
-        yield _make_whole_refund(order, door)
+        refunds = [_make_whole_refund(order, door)]
+    has_all = isinstance(order.get("refunds"), list)
+    names = {REFUNDS: [each["id"] for each in refunds if "id" in each]} if has_all else {}
+    yield {**_make_order(order, door), **names}
+    yield from refunds
     if status in _CANCELLED:
         yield _make_cancellation(order, door)
 

@@ -205,6 +205,43 @@ async def test_an_order_given_back_without_and_with_its_refund_is_given_back_onc
     assert await sql.value("SELECT sum(orders) FROM customer_states") == 0
 
 
+def at(day, status="completed", refunds=()):
+    """A version of that day, with refunds of these amounts."""
+    named = [{"id": 728 + place, "reason": "", "total": total} for place, total in enumerate(refunds) if total]
+    return order(status=status, date_modified_gmt=f"2026-10-0{day}T10:00:00", refunds=named)
+
+
+TAKEN_BACK = {
+    "deleted": ([order(), at(3, refunds=["-9.00"]), at(4)], (1, 10900, 0)),
+    "one of two": ([at(2, refunds=["-9.00"]), at(3, refunds=["-9.00", "-20.00"]), at(4, refunds=["", "-20.00"])],
+                   (1, 10900, 2000)),
+    "of the whole": ([order(), at(3, "refunded", ["-109.00"]), at(4)], (1, 10900, 0)),
+    "told by the status": ([order(), at(3, "refunded"), at(4)], (1, 10900, 0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("life", TAKEN_BACK.values(), ids=TAKEN_BACK)
+async def test_a_refund_that_a_later_version_does_not_have_is_none(deliver, sql, life):
+    """In any order of arrival, each version twice."""
+    versions, expected = life
+    for number, arrival in enumerate(itertools.permutations(versions)):
+        for version in (*arrival, *arrival):
+            answer = await deliver(
+                "order.updated", version | {"customer_id": 30}, source=f"https://{number}.example.com"
+            )
+            assert answer.json()["rejected"] == 0
+        (found,) = await sql.rows("SELECT orders, spend_minor, refunded_minor FROM customer_states")
+        assert tuple(found.values()) == expected, arrival
+        await sql.rows("TRUNCATE customer_states, events")
+
+
+async def test_a_version_that_does_not_say_its_refunds_takes_none_back(deliver, sql):
+    await deliver("order.updated", REFUNDED)
+    later = {name: member for name, member in at(5).items() if name != "refunds"}
+    await deliver("order.updated", later)
+    assert await sql.value("SELECT sum(refunded_minor) FROM customer_states") == 900
+
+
 async def test_an_order_cancelled_before_it_was_placed_never_was(deliver, sql):
     response = await deliver("order.updated", CANCELLED)
     assert [item.get("reason") for item in response.json()["results"]] == ["order_cancelled", None]
