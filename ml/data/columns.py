@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from app.foundation.errors import Refusal
+from ml.data.column_words import find_formed, is_formed
 from ml.data.exports import Export, find_export
 
 _KINDS: Final = """
@@ -171,7 +172,7 @@ CountKnown = Callable[[list[str]], int]
 def known_names(names: list[str]) -> int:
     """How many of the names are known for something in a file of orders."""
     known = {guess for guesses in _GUESSES_COMPACT.values() for guess in guesses}
-    return sum(compact(name) in known for name in names)
+    return sum(plain in known or is_formed(plain) for plain in map(compact, names))
 
 
 def guess_columns(names: list[str], *, by_number: bool = False, **chosen: str | None) -> Columns:
@@ -188,6 +189,8 @@ def guess_columns(names: list[str], *, by_number: bool = False, **chosen: str | 
     if export and by_number:
         guesses["order_id"] = (*export.ids, *guesses["order_id"])
     found = {meaning: _guess(guesses[meaning], names, plain, chosen.get(meaning)) for meaning in _GUESSES}
+    if export is None:
+        _guess_by_words(found, plain)
     if missing := _missing(found):
         raise UnusableTransactions(
             f"no column for {'; '.join(missing)}; the file has {', '.join(names)}{_hint(names, missing)}"
@@ -210,6 +213,15 @@ def _guess(guesses: Sequence[str], names: list[str], plain: dict[str, str], want
     if wanted is not None and wanted not in names:
         raise UnusableTransactions(f"there is no column {wanted!r}; the file has {', '.join(names)}")
     return wanted or next((plain[guess] for guess in guesses if guess in plain), None)
+
+
+def _guess_by_words(found: dict[str, str | None], plain: dict[str, str]) -> None:
+    """Fills in what no listed name was found for, of the columns that are left."""
+    priced = found["amount"] is None and found["quantity"] is not None and found["unit_price"] is not None
+    for meaning, name in found.items():
+        left = [each for each, written in plain.items() if written not in found.values()]
+        if name is None and not (meaning == "amount" and priced) and (formed := find_formed(meaning, left)):
+            found[meaning] = plain[formed]
 
 
 def _hint(names: list[str], missing: list[str]) -> str:

@@ -17,7 +17,7 @@ class Export:
     It is known by having a name of each of `marks`. A meaning that `columns` gives no name for is guessed as in any
     file, one with an empty list is not looked for. `totals`: names of amounts that are an order's, on whichever lines
     they stand. `waiting`: statuses that are no sale yet, beside those of any file. `ids`: names of what the system's
-    webhooks know an order by.
+    webhooks know an order by. `refund_marks`: what the system puts behind an order's number where it is given back.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Export:
     totals: frozenset[str] = frozenset()
     waiting: frozenset[str] = field(default_factory=frozenset)
     ids: Sequence[str] = ()
+    refund_marks: Sequence[str] = ()
 
 
 def _marks(*groups: str) -> tuple[frozenset[str], ...]:
@@ -115,20 +116,44 @@ _WOO_PLUGIN: Final = Export(
     frozenset(["ordertotal"]),
     ids=["orderid"],
 )
+_REFERENCES: Final = """
+    订单参考 訂單參考 bestellreferenz bestellref auftragsreferenz auftragsref réfdecommande réfcommande
+    référencedecommande référencecommande refpedido refdelpedido referenciadelpedido referenciapedido refdelaorden
+    referenciadelaorden rifordine riferimentoordine orderreferentie bestelreferentie refdopedido referênciadopedido
+    """
+"""What Odoo calls the reference of an order, in the languages that it is exported in."""
+_RECEIPTS: Final = """
+    收据号码 收据编号 收据号 收據號碼 收據編號 belegnummer quittungsnummer kassenbonnummer numérodereçu numérodeticket
+    númeroderecibo numeroricevuta numeroscontrino ontvangstnummer kassabonnummer bonnummer númerodorecibo
+    """
+_SESSIONS: Final = """
+    会话 會話 销售点 pos会话 sitzung kassensitzung kassensystem kasse sesión puntodeventa puntodevendita sessione
+    pointdevente sessie kassa sessão pontodevenda session
+    """
 _ODOO: Final = Export(
     "Odoo point of sale",
     _marks(
-        "orderref posreference receiptnumber orderrefreceiptnumber",
+        f"orderref posreference receiptnumber orderrefreceiptnumber {_REFERENCES}",
         "session sessionid pointofsale product orderlinesproduct linesproductid productid linesproduct dateorder "
-        "orderlinesquantity linesqty",
+        f"orderlinesquantity linesqty {_SESSIONS}",
     ),
     {
-        "customer_id": ["orderrefcustomer", "customer", "partneridid", "partnerid", "customerdatabaseid"],
-        "timestamp": ["orderrefdate", "orderdate", "date", "dateorder", "orderiddateorder"],
-        "order_id": ["orderref", "posreference", "receiptnumber", "name", "orderid"],
+        "customer_id": [
+            *("orderrefcustomer", "customer", "partneridid", "partnerid", "customerdatabaseid"),
+            *("客户", "客戶", "顾客", "顧客", "kunde", "client", "cliente", "klant"),
+        ],
+        "timestamp": [
+            *("orderrefdate", "orderdate", "date", "dateorder", "orderiddateorder"),
+            *("日期", "单据日期", "订单日期", "訂單日期", "datum", "auftragsdatum", "bestelldatum", "datedelacommande"),
+            *("fecha", "fechadepedido", "data", "dataordine"),
+        ],
+        "order_id": [
+            *("orderref", *_REFERENCES.split(), "posreference", "receiptnumber", *_RECEIPTS.split()),
+            *("name", "orderid"),
+        ],
         "amount": [
             *("orderlinessubtotal", "linespricesubtotalincl", "pricesubtotalincl", "linessubtotal", "subtotal"),
-            *("total", "amounttotal"),
+            *("total", "amounttotal", "合计", "总计", "總計", "总额", "gesamt", "gesamtbetrag", "totale", "totaal"),
         ],
         "quantity": ["orderlinesquantity", "linesqty", "linesquantity", "quantity", "qty"],
         "unit_price": ["orderlinesunitprice", "linespriceunit", "linesunitprice", "unitprice", "priceunit"],
@@ -138,10 +163,18 @@ _ODOO: Final = Export(
         "channel": [],
         "is_return": [],
         "currency": ["currency", "currencyid"],
-        "status": ["orderrefstatus", "status", "state"],
+        "status": ["orderrefstatus", "status", "state", "状态", "狀態", "statut", "estado", "stato"],
     },
-    frozenset(["total", "amounttotal"]),
-    frozenset(["new", "draft"]),
+    frozenset(
+        [
+            *("total", "amounttotal", "合计", "总计", "總計", "总额", "gesamt", "gesamtbetrag", "totale", "totaal"),
+        ]
+    ),
+    frozenset(["new", "draft", "新建", "新", "草稿", "neu", "nouveau", "nuevo", "nuovo", "nieuw", "novo"]),
+    refund_marks=(
+        *("REFUND", "退款", "RÜCKERSTATTUNG", "ERSTATTUNG", "REMBOURSEMENT", "REMBOURSÉ", "REEMBOLSO", "DEVOLUCIÓN"),
+        *("RIMBORSO", "TERUGBETALING", "DEVOLUÇÃO"),
+    ),
 )
 _AMAZON: Final = Export(
     "Amazon orders",

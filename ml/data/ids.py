@@ -12,6 +12,9 @@ from ml.data.leavings import DIGITS_LOST, DIGITS_REPAIRED
 from ml.data.reading import literal
 
 _EXPONENT: Final = r"^\s*''?(\d)(?:[.,](\d*))?[eE]\+(\d{1,2})\s*$"
+_IDS: Final = ("customer_id", "order_id", "item_id")
+_UNSEEN: Final = r"^[\t\r\n\x{a0}\x{3000}\x{200b}-\x{200f}\x{feff}]+|[\t\r\n\x{a0}\x{3000}\x{200b}-\x{200f}\x{feff}]+$"
+_WRAPPED: Final = rf"{_UNSEEN}|^=\"|^''[+\d]"
 _PLAIN_MAIL: Final = r"[a-z0-9._%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)+"
 _PHONES: Final = frozenset(
     ("phone", "mobile", "billingphone", "手机号", "手机号码", "会员手机号", "客户手机号", "手机", "电话", "联系电话")
@@ -26,6 +29,9 @@ def mend_ids(
 
     What is repaired or lost is in `left_out`, as lines that were changed.
     """
+    for meaning in _IDS:
+        if types.get(meaning) == "VARCHAR":
+            _unwrap(connection, meaning)
     for meaning, name in (("customer_id", columns.customer_id), ("order_id", columns.order_id)):
         if name is not None and types.get(meaning) == "VARCHAR":
             _undo_exponents(connection, meaning, name)
@@ -38,6 +44,22 @@ def mend_ids(
         )
     if compact(columns.customer_id) in _PHONES:
         _strip_phones(connection)
+
+
+def join_refunds(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Gives refunds in `judged` the number of the order that they are of, where an export puts a word behind it."""
+    if columns.export and columns.export.refund_marks and columns.order_id:
+        marks = "|".join(columns.export.refund_marks)
+        joined = f"regexp_replace(order_id, '(?i)\\s+({marks})\\s*$', '')"
+        connection.execute(f"UPDATE judged SET order_id = {joined} WHERE amount < 0")
+
+
+def _unwrap(connection: duckdb.DuckDBPyConnection, meaning: str) -> None:
+    """`="00123"`, `\'00123` and what cannot be seen beside an id keep spreadsheets from taking it for a number."""
+    if _has(connection, f"regexp_matches({meaning}, '{_WRAPPED}')"):
+        bare = f"regexp_replace({meaning}, '{_UNSEEN}', '', 'g')"
+        text = f"regexp_replace(regexp_replace({bare}, '^=\"(.*)\"$', '\\1'), '^''([+\\d])', '\\1')"
+        connection.execute(f"UPDATE raw SET {meaning} = {text} WHERE regexp_matches({meaning}, '{_WRAPPED}')")
 
 
 def _has(connection: duckdb.DuckDBPyConnection, condition: str) -> bool:

@@ -1,11 +1,13 @@
 """Lines of a file in our own names, and which of them do not count, and why: SQL for DuckDB."""
 
+from typing import Final
+
 from app.lifecycle.events import MAX_AMOUNT_MINOR, minor_digits
 from ml.data import leavings
 from ml.data.columns import Columns
 from ml.data.meanings import foreign_sql, no_sale_sql, return_sql
 from ml.data.moments import is_no_date_sql, moment_sql
-from ml.data.numbers import number_sql
+from ml.data.numbers import number_sql, without_pieces
 from ml.data.reading import is_number, literal
 from ml.data.words import Words
 
@@ -20,6 +22,8 @@ class Expressions:
         self._types, self._plain, self._decimal, self._date_order = types, plain, decimal, date_order
         self._words = words
         self.has_refunds = False
+        self.currency: str | None = None
+        """In SQL, where amounts name their currencies themselves."""
         self.statuses = list[str]()
         self.has_words = self.has_returns = True
 
@@ -40,6 +44,8 @@ class Expressions:
             return f"CAST({meaning} AS DOUBLE)"
         if meaning in self._plain:
             return f"try_cast({meaning} AS DOUBLE)"
+        if meaning == "quantity":
+            return number_sql(without_pieces(self.text(meaning)), self._decimal)
         return number_sql(self.text(meaning), self._decimal)
 
     def returned(self) -> str:
@@ -75,7 +81,7 @@ def read_sql(columns: Columns, expressions: Expressions) -> str:
                {quantity} AS quantity, {number("unit_price")} AS unit_price, {amount} AS amount,
                {number("discount")} AS discount,
                {expressions.returned()} AS is_return, {expressions.refunded()} AS refunded,
-               {expressions.text("currency")} AS currency, {expressions.status()} AS status,
+               {expressions.currency or expressions.text("currency")} AS currency, {expressions.status()} AS status,
                coalesce(trim({expressions.text("cancelled_at")}), '') <> '' AS is_cancelled
         FROM raw"""
 
@@ -104,27 +110,39 @@ def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
         FROM ({read})"""
 
 
+_NO_PIECES: Final = "quantity"
+"""Stands for `NO_AMOUNT` where the number of pieces is at fault."""
+
+
 def left_out_sql(columns: Columns) -> str:
     """Of lines that do not count: the reason, and the column that is at fault with what it says."""
     amount = columns.amount or columns.unit_price
     shown = "amount" if columns.amount else "unit_price"
     blamed = (
+        (leavings.HEADER, columns.customer_id, "customer_id"),
         (leavings.NO_CUSTOMER, columns.customer_id, "customer_id"),
         (leavings.NO_TIME, columns.timestamp, "timestamp"),
         (leavings.NO_DATE, columns.timestamp, "timestamp"),
         (leavings.CANCELLED, columns.cancelled_at, "cancelled_at"),
-        (leavings.FOREIGN, columns.currency, "currency"),
+        (leavings.FOREIGN, columns.currency or amount, "currency" if columns.currency else shown),
         (leavings.NO_AMOUNT, amount, shown),
         (leavings.TOO_MUCH, amount, shown),
     )
     name = "".join(f" WHEN {literal(reason)} THEN {literal(name or '')}" for reason, name, _ in blamed)
+    name += f" WHEN {literal(_NO_PIECES)} THEN {literal(columns.quantity or '')}"
     name += f" WHEN {literal(leavings.NO_SALE)} THEN {_status_name(columns)}"
     value = "".join(
         f" WHEN {literal(reason)} THEN CAST(raw.{meaning} AS VARCHAR)" for reason, name, meaning in blamed if name
     )
+    value += f" WHEN {literal(_NO_PIECES)} THEN {'CAST(raw.quantity AS VARCHAR)' if columns.quantity else 'NULL'}"
     value += f" WHEN {literal(leavings.NO_SALE)} THEN judged.status"
+    is_made = columns.quantity is not None and columns.amount is None
+    blame = "judged.quantity IS NULL AND trim(CAST(raw.quantity AS VARCHAR)) <> ''" if is_made else "false"
+    at_fault = (
+        f"CASE WHEN reason = {literal(leavings.NO_AMOUNT)} AND {blame} THEN {literal(_NO_PIECES)} ELSE reason END"
+    )
     return f"""
-        SELECT row, reason, CASE reason{name} END, CASE reason{value} END, {leavings.is_lost("reason")}, true
+        SELECT row, reason, CASE {at_fault}{name} END, CASE {at_fault}{value} END, {leavings.is_lost("reason")}, true
         FROM judged JOIN raw ON raw.rowid + 1 = row WHERE reason IS NOT NULL"""
 
 

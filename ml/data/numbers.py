@@ -54,6 +54,17 @@ def _unit(bare: str) -> str:
     return f"CASE {cases} WHEN regexp_matches({bare}, '(?i){_THOUSAND}') THEN 1000 ELSE 1 END"
 
 
+_PIECES: Final = (
+    "件|个|個|盒|瓶|袋|包|箱|只|支|条|双|套|份|杯|张|台|本|罐|公斤|千克|斤|kg|pcs?|pieces?|ea|each|units?|stk|stück|st|szt|unités?"
+    "|unidades?|uds?|pz|x|点|個入り|本入り|つ|개"
+)
+
+
+def without_pieces(column: str) -> str:
+    """A number of pieces without the word for them (`2件`, `3 pcs`), in SQL."""
+    return f"regexp_replace(trim({column}), '(?i)(\\d)\\s*({_PIECES})\\.?$', '\\1')"
+
+
 def number_sql(column: str, decimal: str) -> str:
     """The number that a column of texts says; NULL: none. `decimal` is the sign before the fractions."""
     bare = _bare(column)
@@ -117,38 +128,3 @@ def _evidence(connection: duckdb.DuckDBPyConnection, meaning: str) -> tuple[str 
         f"""SELECT {sought} FROM (SELECT value, {body} AS body FROM (SELECT DISTINCT {meaning} AS value FROM raw))"""
     ).fetchone()
     return row or (None, None, None)
-
-
-_CURRENCY_SIGNS: Final = {
-    "€": ("EUR",),
-    "£": ("GBP", "EGP", "LBP"),
-    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "BRL", "ARS", "CLP", "COP"),
-    "₩": ("KRW",),
-    "₹": ("INR",),
-    "¥": ("CNY", "JPY"),
-    "￥": ("CNY", "JPY"),
-    "元": ("CNY", "TWD", "HKD"),
-    "円": ("JPY",),
-}
-_CODES: Final = ("CNY", "RMB", "EUR", "USD", "GBP", "JPY", "CHF", "HKD", "TWD", "KRW", "INR", "AUD", "CAD", "SGD")
-
-
-def tell_other_currency(
-    connection: duckdb.DuckDBPyConnection, columns: dict[str, str], plain: set[str], currency: str
-) -> Sequence[str]:
-    """Sentences about columns of amounts that bear the sign or the code of another currency than the deployment's."""
-    others = [sign for sign, codes in _CURRENCY_SIGNS.items() if currency not in codes]
-    others += [code for code in _CODES if code != currency and (code, currency) != ("RMB", "CNY")]
-    found = " OR ".join(f"contains(upper(value), '{other}')" for other in others)
-    told = []
-    for meaning, name in columns.items():
-        if meaning in plain or meaning == "quantity":
-            continue
-        query = f"SELECT min(value) FILTER (WHERE {found}) FROM (SELECT DISTINCT {meaning} AS value FROM raw)"
-        ((value,),) = connection.execute(query).fetchall()
-        if value is not None:
-            told.append(
-                f"Column {name!r} says {value!r}, and is counted as {currency} (PERENNIAL_CURRENCY): what is in another"
-                " currency needs a column that says which, and --rate."
-            )
-    return told

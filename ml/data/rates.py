@@ -95,8 +95,8 @@ def converted_sql(read: str, own: Sequence[str]) -> str:
                                       AND CAST(line.moment AS DATE) >= rates.day)"""
 
 
-def count_converted(connection: duckdb.DuckDBPyConnection) -> int:
-    """How many lines of `judged` count in another currency than they were written in."""
-    converted = "trim(CAST(raw.currency AS VARCHAR)) <> '' AND judged.currency IS NULL AND reason IS NULL"
+def count_converted(connection: duckdb.DuckDBPyConnection, told: str) -> int:
+    """How many lines of `judged` count in another currency than they were written in: `told`, in SQL over `raw`."""
+    converted = f"trim({told}) <> '' AND judged.currency IS NULL AND reason IS NULL"
     query = f"SELECT count(*) FROM judged JOIN raw ON raw.rowid + 1 = row WHERE {converted}"
     return int(connection.execute(query).fetchall()[0][0])

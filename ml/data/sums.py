@@ -5,7 +5,8 @@ from typing import Final
 
 import duckdb
 
-from ml.data.leavings import NO_CUSTOMER, NO_TIME, TOTALS
+from ml.data.columns import Columns
+from ml.data.leavings import HEADER, NO_CUSTOMER, NO_TIME, TOTALS
 from ml.data.reading import literal
 
 _SUM: Final = (
@@ -32,6 +33,15 @@ def sum_sql(column: str) -> str:
     """Whether a text says that its line adds up others, in SQL: not a blank of a name nor its case matters."""
     joined = rf"regexp_replace({column}, '(\p{{Han}})[\s\x{{3000}}]+', '\1', 'g')"
     return rf"coalesce(regexp_matches(lower(trim(regexp_replace({joined}, '\s+', ' ', 'g'))), '{_SUM}'), false)"
+
+
+def settle_headers(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Tells the header from lines without a time: it stands again where files or pages were put together."""
+    again = f"trim(CAST(raw.customer_id AS VARCHAR)) = {literal(columns.customer_id.strip())}"
+    connection.execute(
+        f"""UPDATE judged SET reason = {literal(HEADER)} FROM raw
+        WHERE raw.rowid + 1 = judged.row AND reason = {literal(NO_TIME)} AND {again}"""
+    )
 
 
 def settle_sums(connection: duckdb.DuckDBPyConnection) -> None:

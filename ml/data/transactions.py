@@ -1,6 +1,6 @@
 """A file of order lines or orders → events: what its columns mean, and grouping lines into orders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,8 @@ from ml.data.belonging import fill_line_rows, strip_marks
 from ml.data.channels import settle_channels
 from ml.data.clocks import settle_clock
 from ml.data.columns import Columns, UnusableTransactions, guess_columns
-from ml.data.ids import mend_ids
+from ml.data.currency_signs import named_sql, tell_currencies
+from ml.data.ids import join_refunds, mend_ids
 from ml.data.judging import Expressions, changed_sql, judged_sql, left_out_sql, read_sql
 from ml.data.leavings import count_left_out, create_left_out, describe_left_out
 from ml.data.meanings import (
@@ -21,12 +22,12 @@ from ml.data.meanings import (
 )
 from ml.data.moments import DATE_ORDERS, has_words, tell_date_order
 from ml.data.nobodies import keep_nobody, settle_placeholders
-from ml.data.numbers import plain_columns, tell_decimal_sign, tell_other_currency
+from ml.data.numbers import plain_columns, tell_decimal_sign
 from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
 from ml.data.rates import Rates, converted_sql, count_converted, load_rates
 from ml.data.reading import Source, literal, load_raw, open_source
-from ml.data.sums import settle_sums
+from ml.data.sums import settle_headers, settle_sums
 from ml.data.taken import doubled, recognised, taken, unused_columns, why_nothing
 from ml.data.telling import tell_meanings
 from ml.data.totals import AMOUNT_IS, settle_totals
@@ -35,6 +36,8 @@ from ml.data.words import OwnWords, Words
 __all__ = ["Columns", "Reading", "UnusableTransactions", "file_columns", "guess_columns", "load_orders", "scan"]
 
 _NUMBERS: Final = ("amount", "quantity", "unit_price", "discount")
+_AMOUNTS: Final = ("amount", "unit_price")
+"""What a line's amount is made of, the first that there is."""
 _DECIMAL_SIGNS: Final = (".", ",")
 Say = Callable[[str], None]
 
@@ -167,14 +170,16 @@ def _load(
     expressions = _tell_forms(connection, types, texts, numbers, separator, currency, reading, words, say)
     tell_meanings(connection, columns, types, expressions, words, reading.amount_is, say)
     lines = read_sql(columns, expressions)
-    has_rates = load_rates(connection, reading.rates) and columns.currency is not None
+    has_rates = load_rates(connection, reading.rates) and (columns.currency or expressions.currency) is not None
     if has_rates:
         lines = converted_sql(lines, own_currency(currency))
     judged = judged_sql(columns, lines, currency, words)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
     settle_placeholders(connection, columns)
+    settle_headers(connection, columns)
     settle_sums(connection)
-    if has_rates and (converted := count_converted(connection)):
+    told = expressions.currency or "CAST(raw.currency AS VARCHAR)"
+    if has_rates and (converted := count_converted(connection, told)):
         say(f"{converted:,} line{' is' if converted == 1 else 's are'} converted to {currency} at the rates given.")
     if reading.keeps_nobody:
         keep_nobody(connection, columns)
@@ -182,6 +187,7 @@ def _load(
     is_parted = settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
     settle_totals(connection, columns, reading.amount_is, say)
     mark_coupons(connection)
+    join_refunds(connection, columns)
     if columns.channel:
         settle_channels(connection, columns.channel, words, say)
     connection.execute(f"INSERT INTO left_out {left_out_sql(columns)}")
@@ -219,11 +225,29 @@ def _tell_forms(
         order, dated = tell_date_order(connection, texts["timestamp"], reading.date_order)
         told += dated
     plain = plain_columns(connection, numbers) if decimal == "." else set[str]()
-    for sentence in (*told, *tell_other_currency(connection, numbers, plain, currency)):
-        say(sentence)
     expressions = Expressions(types, plain, decimal, order, words)
+    if "currency" not in types:
+        told += _tell_signs(connection, numbers, plain, currency, expressions)
+    for sentence in told:
+        say(sentence)
     expressions.has_words = "timestamp" in texts and has_words(connection)
     return expressions
+
+
+def _tell_signs(
+    connection: duckdb.DuckDBPyConnection,
+    numbers: dict[str, str],
+    plain: set[str],
+    currency: str,
+    expressions: Expressions,
+) -> Sequence[str]:
+    """Sentences on the currencies that amounts name; of several each line is in its own."""
+    meaning = next((each for each in _AMOUNTS if each in numbers), None)
+    if meaning is None or meaning in plain:
+        return ()
+    has_several, told = tell_currencies(connection, meaning, numbers[meaning], currency)
+    expressions.currency = named_sql(f"raw.{meaning}", currency) if has_several else None
+    return told
 
 
 def set_zone(connection: duckdb.DuckDBPyConnection, timezone: str) -> None:

@@ -1,6 +1,6 @@
 """Words of files for returns, statuses and channels: those that are known, and a shop's own.
 
-All are compared without case, width, blanks about them, hyphens and WooCommerce's `wc-`.
+All are compared without case, width, blanks about them, hyphens, commas and WooCommerce's `wc-`.
 """
 
 import csv
@@ -43,6 +43,9 @@ cancelled, canceled, cancel, failed, payment failed, chargeback, charged back
 fraud, voided, void, refunded, expired, declined, abandoned, trash, rejected, returned
 storniert, annulliert, erstattet, fehlgeschlagen
 已取消, 取消, 已关闭, 关闭, 交易关闭, 已退款, 退款成功, 退款, 全额退款, 失败, 作废, 已作废, 已退货, 退货
+全额退款成功, 已全额退款, 整单退款, 整单退货, 交易取消, 订单关闭, 订单已取消
+已撤销, 撤销, 已冲正, 已废弃, 废单, 已删除, 已退单, 退单
+交易已关闭, 支付超时, 已失效
 支付失败, 交易失败, 已拒收, 拒收, 订单取消, 用户取消, 超时取消, 超时关闭
 已退貨, 退貨, 失敗, 付款失敗, 交易失敗, 訂單取消, 已作廢, 作廢, 已關閉, 關閉, 全額退款
 abgebrochen, abgelehnt, rückerstattet, zurückerstattet, retourniert, abgelaufen
@@ -63,6 +66,7 @@ iptal, i\u0307ptal, iptal edildi, i\u0307ptal edildi, iade, i\u0307ade, iade edi
 _WAITING: Final = words("""
 pending, draft, unpaid, on hold, pending payment, checkout draft, quotation, quotation sent, awaiting payment, offen
 payment review, holded, not paid, payment pending
+待审核, 待结算, 挂单, 未结账, 未完成, 待处理, 等待买家付款, 待成团, 拼团中
 待付款, 待支付, 等待付款, 等待支付, 支付中, 未付款, 未支付, 等待买家付款, 待确认, 待確認
 zahlung ausstehend, ausstehend, in wartestellung, unbezahlt, entwurf
 en attente, attente paiement, en attente de paiement, brouillon, impayée, impayé
@@ -81,8 +85,13 @@ authorized, invoiced, posted, sale, success, succeeded, successful, ok, confirme
 abgeschlossen, bezahlt, in bearbeitung, versandt, geliefert
 已完成, 完成, 已付款, 已支付, 已发货, 待发货, 已签收, 待收货, 交易成功, 成功, 部分退款, 已收货, 正常, 已评价, 待评价
 卖家已发货, 买家已付款, 交易完成, 买家已签收, 已送达, 已妥投, 配送中
-卖家已发货，等待买家确认, 卖家已发货，等待买家确认收货, 买家已付款，等待卖家发货, 等待卖家发货, 支付成功, 已结算, 已出库
+卖家已发货 等待买家确认, 卖家已发货 等待买家确认收货, 买家已付款 等待卖家发货, 等待卖家发货, 支付成功, 已结算, 已出库
+已过账, 已开票, 已记账, 退款中, 退款处理中, 售后中, 部分退款成功
+部分退货, 部分发货, 配货中, 备货中, 出库中, 待出库, 等待出库, 等待收货
+待自提, 待取货, 已自提, 已核销, 已收款, 已确认, 已审核, 待评论, 已归档, 交易已完成, 订单完成, 订单已完成, 已付定金
 已出貨, 待出貨, 已送達, 處理中, 交易成功, 已取貨, 已結帳
+gebucht, abgerechnet, in rechnung gestellt, comptabilisé, comptabilisée, facturé, facturée, publicado, contabilizado
+registrado, facturado, registrato, contabilizzato, fatturato, geboekt, gefactureerd, lançado
 teilweise erstattet, teilerstattet, teilweise rückerstattet, fertiggestellt, zugestellt, erledigt, versendet
 payée, payé, terminée, terminé, en cours, en cours de traitement, expédiée, expédié, livrée, livré, validée, confirmée
 complétée, partiellement remboursée, remboursée partiellement, en préparation
@@ -137,14 +146,15 @@ _LABEL: Final = r"^[(（\[【][^)）\]】]*[)）\]】]\s*(\S.*)$"
 
 def plain_word(word: str) -> str:
     """A word as words are compared."""
-    text = unicodedata.normalize("NFKC", word).strip().casefold().replace("_", " ").replace("-", " ")
+    text = re.sub("[-_,]", " ", unicodedata.normalize("NFKC", word).strip().casefold())
     return re.sub(r"^wc ", "", re.sub(_LABEL, r"\1", " ".join(text.split())))
 
 
 def word_sql(column: str) -> str:
     """The same in SQL, but for width."""
     bare = f"regexp_replace(lower(trim({column})), '{_LABEL}', '\\1')"
-    return f"trim(regexp_replace(replace(replace({bare}, '_', ' '), '-', ' '), '^wc ', ''))"
+    plain = f"trim(regexp_replace({bare}, '[-_,，\\s]+', ' ', 'g'))"
+    return f"trim(regexp_replace({plain}, '^wc ', ''))"
 
 
 def option_value(word: str, meaning: str) -> str:

@@ -6,6 +6,22 @@ import pytest
 from ml.data.leavings import count_lost
 from ml.data.transactions import Reading, load_orders
 
+ODOO = {
+    "en": "Order Ref,Session,Date,Receipt Number,Customer,Employee,Total,Status",
+    "zh": "订单参考,会话,日期,收据编号,客户,员工,合计,状态",
+    "de": "Bestellreferenz,Sitzung,Datum,Belegnummer,Kunde,Mitarbeiter,Gesamt,Status",
+    "fr": "Réf. de commande,Session,Date,Numéro de reçu,Client,Employé,Total,Statut",
+    "es": "Ref. pedido,Sesión,Fecha,Número de recibo,Cliente,Empleado,Total,Estado",
+}
+ODOO_WORDS = {
+    "en": ("Posted", "REFUND", "New"),
+    "zh": ("已过账", "退款", "新建"),
+    "de": ("Gebucht", "RÜCKERSTATTUNG", "Neu"),
+    "fr": ("Comptabilisé", "REMBOURSEMENT", "Nouveau"),
+    "es": ("Publicado", "REEMBOLSO", "Nuevo"),
+}
+
+
 SHOPIFY = (
     "Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Discount Code,Discount Amount,"
     "Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Cancelled at,Refunded Amount,Id,Source"
@@ -152,7 +168,7 @@ def test_odoo_orders_whose_lines_say_nothing_of_them(tmp_path):
     assert amounts == {
         ("Shop/1", "completed"): 110,
         ("Shop/2", "completed"): 40,
-        ("Shop/2 REFUND", "refunded"): 40,
+        ("Shop/2", "refunded"): 40,
     }
     assert customers["Shop/1"] == "Azure, Ann"
     assert "Odoo" in said
@@ -226,3 +242,31 @@ def test_names_of_amazon_in_a_file_of_ones_own(tmp_path):
     header = "amazon-order-id,purchase-date,buyer-id,sku,quantity-purchased,amount"
     amounts, customers, _, _ = read(tmp_path, header, "7,2026-10-01 10:00,B,S,2,20")
     assert (amounts, customers) == ({("7", "completed"): 20}, {"7": "B"})
+
+
+@pytest.mark.parametrize("language", ODOO)
+def test_odoo_in_several_languages(tmp_path, language):
+    """A refund has its order's number, and a word behind it."""
+    posted, refund, new = ODOO_WORDS[language]
+    amounts, customers, said, lost = read(
+        tmp_path,
+        ODOO[language],
+        f"Shop/0001,POS/1,2026-10-01 10:00:00,R 1,Ann,Mia,100.0,{posted}",
+        f"Shop/0001 {refund},POS/1,2026-10-02 10:00:00,R 1,Ann,Mia,-40.0,{posted}",
+        f"Shop/0002,POS/1,2026-10-02 11:00:00,R 2,Bo,Mia,25.0,{new}",
+    )
+    assert amounts == {("Shop/0001", "completed"): 100, ("Shop/0001", "refunded"): 40}
+    assert (customers, lost) == ({"Shop/0001": "Ann"}, 0)
+    assert "looks like an export of Odoo" in said
+
+
+def test_a_refund_of_odoo_is_of_its_order(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text(
+        f"{ODOO['en']}\nShop/1,P,2026-10-01 10:00:00,R,Ann,M,9,Paid\n"
+        "Shop/1 REFUND,P,2026-10-02 10:00:00,R,Ann,M,-9,Paid\n"
+    )
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t")
+        rows = connection.execute("SELECT DISTINCT reference FROM events").fetchall()
+    assert rows == [("Shop/1/2026-10-01/Ann",)]

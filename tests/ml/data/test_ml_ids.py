@@ -29,6 +29,15 @@ def test_an_id_whose_digits_are_all_there_is_repaired(tmp_path, written):
     assert customers(tmp_path, "会员卡号", written, "69212345678")[0] == ["69212345678"] * 2
 
 
+@pytest.mark.parametrize("written", ['=""00123""', "'00123", "\t00123", "00123\u00a0", "\u200b00123\ufeff"])
+def test_what_keeps_a_spreadsheet_from_taking_an_id_for_a_number_is_none_of_it(tmp_path, written):
+    assert customers(tmp_path, "会员卡号", written, "00123")[0] == ["00123"] * 2
+
+
+def test_an_apostrophe_of_a_name_stays(tmp_path):
+    assert customers(tmp_path, "客户", "'t Hart")[0] == ["'t Hart"]
+
+
 def test_order_numbers_in_exponents_are_none_so_that_orders_stay_several(tmp_path):
     path = tmp_path / "a.csv"
     lines = ["M-1,2026-10-01 10:00,2.0261E+17,5", "M-1,2026-10-01 11:00,2.0261E+17,6"]

@@ -109,7 +109,7 @@ def test_json_of_one_array(tmp_path):
 SHEETS: dict[str, list[list[object]]] = {
     "Notes": [["Made by", "Ann"], ["on", "Monday"]],
     "Sales": [["Report", "October"], ["customer", "date", "amount"], ["A", "2026-10-01", 5]],
-    "Other": [["customer", "date", "amount"], ["B", "2026-10-01", 6]],
+    "Other": [["customer", "date", "total"], ["B", "2026-10-01", 6]],
 }
 
 
@@ -129,6 +129,27 @@ def test_of_a_workbook_the_sheet_of_orders_is_read_below_what_stands_above_it(wo
     amounts, said, _ = read(workbook)
     assert amounts == {"A": 5}
     assert "Read from sheet 'Sales'; not read: 'Notes', 'Other' (--sheet names another)" in said
+
+
+@pytest.mark.parametrize(
+    ("second", "amounts"),
+    [([["B", "2026-11-01", 6]], {"A": 5, "B": 6}), ([["B", "2026-11-01", 6], ["A", "2026-10-01", 5]], {"A": 5})],
+)
+def test_sheets_of_the_same_columns_are_read_together_but_for_copies(tmp_path, second, amounts):
+    book = openpyxl.Workbook()
+    header = ["customer", "date", "amount"]
+    for name, rows in {"October": [["A", "2026-10-01", 5]], "November": second}.items():
+        sheet = book.create_sheet(name)
+        for row in (header, *rows):
+            sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    found, said, _ = read(tmp_path / "a.xlsx")
+    assert found == amounts
+    assert ("Read from sheets 'October', 'November'" in said) == (len(amounts) == 2)
+
+
+def test_a_workbook_is_read_by_what_it_holds_not_by_its_name(workbook):
+    assert read(workbook.rename(workbook.with_suffix(".xls")))[0] == {"A": 5}
 
 
 def test_another_sheet_is_named(workbook):

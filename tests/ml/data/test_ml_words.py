@@ -114,6 +114,44 @@ def test_the_sign_of_another_currency_is_told(tmp_path, written, is_told):
     assert any("is counted as CNY" in sentence and written in sentence for sentence in said) == is_told
 
 
+@pytest.mark.parametrize(
+    ("amounts", "rates", "kept", "lost"),
+    [
+        (["¥5", "$6", "€7"], (), [5], 2),
+        (["5", "5 元", "USD 6"], ("USD=7",), [5, 5, 42], 0),
+        (["5", "$6", "$7"], (), [5, 6, 7], 0),
+    ],
+)
+def test_amounts_that_name_several_currencies_count_in_ours_or_at_a_rate(tmp_path, amounts, rates, kept, lost):
+    """One sign alone may be that of all amounts."""
+    path = tmp_path / "a.csv"
+    lines = [f"C,2026-10-0{day},{day},{amount}" for day, amount in enumerate(amounts, 1)]
+    path.write_text("\n".join(("customer,date,order_id,amount", *lines)) + "\n", encoding="utf-8")
+    said: list[str] = []
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t", say=said.append, reading=Reading(rates=Rates(rates)))
+        rows = connection.execute("SELECT amount_minor / 100 FROM events ORDER BY occurred_us").fetchall()
+        assert ([amount for (amount,) in rows], count_lost(connection)) == (kept, lost)
+    assert any("names another currency" in sentence and "column 'amount'" in sentence for sentence in said) == bool(
+        lost
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "is_sale"),
+    [
+        ("卖家已发货,等待买家确认", True),
+        ("卖家已发货，等待买家确认", True),
+        ("退款中", True),
+        ("全额退款成功", False),
+        ("Gebucht", True),
+    ],
+)
+def test_words_of_chinese_platforms_and_with_commas(tmp_path, word, is_sale):
+    rows, _, lost = read(tmp_path, "status", "completed", f'"{word}"')
+    assert (len(rows), lost) == (2 if is_sale else 1, 0)
+
+
 def test_rates_of_days_hold_until_the_next(tmp_path):
     rates = tmp_path / "rates.csv"
     rates.write_text("date,currency,rate\n2026-10-02,EUR,8\n2026-10-04,EUR,9\n")
