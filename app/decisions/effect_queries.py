@@ -4,17 +4,37 @@ A person counts once for an action at a stage on a channel: by the first decisio
 control group that would have, by the same policy and the same chance (`withheld`). Whether it was then shown or seen
 does not matter: arms are compared as they were assigned. For the arms as wholes a person counts by the first decision
 of the period.
+
+It is read in pieces, each a statement of a second at most: first who counts, decisions in the order of time, into a
+table of the transaction's own; then what came of them.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.database.background import yield_to_requests
 from app.foundation.times import MAX_AHEAD_US
 
-_EFFECTS: Final = """
+DECISIONS_AT_ONCE: Final = 5_000
+PERSONS_AT_ONCE: Final = 2_000
+SHARE: Final = 0.5
+"""Of the time, that the database works for it."""
+
+_MAKE_FIRSTS: Final = """
+CREATE TEMPORARY TABLE firsts (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person_id text, customer_id text, decided_us bigint, arm text,
+  action_id text, stage text, channel text, UNIQUE NULLS NOT DISTINCT (person_id, action_id, stage, channel)
+) ON COMMIT DROP
+"""
+_FIND_END: Final = """
+SELECT decided_us FROM decisions WHERE decided_us >= :from_us AND decided_us < :until_us
+ORDER BY decided_us OFFSET :most LIMIT 1
+"""
+_ADD_FIRSTS: Final = """
 WITH made AS MATERIALIZED (
   SELECT decisions.decision_id, decisions.customer_id, decisions.decided_us, decisions.receipt,
          coalesce(decisions.receipt #>> '{customer,person_id}', decisions.customer_id) AS person_id,
@@ -24,20 +44,24 @@ WITH made AS MATERIALIZED (
   WHERE decisions.decided_us >= :from_us AND decisions.decided_us < :until_us
     AND NOT starts_with(decisions.customer_id, '~basket:') AND decisions.receipt #>> '{customer,arm}' IS NOT NULL
 ), meant AS (
-  SELECT made.decision_id, made.customer_id, made.decided_us, made.person_id, made.arm, made.stage, made.channel,
-         action.id AS action_id
+  SELECT made.*, action.id AS action_id
   FROM made CROSS JOIN LATERAL json_object_keys(
     CASE made.arm WHEN 'control' THEN made.receipt -> 'withheld' ELSE made.receipt -> 'selection_probabilities' END
   ) AS action (id)
   WHERE made.arm <> 'business_as_usual'
-), firsts AS MATERIALIZED (
-  (SELECT DISTINCT ON (person_id, action_id, stage, channel)
-          person_id, customer_id, decided_us, arm, action_id, stage, channel
-   FROM meant ORDER BY person_id, action_id, stage, channel, decided_us, decision_id)
-  UNION ALL
-  (SELECT DISTINCT ON (person_id) person_id, customer_id, decided_us, arm, NULL, NULL, NULL
-   FROM made ORDER BY person_id, decided_us, decision_id)
-), measured AS (
+)
+INSERT INTO firsts (person_id, customer_id, decided_us, arm, action_id, stage, channel)
+(SELECT DISTINCT ON (person_id, action_id, stage, channel)
+        person_id, customer_id, decided_us, arm, action_id, stage, channel
+ FROM meant ORDER BY person_id, action_id, stage, channel, decided_us, decision_id)
+UNION ALL
+(SELECT DISTINCT ON (person_id) person_id, customer_id, decided_us, arm, NULL, NULL, NULL
+ FROM made ORDER BY person_id, decided_us, decision_id)
+ON CONFLICT DO NOTHING
+"""
+_COUNT_FIRSTS: Final = "SELECT coalesce(max(number), 0) FROM firsts"
+_MEASURE: Final = """
+WITH measured AS (
   SELECT firsts.arm, firsts.action_id, firsts.stage, firsts.channel, coalesce(spent.orders, 0) AS orders,
          CAST(coalesce(spent.minor, 0) AS float8) AS minor, coalesce(responded.any, false) AS responded
   FROM firsts
@@ -70,18 +94,62 @@ WITH made AS MATERIALIZED (
       AND event.occurred_us BETWEEN firsts.decided_us - CAST(:behind_us AS bigint) AND firsts.decided_us + :window_us
     LIMIT 1
   ) AS responded ON firsts.action_id IS NOT NULL
+  WHERE firsts.number > :after AND firsts.number <= :after + :most
 )
 SELECT action_id, stage, channel, arm, count(*) AS persons, count(*) FILTER (WHERE orders > 0) AS buyers,
        sum(minor) AS value_minor, sum(minor * minor) AS squares, count(*) FILTER (WHERE responded) AS responded
-FROM measured GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+FROM measured GROUP BY 1, 2, 3, 4
 """
 
 
-async def read_effects(connection: AsyncConnection, from_us: int, until_us: int, window_us: int) -> Sequence[Any]:
-    """Rows by action, stage, channel and arm, of what was decided in `[from_us, until_us)`: persons, those who bought
+class Measured(NamedTuple):
+    """What came of an action at a stage on a channel in an arm; without these three, of the arm as a whole."""
+
+    action_id: str | None
+    stage: str | None
+    channel: str | None
+    arm: str
+    persons: int
+    buyers: int
+    value_minor: float
+    squares: float
+    responded: int
+
+    @property
+    def cell(self) -> tuple[str, ...]:
+        """What it is of, in the order in which it is told; the arms as wholes come last."""
+        return (self.action_id or "~", self.stage or "", self.channel or "", self.arm)
+
+    def with_more(self, other: "Measured") -> "Measured":
+        """With other persons of the same."""
+        sums: Iterator[Any] = (one + more for one, more in zip(self[4:], other[4:], strict=True))
+        return Measured(*self[:4], *sums)
+
+
+async def read_effects(connection: AsyncConnection, from_us: int, until_us: int, window_us: int) -> Sequence[Measured]:
+    """By action, stage, channel and arm, of what was decided in `[from_us, until_us)`: persons, those who bought
     in `(decided, decided + window]` what was told of after the decision, what they bought net of refunds (minor units)
-    and the sum of its squares, those who responded. Rows without action, stage and channel are of the arms as wholes.
+    and the sum of its squares, those who responded. Within a transaction.
     """
-    given = {"from_us": from_us, "until_us": until_us, "window_us": window_us, "behind_us": MAX_AHEAD_US}
-    rows: Sequence[Any] = (await connection.execute(text(_EFFECTS), given)).all()
-    return rows
+    await connection.execute(text(_MAKE_FIRSTS))
+    await _find_firsts(connection, from_us, until_us)
+    (last,) = (await connection.execute(text(_COUNT_FIRSTS))).one()
+    given = {"window_us": window_us, "behind_us": MAX_AHEAD_US, "most": PERSONS_AT_ONCE}
+    found: dict[tuple[str, ...], Measured] = {}
+    for after in range(0, last, PERSONS_AT_ONCE):
+        began_s = time.perf_counter()
+        for row in map(Measured._make, await connection.execute(text(_MEASURE), {**given, "after": after})):
+            found[row.cell] = found[row.cell].with_more(row) if row.cell in found else row
+        await yield_to_requests(began_s, SHARE)
+    return [found[cell] for cell in sorted(found)]
+
+
+async def _find_firsts(connection: AsyncConnection, from_us: int, until_us: int) -> None:
+    while from_us < until_us:
+        began_s = time.perf_counter()
+        rest = {"from_us": from_us, "until_us": until_us}
+        found = (await connection.execute(text(_FIND_END), {**rest, "most": DECISIONS_AT_ONCE})).one_or_none()
+        end_us = until_us if found is None else max(found.decided_us, from_us + 1)
+        await connection.execute(text(_ADD_FIRSTS), {**rest, "until_us": end_us})
+        await yield_to_requests(began_s, SHARE)
+        from_us = end_us

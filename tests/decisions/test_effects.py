@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from app.decisions import effect_queries
 from app.decisions.activating import give_back_all
 from app.lifecycle.arms import Arms
 
@@ -124,6 +125,24 @@ async def test_an_action_against_whom_it_was_withheld_from(shop_client, sql, sho
     gained = 20 * uplift * treated
     assert effect["incremental_value"]["estimate"] == pytest.approx(gained, abs=1e-3)
     assert effect["return"] == pytest.approx((gained - 5) / 5, abs=1e-3)
+
+
+async def test_it_comes_to_the_same_in_pieces(shop_client, sql, shop, monkeypatch):
+    """Whoever is decided of again counts by the first, though it is in another piece."""
+    for channel in ("web", "app", "web"):
+        await decide_all(shop_client, channel=channel)
+    await move_to(sql)
+    await sql.rows(
+        "UPDATE decisions SET decided_us = decided_us + place / 2 FROM"
+        " (SELECT decision_id AS id, row_number() OVER (ORDER BY decision_id) AS place FROM decisions) AS placed"
+        " WHERE decision_id = id"
+    )
+    await send(shop_client, *(order(shop, each, 40 + at) for at, each in enumerate(PEOPLE[:60])))
+    whole = await read_effects(shop_client)
+    assert len(whole["actions"]) > 1
+    monkeypatch.setattr(effect_queries, "DECISIONS_AT_ONCE", 7)
+    monkeypatch.setattr(effect_queries, "PERSONS_AT_ONCE", 5)
+    assert await read_effects(shop_client) == whole
 
 
 async def test_the_arms_as_wholes(shop_client, sql, shop):
