@@ -37,7 +37,7 @@ from app.models.policy_artefact import PolicyModel
 DAYS: Final = 180
 MOST_PERSONS: Final = 5_000
 MOST_MEMBERS: Final = 12
-"""Values of the attribute, those of the most customers; the others are among everybody else."""
+"""Values of the attribute, those of the most customers; the others are not compared."""
 ANY: Final = "any action"
 BIRTHDAY: Final = "birthday"
 """An attribute that is read as an age."""
@@ -88,7 +88,7 @@ def members_of(rows: Sequence[Any], shares: ValueShares) -> dict[tuple[str, str]
 def attribute_members(
     rows: Sequence[Any], attribute: str, told: Mapping[str, str], now_us: int
 ) -> dict[tuple[str, str], Bools]:
-    """By the values of the attribute; birthdays by age. Of whom nothing is known is among everybody else."""
+    """By the values of the attribute; birthdays by age. Of whom nothing is known is in none."""
     values = [_value_of(attribute, told.get(row.customer_id), now_us) for row in rows]
     counts = Counter(value for value in values if value).most_common(MOST_MEMBERS)
     large = [value for value, count in counts if count >= FEWEST_MEMBERS]
@@ -146,7 +146,7 @@ def render(against: str, customers: int, shifts: Sequence[Shift]) -> Finding:
 def _describe(shift: Shift, against: str) -> str:
     return (
         f"Of {shift.customers:,} customers of the {shift.attribute} {shift.member}, {shift.after:.1%} would be chosen"
-        f" for {shift.chosen} ({shift.before:.1%} by {against}), of all others {shift.after_others:.1%}"
+        f" for {shift.chosen} ({shift.before:.1%} by {against}), of the others {shift.after_others:.1%}"
         f" ({shift.before_others:.1%}): beside them {shift.ratio:.2f} times as often as before"
         f" ({shift.low:.2f} to {shift.high:.2f})."
     )

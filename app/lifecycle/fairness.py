@@ -1,13 +1,15 @@
 """Whether another policy treats some customers otherwise beside all others than they are treated now.
 
-Of members g of an attribute, with s(g) the share of them for whom an action is chosen and s(r) that of everybody else,
+Of members g of an attribute, with s(g) the share of them for whom an action is chosen and s(r) that of all its other
+members,
 
     ratio = (s′(g) / s′(r)) / (s(g) / s(r))
 
 is how many times as often they are chosen beside the others as before. A hundredth is put to each share, so that what
-hardly anybody is given, before or after, decides nothing. A change is disparate where the ratio is below four fifths
-or above five fourths, and by more than chance: the four-fifths rule with significance of the Uniform Guidelines on
-Employee Selection Procedures (29 CFR 1607.4 D, 1978), of a change. Its interval is of the logarithm, by the delta
+hardly anybody is given, before or after, decides nothing. A change is disparate where both the ratio and what comes of
+it, s′(g) / s′(r), are below four fifths, or both above five fourths, and the ratio by more than chance: the
+four-fifths rule with significance of the Uniform Guidelines on Employee Selection Procedures (29 CFR 1607.4 D, 1978),
+of a change. One that makes shares alike is none. Its interval is of the logarithm, by the delta
 method, paired by customer, and wide enough for all comparisons together (Bonferroni) to be right 19 times of 20.
 """
 
@@ -31,8 +33,8 @@ _HARDLY: Final = 0.01
 
 
 class Shift(NamedTuple):
-    """How often customers of a group are chosen for something, beside all others: shares before and after, and how
-    many times as often as before, with its interval."""
+    """How often customers of a group are chosen for something, beside the attribute's others: shares before and after,
+    and how many times as often as before, with its interval."""
 
     attribute: str
     member: str
@@ -48,8 +50,10 @@ class Shift(NamedTuple):
 
     @property
     def is_disparate(self) -> bool:
-        """Whether it is more than is tolerable, and than chance explains."""
-        return not FOUR_FIFTHS <= self.ratio <= 1 / FOUR_FIFTHS and not self.low <= 1.0 <= self.high
+        """Whether it sets them apart by more than is tolerable, and than chance explains."""
+        beside = (self.after + _HARDLY) / (self.after_others + _HARDLY)
+        is_apart = max(self.ratio, beside) < FOUR_FIFTHS or min(self.ratio, beside) > 1 / FOUR_FIFTHS
+        return is_apart and not self.low <= 1.0 <= self.high
 
 
 def find_shifts(
@@ -57,18 +61,30 @@ def find_shifts(
 ) -> list[Shift]:
     """Of n customers; `members` are by attribute and value, (n,) each, `before` and `after` (n, chosen) the
     probabilities with which each is chosen for each. What nobody is chosen for is left out."""
-    large = {key: own for key, own in members.items() if FEWEST_MEMBERS <= own.sum() <= len(own) - FEWEST_MEMBERS}
+    sides = {key: (own, _others(members, key)) for key, own in members.items()}
+    large = {key: each for key, each in sides.items() if min(side.sum() for side in each) >= FEWEST_MEMBERS}
     met: list[int] = np.flatnonzero((before + after).any(axis=0)).tolist()
     reach = NormalDist().inv_cdf(1 - FALSE_ALARM / 2 / max(len(large) * len(met), 1))
     return [
-        _shift_of(key, chosen[place], own, before[:, place], after[:, place], reach)
-        for key, own in large.items()
+        _shift_of(key, chosen[place], each, before[:, place], after[:, place], reach)
+        for key, each in large.items()
         for place in met
     ]
 
 
-def _shift_of(key: tuple[str, str], chosen: str, own: Bools, before: Floats, after: Floats, reach: float) -> Shift:
-    mine, theirs = _change_of(before[own], after[own]), _change_of(before[~own], after[~own])
+def _others(members: Mapping[tuple[str, str], Bools], key: tuple[str, str]) -> Bools:
+    """Who is known to be another member of the attribute."""
+    found = np.zeros_like(members[key])
+    for other, each in members.items():
+        found |= each if other[0] == key[0] and other != key else False
+    return found & ~members[key]
+
+
+def _shift_of(
+    key: tuple[str, str], chosen: str, sides: tuple[Bools, Bools], before: Floats, after: Floats, reach: float
+) -> Shift:
+    own, others = sides
+    mine, theirs = _change_of(before[own], after[own]), _change_of(before[others], after[others])
     middle = log(mine.after + _HARDLY) - log(mine.before + _HARDLY)
     middle -= log(theirs.after + _HARDLY) - log(theirs.before + _HARDLY)
     half = reach * sqrt(mine.variance + theirs.variance)

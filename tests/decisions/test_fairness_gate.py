@@ -81,7 +81,7 @@ async def test_a_disparate_change_is_not_promoted_without_the_word_of_another(re
     with pytest.raises(NotPromotable) as refused:
         await registry.promote(second.version, "Ann")
     told = str(refused.value)
-    assert "of all others" in told
+    assert "of the others" in told
     assert f"by {first.version}" in told
     assert f"perennial models approve {second.version}" in told
     with pytest.raises(NotApprovable, match="cannot be the second person"):
@@ -96,7 +96,7 @@ async def test_a_disparate_change_is_not_promoted_without_the_word_of_another(re
     (report,) = await sql.rows("SELECT report FROM model_reports WHERE version = :v AND at_us > 5", v=second.version)
     disparate = report["report"]["disparate"]
     assert {(each["attribute"], each["member"]) for each in disparate} >= {("gender", "f"), ("value tier", "low")}
-    assert {each["chosen"] for each in disparate} >= {"membership-invitation", "points-multiplier"}
+    assert {each["chosen"] for each in disparate} >= {"membership-invitation", "tier-up-nudge"}
     assert report["report"]["customers"] == 180
 
 
