@@ -40,7 +40,8 @@ class Shown(NamedTuple):
 
 
 class OfWhom(NamedTuple):
-    """Whose history is asked for. Not `is_whole`: nothing of it but what was shown, for a list that is everybody's."""
+    """Whose history is asked for. Not `is_whole`: nothing of it but what was shown, if that may be looked at, for a
+    list that is everybody's."""
 
     customer_id: str
     is_whole: bool = True
@@ -52,6 +53,12 @@ class History(NamedTuple):
     customer: CustomerState | None
     items: ItemStates
     shown: Mapping[str, Shown]
+
+    def permitted(self) -> "History":
+        """What may be looked at to choose for them: nothing of who refuses what is personal."""
+        if self.customer is not None and self.customer.refuses_profiling:
+            return self._replace(items=NO_ITEMS, shown={})
+        return self
 
     def last_us(self) -> int:
         """The time of the last event."""
@@ -101,19 +108,20 @@ class Habits(NamedTuple):
 async def read_histories(driver: Driver, asked: Sequence[OfWhom], since_us: int) -> list[History]:
     """In the order asked for, with what was shown since a time. Raises NotReady."""
     wanted = list(dict.fromkeys(each.customer_id for each in asked))
-    whole = list(dict.fromkeys(each.customer_id for each in asked if each.is_whole))
-    customers: dict[str, CustomerState | None] = {}
-    items: dict[str, ItemStates] = {}
-    if whole:
-        customers = dict(zip(whole, await read_states(driver, whole), strict=True))
-        items = dict(zip(whole, await read_item_states(driver, whole), strict=True))
     shown: dict[str, dict[str, Shown]] = {}
     for row in await driver.fetch(READ_SHOWN, customer_ids=wanted, since_us=since_us):
         shown.setdefault(row["customer_id"], {})[row["item_id"]] = Shown(row["shown"], row["taken"])
+    whole = list(dict.fromkeys(each.customer_id for each in asked if each.is_whole))
+    customers: dict[str, CustomerState | None] = {}
+    if known := list({*whole, *shown}):
+        customers = dict(zip(known, await read_states(driver, known), strict=True))
+    items: dict[str, ItemStates] = {}
+    if whole:
+        items = dict(zip(whole, await read_item_states(driver, whole), strict=True))
     return [
-        History(customers[each], items[each], shown.get(each, {}))
+        History(customers.get(each), items[each], shown.get(each, {}))
         if is_whole
-        else History(None, NO_ITEMS, shown.get(each, {}))
+        else History(None, NO_ITEMS, History(customers.get(each), NO_ITEMS, shown.get(each, {})).permitted().shown)
         for each, is_whole in asked
     ]
 

@@ -95,6 +95,7 @@ def _ask(
     wanted: Wanted, history: History | None, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int
 ) -> tuple[Asked, Wishes | None]:
     """The request with all that is known for it, and what the merchant wishes."""
+    history = None if history is None else history.permitted()
     as_of_us = now_us - now_us % HOUR_US
     habits = bought = None
     if history is not None:
