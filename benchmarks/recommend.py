@@ -43,6 +43,8 @@ PAIRS: Final = 24
 NEIGHBOURS: Final = 24
 FACTORS: Final = 64
 POPULAR: Final = 40
+BASKETS: Final = 5
+"""In the manifest, as of a trained model: as many as hold the item that is bought most."""
 RISING: Final = 1_500
 SHARES: Final = (1.0 / np.arange(1, ITEMS + 1)) / (1.0 / np.arange(1, ITEMS + 1)).sum()
 IDS: Final = tuple(f"4006381{number:06d}" for number in range(ITEMS))
@@ -94,6 +96,7 @@ def write_model(directory: Path, draw: np.random.Generator, clocks: ClockTables 
             "horizon_days": 30,
         },
         "data": {"source": "benchmark", "simulated": True},
+        "population": {"baskets": BASKETS},
     }
     return write_item_artefact(directory, datetime.now(UTC), ItemParts(draw_ranker(draw), IDS, clocks), members)
 

@@ -40,7 +40,7 @@ from app.recommendations.merchant_rules import Scenario
 from app.recommendations.rendering import render
 from app.recommendations.service import recommend
 from app.recommendations.wanted import Wanted
-from benchmarks.recommend import HISTORIES, HISTORY, IDS, ITEMS, LIMIT, SHARES, draw_ranker, show
+from benchmarks.recommend import BASKETS, HISTORIES, HISTORY, IDS, ITEMS, LIMIT, SHARES, draw_ranker, show
 from benchmarks.score import Timing, loop
 from benchmarks.score import make_steps as score_steps
 
@@ -132,7 +132,8 @@ def _draw_customer(first_us: float, last_us: float) -> CustomerState:
 def make_model(draw: np.random.Generator) -> ItemModel:
     now = datetime.now(UTC)
     places = {item_id: place for place, item_id in enumerate(IDS)}
-    return ItemModel("benchmark", draw_ranker(draw), IDS, places, now, now, True, {}, draw_clocks(draw))
+    manifest = {"population": {"baskets": BASKETS}}
+    return ItemModel("benchmark", draw_ranker(draw), IDS, places, now, now, True, manifest, draw_clocks(draw))
 
 
 def make_steps(draw: np.random.Generator, items: int) -> dict[str, Callable[[], object]]:

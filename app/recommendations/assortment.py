@@ -78,10 +78,10 @@ class Assortment:
                 mask &= self.catalogue.are_in_stock(self.places, store)
             if len(self._shown) >= _MOST_HELD:
                 self._shown.clear()
-            self._shown[key] = mask, self._next_change_us(at_us)
+            self._shown[key] = mask, self.next_change_us(at_us)
         return mask
 
-    def _next_change_us(self, at_us: int) -> int:
+    def next_change_us(self, at_us: int) -> int:
         """When the next item becomes valid, or is so no more."""
         times = [self.catalogue.records[name] for name in ("valid_from_us", "valid_to_us")]
         return min(int(each[each > at_us].min(initial=_FOR_EVER)) for each in times)

@@ -64,17 +64,26 @@ def find_bonds(items: Ints, facts: Facts, baskets: float) -> Bonds:
     """Of items with their neighbours in baskets."""
     second = facts.basket.items[items].astype(np.int64).ravel()
     first = np.repeat(items, facts.basket.items.shape[1])
-    weights = facts.basket.weights[items].ravel()
+    weights = facts.basket.weights[items].ravel().astype(np.float64)
     orders = facts.signals[_ORDERS]
     one, other = orders[first], orders[second]
-    both = np.rint(weights * np.sqrt(one * other))
-    holds = (both >= LEAST_TOGETHER) & (first != second)
-    first, second, one, other, both = (each[holds] for each in (first, second, one, other, both))
-    lift = both * baskets / (one * other)
-    holds = (lift > 1.0) & (_surprise(both, one, other, baskets) >= SURPRISING)
-    least = np.log(lift) - Z / np.sqrt(both)
-    holds &= least > 0.0
-    return Bonds(first[holds], second[holds], lift[holds], least[holds])
+    lift, least = weigh_bonds(weights, one, other, baskets)
+    holds = ((least > 0.0) & (first != second)).nonzero()[0]
+    return Bonds(*(each.take(holds) for each in (first, second, lift, least)))
+
+
+def weigh_bonds(alike: Floats, one: Floats, other: Floats, baskets: float) -> tuple[Floats, Floats]:
+    """(n,) each: the lift of pairs of items that `one` and `other` baskets hold, and the least of its logarithm; 0: it
+    may be chance. `alike` is the cosine."""
+    both = np.rint(alike * np.sqrt(one * other))
+    lift = both * baskets / np.maximum(one * other, 1e-12)
+    least = np.log(np.maximum(lift, 1e-12)) - Z / np.sqrt(np.maximum(both, 1.0))
+    holds = (both >= LEAST_TOGETHER) & (lift > 1.0) & (least > 0.0)
+    places = holds.nonzero()[0]
+    if len(places):
+        surprise = _surprise(both.take(places), one.take(places), other.take(places), baskets)
+        holds[places[surprise < SURPRISING]] = False
+    return lift, np.where(holds, least, 0.0)
 
 
 def _surprise(both: Floats, one: Floats, other: Floats, baskets: float) -> Floats:

@@ -6,13 +6,15 @@ from app.database.gatherer import Gatherer
 from app.items.following import Items
 from app.models.held import Models
 from app.recommendations.assortment import Assortment
+from app.recommendations.everybody import Everybody
 from app.recommendations.histories import History, OfWhom
 from app.recommendations.keeping import Given
 from app.recommendations.merchant_rules import MerchantRule
 
 
 class Recommendations:
-    """The merchant's rules, read anew every few seconds; what gathers readings of histories, and what is to be kept."""
+    """The merchant's rules, read anew every few seconds; what gathers readings of histories, and what is to be kept;
+    and lists that are the same for all."""
 
     def __init__(
         self,
@@ -29,10 +31,12 @@ class Recommendations:
         self._models = models
         self._items = items
         self._made: Assortment | None = None
+        self.everybody = Everybody(self.assortment())
 
     def assortment(self) -> Assortment:
         """All items as they are now."""
         model, catalogue, made = self._models.item_champion, self._items.catalogue, self._made
         if made is None or made.model is not model or made.catalogue is not catalogue:
             made = self._made = Assortment(model, catalogue, made)
+            self.everybody = Everybody(made)  # with the former one goes its model
         return made

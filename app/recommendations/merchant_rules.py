@@ -115,6 +115,8 @@ class Wishes(NamedTuple):
     """The strongest boost of each."""
     pins: list[tuple[int, int, MerchantRule]]
     """(rank from 0, place among the items, by which rule), ranks ascending."""
+    is_weighed: bool
+    """Whether any is boosted."""
 
 
 def weigh(rules: Iterable[MerchantRule], item_ids: Sequence[str], places: Places, catalogue: Catalogue) -> Wishes:
@@ -141,7 +143,7 @@ def weigh(rules: Iterable[MerchantRule], item_ids: Sequence[str], places: Places
                 boosted_by[place] = rule
     at = {item_id: place for place, item_id in enumerate(item_ids)} if wanted else {}
     pins = [(rank, at[item_id], rule) for rank, item_id, rule in wanted if item_id in at and shown[at[item_id]]]
-    return Wishes(shown, factors, boosted_by, _one_a_rank(pins))
+    return Wishes(shown, factors, boosted_by, _one_a_rank(pins), any(boosted_by))
 
 
 def _one_a_rank(pins: list[tuple[int, int, MerchantRule]]) -> list[tuple[int, int, MerchantRule]]:

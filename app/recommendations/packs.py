@@ -14,11 +14,12 @@ def join_packs(habits: Habits, products: Ints, allowed: Mask, most_orders: float
     """
     inside = habits.items < len(products)
     product, is_allowed = -1 - habits.items, np.ones(len(habits.items), np.bool_)
-    product[inside], is_allowed[inside] = products[habits.items[inside]], allowed[habits.items[inside]]
+    product[inside] = products[habits.items[inside]]
+    if len(set(product.tolist())) == len(product):
+        return habits
+    is_allowed[inside] = allowed[habits.items[inside]]
     order = np.lexsort((habits.last_us, is_allowed, product))
     is_last = np.append(product[order][1:] != product[order][:-1], True)[: len(order)]
-    if is_last.all():
-        return habits
     ends = np.flatnonzero(is_last)
     starts = np.append(0, ends[:-1] + 1)
     last_us = np.maximum.reduceat(habits.last_us[order], starts)

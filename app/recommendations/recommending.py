@@ -13,6 +13,7 @@ from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.http.resources import Resources
 from app.lifecycle.identifiers import BASKET
+from app.recommendations.everybody import Listed, is_everybodys
 from app.recommendations.held import Recommendations
 from app.recommendations.histories import History, OfWhom
 from app.recommendations.keeping import NOBODY, Given
@@ -44,8 +45,8 @@ async def answer(resources: Resources, wanted: Wanted, customer_id: str | None) 
     It waits for its being kept as long as a page may wait, and no longer: one that is not kept has no id.
     """
     now_us = time.time_ns() // 1000
-    told = await _recommend(resources, wanted, customer_id, now_us)
-    return await _answer(resources, told, customer_id, new_recommendation_id(now_us), now_us)
+    listed = await _recommend(resources, wanted, customer_id, now_us)
+    return await _answer(resources, listed, customer_id, new_recommendation_id(now_us), now_us)
 
 
 async def answer_in_time(
@@ -58,8 +59,8 @@ async def answer_in_time(
     now_us = time.time_ns() // 1000
     try:
         async with asyncio.timeout_at(due_s):
-            told = await _recommend(resources, wanted, customer_id, now_us)
-            return await _answer(resources, told, customer_id, recommendation_id, now_us)
+            listed = await _recommend(resources, wanted, customer_id, now_us)
+            return await _answer(resources, listed, customer_id, recommendation_id, now_us)
     except (TimeoutError, NotReady):
         return None
     except Exception as error:  # noqa: BLE001 - a sale does not fail for what is recommended beside it
@@ -76,21 +77,25 @@ async def suggest(
     return await answer_in_time(resources, wanted, known, recommendation_id_of(decided_us, *whose), due_s)
 
 
-async def _recommend(resources: Resources, wanted: Wanted, customer_id: str | None, now_us: int) -> Recommended:
+async def _recommend(resources: Resources, wanted: Wanted, customer_id: str | None, now_us: int) -> Listed:
     held = resources.of(Recommendations)
     history: History | None = None
     if customer_id is not None:
         is_whole = wanted.scenario != "popular" or wanted.offers
         history = await held.histories.submit(OfWhom(customer_id, is_whole))
-    return recommend(wanted, history, held.assortment(), held.rules, now_us)
+    assortment = held.assortment()
+    if is_everybodys(wanted, history):
+        return held.everybody.list_items(wanted, held.rules, now_us)
+    return Listed(recommend(wanted, history, assortment, held.rules, now_us))
 
 
 async def _answer(
-    resources: Resources, told: Recommended, customer_id: str | None, recommendation_id: str, now_us: int
+    resources: Resources, listed: Listed, customer_id: str | None, recommendation_id: str, now_us: int
 ) -> bytes:
+    told = listed.told
     offers = await _offer(resources, told, now_us) if told.asked.wanted.offers else None
     on_the_wire = None if offers is None else [render_offer(offer, resources.settings.digits) for offer in offers]
-    rendered: dict[str, Any] = {"recommendation_id": None, **render(told, customer_id, on_the_wire)}
+    rendered: dict[str, Any] = {"recommendation_id": None, **render(told, customer_id, on_the_wire, listed.items)}
     given = given_of(told, customer_id, recommendation_id, now_us, offers)
     held = resources.of(Recommendations)
     if given.item_ids and await _keep(held, given):

@@ -12,8 +12,11 @@ _PLACES: Final = 6
 Offered = Sequence[Mapping[str, Any]] | None
 
 
-def render(told: Recommended, customer_id: str | None, offers: Offered = None) -> dict[str, Any]:
-    """The answer but for its `recommendation_id`. `offers`: of each item, on the wire; None: there are none to tell."""
+def render(told: Recommended, customer_id: str | None, offers: Offered = None, items: Any = None) -> dict[str, Any]:
+    """The answer but for its `recommendation_id`. `offers`: of each item, on the wire; None: there are none to tell.
+    `items` are what `render_items` makes, where it has been asked before."""
+    if items is None:
+        items = render_items(told)
     asked, model = told.asked, told.asked.assortment.model
     return {
         "customer_id": customer_id,
@@ -25,7 +28,7 @@ def render(told: Recommended, customer_id: str | None, offers: Offered = None) -
         "degraded": model is None,
         "degraded_because": "no_model" if model is None else None,
         "short_because": _why_short(told),
-        "items": _with_offers(_render_items(told), offers) if asked.wanted.offers else _render_items(told),
+        "items": _with_offers(items, offers) if asked.wanted.offers else items,
     }
 
 
@@ -43,7 +46,8 @@ def _why_short(told: Recommended) -> str | None:
     return "no_more_items" if told.found.is_filled else "no_more_due"
 
 
-def _render_items(told: Recommended) -> list[dict[str, Any]]:
+def render_items(told: Recommended) -> list[dict[str, Any]]:
+    """The items in the order shown, each with its terms and reasons."""
     if not told.chosen:
         return []
     explaining, chosen = Explaining(told), told.chosen

@@ -105,7 +105,7 @@ def _ask(
             bought = habits.kept()
     wishes = _wishes(wanted, assortment, rules, now_us)
     allowed = _allow(wanted, habits, assortment, wishes, now_us)
-    is_weighed = wishes is not None and any(wishes.boosted_by)
+    is_weighed = wishes is not None and wishes.is_weighed
     looked_at = _EVERY if is_weighed else _LOOKED_AT[0] + _LOOKED_AT[1] * wanted.limit
     return Asked(wanted, history, habits, bought, assortment, allowed, now_us, as_of_us, looked_at), wishes
 
@@ -182,7 +182,7 @@ def _count_products(pool: Pool, assortment: Assortment, more: Ints) -> int:
     if not assortment.has_packs:
         return len(pool.items) + int((~np.isin(more, pool.items)).sum() if len(more) else 0)
     width = len(assortment.ids)
-    items = np.concatenate([pool.items, more])
+    items = np.concatenate([pool.items, more]) if len(more) else pool.items
     inside = items[items < width]
     return len(set(assortment.products.take(inside).tolist())) + len(items) - len(inside)
 
@@ -204,8 +204,13 @@ def _adjust(pool: Pool, asked: Asked, wishes: Wishes | None) -> dict[int, Mercha
     return boosted
 
 
+def is_tired(shown: Shown) -> bool:
+    """Whether an item was shown often enough and never taken."""
+    return shown.shown > _SEEN_ENOUGH and not shown.taken
+
+
 def _sink(pool: Pool, shown: Mapping[str, Shown], asked: Asked) -> None:
-    tired = {item_id: each.shown for item_id, each in shown.items() if each.shown > _SEEN_ENOUGH and not each.taken}
+    tired = {item_id: each.shown for item_id, each in shown.items() if is_tired(each)}
     if not tired:
         return
     place_of = {item: place for place, item in enumerate(pool.items.tolist())}

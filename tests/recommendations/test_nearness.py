@@ -3,20 +3,8 @@
 import numpy as np
 import pytest
 
-from app.recommendations.companions import count_baskets, find_bonds
-from app.recommendations.nearness import bond, find_by_owners, find_by_taste, find_in_baskets
-
-
-def test_one_pair_is_judged_as_many_are(trained):
-    facts, baskets = trained.ranker.facts, count_baskets(trained)
-    bonds = find_bonds(np.arange(len(trained.item_ids)), facts, baskets)
-    told = dict(zip(zip(bonds.first.tolist(), bonds.second.tolist(), strict=True), bonds.least, strict=True))
-    assert len(told) > 5
-    for item in range(len(trained.item_ids)):
-        for other, alike in zip(facts.basket.items[item].tolist(), facts.basket.weights[item].tolist(), strict=True):
-            if other != item:
-                least = bond(alike, float(facts.signals[0, item]), float(facts.signals[0, other]), baskets)
-                assert least == pytest.approx(told.get((item, other), 0.0))
+from app.recommendations.companions import count_baskets, find_bonds, weigh_bonds
+from app.recommendations.nearness import find_by_owners, find_by_taste, find_in_baskets
 
 
 @pytest.mark.parametrize(
@@ -34,7 +22,20 @@ def test_one_pair_is_judged_as_many_are(trained):
 )
 def test_more_often_than_by_chance(both, one, other, goes):
     """Of 10,000 baskets."""
-    assert (bond(both / np.sqrt(one * other), one, other, 10_000.0) > 0) is goes
+    alike = np.array([both / np.sqrt(one * other)])
+    lift, least = weigh_bonds(alike, np.array([float(one)]), np.array([float(other)]), 10_000.0)
+    assert lift[0] == pytest.approx(both * 10_000 / (one * other))
+    assert (least[0] > 0) is np.bool_(goes)
+    assert least[0] < np.log(lift[0]) or not goes
+
+
+def test_bonds_are_of_neighbours_that_are_no_chance(trained):
+    facts, baskets = trained.ranker.facts, count_baskets(trained)
+    bonds = find_bonds(np.arange(len(trained.item_ids)), facts, baskets)
+    assert len(bonds.first) > 5
+    assert (bonds.least > 0).all()
+    assert (bonds.first != bonds.second).all()
+    assert (trained.places["pasta"], trained.places["sauce"]) in zip(bonds.first, bonds.second, strict=True)
 
 
 def test_the_closest_of_what_is_owned(trained):

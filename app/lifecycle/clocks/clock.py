@@ -101,14 +101,17 @@ class ClockTables:
 
     def terms(self, bought: Bought, orders: Bought, waiting: Waiting, visiting: Waiting, days: float) -> Floats:
         """(TERMS, n)."""
-        hazard = np.log(np.maximum(self.items.hazard(waiting, days), _LEAST))
-        visit = np.log(np.maximum(self.visits.hazard(visiting, days), _LEAST))
-        often = np.log(bought.orders)
-        share = np.log(bought.orders / np.maximum(orders.orders, bought.orders))
+        terms = np.empty((len(TERMS), len(bought.orders)))
+        hazard, visit, often, share, ripe, beyond, beyond_often = terms
+        hazard[:] = np.log(np.maximum(self.items.hazard(waiting, days), _LEAST))
+        visit[:] = np.log(np.maximum(self.visits.hazard(visiting, days), _LEAST))
+        np.log(bought.orders, often)
+        share[:] = np.log(bought.orders / np.maximum(orders.orders, bought.orders))
         phase = waiting.phase / DUE_PHASE
-        ripe = np.log(np.clip(phase, _RIPENS, 1.0)) * often**2
-        beyond = np.log(np.maximum(phase, 1.0))
-        return np.stack(np.broadcast_arrays(hazard, visit, often, share, ripe, beyond, beyond * often))
+        ripe[:] = np.log(np.minimum(np.maximum(phase, _RIPENS), 1.0)) * often**2
+        np.log(np.maximum(phase, 1.0), beyond)
+        np.multiply(beyond, often, beyond_often)
+        return terms
 
     def curve(self, raw: Floats, kinds: Ints) -> Floats:
         """What came of such hazards, logarithms; beyond the knots it goes on with a slope of 1."""
@@ -121,7 +124,7 @@ class ClockTables:
         return came
 
     def _curve_of(self, kind: int, raw: Floats) -> Floats:
-        inside = np.clip(raw, self.hazards[kind, 0], self.hazards[kind, -1])
+        inside = np.minimum(np.maximum(raw, self.hazards[kind, 0]), self.hazards[kind, -1])
         return np.asarray(np.interp(inside, self.hazards[kind], self.came[kind]) + raw - inside)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:

@@ -47,10 +47,12 @@ class Owned(NamedTuple):
 
     def strongest(self, most: int) -> "Owned":
         """Of each customer so many states at most, those bought most, of late more; in the same order."""
-        if len(self.items) <= most or self.sizes.max() <= most:
+        if len(self.items) <= most:
             return self
         if len(self.starts) == 2:
             return self._take(np.array([0, most]), _greatest(self.decayed_120d, most))
+        if self.sizes.max() <= most:
+            return self
         rows = self.rows
         order = np.lexsort((-self.decayed_120d, rows))
         kept = np.sort(order[np.arange(len(rows)) - self.starts[rows] < most])

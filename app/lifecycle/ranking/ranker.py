@@ -47,6 +47,8 @@ class ItemRanker:
     of_new: PairTables
     _item_codes: dict[int, NDArray[np.uint8]] = field(init=False, repr=False, compare=False)
     """By table: the bins of the items' own signals, (items, ITEM), looked up once for all."""
+    usual_pull: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    """(factors,): the mean of those of the items that rise."""
 
     def __post_init__(self) -> None:
         codes = {
@@ -54,6 +56,10 @@ class ItemRanker:
             for tables in (self.of_all, self.of_new)
         }
         object.__setattr__(self, "_item_codes", codes)
+        pulls = self.facts.pulls
+        object.__setattr__(
+            self, "usual_pull", pulls.mean(axis=0) if len(pulls) else np.zeros(pulls.shape[1], np.float32)
+        )
 
     def rank(
         self,
@@ -94,8 +100,9 @@ class ItemRanker:
 
 def _are_own(owned: Owned, items: Ints) -> NDArray[np.bool_]:
     """(n,): the weak ones too, that are not looked at for themselves."""
-    places = owned.items.searchsorted(items)
-    return np.asarray(np.append(owned.items, -1).take(places) == items)
+    if not len(owned.items):
+        return np.zeros(len(items), np.bool_)
+    return np.asarray(owned.items.take(owned.items.searchsorted(items), mode="clip") == items)
 
 
 def _best(scores: Floats, limit: int) -> Ints:

@@ -4,6 +4,7 @@ Pure functions of the arrays of `owned` and `facts`, of one customer or of many 
 one's own few gaps ranks worse than plain silence, so rhythms are shrunk to the item's.
 """
 
+from collections.abc import Iterator, Sequence
 from threading import local
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +38,7 @@ SIGNALS: Final = (*OWN, *NEAR, *ITEM, *BUYER)
 VERSION: Final = 3
 """Of what the names mean and of how they are binned: raised with each change, so that no older tables are served."""
 _AMOUNTS: Final = 6
+_SHARES_AT: Final = 3
 _GAP_PRIOR: Final = 2.0
 """Gaps of the item that weigh as much as the customer's own ones."""
 _USUAL_GAP_DAYS: Final = 14.0
@@ -101,7 +103,8 @@ def own_signals(owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
     block[:, -1:] = _NEVER
     of = block[:, :-1]
     of[0], of[1], of[2] = owned.orders, owned.decayed_30d, owned.decayed_120d
-    np.divide(of[:3], _rows(every, np.maximum(short, _LEAST), np.maximum(long, _LEAST)), of[3:6])
+    for place, whole in enumerate((every, np.maximum(short, _LEAST), np.maximum(long, _LEAST))):
+        np.divide(of[place], whole, of[_SHARES_AT + place])
     of[6] = last
     np.divide(last - visit, buyer_gap, of[7])
     np.subtract(second, last, of[8])
@@ -121,11 +124,6 @@ def _spread(buyers: Buyers, owned: Owned) -> tuple[Any, ...]:
         return tuple(float(column[0]) for column in buyers)
     rows = owned.rows
     return tuple(column.take(rows) for column in buyers)
-
-
-def _rows(*values: Any) -> Floats:
-    """(k, m), or (k, 1) of plain numbers."""
-    return np.array(values).reshape(len(values), -1)
 
 
 def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Floats:
@@ -148,8 +146,9 @@ def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Fl
     near[0] = _sum(basket, with_basket * amount, count)
     near[1] = _sum(basket.take(in_last, axis=0), with_basket.take(in_last, axis=0), count)
     near[2] = _sum(owners, with_owners * amount, count)
-    near[3] = _taste(pairs, owned, facts)
-    near[4] = _rising(pairs, owned, facts)
+    factors = facts.factors.take(owned.items, axis=0)
+    near[3] = _taste(pairs, owned, factors, facts)
+    near[4] = _rising(pairs, owned, factors, facts)
     return near
 
 
@@ -173,36 +172,47 @@ def _sum(slots: NDArray[np.int32], weights: NDArray[np.float32], count: int) -> 
     return np.asarray(np.bincount(slots.ravel(), weights.ravel(), count + 1)[1:], np.float64)
 
 
-def _taste(pairs: Pairs, owned: Owned, facts: Facts) -> NDArray[np.float32]:
-    """(n,): customer by customer, so that one alone comes to the same as among many."""
-    weights, factors = owned.decayed_30d.astype(np.float32), facts.factors.take(owned.items, axis=0)
-    if _is_of_one(owned):
-        taste = np.einsum("i,ij->j", weights, factors)
-        return np.asarray(np.einsum("ij,j->i", facts.factors.take(pairs.items, axis=0), taste))
-    spans = zip(owned.starts[:-1].tolist(), owned.starts[1:].tolist(), strict=True)
-    tastes = [np.einsum("i,ij->j", weights[begin:end], factors[begin:end]) for begin, end in spans]
+def _taste(pairs: Pairs, owned: Owned, factors: NDArray[np.float32], facts: Facts) -> NDArray[np.float32]:
+    """(n,), by the factors of the states' items: customer by customer, so that one alone comes to the same as among
+    many."""
+    weights = owned.decayed_30d.astype(np.float32)
     alike = facts.factors.take(pairs.items, axis=0)
-    wanted = np.stack(tastes).take(pairs.rows, axis=0)
-    return np.asarray(np.einsum("ij,ij->i", alike, wanted))
+    return _products(alike, [np.einsum("i,ij->j", weights[of], factors[of]) for of in _spans(owned)], pairs.rows)
+
+
+def _products(
+    vectors: NDArray[np.float32], of_customers: Sequence[NDArray[np.float32]], rows: Ints
+) -> NDArray[np.float32]:
+    """(n,): of each vector with that of its customer."""
+    if len(of_customers) == 1:
+        return np.asarray(np.einsum("ij,j->i", vectors, of_customers[0]))
+    return np.asarray(np.einsum("ij,ij->i", vectors, np.stack(of_customers).take(rows, axis=0)))
+
+
+def _spans(owned: Owned) -> Iterator[slice]:
+    """The states of each customer."""
+    starts = owned.starts.tolist()
+    return map(slice, starts, starts[1:])
 
 
 def liking(items: Ints, facts: Facts) -> NDArray[np.float32]:
     """(factors,): what a customer likes who has bought these items."""
-    return np.asarray(facts.factors.take(items, axis=0).sum(axis=0) / np.float32(max(len(items), 1)) ** 0.5)
+    return _liking(facts.factors.take(items, axis=0))
 
 
-def _rising(pairs: Pairs, owned: Owned, facts: Facts) -> NDArray[np.float32]:
-    """(n,)."""
-    places = np.minimum(facts.rising.searchsorted(pairs.items), max(len(facts.rising) - 1, 0))
-    near = np.full(len(places), np.nan, np.float32)
+def _liking(factors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(factors.sum(axis=0) / np.float32(max(len(factors), 1)) ** 0.5)
+
+
+def _rising(pairs: Pairs, owned: Owned, factors: NDArray[np.float32], facts: Facts) -> NDArray[np.float32]:
+    """(n,), by the factors of the states' items."""
+    near = np.full(len(pairs.items), np.nan, np.float32)
     if not len(facts.rising):
         return near
-    known = (facts.rising.take(places) == pairs.items).nonzero()[0]
-    pulls, rows = facts.pulls.take(places.take(known), axis=0), pairs.rows.take(known)
-    spans = zip(owned.starts[:-1].tolist(), owned.starts[1:].tolist(), strict=True)
-    liked = [liking(owned.items[begin:end], facts) for begin, end in spans]
-    wanted = np.stack(liked).take(rows, axis=0) if len(liked) > 1 else np.broadcast_to(liked[0], pulls.shape)
-    near[known] = np.einsum("ij,ij->i", pulls, wanted)
+    places = facts.rising.searchsorted(pairs.items)
+    known = (facts.rising.take(places, mode="clip") == pairs.items).nonzero()[0]
+    pulls = facts.pulls.take(places.take(known), axis=0)
+    near[known] = _products(pulls, [_liking(factors[of]) for of in _spans(owned)], pairs.rows.take(known))
     return near
 
 
