@@ -25,8 +25,8 @@ LEAST_PROBABILITY: Final = 0.01
 _ITEM_GAPS: Final = 2.0
 """Without clocks: gaps of the item that weigh as much as the customer's own."""
 _SHORTEST_DAYS: Final = 1.0
-_LEFT_AFTER: Final = 3.0
-"""Without clocks: silence, in gaps, after which an item is not called due any more."""
+LEFT_AFTER: Final = 3.0
+"""Silence, in gaps, after which an item is not called due any more: it was left, though one of many comes back."""
 
 
 class DueItems(NamedTuple):
@@ -55,7 +55,9 @@ def find_due(habits: Habits, rhythms: Ints | None, orders: Bought, model: ItemMo
 def _is_due(habits: Habits, due_us: Floats, gap_days: Floats, as_of_us: int) -> NDArray[np.bool_]:
     ahead_us = np.minimum(gap_days * AHEAD_SHARE, MOST_AHEAD_DAYS) * DAY_US
     # NaN is not due
-    return np.asarray((habits.orders >= FEWEST_ORDERS) & (due_us - ahead_us <= as_of_us))
+    silence_days = np.maximum(as_of_us - habits.last_us, 0.0) / DAY_US
+    is_near = (due_us - ahead_us <= as_of_us) & (silence_days <= LEFT_AFTER * gap_days)
+    return np.asarray((habits.orders >= FEWEST_ORDERS) & is_near)
 
 
 def _explain(clocks: ClockTables, read: Due, due: Ints) -> dict[str, Floats]:
@@ -81,7 +83,7 @@ def _find_by_gaps(habits: Habits, model: ItemModel | None, as_of_us: int) -> Due
     gap_days = np.maximum(gap_days, _SHORTEST_DAYS)
     due_us = habits.last_us + gap_days * DAY_US
     silence = np.maximum(as_of_us - habits.last_us, 0.0) / DAY_US / gap_days
-    is_due = _is_due(habits, due_us, gap_days, as_of_us) & (silence <= _LEFT_AFTER)
+    is_due = _is_due(habits, due_us, gap_days, as_of_us)
     terms = {"habit": np.log(np.maximum(habits.orders, 1.0)), "rhythm": -np.log(np.maximum(silence, 1.0))}
     pool = make_pool(habits.items, **terms).some(is_due)
     unknown = np.full(int(is_due.sum()), np.nan)

@@ -1,11 +1,13 @@
 """`GET /v1/customers/{id}/recommendations`: what each scenario is about."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from app.database.engine import transaction
 from app.http.auth import create_key
+from app.models.held import Models
 from app.recommendations import due
 from tests.recommendations.conftest import ids_of
 from tests.recommendations.grocer import STAPLES
@@ -51,6 +53,17 @@ async def test_a_gift_bought_yearly_is_not_due_after_weeks(service, trained, has
         request.getfixturevalue("model")
     await buy("C-1", *WEEKLY, (395, "vase"), (30, "vase"))
     assert "vase" not in ids_of(await recommend("C-1", scenario="replenish"))
+
+
+async def test_what_they_left_long_ago_is_not_due(service, model, buy, recommend):
+    """In a shop whose customers come back after any silence: of tea it is more than four of its gaps long."""
+    clocks = replace(model.clocks, least_left=0.0)
+    service.resources.of(Models).item_champion = replace(model, clocks=clocks)
+    tea = [(day + 0.1, "tea") for day in range(120, 400, 28)]
+    await buy("C-1", *WEEKLY, *tea, *[(day + 0.1, "coffee") for day in range(45, 360, 28)])
+    due = ids_of(await recommend("C-1", scenario="replenish"))
+    assert "coffee" in due
+    assert "tea" not in due
 
 
 async def test_what_hardly_anybody_would_buy_is_not_due(model, buy, recommend, monkeypatch):
