@@ -18,6 +18,7 @@ from app.commands.policies import train_policy_command
 from app.commands.progress import say
 from app.database.engine import transaction
 from app.decisions.fairness_gate import gates_of
+from app.decisions.policy_watch import REALISED, describe_realised
 from app.foundation.settings import Settings
 from app.models import rendering, service
 from app.models.gates import COMMAND_LINE, Gates
@@ -191,6 +192,8 @@ def show(version: Version, as_json: AsJson = False) -> None:
         print(f"{change['at'][:19]}  {change['act']}: {change['state']}, by {change['made_by']}. {change['reason']}")
     for word in model["approvals"]:
         print(f"{word['at'][:19]}  approved by {word['made_by']}. {word['reason']} {word['sentence']}")
+    if realised := next((told for told in model["reports"] if told["kind"] == REALISED), None):
+        print(f"{realised['at'][:19]}  {describe_realised(realised['report'])}.")
     print(f"\n{model['card'] or 'It has no card.'}")
 
 

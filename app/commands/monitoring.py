@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 
 import typer
 
@@ -10,7 +9,7 @@ from app.commands.access import database, engine_of
 from app.commands.progress import counting, say
 from app.database.engine import transaction
 from app.decisions.policy_watch import Watched as WatchedPolicy
-from app.decisions.policy_watch import watch_policies
+from app.decisions.policy_watch import describe_realised, watch_policies
 from app.foundation.settings import Settings
 from app.models.loading import Held, refresh_held
 from app.monitoring.queries import read_latest_reports
@@ -56,21 +55,9 @@ def monitor() -> None:
 
 
 def _say_policy(watched: WatchedPolicy) -> None:
-    report, told = watched.realised, []
-    if report["policy"]["reward"] is not None:
-        told.append(f"{report['policy']['decisions']:,} decisions brought {_around(report['policy']['reward'])} each")
-    if report["estimated"] is not None:
-        told.append(f"expected were {_around(report['estimated'])}")
-    for arm, lead in report["leads"].items():
-        if lead is not None:
-            told.append(f"the learner {_around(lead)} more than {arm}")
-    if watched.shadow is not None:
-        told.append(f"the challenger decides {watched.shadow['agreement']:.0%} alike")
-    say(f"{watched.version}: {', '.join(told) or 'no reward is final yet'}")
-
-
-def _around(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['value']:.4f} ({estimate['low']:.4f} to {estimate['high']:.4f})"
+    shadow = watched.shadow
+    alike = "" if shadow is None else f"; the challenger decides {shadow['agreement']:.0%} alike"
+    say(f"{watched.version}: {describe_realised(watched.realised)}{alike}")
 
 
 def _say_watched(watched: Watched) -> None:

@@ -145,6 +145,23 @@ def report_on(sums: Mapping[str, Sums], estimated: Mapping[str, float] | None) -
     }
 
 
+def describe_realised(report: Mapping[str, Any]) -> str:
+    """What came beside what was expected, in words."""
+    told = []
+    if report["policy"]["reward"] is not None:
+        told.append(f"{report['policy']['decisions']:,} decisions brought {_around(report['policy']['reward'])} each")
+    if report["estimated"] is not None:
+        told.append(f"expected were {_around(report['estimated'])}")
+    for arm, lead in report["leads"].items():
+        if lead is not None:
+            told.append(f"the learner brought {_around(lead)} more than {arm}")
+    return ", ".join(told) or "no reward is final yet"
+
+
+def _around(estimate: Mapping[str, float]) -> str:
+    return f"{estimate['value']:.4f} ({estimate['low']:.4f} to {estimate['high']:.4f})"
+
+
 def compare_choices(then: Mapping[str, int], now: Mapping[str, int]) -> dict[str, Any] | None:
     """How far what is chosen has moved, and by how much chance would; None: nothing was chosen then, or of late."""
     if not then or not now:

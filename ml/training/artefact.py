@@ -53,9 +53,10 @@ def write_arrays(
     arrays: Mapping[str, Any],
     members: Mapping[str, Any],
     libraries: Sequence[str],
+    render_card: Callable[[Mapping[str, Any]], str] | None = None,
 ) -> Path:
     """Writes `<models>/<version>/` of a kind that is nothing but arrays; the directory. Of the same arrays the same
-    digest. `members` of the manifest: data.simulated and whatever else is worth telling."""
+    digest. `members` of the manifest: data.simulated and whatever else is worth telling; the card is made of it."""
     made_at = made_at.astimezone(UTC).replace(microsecond=0)
     tables = _compress(arrays)
     digest = hashlib.sha256(tables).hexdigest()
@@ -69,9 +70,10 @@ def write_arrays(
         "created_at": made_at.isoformat(),
         definition.member: definition.digest,
         "libraries": {name: importlib.metadata.version(name) for name in libraries},
-        "files": {TABLES: digest},
     }
-    return write_files(models_directory, version, {TABLES: tables, MANIFEST: canonical_manifest(manifest)})
+    files = {TABLES: tables} | ({} if render_card is None else {CARD: render_card(manifest).encode()})
+    manifest["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return write_files(models_directory, version, {**files, MANIFEST: canonical_manifest(manifest)})
 
 
 def write_artefact(

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.lifecycle.learned_effects import CAUTION, FEATURES, FEWEST_SHOWN, STAGES, TERMS, LearnedEffects
 from app.models.policy_artefact import ARRAYS, DEFINITION, IDS
+from ml.report.policy_card import render_policy_card
 from ml.training.artefact import write_arrays
 
 _LIBRARIES: Final = ("numpy",)
@@ -32,4 +33,4 @@ def write_policy_artefact(
         "caution": CAUTION,
         "fewest_shown": FEWEST_SHOWN,
     }
-    return write_arrays(models_directory, made_at, DEFINITION, arrays, told, _LIBRARIES)
+    return write_arrays(models_directory, made_at, DEFINITION, arrays, told, _LIBRARIES, render_policy_card)

@@ -27,7 +27,7 @@ REWARDING = Rewarding(30 * DAY_US, 0, 0.0, 0.25, 100)
 
 
 @pytest.fixture
-async def log(serve, engine):
+async def log(serve, engine, sql):
     async with serve(exploration=1.0, control_share=0.1) as service:
         for begin in range(0, 240, 20):
             await asyncio.gather(*(ask(service.client, number) for number in range(begin, begin + 20)))

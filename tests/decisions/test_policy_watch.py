@@ -216,7 +216,11 @@ async def test_what_a_challenger_would_bring_is_estimated(enrol, shop_of, engine
     assert f'perennial_policy_shadow_agreement{{version="{challenger}"}}' in metrics
     told = await asyncio.to_thread(perennial, "models", "compare", champion, challenger)
     assert f"{challenger} would bring +" in told
+    monkeypatch.setenv("PERENNIAL_REWARD_WAIT_DAYS", "0")
     assert "the challenger decides" in await asyncio.to_thread(perennial, "monitor")
+    shown = await asyncio.to_thread(perennial, "models", "show", champion)
+    assert "expected were 3.0000 (2.0000 to 4.0000), the learner brought" in shown
+    assert f"# Model card: {champion}" in shown
 
 
 async def test_who_would_decide_the_same_agrees(enrol, shop_of, engine):

@@ -1,6 +1,7 @@
 """A policy is learned of decisions: what the fitted model says, in an artefact that is read whole or refused."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 
 from app.foundation.errors import Refusal
 from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS
-from app.models.artefact import MANIFEST, TABLES, ArtefactRefused, canonical_manifest
+from app.models.artefact import CARD, MANIFEST, TABLES, ArtefactRefused, canonical_manifest
 from app.models.policy_artefact import is_policy_servable, load_policy_model
 from ml.data.decisions import NONE, read_decisions
 from ml.learning.effects import Offers, fit_effects
+from ml.report.policy_card import render_policy_card
 from ml.training.policies import PolicyTraining, learn_effects, train_policy
 from tests.ml.evaluation.test_ml_policy import GROUPS, rows_of
+from tests.models.policies import judged
 
 MADE_AT = datetime(2026, 11, 27, 8, tzinfo=UTC)
 
@@ -102,6 +105,22 @@ def test_the_artefact_is_read_back(tmp_path):
     assert manifest["training"]["shown"] + manifest["training"]["withheld"] == 1500
     policies = manifest["metrics"]["policies"]
     assert policies["learned"]["doubly_robust"]["low"] > policies["rules"]["doubly_robust"]["high"]
+
+
+def test_the_card_says_what_it_would_have_brought(tmp_path):
+    training = training_of(rows_of())
+    directory = train_policy(replace(training, champion=learn_effects(training.log)), tmp_path, MADE_AT)
+    card, manifest = (directory / CARD).read_text(), load_policy_model(directory).manifest
+    assert card.startswith(f"# Model card: {directory.name}\n")
+    lead = manifest["metrics"]["leads"]["rules"]
+    assert f"- over the rules, without chance: {lead['value']:.4f} ({lead['low']:.4f} to {lead['high']:.4f})" in card
+    value = manifest["metrics"]["policies"]["champion"]["doubly_robust"]["value"]
+    assert f"| the champion of then | {value:.4f} (" in card
+    assert "| call | care | 0 |" in card
+    assert "The log warns" not in card
+    warned = {**manifest, "metrics": {**judged(warnings=["clipped"])}}
+    assert "- some decisions were so unlikely that their weight was cut" in render_policy_card(warned)
+    assert "It was not judged." in render_policy_card({**manifest, "metrics": {}})
 
 
 def test_of_the_demo_shop_it_is_called_so(tmp_path):
