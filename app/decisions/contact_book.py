@@ -1,6 +1,8 @@
 """The contact policy in force, and which actions are used up, as far as is known without asking."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import ceil, floor
 from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -74,9 +76,15 @@ class ContactBook:
         return ContactRules(version.policy, version=version.version, zone=self._zone, offset_us=offset_us)
 
     def limits_of(self, action: Action) -> Limits:
-        """What an action may be given over all customers."""
-        budget = None if action.budget is None else round(action.budget * self._unit)
-        return Limits(round(action.cost * self._unit), budget, action.total_cap, action.daily_cap)
+        """What an action may be given over all customers. A cost of less than a minor unit takes a whole one of the
+        budget: it is never exceeded."""
+        budget = None if action.budget is None else floor(_exactly(action.budget) * self._unit)
+        return Limits(ceil(_exactly(action.cost) * self._unit), budget, action.total_cap, action.daily_cap)
+
+
+def _exactly(amount: float) -> Decimal:
+    """As it was written: .07 is not a little more."""
+    return Decimal(repr(amount))
 
 
 def spent_code(limits: Limits, counter: Any, day: int) -> ContactCode | None:

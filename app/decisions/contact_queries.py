@@ -54,15 +54,17 @@ def _take_turns() -> Statement:
 
 def _read_contacts() -> Statement:
     """Parameters `customer_ids`, `since_us`, `now_us`. Rows: customer_id as asked for, action_id, channel, at_us, of
-    all ids of the person, the latest first; without reservations that are over."""
+    all ids of the person, the latest first; without reservations that are over. What is reserved may be delivered at
+    any moment, so it is of now at the earliest, however long ago it was decided."""
     those = members(_asked()).cte("those")
     since_us, now_us = bindparam("since_us", type_=BigInteger), bindparam("now_us", type_=BigInteger)
-    holds = or_(contacts.c.reserved_until_us.is_(None), contacts.c.reserved_until_us > now_us)
+    is_told, is_reserved = contacts.c.reserved_until_us.is_(None), contacts.c.reserved_until_us > now_us
+    at_us = case((is_told, contacts.c.at_us), else_=func.greatest(contacts.c.at_us, now_us)).label("at_us")
     return compile_statement(
-        select(those.c.customer_id, contacts.c.action_id, contacts.c.channel, contacts.c.at_us)
+        select(those.c.customer_id, contacts.c.action_id, contacts.c.channel, at_us)
         .join_from(those, contacts, contacts.c.customer_id == those.c.member_id)
-        .where(contacts.c.at_us > since_us, holds)
-        .order_by(contacts.c.at_us.desc())
+        .where(or_(and_(is_told, contacts.c.at_us > since_us), is_reserved))
+        .order_by(at_us.desc())
     )
 
 

@@ -168,9 +168,10 @@ class ContactRules:
         contacts: Sequence[Contact] = (),
         spent: Spent = NONE_SPENT,
     ) -> Gate:
-        """What is let through at a time to one who had these contacts, the latest first."""
+        """What is let through at a time to one who had these contacts, the latest first, those to come among them: no
+        window that has the time in it is to have more than its cap, that of a planned one no more than that of now."""
         caps = self._caps[channel]
-        counts = [_count(cap, _since(contacts, at_us - cap.window_days * DAY_US), {}) for cap in caps]
+        counts = [_count(cap, _around(contacts, at_us, cap.window_days * DAY_US), {}) for cap in caps]
         return Gate(self._pauses(customer, channel, at_us), spent, channel, caps, counts)
 
     def reopen(
@@ -211,7 +212,7 @@ class ContactRules:
     ) -> frozenset[ContactCode]:
         """All that holds an action back, each by itself, whereas a gate tells the first; what is spent is not asked."""
         caps = self._caps[channel]
-        counts = [_count(cap, _since(contacts, at_us - cap.window_days * DAY_US), {}) for cap in caps]
+        counts = [_count(cap, _around(contacts, at_us, cap.window_days * DAY_US), {}) for cap in caps]
         capped = Gate({}, NONE_SPENT, channel, caps, counts).code(action)
         found = {code for groups, code in self._reasons(customer, channel, at_us) if action.group in groups}
         return frozenset(found if capped is None else found | {capped})
@@ -247,11 +248,14 @@ def _binds(cap: Cap, channel: str) -> bool:
     return channel in cap.channels and not (cap.scope == "channel" and cap.name not in (None, channel))
 
 
-def _since(contacts: Sequence[Contact], since_us: int) -> Iterable[Contact]:
+def _around(contacts: Sequence[Contact], at_us: int, window_us: int) -> Iterable[Contact]:
+    """Those nearer to a time than a window."""
+    since_us, until_us = at_us - window_us, at_us + window_us
     for contact in contacts:
         if contact[3] <= since_us:
             return
-        yield contact
+        if contact[3] < until_us:
+            yield contact
 
 
 def _count(cap: Cap, contacts: Iterable[Contact], counted: Counts) -> Counts:

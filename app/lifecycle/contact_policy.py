@@ -1,6 +1,6 @@
 """Contact policy: how often, when and with whose leave a customer is approached, whatever an action is worth."""
 
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -29,14 +29,14 @@ def _minute(clock: str) -> int:
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Days = Annotated[int, Field(ge=1, le=365)]
-SCOPES: Final = {"channel": frozenset(get_args(Channel)), "group": frozenset(GROUPS)}
+SCOPES: Final[dict[Any, tuple[str, ...]]] = {"channel": get_args(Channel), "group": GROUPS}
 
 
 class Cap(BaseModel):
     """At most so many contacts in a window that ends now.
 
     Of all of them together, or of a channel, group or action: the one of that `name`, or each by itself. It counts and
-    holds back what is on `channels` and of `groups`.
+    holds back what is on `channels` and of `groups`: where one of them is named, of that one alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,11 +48,20 @@ class Cap(BaseModel):
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = CONTACT_CHANNELS
     groups: Annotated[tuple[Group, ...], Field(min_length=1)] = GROUPS
 
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_to_its_name(cls, told: Any) -> Any:
+        """Else a cap of a channel where customers are served would have only those on which they are reached, and hold
+        nothing back."""
+        if isinstance(told, dict) and told.get("name") in SCOPES.get(told.get("scope"), ()):
+            return {**told, f"{told['scope']}s": (told["name"],)}
+        return told
+
     @model_validator(mode="after")
     def _check_name(self) -> "Cap":
         if self.scope == "all" and self.name is not None:
             raise ValueError("a cap of all contacts has no name")
-        if self.name is not None and self.name not in SCOPES.get(self.scope, {self.name}):
+        if self.name is not None and self.name not in SCOPES.get(self.scope, (self.name,)):
             raise ValueError(f"there is no such {self.scope}")
         return self
 

@@ -251,7 +251,7 @@ def _sift(
             pass
         elif action_id in spent:
             code = spent[action_id]
-        elif action_id in offered_us and now_us - offered_us[action_id] < cool_down_us:
+        elif action_id in offered_us and cool_down_us and now_us - offered_us[action_id] < cool_down_us:
             code = "cooling_down"
         elif action_id in without_items:
             code = without_items[action_id]

@@ -159,7 +159,8 @@ def _is_left(_action: Action, case: Case, _: frozenset[ContactCode]) -> bool:
 
 
 def _is_cool(action: Action, case: Case, _: frozenset[ContactCode]) -> bool:
-    return case.offered_us is None or case.now_us - case.offered_us >= action.cool_down_days * DAY_US
+    cool_down_us = action.cool_down_days * DAY_US
+    return case.offered_us is None or not cool_down_us or case.now_us - case.offered_us >= cool_down_us
 
 
 def _is_worth_it(action: Action, case: Case, _: frozenset[ContactCode]) -> bool:

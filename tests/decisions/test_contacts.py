@@ -310,6 +310,40 @@ async def test_checkouts_of_a_batch_have_each_the_zone_they_tell(client, shop, c
     assert told == ["quiet_hours", None] * 4
 
 
+async def test_what_is_reserved_counts_as_of_now_however_long_ago_it_was_decided(client, shop, sql, catalogue):
+    """It may be delivered at any moment, within a window of a day as well."""
+    await catalogue(*(action_of(f"a-{number}", cool_down_days=1) for number in range(2)))
+    await put_policy(client, {"caps": [{"scope": "all", "most": 1, "window_days": 1}], "quiet_hours": []})
+    await consent(client, shop, "C-1")
+    decision = await decide(client, "C-1")
+    ago = "UPDATE {} SET {} = {} - 129600000000"
+    for table, column in (("contacts", "at_us"), ("contacts", "decided_us"), ("offers", "offered_us")):
+        await sql.rows(ago.format(table, column, column))
+    later = await decide(client, "C-1")
+    assert {*suppressed(later).values()} == {"cap_reached"}, "the day is over, but not the reservation"
+    await put_policy(client, {"caps": [{"scope": "all", "most": 2, "window_days": 1}], "quiet_hours": []})
+    (kept,) = decision["actions"]
+    again = await decide(client, "C-1", max_actions=2)
+    assert [action["action_id"] for action in again["actions"]] == [{"a-0": "a-1", "a-1": "a-0"}[kept["action_id"]]]
+    assert suppressed(again)[kept["action_id"]] == "cooling_down", "it is on its way"
+
+
+async def test_one_that_does_not_cool_down_may_be_given_again_though_it_is_reserved(client, shop, catalogue):
+    await catalogue(action_of("coupon", cool_down_days=0))
+    await put_policy(client, {"caps": [{"scope": "all", "most": 2, "window_days": 7}], "quiet_hours": []})
+    await consent(client, shop, "C-1")
+    assert [len((await decide(client, "C-1"))["actions"]) for _ in range(3)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("cost", "budget", "limits"),
+    [(0.07, 7, (7, 700)), (0.035, 1, (4, 100)), (0.001, 0.055, (1, 5)), (0, 1, (0, 100)), (2.5, 27.25, (250, 2725))],
+)
+def test_a_budget_is_in_minor_units_and_a_cost_takes_whole_ones(cost, budget, limits):
+    told = ContactBook(Settings()).limits_of(Action(**action_of("coupon", cost=cost, budget=budget)))
+    assert (told.cost_minor, told.budget_minor) == limits
+
+
 @pytest.mark.usefixtures("capped")
 async def test_a_withdrawn_action_is_not_delivered(client):
     decision = await decide(client, "C-1")

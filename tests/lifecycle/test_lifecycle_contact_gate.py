@@ -78,6 +78,22 @@ def test_a_cap_of_a_channel_holds_back_what_is_on_it():
     assert codes(named, OFFER, channel="sms", contacts=told(1, channel="sms")) == ["cap_reached"]
 
 
+def test_a_cap_that_names_a_channel_is_of_that_one_wherever_it_is():
+    at_the_till = rules_of(Cap(scope="channel", name="store", most=1, window_days=7))
+    assert codes(at_the_till, OFFER, channel="store", contacts=told(1, channel="store")) == ["cap_reached"]
+    assert codes(at_the_till, OFFER, channel="store", contacts=told(1)) == [None]
+    other_group = rules_of(Cap(scope="group", name="survey", groups=("offer",), most=1, window_days=7))
+    assert codes(other_group, SURVEY, contacts=told(1, action=SURVEY)) == ["cap_reached"]
+
+
+def test_what_is_to_come_counts_in_the_windows_that_it_shares():
+    """One that is planned in five days is in a window of seven with one of now, one in seven days in none."""
+    rules = rules_of(Cap(scope="all", most=1, window_days=7))
+    assert codes(rules, OFFER, contacts=told(-5)) == ["cap_reached"]
+    assert codes(rules, OFFER, contacts=told(-7)) == [None]
+    assert codes(rules, OFFER, contacts=told(-9, 1)) == ["cap_reached"], "that of yesterday counts all the same"
+
+
 def test_a_cap_of_groups_leaves_the_others():
     each = rules_of(Cap(scope="group", most=1, window_days=30))
     assert codes(each, OFFER, OTHER, SURVEY, contacts=told(3)) == ["cap_reached", "cap_reached", None]
