@@ -7,11 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.state import CustomerState
 from app.decisions.contact_book import ContactBook
-from app.decisions.reservation_queries import give_back, hold_longer, lock_contacts
+from app.decisions.reservation_queries import give_back, hold_longer, lock_contacts, read_delivered
 from app.lifecycle.actions import Action
-from app.lifecycle.contact_gate import Gate
+from app.lifecycle.contact_gate import Contact, Gate
 from app.lifecycle.decisions import CustomerContext, complaint_code
 from app.lifecycle.events import DAY_US
+from app.lifecycle.tact import tactless
 
 HELD_US: Final = 3600 * 10**6
 """How long what may be delivered stays reserved at least, so that it is said in time that it was."""
@@ -36,10 +37,15 @@ class Decided(NamedTuple):
     customer: CustomerContext
     actions: Mapping[str, Action | None]
     """Those that were chosen; None: it is not in the catalogue any more."""
+    context: Mapping[str, Any] = {}
+    prepared_until_us: int | None = None
+    """Of what is only prepared: 0, it was given back; None: it is shown."""
 
 
-def recall_decided(row: Any, state: CustomerState, actions: Mapping[str, Action], time_zone: str | None) -> Decided:
-    """From the row of a decision, and the customer's state as it is now."""
+def recall_decided(
+    row: Any, state: CustomerState, actions: Mapping[str, Action], time_zone: str | None, facts: Mapping[str, Any]
+) -> Decided:
+    """From the row of a decision, and the customer's state and what tact looks at as they are now."""
     receipt = row.receipt
     told: dict[str, Any] = {"offered_us": {}, **receipt["customer"]}
     customer = CustomerContext(customer_id=row.customer_id, **told)._replace(
@@ -49,22 +55,25 @@ def recall_decided(row: Any, state: CustomerState, actions: Mapping[str, Action]
         refuses_profiling=state.refuses_profiling,
         csat=state.csat,
         csat_us=state.csat_us,
+        facts=facts,
         time_zone=time_zone or told.get("time_zone"),
     )
     chosen = {action_id: actions.get(action_id) for action_id in receipt["selection_probabilities"]}
-    return Decided(row.customer_id, row.decision_id, row.decided_us, receipt["request"]["channel"], customer, chosen)
+    asked, prepared_until_us = receipt["request"], 0 if row.activated_us == 0 else row.reserved_until_us
+    named = (row.customer_id, row.decision_id, row.decided_us, asked["channel"])
+    return Decided(*named, customer, chosen, asked["context"], prepared_until_us)
 
 
 async def clear(
     connection: AsyncConnection, decided: Decided, asked: Sequence[str] | None, book: ContactBook, now_us: int
 ) -> list[Delivery]:
     """Which of its actions may be delivered now; `asked` None: of all. What may not be is given back, but for what has
-    only to wait for the morning."""
+    only to wait for the morning, or to be activated."""
     kept = {row.action_id: row for row in await lock_contacts(connection, decided.customer_id, decided.decision_id)}
-    gate = book.rules.gate(decided.customer, decided.channel, now_us)
+    gate = await _open_gate(connection, decided, book, now_us)
     wanted = [action_id for action_id in decided.actions if asked is None or action_id in asked]
     told = [_judge(decided, action_id, kept.get(action_id), gate, book, now_us) for action_id in wanted]
-    refused = [each.action_id for each in told if each.code is not None and each.not_before_us is None]
+    refused = [each.action_id for each in told if each.code not in _WAITING]
     await give_back(connection, [kept[each] for each in refused if each in kept and _is_reserved(kept[each])])
     may = [kept[each.action_id] for each in told if each.code is None and each.action_id in kept]
     if may:
@@ -72,17 +81,34 @@ async def clear(
     return told
 
 
+_WAITING: Final = (None, "quiet_hours", "not_activated")
+
+
+async def _open_gate(connection: AsyncConnection, decided: Decided, book: ContactBook, now_us: int) -> Gate:
+    """By what was delivered: a reservation has its place in the caps, but others may have taken it without asking."""
+    rules, contacts = book.rules, list[Contact]()
+    if rules.has_caps(decided.channel):
+        rows = await read_delivered(connection, decided.customer_id, decided.decision_id, now_us - rules.window_us)
+        contacts = [Contact(row.action_id, book.page.groups.get(row.action_id), row.channel, row.at_us) for row in rows]
+    return rules.gate(decided.customer, decided.channel, now_us, contacts)
+
+
 def _judge(decided: Decided, action_id: str, contact: Any, gate: Gate, book: ContactBook, now_us: int) -> Delivery:
     action = decided.actions[action_id]
     code = _code(decided, action, contact, book, now_us)
     if code is None and action is not None:
-        code = complaint_code(action, decided.customer, now_us) or gate.code(action)
+        tact = tactless(action.group, decided.customer.facts, decided.context)
+        code = complaint_code(action, decided.customer, now_us) or tact or gate.code(action)
+    if action is not None and code in (None, "delivered"):
+        gate.take(action)
     quiet = book.rules.quiet_until_us(decided.channel, now_us, decided.customer.time_zone)
     return Delivery(action_id, code, quiet if code == "quiet_hours" else None)
 
 
 def _code(decided: Decided, action: Action | None, contact: Any, book: ContactBook, now_us: int) -> str | None:
     """What speaks against it whoever the customer is."""
+    if decided.prepared_until_us is not None:
+        return "not_activated" if decided.prepared_until_us > now_us else "not_reserved"
     if contact is not None and not _is_reserved(contact):
         return None if book.rules.is_shown(decided.channel) else "delivered"
     if contact is None and (book.rules.notes(decided.channel)):

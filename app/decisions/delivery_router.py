@@ -2,6 +2,7 @@
 
 import time
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter
@@ -11,6 +12,7 @@ from app.customers.held import Customers
 from app.database.engine import transaction
 from app.decisions.delivering import Delivery, clear, recall_decided
 from app.decisions.held import Decisions
+from app.decisions.knowing import read_tact
 from app.decisions.receipt_queries import read_decision
 from app.foundation.errors import NotFound
 from app.foundation.times import iso
@@ -67,7 +69,9 @@ async def post_deliver(request: HotRequest, decision_id: str) -> bytes:
         if row is None:
             raise NotFound("There is no such decision.")
         state = await resources.of(Customers).read_or_meet(row.customer_id)
-        decided = recall_decided(row, state, held.catalogue.by_id, wanted.time_zone)
+        zone = wanted.time_zone or row.receipt["customer"].get("time_zone") or held.book.rules.zone
+        facts = read_tact(state, now_us, ZoneInfo(zone))
+        decided = recall_decided(row, state, held.catalogue.by_id, wanted.time_zone, facts)
         async with transaction(resources.engine) as connection:
             told = await clear(connection, decided, wanted.action_ids, held.book, now_us)
     answer = {"decision_id": decision_id, "customer_id": row.customer_id, "actions": [_render(each) for each in told]}

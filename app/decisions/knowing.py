@@ -19,9 +19,18 @@ _TEXTS: Final = {f"state.latest_{name}": f"latest_{name}" for name in ("csat", "
 
 def read_facts(score: Score, scoring: Scoring, names: Collection[str], zone: tzinfo = UTC) -> dict[str, Any]:
     """Those of `names`, and those that tact looks at. Days begin by the `zone`."""
-    state, now_us = score.state, score.as_of_us
-    numbers = dict(zip(_NAMES, state.numbers, strict=True))
+    numbers = dict(zip(_NAMES, score.state.numbers, strict=True))
     facts = {name: value for name in names if (value := _read(name, score, numbers, scoring, zone)) is not None}
+    return facts | _read_tact(score.state, numbers, score.as_of_us, zone)
+
+
+def read_tact(state: CustomerState, now_us: int, zone: tzinfo = UTC) -> dict[str, Any]:
+    """The facts that tact looks at."""
+    return _read_tact(state, dict(zip(_NAMES, state.numbers, strict=True)), now_us, zone)
+
+
+def _read_tact(state: CustomerState, numbers: Mapping[str, float | None], now_us: int, zone: tzinfo) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
     for name in TACT_FACTS:
         days = measure_fact(name, numbers, now_us)
         if days is not None and days < SURVEY_REFUND_DAYS:

@@ -11,6 +11,7 @@ from sqlalchemy import and_, case, delete, func, null, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.customers.linking_queries import member_ids
 from app.database.contact_tables import action_counters, contacts
 from app.database.tables import decisions, offers
 from app.decisions.contact_queries import return_counted
@@ -51,6 +52,18 @@ async def lock_contacts(connection: AsyncConnection, customer_id: str, decision_
     is_of_it = and_(contacts.c.customer_id == customer_id, contacts.c.decision_id == decision_id)
     in_order = select(contacts).where(is_of_it).order_by(*_KEY).with_for_update()
     return (await connection.execute(in_order)).all()
+
+
+async def read_delivered(connection: AsyncConnection, customer_id: str, but_of: str, since_us: int) -> Sequence[Any]:
+    """action_id, channel, at_us of what was delivered to a person after `since_us`, the latest first; but for what a
+    decision gave."""
+    delivered = and_(contacts.c.reserved_until_us.is_(None), contacts.c.at_us > since_us)
+    query = (
+        select(contacts.c.action_id, contacts.c.channel, contacts.c.at_us)
+        .where(contacts.c.customer_id == func.any(member_ids(customer_id)), contacts.c.decision_id != but_of, delivered)
+        .order_by(contacts.c.at_us.desc())
+    )
+    return (await connection.execute(query)).all()
 
 
 async def show_contacts(

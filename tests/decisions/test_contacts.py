@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.database.engine import Driver, transaction
+from app.decisions.activating import give_back_all
 from app.decisions.contact_book import ContactBook
 from app.decisions.contact_queries import TAKE
 from app.decisions.held import Decisions
@@ -272,6 +273,73 @@ async def test_what_the_customer_said_meanwhile_counts_and_the_reservation_is_gi
     counter = await sql.row("SELECT given, spent_minor, given_on_day FROM action_counters WHERE action_id = 'coupon'")
     assert counter == {"given": 0, "spent_minor": 0, "given_on_day": 0}
     assert (await ask(client, decision))["code"] == "not_reserved"
+
+
+REFUND = ("order.refunded", {"order_id": "A-1", "total": 1, "currency": "CNY"})
+OUT_OF_PLACE = {
+    "just_refunded": ("offer", REFUND),
+    "staff": ("offer", ("tier.changed", {"tier": "staff"})),
+    "minor": (
+        "offer",
+        ("customer.identified", {"identifiers": [], "birthday": f"{datetime.now(UTC).year - 10}-01-01"}),
+    ),
+    "just_bought": ("survey", ("order.completed", {"order_id": "A-1", "total": 1, "currency": "CNY"})),
+}
+
+
+@pytest.mark.parametrize("code", OUT_OF_PLACE)
+async def test_what_is_out_of_place_by_now_is_not_delivered(client, shop, sql, catalogue, code):
+    group, (type_, data) = OUT_OF_PLACE[code]
+    await catalogue(action_of("coupon", group=group))
+    await put_policy(client, SMALL)
+    await consent(client, shop, "C-1")
+    decision = await decide(client, "C-1")
+    told = await client.post("/v1/events", json=shop.event(type_, "C-1", data=data))
+    assert told.json()["accepted"] == 1, told.text
+    assert (await ask(client, decision))["code"] == code
+    assert await sql.rows("SELECT * FROM contacts") == [], "given back"
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_what_others_delivered_since_may_have_taken_its_place(client, shop, sql, catalogue, most):
+    """They did not ask. Whoever does is told; of two that were decided together one has a place left."""
+    await catalogue(action_of("a-0"), action_of("a-1"))
+    await put_policy(client, {**SMALL, "caps": [{"scope": "all", "most": most, "window_days": 7}]})
+    await consent(client, shop, "C-1")
+    decision = await decide(client, "C-1", max_actions=2)
+    assert len(decision["actions"]) == most
+    other = {"action_id": "campaign-of-another-tool", "channel": "sms"}
+    await client.post("/v1/events", json=shop.event("action.delivered", "C-1", data=other))
+    answer = (await client.post(f"/v1/decisions/{decision['decision_id']}/deliver")).json()
+    assert [each["code"] for each in answer["actions"]] == [None, "cap_reached"][2 - most :]
+    assert await sql.value("SELECT count(*) FROM contacts WHERE reserved_until_us IS NOT NULL") == most - 1
+
+
+async def test_what_was_shown_at_the_till_holds_its_own_place(client, catalogue):
+    await catalogue(action_of("coupon"))
+    await put_policy(client, {"caps": [{"scope": "all", "most": 1, "window_days": 7, "channels": ["store"]}]})
+    decision = await decide(client, "C-1", channel="store")
+    assert (await ask(client, decision))["may_deliver"]
+
+
+@pytest.mark.usefixtures("capped")
+@pytest.mark.parametrize("channel", ["email", "store"])
+async def test_what_is_only_prepared_is_not_delivered(client, sql, service, channel):
+    """Nor afterwards, where it was given back; what is activated is."""
+    prepared = await decide(client, "C-1", channel=channel, activate=False)
+    assert (await ask(client, prepared))["code"] == "not_activated"
+    assert len(await sql.rows("SELECT * FROM contacts")) == 1, "it stays reserved"
+    await client.post(f"/v1/decisions/{prepared['decision_id']}/activate")
+    assert (await ask(client, prepared))["may_deliver"]
+    await sql.rows("DELETE FROM contacts")
+    await sql.rows("DELETE FROM offers")
+    late = await decide(client, "C-1", channel=channel, activate=False)
+    for table in ("contacts", "decisions"):
+        await sql.rows(f"UPDATE {table} SET reserved_until_us = 1 WHERE reserved_until_us IS NOT NULL")
+    assert (await ask(client, late))["code"] == "not_reserved"
+    await give_back_all(service.resources.engine, 2)
+    await release_all_overdue(service.resources.engine, 2)
+    assert (await ask(client, late))["code"] == "not_reserved"
 
 
 @pytest.mark.usefixtures("capped")
