@@ -14,13 +14,14 @@ from app.decisions.carrying import find_foremost
 from app.decisions.queries import READ_ANSWERS
 from app.decisions.service import (
     Deciding,
+    Decision,
     Known,
     checkout_decision_id,
     customer_context,
     decide,
     options_of,
 )
-from app.decisions.settling import Draft, Made, draft_of, note_contacts, settle
+from app.decisions.settling import Draft, draft_of, note_contacts, settle
 from app.decisions.writing import write_decisions
 from app.ingest.admission import customer_by_sender
 from app.lifecycle.decisions import CustomerContext, DecisionOptions
@@ -161,14 +162,15 @@ def _drafts(
     for decision_id, item in asked.items():
         customer = known[decision_id]
         make = partial(_make, batch, deciding, decision_id, item, customer)
-        drafts.append(draft_of(customer, item.wanted, batch.now_us, make))
+        render = partial(_render, batch, deciding, item)
+        drafts.append(draft_of(customer, item.wanted, batch.now_us, make, render))
     return drafts
 
 
 def _make(
     batch: Batch, deciding: Deciding, decision_id: str, asked: Asked, customer: CustomerContext, known: Known
-) -> Made:
-    decision = decide(
+) -> Decision:
+    return decide(
         decision_id,
         customer,
         asked.wanted,
@@ -178,9 +180,12 @@ def _make(
         lateness=asked.deadline.lateness(batch.answering_s),
         known=known,
     )
+
+
+def _render(batch: Batch, deciding: Deciding, asked: Asked, decision: Decision) -> bytes:
     score = batch.scores[asked.customer_id]
     answer = {"score": render_score(score, deciding.scoring, asked.language), "decision": decision.answer}
-    return decision, orjson.dumps(answer)
+    return orjson.dumps(answer)
 
 
 async def _read_answers(driver: Driver, given: Mapping[str, str]) -> dict[str, bytes]:

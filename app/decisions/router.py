@@ -16,8 +16,8 @@ from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
 from app.decisions.keeping import keep_decision
 from app.decisions.schemas import DecisionIn, DecisionOut
-from app.decisions.service import Known, customer_context, decide, options_of, undecided
-from app.decisions.settling import Made, draft_of
+from app.decisions.service import Decision, customer_context, decide, options_of, undecided
+from app.decisions.settling import draft_of
 from app.foundation.metrics import count_unkept
 from app.http.resources import Resources
 from app.http.routes import (
@@ -85,17 +85,16 @@ async def _decide(request: HotRequest, wanted: DecisionIn, state: CustomerState,
         decide, secrets.token_hex(16), customer, wanted, deciding, now_us=now_us, language=language_of(request)
     )
     lateness = None if deadline is None else deadline.lateness(time.monotonic())
-
-    def make(known: Known) -> Made:
-        decision = choose(lateness=lateness, known=known)
-        return decision, orjson.dumps(decision.answer)
-
-    draft = draft_of(customer, wanted, now_us, make)
+    draft = draft_of(customer, wanted, now_us, lambda known: choose(lateness=lateness, known=known), _render)
     answer = await keep_decision(request.resources.of(Decisions).receipts, draft, deadline)
     if answer is not None:
         return answer
     count_unkept(1)
     return orjson.dumps(choose(lateness="no_receipt").answer)
+
+
+def _render(decision: Decision) -> bytes:
+    return orjson.dumps(decision.answer)
 
 
 async def _find_lacking(

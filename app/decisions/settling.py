@@ -38,13 +38,15 @@ Made = tuple[Decision, bytes]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """A decision that can be made, and made again. `at_us` is when what it gives is to be delivered."""
+    """A decision that can be made, and made again, and is rendered once it is settled. `at_us` is when what it gives is
+    to be delivered."""
 
     customer_id: str
     person_id: str
     channel: str
     at_us: int
-    make: Callable[[Known], Made]
+    make: Callable[[Known], Decision]
+    render: Callable[[Decision], bytes]
 
     @property
     def is_of_basket(self) -> bool:
@@ -52,11 +54,17 @@ class Draft:
         return self.customer_id.startswith(BASKET)
 
 
-def draft_of(customer: CustomerContext, wanted: DecisionRequest, now_us: int, make: Callable[[Known], Made]) -> Draft:
+def draft_of(
+    customer: CustomerContext,
+    wanted: DecisionRequest,
+    now_us: int,
+    make: Callable[[Known], Decision],
+    render: Callable[[Decision], bytes],
+) -> Draft:
     """A decision to be made for a customer, as was asked."""
     at_us = now_us if wanted.deliver_at is None else max(to_us(wanted.deliver_at), now_us)
     person_id = customer.person_id or customer.customer_id
-    return Draft(customer.customer_id, person_id, wanted.channel, at_us, make)
+    return Draft(customer.customer_id, person_id, wanted.channel, at_us, make, render)
 
 
 class Settled(NamedTuple):
@@ -80,7 +88,7 @@ class _Settling:
     days: dict[str, int] = field(default_factory=dict)
     refused: dict[str, ContactCode] = field(default_factory=dict)
 
-    def make(self) -> tuple[list[Made], Counter[str]]:
+    def make(self) -> tuple[list[Decision], Counter[str]]:
         """Each in turn, knowing what those before it give; and what is left of `held`, below zero what is lacking."""
         left, made = Counter(self.held), []
         contacts = {person_id: list(theirs) for person_id, theirs in self.contacts.items()}
@@ -90,14 +98,14 @@ class _Settling:
             offers = offered.setdefault(draft.person_id, {each.action_id: each.at_us for each in reversed(theirs)})
             gone = {action_id: code for action_id, code in self.refused.items() if left[action_id] <= 0}
             spent = {**self.page.spent, **gone} if gone else self.page.spent
-            decision, answer = draft.make(Known(theirs, offers, spent, self.page.rules))
+            decision = draft.make(Known(theirs, offers, spent, self.page.rules))
             offers |= {action.action_id: decision.decided_us for action in decision.offered}
             for action in decision.taken:
                 contact = Contact(action.action_id, action.group, draft.channel, draft.at_us)
                 insort(theirs, contact, key=lambda each: -each.at_us)
                 if action.action_id in self.page.limits:
                     left[action.action_id] -= 1
-            made.append((decision, answer))
+            made.append(decision)
         return made, left
 
 
@@ -113,18 +121,22 @@ async def settle(driver: Driver, drafts: Sequence[Draft], book: ContactBook, now
     made, _ = _Settling(drafts, page).make()
     bound = {
         draft.person_id
-        for draft, (decision, _) in zip(drafts, made, strict=True)
+        for draft, decision in zip(drafts, made, strict=True)
         if any(is_bound(draft, action, page) for action in decision.taken)
     }
     if not bound:
-        return Settled(made, page)
+        return Settled(_render(drafts, made), page)
     places = [place for place, draft in enumerate(drafts) if draft.person_id in bound]
     theirs = [drafts[place] for place in places]
     contacts = await _await_turns(driver, theirs, page, now_us)
     settling = _Settling(theirs, page, contacts)
     for place, each in zip(places, await _take(driver, settling, book, now_us), strict=True):
         made[place] = each
-    return Settled(made, page, settling.days)
+    return Settled(_render(drafts, made), page, settling.days)
+
+
+def _render(drafts: Sequence[Draft], made: Sequence[Decision]) -> list[Made]:
+    return [(decision, draft.render(decision)) for draft, decision in zip(drafts, made, strict=True)]
 
 
 async def _await_turns(
@@ -145,7 +157,7 @@ async def _await_turns(
     return told
 
 
-async def _take(driver: Driver, settling: _Settling, book: ContactBook, now_us: int) -> list[Made]:
+async def _take(driver: Driver, settling: _Settling, book: ContactBook, now_us: int) -> list[Decision]:
     """Takes what the decisions give from the counters, until each gives only what was taken.
 
     The first time it waits for others. Then it holds some, and who waits for one holding another may wait for ever: so

@@ -572,8 +572,9 @@ async def test_what_decisions_of_a_batch_give_is_told_to_those_after_the_latest_
 
     def make(known):
         told.append([contact.at_us for contact in known.contacts])
-        return Decision("D", 0, {}, {}, (action,)), b""
+        return Decision("D", 0, {}, {}, (action,))
 
     nowhere: Any = None
-    await settle(nowhere, [Draft("C-1", "C-1", "email", at_us, make) for at_us in (2, 1, 3, 2)], book, 0)
+    drafts = [Draft("C-1", "C-1", "email", at_us, make, lambda _: b"") for at_us in (2, 1, 3, 2)]
+    await settle(nowhere, drafts, book, 0)
     assert told == [[], [2], [2, 1], [3, 2, 1]]
