@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, get_args
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +32,8 @@ from app.lifecycle.contact_gate import Contact
 from app.lifecycle.decisions import CustomerContext, DecisionOptions, choose, open_gate
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import DAY_US
-from app.lifecycle.exploration import draw_place, selection_probabilities
+from app.lifecycle.exploration import draw_place
+from app.lifecycle.learned_effects import LearnedEffects
 from app.lifecycle.stages import Stage
 from app.runtime.main import COLLECT_AFTER
 from app.scores.scoring import Scoring
@@ -98,6 +100,19 @@ def make_actions(count: int, *, spread: bool = False, condition: Callable[[], An
     ]
 
 
+def make_effects(action_ids: Sequence[str]) -> LearnedEffects:
+    """Of which enough is known of all actions, at every stage."""
+    chance, count = np.random.default_rng(0), len(action_ids)
+    return LearnedEffects(
+        tuple(action_ids),
+        chance.uniform(0.1, 1.0, (count, len(STAGES), 6)),
+        np.broadcast_to(np.eye(3) / 100, (count, len(STAGES), 3, 3)).copy(),
+        np.full(count, 1000),
+        np.zeros(2),
+        np.ones(2),
+    )
+
+
 def make_catalogues(count: int) -> dict[str, ActionCatalogue]:
     """What is decided over."""
     chance = random.Random(1)
@@ -134,13 +149,22 @@ def make_steps(count: int) -> dict[str, Callable[[], object]]:
         return decide("d-1", CUSTOMER, request, deciding, now_us=NOW_US, language="en", lateness=None, known=known)
 
     widest = next(iter(catalogues.values()))
+    effects = make_effects([action.action_id for action in widest.actions])
+
+    def choose_learned() -> object:
+        told = effects.weigh_known(CUSTOMER.stage, CUSTOMER.churn_risk, CUSTOMER.value_at_stake)
+        gate = open_gate(CUSTOMER, wanted, NOW_US, book.rules, contacts=contacts)
+        customer = CUSTOMER._replace(learned=told)
+        return choose(widest, customer, wanted, policy, now_us=NOW_US, seed="d-1", gate=gate)
+
     return {
         **{f"choice: {name}": partial(choose_of, catalogue) for name, catalogue in catalogues.items()},
         "choice of three: all of them candidates": lambda: choose_of(widest, 3),
+        "choice by a learned policy: all of them candidates": choose_learned,
         f"contact gate of {CONTACTS} contacts": lambda: open_gate(
             CUSTOMER, wanted, NOW_US, book.rules, contacts=contacts
         ),
-        f"chance among {count}": lambda: draw_place(selection_probabilities(worths, policy.exploration), "d-1", 0),
+        f"chance among {count}": lambda: draw_place(worths, policy.exploration, "d-1", 0),
         "with answer and receipt: all of them candidates": lambda: decide_of(widest),
         "with answer and receipt: default catalogue": lambda: decide_of(catalogues["default catalogue"]),
     }

@@ -11,7 +11,7 @@ import numpy as np
 from mabwiser.mab import MAB, LearningPolicy
 from numpy.typing import NDArray
 
-from app.lifecycle.exploration import draw_place, selection_probabilities
+from app.lifecycle.exploration import draw_place
 from app.lifecycle.learned_effects import CAUTION
 from ml.demo.offers import COSTS, GROUPS, STAGES, Customers, OfferShop
 from ml.learning.effects import EffectModel, Offers, fit_effects
@@ -50,8 +50,7 @@ def explore(model: EffectModel, customers: Customers, seed: str) -> Ints:
     chosen = np.empty(len(worths), np.int64)
     for row, each in enumerate(worths - worths.min(axis=1, keepdims=True) + 0.25):
         order = np.argsort(-each, kind="stable")
-        probabilities = selection_probabilities(each[order].tolist(), EXPLORATION)
-        chosen[row] = order[draw_place(probabilities, f"{seed}-{row}", 0)]
+        chosen[row] = order[draw_place(each[order].tolist(), EXPLORATION, f"{seed}-{row}", 0)[0]]
     return chosen
 
 

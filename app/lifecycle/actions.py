@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -12,6 +13,7 @@ from app.lifecycle.conditions import Clause, Condition, Requirement, check_size,
 from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import Channel
 from app.lifecycle.mechanics import Mechanic
+from app.lifecycle.sieves import Bars, Sieve
 from app.lifecycle.stages import Stage
 
 ActionId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -21,9 +23,10 @@ Group = Literal["offer", "care", "service", "survey", "loyalty"]
 """What it is to the customer: something sold, a kindness, help with a trouble, a question, or membership."""
 
 
-Terms = tuple[float, float, str, float, float, float]
-"""What the worth of an action comes from: response rate, effect, what is at stake, weight, lever and cost. At stake is
-the aim, with `_settling` behind it where it is for an open complaint."""
+Terms = tuple[float, str, float, float, bool]
+"""What the worth of an action comes from: what it brings of what is at stake; that, the aim, with `_settling` behind it
+where it is for an open complaint; its expected cost; weight times lever; and whether it is learned: of what is for
+complaints it is not, such customers are compared with nobody."""
 
 
 class Title(BaseModel):
@@ -116,12 +119,10 @@ class Action(BaseModel):
     def terms(self) -> Terms:
         """What its worth comes from."""
         stake = f"{self.aim}_settling" if self.complaint == "open" else self.aim
-        return self.response_rate, self.effect, stake, self.weight, self.lever, self.cost
+        factor, is_learned = self.weight * self.lever, self.complaint in ("any", "none")
+        return self.response_rate * self.effect * factor, stake, self.response_rate * self.cost, factor, is_learned
 
 
-Bars = tuple[str, Group, Complaint, float, float, int, Requirement | None]
-"""What may hold an action back: its id, group, complaint, least risk and value, cool-down in microseconds, and what it
-requires of the customer."""
 Standing = tuple[int, str, Action]
 """An action, behind what decides of equal worths: precedence, the lower the earlier, and its id."""
 _PRECEDENCE: Final = {"open": 0, "resolved": 1}
@@ -130,13 +131,19 @@ TESTED_PRECEDENCE: Final = 2
 _USUAL_PRECEDENCE: Final = 3
 
 
-class Candidates(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Candidates:
     """Actions as decisions weigh them, hundreds at a time: in plain tuples, which are faster taken apart than models
     are asked."""
 
     standings: Sequence[Standing] = ()
     bars: Sequence[Bars] = ()
     terms: Sequence[Terms] = ()
+
+    @cached_property
+    def sieve(self) -> Sieve:
+        """What may hold them back; made when they are first weighed."""
+        return Sieve(self.bars)
 
     def only(self, places: Sequence[int]) -> "Candidates":
         """Some of them, in this order."""

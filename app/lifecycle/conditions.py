@@ -203,11 +203,14 @@ for _each in (AllOf, AnyOf, Not):
 
 
 class Clause(NamedTuple):
-    """One of the conditions that must all hold."""
+    """One of the conditions that must all hold. `key` is the same of those that say the same; `bound` of one that
+    compares a number with another: the fact, how, and with which."""
 
     test: Test
     en: str
     zh: str
+    key: str = ""
+    bound: tuple[str, str, float] | None = None
 
 
 def clauses_of(condition: "Condition | None") -> tuple[Clause, ...]:
@@ -215,7 +218,13 @@ def clauses_of(condition: "Condition | None") -> tuple[Clause, ...]:
     if condition is None:
         return ()
     parts = condition.all_of if isinstance(condition, AllOf) else (condition,)
-    return tuple(Clause(part.compile(), part.say("en"), part.say("zh")) for part in parts)
+    return tuple(Clause(part.compile(), part.say("en"), part.say("zh"), repr(part), _bound_of(part)) for part in parts)
+
+
+def _bound_of(part: "Condition") -> tuple[str, str, float] | None:
+    if not isinstance(part, Comparison) or part.comparator not in _NUMERIC:
+        return None
+    return part.fact, part.comparator, getattr(part, part.comparator)
 
 
 class Requirement:

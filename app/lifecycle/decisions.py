@@ -8,15 +8,16 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
-from app.lifecycle.actions import Action, ActionCatalogue, Bars, Complaint, Standing, Terms, bars_of
+from app.lifecycle.actions import Action, ActionCatalogue, Candidates, Standing, Terms, bars_of
 from app.lifecycle.arms import Arm
 from app.lifecycle.condition_tests import Known, know
-from app.lifecycle.conditions import Clause, Unmet
+from app.lifecycle.conditions import Clause, Requirement, Unmet
 from app.lifecycle.contact_gate import ContactCode, ContactRules, Gate
 from app.lifecycle.contact_policy import GROUPS
 from app.lifecycle.events import DAY_US
 from app.lifecycle.learned_effects import Learned, replace_known
 from app.lifecycle.places import Chosen, Eligible, fill, order
+from app.lifecycle.sieves import Bars, Sieve
 from app.lifecycle.split_tests import Treatment
 from app.lifecycle.stages import Stage
 from app.lifecycle.tact import TactCode, tactless
@@ -159,17 +160,15 @@ def _values(terms: Iterable[Terms], customer: CustomerContext, policy: Policy) -
     risk, complaint_risk = 0.5 if customer.churn_risk is None else customer.churn_risk, policy.complaint_risk
     stakes = {"retain": risk, "grow": 1.0 - risk}
     settling = {f"{aim}_settling": max(stake, complaint_risk) for aim, stake in stakes.items()}
-    by_stake, at_stake, margin = {**stakes, **settling}, customer.value_at_stake, policy.margin
-    return [
-        rate * (effect * at_stake * by_stake[stake] * margin * weight * lever - cost)
-        for rate, effect, stake, weight, lever, cost in terms
-    ]
+    value = customer.value_at_stake * policy.margin
+    by_stake = {stake: share * value for stake, share in (stakes | settling).items()}
+    return [gain * by_stake[stake] - cost for gain, stake, cost, _, _ in terms]
 
 
 def worth_of(action: Action, customer: CustomerContext, wanted: DecisionOptions, policy: Policy) -> float:
     """What was learned of an action for a customer, else its `expected_value`."""
     standing, believed = (0, action.action_id, action), expected_value(action, customer, policy)
-    return replace_known([standing], [believed], customer.learned_for(wanted))[0]
+    return replace_known([standing], [action.terms], [believed], customer.learned_for(wanted))[0]
 
 
 _RULES: Final = ContactRules()
@@ -200,7 +199,7 @@ def complaint_code(action: Action, customer: CustomerContext, now_us: int) -> Co
     return _complaint_codes(customer, now_us)[action.complaint]
 
 
-def _complaint_codes(customer: CustomerContext, now_us: int) -> dict[Complaint, ComplaintCode | None]:
+def _complaint_codes(customer: CustomerContext, now_us: int) -> dict[str, ComplaintCode | None]:
     """By the `complaint` of an action."""
     unhappy: ComplaintCode | None = "open_complaint" if customer.has_open_complaint else None
     return {
@@ -215,48 +214,80 @@ def suppression(
     action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate | None = None
 ) -> SuppressionCode | None:
     """Why an action for this stage and channel is not for this customer now; None: it is eligible."""
-    return _sift(
-        [bars_of(action, action.requires)], customer, wanted, now_us, gate or open_gate(customer, wanted, now_us)
-    )[0]
+    look = _Look(customer, wanted, now_us, gate or open_gate(customer, wanted, now_us))
+    return look.code_of(bars_of(action, action.requires))
 
 
 def _without_items(customer: CustomerContext) -> dict[str, Literal["items_unseen", "no_items"]]:
     return {**dict.fromkeys(customer.lacking, "no_items"), **dict.fromkeys(customer.unseen, "items_unseen")}
 
 
-def _sift(
-    bars: Iterable[Bars], customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate
-) -> list[SuppressionCode | None]:
-    """`suppression` of actions, in their order: what is the same for all of them is looked up once."""
-    complaints, spent = _complaint_codes(customer, now_us), gate.by_action
-    customers_risk, at_stake = customer.churn_risk or 0.0, customer.value_at_stake
-    tact = {group: tactless(group, customer.facts, wanted.context) for group in GROUPS}
-    contacts = {group: gate.by_group.get(group) for group in GROUPS}
-    closed = {group: tact[group] or contacts[group] for group in GROUPS}
-    unmet = Unmet(known_of(customer, wanted))
-    exclude, offered_us = wanted.exclude, customer.offered_us
-    without_items = _without_items(customer)
-    codes: list[SuppressionCode | None] = []
-    code: SuppressionCode | None
-    for action_id, group, complaint, min_risk, min_value, cool_down_us, requires in bars:
-        if action_id in exclude:
-            code = "excluded"
-        elif code := complaints[complaint]:
-            pass
-        elif min_risk > customers_risk:
-            code = "risk_too_low"
-        elif min_value > at_stake:
-            code = "value_too_low"
-        elif code := closed[group] if requires is None else tact[group] or unmet[requires] or contacts[group]:
-            pass
-        elif action_id in spent:
-            code = spent[action_id]
-        elif action_id in offered_us and cool_down_us and now_us - offered_us[action_id] < cool_down_us:
-            code = "cooling_down"
-        elif action_id in without_items:
-            code = without_items[action_id]
-        codes.append(code)
-    return codes
+class _Look:
+    """Why actions are not for a customer now: what is the same for all of them is looked up once."""
+
+    __slots__ = (
+        *("_closed", "_complaints", "_contacts", "_exclude", "_known", "_now_us", "_offered_us", "_risk", "_spent"),
+        *("_stake", "_tact", "_unmet", "_without_items"),
+    )
+
+    def __init__(self, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate) -> None:
+        self._complaints = _complaint_codes(customer, now_us)
+        self._tact = {group: tactless(group, customer.facts, wanted.context) for group in GROUPS}
+        self._contacts = gate.by_group
+        self._closed: dict[str, TactCode | ContactCode | None]
+        self._closed = {group: self._tact[group] or gate.by_group.get(group) for group in GROUPS}
+        self._risk, self._stake = customer.churn_risk or 0.0, customer.value_at_stake
+        self._exclude, self._spent, self._without_items = wanted.exclude, gate.by_action, _without_items(customer)
+        self._offered_us, self._now_us = customer.offered_us, now_us
+        self._known = known_of(customer, wanted)
+        self._unmet = Unmet(self._known)
+
+    def codes_of(self, candidates: Candidates) -> list[SuppressionCode | None]:
+        """Of each in its order: by its kind, but for those that something of their own may hold back."""
+        sieve, bars = candidates.sieve, candidates.bars
+        alike: list[SuppressionCode | None]
+        alike = [self._complaints[complaint] or self._closed[group] for group, complaint in sieve.kinds]
+        codes = [alike[kind] for kind in sieve.kind_of]
+        caught = sieve.catch(self._risk, self._stake, self._known)
+        caught.update(self._named(sieve))
+        for place in caught:
+            codes[place] = self.code_of(bars[place])
+        return codes
+
+    def _named(self, sieve: Sieve) -> list[int]:
+        """Places of actions that are named: excluded, used up, without items, or offered of late."""
+        at, offered_us, since_us = sieve.at, self._offered_us, self._now_us - sieve.longest_us
+        both = (at, offered_us) if len(at) < len(offered_us) else (offered_us, at)
+        named = [each for each in both[0] if each in both[1] and offered_us[each] > since_us]
+        if self._exclude or self._spent or self._without_items:
+            named += [each for each in (*self._exclude, *self._spent, *self._without_items) if each in at]
+        return [at[each] for each in named]
+
+    def code_of(self, bars: Bars) -> SuppressionCode | None:
+        """The first code that applies; None: none does."""
+        action_id, group, complaint, min_risk, min_value, cool_down_us, requires = bars
+        if action_id in self._exclude:
+            return "excluded"
+        if code := self._complaints[complaint]:
+            return code
+        if min_risk > self._risk:
+            return "risk_too_low"
+        if min_value > self._stake:
+            return "value_too_low"
+        return self._closed_code(group, requires) or self._own_code(action_id, cool_down_us)
+
+    def _closed_code(self, group: Any, requires: Requirement | None) -> SuppressionCode | None:
+        if requires is None:
+            return self._closed[group]
+        return self._tact[group] or self._unmet[requires] or self._contacts.get(group)
+
+    def _own_code(self, action_id: str, cool_down_us: int) -> SuppressionCode | None:
+        if action_id in self._spent:
+            return self._spent[action_id]
+        offered_us = self._offered_us.get(action_id)
+        if offered_us is not None and cool_down_us and self._now_us - offered_us < cool_down_us:
+            return "cooling_down"
+        return self._without_items.get(action_id)
 
 
 def rank(
@@ -284,9 +315,9 @@ def _weigh(
 ) -> Iterable[tuple[Standing, SuppressionCode | None, float]]:
     """The actions for the stage and channel, what holds each back, and what it is worth."""
     found = catalogue.find(customer.stage, wanted.channel)
-    codes = _sift(found.bars, customer, wanted, now_us, gate)
+    codes = _Look(customer, wanted, now_us, gate).codes_of(found)
     believed = _values(found.terms, customer, policy)
-    worths = replace_known(found.standings, believed, customer.learned_for(wanted))
+    worths = replace_known(found.standings, found.terms, believed, customer.learned_for(wanted))
     if customer.treatment is not None and customer.treatment.factors:
         worths = customer.treatment.weigh([action_id for _, action_id, _ in found.standings], worths)
     return zip(found.standings, codes, worths, strict=True)

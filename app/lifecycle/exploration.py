@@ -11,34 +11,59 @@ alike: no order decides.
 
 import hashlib
 from collections.abc import Sequence
-from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 STEEPNESS: Final = 20.0
 FLOOR_SHARE: Final = 0.25
 """Of the exploration, what is spread evenly over all that may be chosen: so much of each is seen, however it looks."""
 
 
+class _Explored(NamedTuple):
+    """What there is for a place: `equals` share the best's alike, `best` each; one behind them that weighs w has
+    `floor` + `above` · w."""
+
+    equals: int
+    best: float
+    floor: float
+    above: float
+    weights: Sequence[float]
+
+
+def _explore(worths: Sequence[float], share: float) -> _Explored:
+    count, best = len(worths), worths[0]
+    equals = next((place for place, worth in enumerate(worths) if worth < best), count)
+    if equals == count or share <= 0.0:
+        return _Explored(equals, 1.0 / equals, 0.0, 0.0, [0.0] * (count - equals))
+    slope, most = STEEPNESS / best, count + STEEPNESS
+    weights = [1.0 / (most - slope * worth) for worth in worths[equals:]]
+    total, floor = sum(weights), FLOOR_SHARE * share / count
+    spread = floor * len(weights)
+    explored = max(min(share, total), spread)
+    return _Explored(equals, (1.0 - explored) / equals, floor, (explored - spread) / total, weights)
+
+
 def selection_probabilities(worths: Sequence[float], share: float) -> list[float]:
     """Of actions in descending order of worth, all above 0, for one place; they add up to one. `share` of 0 to 1 is
     what those behind the best get at most."""
-    count, best = len(worths), worths[0]
-    equals = next((place for place, worth in enumerate(worths) if worth < best), count)
-    behind = worths[equals:]
-    if not behind or share <= 0.0:
-        return [1.0 / equals] * equals + [0.0] * len(behind)
-    slope, among = STEEPNESS / best, float(count)
-    weights = [1.0 / (among + slope * (best - worth)) for worth in behind]
-    floor, total = FLOOR_SHARE * share / count, sum(weights)
-    above = (max(min(share, total) - floor * len(behind), 0.0)) / total
-    explored = [floor + above * weight for weight in weights]
-    return [(1.0 - sum(explored)) / equals] * equals + explored
+    equals, best, floor, above, weights = _explore(worths, share)
+    return [best] * equals + [floor + above * weight for weight in weights]
 
 
-def draw_place(probabilities: Sequence[float], seed: str, place: int) -> int:
-    """Which is chosen: the same for the same seed, and over seeds with these probabilities."""
-    drawn = _uniform(seed, place) * sum(probabilities)
-    return next((at for at, end in enumerate(accumulate(probabilities)) if drawn < end), len(probabilities) - 1)
+def draw_place(worths: Sequence[float], share: float, seed: str, place: int) -> tuple[int, float]:
+    """Which is chosen by `selection_probabilities`, and with which: the same for the same seed, and over seeds as often
+    as these say. Those behind the best are looked at one by one only where one of them is drawn."""
+    equals, best, floor, above, weights = _explore(worths, share)
+    drawn = _uniform(seed, place)
+    at = int(drawn / best)
+    if at < equals or not floor:
+        return min(at, equals - 1), best
+    end, chance = best * equals, best
+    for at, weight in enumerate(weights, equals):
+        chance = floor + above * weight
+        end += chance
+        if drawn < end:
+            return at, chance
+    return len(worths) - 1, chance
 
 
 def _uniform(seed: str, place: int) -> float:

@@ -6,16 +6,16 @@ in margin, net of what the action cost, over doing nothing. With φ = (1, x_risk
 x_risk is the churn risk (one half: not known), x_value log(1 + value at stake), both centred and of unit size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import log1p
 from typing import Final, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lifecycle.actions import Action, Standing
+from app.lifecycle.actions import Action, Standing, Terms
 from app.lifecycle.stages import Stage
 
 Floats = NDArray[np.float64]
@@ -30,8 +30,6 @@ CAUTION: Final = 0.5
 FEWEST_SHOWN: Final = 30
 """Decisions of an action below which its prior is kept."""
 UNKNOWN_RISK: Final = 0.5
-_LEARNED_OF: Final = ("any", "none")
-"""What an action has to do with complaints."""
 
 
 class Learned(NamedTuple):
@@ -53,6 +51,10 @@ class Explained(NamedTuple):
     learned: Learned
     terms: Mapping[str, float]
     shown: int
+
+
+_LEARNED: Final[Callable[[tuple[float, float]], Learned]] = partial(tuple.__new__, Learned)
+"""Of a pair, by less than half of what it takes by arguments."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class LearnedEffects:
         effects = terms[at] @ np.array([1.0, 1.0, 1.0, 1.0, x_risk, x_value])
         phi = np.array([1.0, x_risk, x_value])
         deviations = np.sqrt(np.maximum(covariances[at] @ np.outer(phi, phi).ravel(), 0.0))
-        return dict(zip(ids, map(Learned, effects.round(6).tolist(), deviations.round(6).tolist()), strict=True))
+        told = zip(effects.round(6).tolist(), deviations.round(6).tolist(), strict=True)
+        return dict(zip(ids, map(_LEARNED, told), strict=True))
 
     def explain(
         self, action_id: str, learned: Learned, stage: Stage, churn_risk: float | None, value_at_stake: float
@@ -130,21 +133,22 @@ def raw_features(churn_risk: float | None, value_at_stake: float) -> tuple[float
 
 def weigh(action: Action, learned: Learned) -> float:
     """A learned worth as the business wants it: what it brings times weight and lever, less its expected cost."""
-    cost = action.response_rate * action.cost
-    return (learned.cautious + cost) * action.weight * action.lever - cost
+    return replace_known([(0, action.action_id, action)], [action.terms], [0.0], {action.action_id: learned})[0]
 
 
 def is_learned_of(action: Action) -> bool:
     """Whether what was learned of an action is reckoned with: customers with complaints are compared with nobody."""
-    return action.complaint in _LEARNED_OF
+    return action.terms[-1]
 
 
-def replace_known(standings: Sequence[Standing], worths: list[float], learned: Mapping[str, Learned]) -> list[float]:
-    """The worths of actions, in their order, with what was learned in the place of what is believed. What is for
-    complaints is not learned: such customers are compared with nobody."""
+def replace_known(
+    standings: Sequence[Standing], terms: Sequence[Terms], worths: list[float], learned: Mapping[str, Learned]
+) -> list[float]:
+    """The worths of actions, in their order, with what was learned in the place of what is believed."""
     if not learned:
         return worths
+    found = learned.get
     return [
-        weigh(action, learned[action_id]) if action_id in learned and action.complaint in _LEARNED_OF else worth
-        for (_, action_id, action), worth in zip(standings, worths, strict=True)
+        (told[0] - CAUTION * told[1] + cost) * factor - cost if is_learned and (told := found(action_id)) else worth
+        for (_, action_id, _), (_, _, cost, factor, is_learned), worth in zip(standings, terms, worths, strict=True)
     ]

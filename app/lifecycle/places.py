@@ -54,11 +54,12 @@ def fill(
     crowded_out: list[tuple[str, ContactCode]] = []
     while ranked and len(chosen) < places:
         foremost = ranked[0][1]
-        rivals = [worth for worth, precedence, _, _ in ranked if precedence == foremost]
-        probabilities = selection_probabilities(rivals, exploration)
-        at = draw_place(probabilities, seed, len(chosen))
+        rivals = [each[0] for each in ranked]
+        if ranked[-1][1] != foremost:
+            rivals = [worth for worth, precedence, _, _ in ranked if precedence == foremost]
+        at, probability = draw_place(rivals, exploration, seed, len(chosen))
         worth, _, _, action = ranked.pop(at)
-        chosen.append(Chosen(action, worth, probabilities[at]))
+        chosen.append(Chosen(action, worth, probability))
         if len(chosen) < places and gate.take(action):
             crowded_out += [(action_id, code) for _, _, action_id, other in ranked if (code := gate.code(other))]
             ranked = [each for each in ranked if not gate.code(each[3])]

@@ -62,17 +62,24 @@ def test_the_currency_does_not_matter(worths, share, rate):
 
 
 def test_as_often_as_was_said():
-    told = selection_probabilities([10.0, 10.0, 9.0, 2.0, 1.0], 0.4)
-    draws = 40_000
-    seen = Counter(draw_place(told, f"d-{seed}", 0) for seed in range(draws))
+    worths, draws = [10.0, 10.0, 9.0, 2.0, 1.0], 40_000
+    told = selection_probabilities(worths, 0.4)
+    drawn = [draw_place(worths, 0.4, f"d-{seed}", 0) for seed in range(draws)]
+    assert all(probability == told[place] for place, probability in drawn)
+    seen = Counter(place for place, _ in drawn)
     for place, probability in enumerate(told):
         deviation = (probability * (1 - probability) / draws) ** 0.5
         assert seen[place] / draws == pytest.approx(probability, abs=4 * deviation)
 
 
+@given(WORTHS, SHARES, st.text(min_size=1, max_size=4))
+def test_what_is_drawn_had_a_chance_and_it_is_told(worths, share, seed):
+    place, probability = draw_place(worths, share, seed, 0)
+    assert probability == selection_probabilities(worths, share)[place]
+    assert probability > 0.0
+
+
 def test_a_draw_is_repeatable_and_of_its_place():
-    told = [0.25] * 4
-    assert [draw_place(told, "d-1", place) for place in range(20)] == [
-        draw_place(told, "d-1", place) for place in range(20)
-    ]
-    assert len({draw_place(told, "d-1", place) for place in range(20)}) == 4
+    drawn = [draw_place([3.0] * 4, 0.1, "d-1", place) for place in range(20)]
+    assert drawn == [draw_place([3.0] * 4, 0.1, "d-1", place) for place in range(20)]
+    assert {*drawn} == {(place, 0.25) for place in range(4)}
