@@ -157,7 +157,9 @@ async def test_the_receipt_says_what_was_weighed(client, sql, shop):
     assert offered(answer) == [best]
     shares = {"control_share": 0.0, "usual_share": 0.0}
     assert receipt["policy"] == {**shares, "exploration": 0.0, "margin": 0.25, "complaint_risk": 0.54}
-    assert receipt["customer"].keys() == {*CustomerContext._fields} - {"customer_id", "lacking", "unseen", "learned"}
+    assert receipt["customer"].keys() == {*CustomerContext._fields} - {
+        *("customer_id", "lacking", "unseen", "learned", "learned_by", "treatment")
+    }
     assert receipt["customer"]["stage"] == "new"
     assert receipt["customer"]["churn_risk"] == pytest.approx(answer["score"]["churn_risk"], abs=1e-6)
     assert row["answer"] == {"score": answer["score"], "decision": answer["decision"]}
