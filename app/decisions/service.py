@@ -22,13 +22,13 @@ from app.lifecycle.decisions import (
     CustomerContext,
     DecisionOptions,
     Policy,
-    SuppressionCode,
     choose,
     failing_clause,
     learns,
     open_gate,
 )
 from app.lifecycle.events import DAY_US
+from app.lifecycle.looks import SuppressionCode
 from app.lifecycle.places import Chosen
 from app.models.policy_artefact import PolicyModel
 from app.scores.scoring import Scoring

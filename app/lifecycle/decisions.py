@@ -6,40 +6,21 @@ off-line by inverse propensity, and every refusal its code.
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from app.lifecycle.actions import Action, ActionCatalogue, Candidates, Standing, Terms, bars_of
+from app.lifecycle.actions import Action, ActionCatalogue, Standing, Terms, bars_of
 from app.lifecycle.arms import Arm
 from app.lifecycle.condition_tests import Known, know
-from app.lifecycle.conditions import Clause, Requirement, Unmet
-from app.lifecycle.contact_gate import ContactCode, ContactRules, Gate
+from app.lifecycle.conditions import Clause
+from app.lifecycle.contact_gate import ContactRules, Gate
 from app.lifecycle.contact_policy import GROUPS
 from app.lifecycle.events import DAY_US
 from app.lifecycle.learned_effects import Learned, replace_known
+from app.lifecycle.looks import ComplaintCode, Look, SuppressionCode
 from app.lifecycle.places import Chosen, Eligible, fill, order
-from app.lifecycle.sieves import Bars, Sieve
 from app.lifecycle.split_tests import Treatment
 from app.lifecycle.stages import Stage
-from app.lifecycle.tact import TactCode, tactless
-
-ComplaintCode = Literal["no_open_complaint", "no_resolved_complaint", "open_complaint"]
-SuppressionCode = Literal[
-    "excluded",
-    ComplaintCode,
-    "risk_too_low",
-    "value_too_low",
-    TactCode,
-    "condition_unknown",
-    "condition_failed",
-    ContactCode,
-    "cooling_down",
-    "items_unseen",
-    "no_items",
-    "no_gain",
-    "control_group",
-    "other_side",
-]
-
+from app.lifecycle.tact import tactless
 
 _NOTHING: Final[Mapping[str, Learned]] = MappingProxyType({})
 
@@ -214,80 +195,25 @@ def suppression(
     action: Action, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate | None = None
 ) -> SuppressionCode | None:
     """Why an action for this stage and channel is not for this customer now; None: it is eligible."""
-    look = _Look(customer, wanted, now_us, gate or open_gate(customer, wanted, now_us))
+    look = _look(customer, wanted, now_us, gate or open_gate(customer, wanted, now_us))
     return look.code_of(bars_of(action, action.requires))
 
 
-def _without_items(customer: CustomerContext) -> dict[str, Literal["items_unseen", "no_items"]]:
-    return {**dict.fromkeys(customer.lacking, "no_items"), **dict.fromkeys(customer.unseen, "items_unseen")}
-
-
-class _Look:
-    """Why actions are not for a customer now: what is the same for all of them is looked up once."""
-
-    __slots__ = (
-        *("_closed", "_complaints", "_contacts", "_exclude", "_known", "_now_us", "_offered_us", "_risk", "_spent"),
-        *("_stake", "_tact", "_unmet", "_without_items"),
+def _look(customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate) -> Look:
+    """What actions are held back by, of a customer and a request."""
+    without_items = {**dict.fromkeys(customer.lacking, "no_items"), **dict.fromkeys(customer.unseen, "items_unseen")}
+    return Look(
+        _complaint_codes(customer, now_us),
+        {group: tactless(group, customer.facts, wanted.context) for group in GROUPS},
+        gate,
+        customer.churn_risk or 0.0,
+        customer.value_at_stake,
+        known_of(customer, wanted),
+        wanted.exclude,
+        customer.offered_us,
+        now_us,
+        without_items,
     )
-
-    def __init__(self, customer: CustomerContext, wanted: DecisionOptions, now_us: int, gate: Gate) -> None:
-        self._complaints = _complaint_codes(customer, now_us)
-        self._tact = {group: tactless(group, customer.facts, wanted.context) for group in GROUPS}
-        self._contacts = gate.by_group
-        self._closed: dict[str, TactCode | ContactCode | None]
-        self._closed = {group: self._tact[group] or gate.by_group.get(group) for group in GROUPS}
-        self._risk, self._stake = customer.churn_risk or 0.0, customer.value_at_stake
-        self._exclude, self._spent, self._without_items = wanted.exclude, gate.by_action, _without_items(customer)
-        self._offered_us, self._now_us = customer.offered_us, now_us
-        self._known = known_of(customer, wanted)
-        self._unmet = Unmet(self._known)
-
-    def codes_of(self, candidates: Candidates) -> list[SuppressionCode | None]:
-        """Of each in its order: by its kind, but for those that something of their own may hold back."""
-        sieve, bars = candidates.sieve, candidates.bars
-        alike: list[SuppressionCode | None]
-        alike = [self._complaints[complaint] or self._closed[group] for group, complaint in sieve.kinds]
-        codes = [alike[kind] for kind in sieve.kind_of]
-        caught = sieve.catch(self._risk, self._stake, self._known)
-        caught.update(self._named(sieve))
-        for place in caught:
-            codes[place] = self.code_of(bars[place])
-        return codes
-
-    def _named(self, sieve: Sieve) -> list[int]:
-        """Places of actions that are named: excluded, used up, without items, or offered of late."""
-        at, offered_us, since_us = sieve.at, self._offered_us, self._now_us - sieve.longest_us
-        both = (at, offered_us) if len(at) < len(offered_us) else (offered_us, at)
-        named = [each for each in both[0] if each in both[1] and offered_us[each] > since_us]
-        if self._exclude or self._spent or self._without_items:
-            named += [each for each in (*self._exclude, *self._spent, *self._without_items) if each in at]
-        return [at[each] for each in named]
-
-    def code_of(self, bars: Bars) -> SuppressionCode | None:
-        """The first code that applies; None: none does."""
-        action_id, group, complaint, min_risk, min_value, cool_down_us, requires = bars
-        if action_id in self._exclude:
-            return "excluded"
-        if code := self._complaints[complaint]:
-            return code
-        if min_risk > self._risk:
-            return "risk_too_low"
-        if min_value > self._stake:
-            return "value_too_low"
-        return self._closed_code(group, requires) or self._own_code(action_id, cool_down_us)
-
-    def _closed_code(self, group: Any, requires: Requirement | None) -> SuppressionCode | None:
-        if requires is None:
-            return self._closed[group]
-        return self._tact[group] or self._unmet[requires] or self._contacts.get(group)
-
-    def _own_code(self, action_id: str, cool_down_us: int) -> SuppressionCode | None:
-        if action_id in self._spent:
-            return self._spent[action_id]
-        offered_us = self._offered_us.get(action_id)
-        if offered_us is not None and cool_down_us and self._now_us - offered_us < cool_down_us:
-            return "cooling_down"
-        return self._without_items.get(action_id)
 
 
 def rank(
@@ -315,7 +241,7 @@ def _weigh(
 ) -> Iterable[tuple[Standing, SuppressionCode | None, float]]:
     """The actions for the stage and channel, what holds each back, and what it is worth."""
     found = catalogue.find(customer.stage, wanted.channel)
-    codes = _Look(customer, wanted, now_us, gate).codes_of(found)
+    codes = _look(customer, wanted, now_us, gate).codes_of(found)
     believed = _values(found.terms, customer, policy)
     worths = replace_known(found.standings, found.terms, believed, customer.learned_for(wanted))
     if customer.treatment is not None and customer.treatment.factors:

@@ -9,8 +9,8 @@ import pytest
 
 from app.decisions.held import Decisions
 from app.decisions.recalling import recall
-from app.lifecycle.decisions import SuppressionCode
 from app.lifecycle.funnels import ELIGIBILITY
+from app.lifecycle.looks import SuppressionCode
 from app.lifecycle.measures import CONTACT_CHANNELS, SALES_CHANNELS
 
 CHANNELS = (*SALES_CHANNELS, *CONTACT_CHANNELS)

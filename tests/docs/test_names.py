@@ -18,10 +18,10 @@ from app.foundation.exposition import GAUGES
 from app.foundation.settings import PREFIX, Settings
 from app.http.problems import _SLUGS_OF_HTTP
 from app.lifecycle.actions import Action
-from app.lifecycle.decisions import SuppressionCode
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.features import FEATURE_NAMES
+from app.lifecycle.looks import SuppressionCode
 from app.lifecycle.targets import OTHERS
 from app.scores.schemas import ScoreOut, ScoreReasonOut, SumOut
 from tests.docs.pages import PAGES, ROOT

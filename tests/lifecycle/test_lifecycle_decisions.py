@@ -9,12 +9,12 @@ from app.lifecycle.contact_gate import SPENT_CODES, Contact, ContactRules
 from app.lifecycle.contact_policy import Cap, ContactPolicy
 from app.lifecycle.decisions import (
     DecisionOptions,
-    SuppressionCode,
     expected_value,
     open_gate,
     suppression,
 )
 from app.lifecycle.events import DAY_US
+from app.lifecycle.looks import SuppressionCode
 from app.lifecycle.split_tests import Treatment
 from tests.lifecycle.deciding import HOUR_US, NOW_US, POLICY, STANDING, UNHAPPY, WISH, choose_for, make_action
 
