@@ -16,6 +16,7 @@ from app.lifecycle.features import Floats
 from app.lifecycle.measures import REFERENCE
 from app.lifecycle.ranking.owned import Buyers, Owned
 from app.lifecycle.states import ITEM
+from app.recommendations.forgotten_queries import READ_FORGOTTEN
 from app.recommendations.shown_queries import READ_SHOWN
 
 Ints = NDArray[np.int64]
@@ -45,6 +46,8 @@ class OfWhom(NamedTuple):
 
     customer_id: str
     is_whole: bool = True
+    is_for_new: bool = False
+    """Whether all that was ever bought is to be known, of which states are kept or not."""
 
 
 class History(NamedTuple):
@@ -53,11 +56,13 @@ class History(NamedTuple):
     customer: CustomerState | None
     items: ItemStates
     shown: Mapping[str, Shown]
+    forgotten: Sequence[str] = ()
+    """Items that were bought, of which no state may be kept any more; where they are asked for."""
 
     def permitted(self) -> "History":
         """What may be looked at to choose for them: nothing of who refuses what is personal."""
         if self.customer is not None and self.customer.refuses_profiling:
-            return self._replace(items=NO_ITEMS, shown={})
+            return self._replace(items=NO_ITEMS, shown={}, forgotten=())
         return self
 
     def last_us(self) -> int:
@@ -118,11 +123,15 @@ async def read_histories(driver: Driver, asked: Sequence[OfWhom], since_us: int)
     items: dict[str, ItemStates] = {}
     if whole:
         items = dict(zip(whole, await read_item_states(driver, whole), strict=True))
+    forgotten: dict[str, list[str]] = {}
+    if explorers := list({each.customer_id for each in asked if each.is_for_new}):
+        rows = await driver.fetch(READ_FORGOTTEN, customer_ids=explorers)
+        forgotten = {row["customer_id"]: row["item_ids"] for row in rows}
     return [
-        History(customers.get(each), items[each], shown.get(each, {}))
+        History(customers.get(of), items[of], shown.get(of, {}), forgotten.get(of, ()) if is_for_new else ())
         if is_whole
-        else History(None, NO_ITEMS, History(customers.get(each), NO_ITEMS, shown.get(each, {})).permitted().shown)
-        for each, is_whole in asked
+        else History(None, NO_ITEMS, History(customers.get(of), NO_ITEMS, shown.get(of, {})).permitted().shown)
+        for of, is_whole, is_for_new in asked
     ]
 
 

@@ -18,6 +18,7 @@ from app.models.held import Models
 from app.recommendations.demand_router import router as demand
 from app.recommendations.effects_router import router as effects
 from app.recommendations.forgetting import keep_forgetting
+from app.recommendations.forgotten_queries import READ_FORGOTTEN
 from app.recommendations.held import Recommendations
 from app.recommendations.histories import SHOWN_DAYS, History, OfWhom, read_histories
 from app.recommendations.keeping import KEEP, Given, keep_recommendations
@@ -57,7 +58,7 @@ def _build(resources: Resources) -> None:
     decisions.suggest = partial(suggest, resources)
     decisions.find_lacking = partial(find_lacking, resources)
     decisions.lacking_of = partial(lacking_of, resources)
-    for statement in (READ_STATES, READ_ITEMS, READ_SHOWN):
+    for statement in (READ_STATES, READ_ITEMS, READ_SHOWN, READ_FORGOTTEN):
         resources.plan(reading, statement, since_us=0)
     resources.plan(writing, KEEP)
     resources.plan(giving, READ_IN_FORCE, now_us=0)

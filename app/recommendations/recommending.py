@@ -82,7 +82,7 @@ async def _recommend(resources: Resources, wanted: Wanted, customer_id: str | No
     history: History | None = None
     if customer_id is not None:
         is_whole = wanted.scenario != "popular" or wanted.offers
-        history = await held.histories.submit(OfWhom(customer_id, is_whole))
+        history = await held.histories.submit(OfWhom(customer_id, is_whole, wanted.scenario == "discover"))
     assortment = held.assortment()
     if is_everybodys(wanted, history):
         return held.everybody.list_items(wanted, held.rules, now_us)

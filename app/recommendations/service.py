@@ -81,7 +81,7 @@ def has_any(
 ) -> bool:
     """Whether there is anything that the scenario is about: of `replenish` something that is due."""
     if wanted.scenario != "replenish" and not assortment.has_packs:  # spares a look at each: there are more than known
-        shown = _allow(wanted, None, assortment, _wishes(wanted, assortment, rules, now_us), now_us)
+        shown = _allow(wanted, None, None, assortment, _wishes(wanted, assortment, rules, now_us), now_us)
         if np.count_nonzero(shown) > len(history.items.item_ids):
             return True
     asked, _ = _ask(wanted, history, assortment, rules, now_us)
@@ -104,7 +104,7 @@ def _ask(
             habits = read_habits(history.items, assortment.at, len(assortment.ids), as_of_us)
             bought = habits.kept()
     wishes = _wishes(wanted, assortment, rules, now_us)
-    allowed = _allow(wanted, habits, assortment, wishes, now_us)
+    allowed = _allow(wanted, history, habits, assortment, wishes, now_us)
     is_weighed = wishes is not None and wishes.is_weighed
     looked_at = _EVERY if is_weighed else _LOOKED_AT[0] + _LOOKED_AT[1] * wanted.limit
     return Asked(wanted, history, habits, bought, assortment, allowed, now_us, as_of_us, looked_at), wishes
@@ -117,13 +117,20 @@ def _wishes(wanted: Wanted, assortment: Assortment, rules: Sequence[MerchantRule
     return assortment.wishes(in_force)
 
 
-def _allow(wanted: Wanted, habits: Habits | None, assortment: Assortment, wishes: Wishes | None, now_us: int) -> Mask:
+def _allow(
+    wanted: Wanted,
+    history: History | None,
+    habits: Habits | None,
+    assortment: Assortment,
+    wishes: Wishes | None,
+    now_us: int,
+) -> Mask:
     """(items,): what may be shown to whoever asks."""
     allowed = assortment.may_be_shown(now_us, wanted.store, wanted.in_stock_only, wanted.category)
     if wishes is not None:
         allowed = allowed & wishes.shown
     out = [n for item_id in (*wanted.exclude, *wanted.basket) if (n := assortment.at.get(item_id)) is not None]
-    known = _known_too_well(wanted, habits)
+    known = _known_too_well(wanted, history, habits, assortment)
     if not out and not len(known):
         return allowed
     allowed = allowed.copy()
@@ -135,11 +142,14 @@ def _allow(wanted: Wanted, habits: Habits | None, assortment: Assortment, wishes
     return allowed
 
 
-def _known_too_well(wanted: Wanted, habits: Habits | None) -> Ints:
+def _known_too_well(wanted: Wanted, history: History | None, habits: Habits | None, assortment: Assortment) -> Ints:
     """What a customer is not offered for having had it: all that is no discovery; and what they gave back."""
-    if habits is None or wanted.scenario not in _PERSONAL:
+    if history is None or habits is None or wanted.scenario not in _PERSONAL:
         return np.arange(0)
-    return habits.items if wanted.scenario == "discover" else habits.items[habits.is_returned]
+    if wanted.scenario != "discover":
+        return habits.items[habits.is_returned]
+    forgotten = [n for item_id in history.forgotten if (n := assortment.at.get(item_id)) is not None]
+    return np.concatenate([habits.items, np.array(forgotten, np.int64)])
 
 
 def _keep_allowed(pool: Pool, asked: Asked) -> Pool:

@@ -243,6 +243,19 @@ async def test_a_customer_with_100_000_lines(model, recommend, engine, shop, cli
     assert not {*ids_of(await recommend("C-1", scenario="discover", limit=20))} & {*items}
 
 
+async def test_what_was_bought_before_all_that_is_kept_is_not_new(model, put_items, buy, recommend, client, shop):
+    """Whoever has bought 700 items has 500 of them kept."""
+    old = [f"old-{number}" for number in range(5)]
+    await put_items(*old[:4], "new", *({"item_id": item, "pack_of": "old"} for item in ("old-4", "old-large")))
+    await buy("C-1", (300, *old), (10, *(f"own-{number:03d}" for number in range(700))))
+    found = {*ids_of(await recommend("C-1", scenario="discover", limit=100))}
+    assert "new" in found
+    assert not {*old, "old-large"} & found
+    await client.post("/v1/events", json=shop.event("customer.merged", "C-2", data={"merged": "C-1"}))
+    assert not {*old, "old-large"} & {*ids_of(await recommend("C-2", scenario="discover", limit=100))}
+    assert {*old[:4], "new"} < {*ids_of(await recommend("C-3", scenario="discover", limit=100))}
+
+
 async def test_what_is_held_does_not_grow_with_customers(service, model, buy, recommend):
     held = service.resources.of(Recommendations)
     assortment = held.assortment()
