@@ -4,8 +4,8 @@ from typing import Any
 
 from app.lifecycle.actions import Action
 from app.lifecycle.decisions import CustomerContext
-from app.lifecycle.effect_words import Told, say_effect
-from app.lifecycle.learned_effects import Learned, is_learned_of
+from app.lifecycle.effect_words import Told, say_learned
+from app.lifecycle.learned_effects import AnyLearned, is_learned_of
 from app.lifecycle.places import Chosen
 from app.models.policy_artefact import PolicyModel
 
@@ -22,13 +22,13 @@ def explain_choice(chosen: Chosen, customer: CustomerContext) -> list[dict[str, 
 
 
 def explain_learned(
-    action: Action, learned: Learned, customer: CustomerContext, model: PolicyModel, currency: str, language: str
+    action: Action, learned: AnyLearned, customer: CustomerContext, model: PolicyModel, currency: str, language: str
 ) -> list[dict[str, Any]]:
-    """Those of a learned effect: it, how sure it is, and the terms that add up to it. None where it is not reckoned
-    with."""
+    """Those of a learned effect or response: it, how sure it is, and the terms that add up to it. None where it is not
+    reckoned with."""
     if not is_learned_of(action):
         return []
     stage, risk, at_stake = customer.stage, customer.churn_risk, customer.value_at_stake
     explained = model.effects.explain(action.action_id, learned, stage, risk, at_stake)
-    said = say_effect(explained, Told(action.group, stage, risk, at_stake, currency), language)
+    said = say_learned(explained, Told(action.group, stage, risk, at_stake, currency), language)
     return [{"code": code, "value": value, "text": text} for code, value, text in said]

@@ -9,7 +9,7 @@ from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.arms import Arm
 from app.lifecycle.contact_gate import SPENT_CODES, ContactRules, Spent
 from app.lifecycle.decisions import Choice, CustomerContext, DecisionOptions, Policy, choose, rank
-from app.lifecycle.learned_effects import Learned, LearnedEffects
+from app.lifecycle.learned_effects import AnyLearned, Learned, LearnedEffects, Response, WithResponses
 from app.lifecycle.places import first_chances
 from app.lifecycle.split_tests import Treatment
 
@@ -70,7 +70,7 @@ def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping
         **known,
         lacking={action_id for action_id, code in suppressed.items() if code == "no_items"},
         unseen={action_id for action_id, code in suppressed.items() if code == "items_unseen"},
-        learned={action_id: Learned(*told) for action_id, told in receipt.get("learned", {}).items()},
+        learned=_recall_learned(receipt),
         learned_by=receipt.get("policy_version"),
         treatment=Treatment(**receipt["test"]) if "test" in receipt else None,
     )
@@ -83,3 +83,9 @@ def recall(customer_id: str, decision_id: str, decided_us: int, receipt: Mapping
     contact = receipt.get("contact", {})
     policy, told = Policy(**receipt["policy"]), (contact.get("counts"), spent, contact.get("policy"))
     return Recalled(customer, wanted, policy, decided_us, decision_id, *told)
+
+
+def _recall_learned(receipt: Mapping[str, Any]) -> dict[str, AnyLearned]:
+    effects = {action_id: Learned(*told) for action_id, told in receipt.get("learned", {}).items()}
+    responses = {action_id: Response(*told) for action_id, told in receipt.get("responses", {}).items()}
+    return WithResponses({**effects, **responses}) if responses else {**effects}

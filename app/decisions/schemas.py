@@ -67,6 +67,8 @@ class ActionChoiceOut(BaseModel):
     mechanic: Mechanic | None
     priority: int
     response_probability: float
+    estimate: Literal["uplift", "response", "prior"]
+    """What its worth comes from: learned over doing nothing, learned of who responds, or believed by the catalogue."""
     selection_probability: float
     expires_at: str
     reasons: list[ReasonOut]

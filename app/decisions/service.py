@@ -28,6 +28,7 @@ from app.lifecycle.decisions import (
     open_gate,
 )
 from app.lifecycle.events import DAY_US
+from app.lifecycle.learned_effects import AnyLearned, Learned, Response, WithResponses, estimate_of, is_learned_of
 from app.lifecycle.looks import SuppressionCode
 from app.lifecycle.places import Chosen
 from app.models.policy_artefact import PolicyModel
@@ -185,6 +186,7 @@ def decide(
         "actions": [
             {
                 **_render(chosen, place, now_us, language),
+                **_estimate(chosen.action, customer.learned_for(asked)),
                 "reasons": _explain(chosen, customer, asked, deciding, language),
             }
             for place, chosen in enumerate(choice.chosen, 1)
@@ -195,7 +197,7 @@ def decide(
     }
     receipt = {
         **_receipt(choice, customer, wanted, deciding, lateness),
-        **_learned(choice, customer, asked),
+        **_learned(choice, customer, asked, deciding),
         "contact": held,
     }
     taken = tuple(item.action for item in choice.chosen)
@@ -258,6 +260,14 @@ def _explain(
     return reasons + explain_learned(action, learned, customer, model, deciding.scoring.currency, language)
 
 
+def _estimate(action: Action, learned: Mapping[str, AnyLearned]) -> dict[str, Any]:
+    """What an action's worth comes from, and how likely it is that it is responded to."""
+    estimate, known = estimate_of(action, learned), learned.get(action.action_id)
+    is_response = estimate == "response" and isinstance(known, Response)
+    probability = min(max(known.told, 0.0), 1.0) if known is not None and is_response else action.response_rate
+    return {"response_probability": probability, "estimate": estimate}
+
+
 def _render(chosen: Chosen, place: int, now_us: int, language: str) -> dict[str, Any]:
     action = chosen.action
     return {
@@ -267,7 +277,6 @@ def _render(chosen: Chosen, place: int, now_us: int, language: str) -> dict[str,
         "group": action.group,
         "mechanic": None if action.mechanic is None else action.mechanic.model_dump(),
         "priority": place,
-        "response_probability": action.response_rate,
         "selection_probability": chosen.selection_probability,
         "expires_at": iso(now_us + action.validity_days * DAY_US),
     }
@@ -309,12 +318,21 @@ def _receipt(
     }
 
 
-def _learned(choice: Choice, customer: CustomerContext, asked: DecisionOptions) -> dict[str, Any]:
+def _learned(choice: Choice, customer: CustomerContext, asked: DecisionOptions, deciding: Deciding) -> dict[str, Any]:
     """What was learned of the actions that were weighed, and by which policy; nothing where none was asked."""
     if not (learned := customer.learned_for(asked)):
         return {}
-    weighed = {action_id: list(learned[action_id]) for action_id in choice.worths if action_id in learned}
-    return {"policy_version": customer.learned_by, "learned": weighed}
+    weighed = [action_id for action_id in choice.worths if action_id in learned]
+    if customer.has_open_complaint or customer.complaint_resolved_us is not None:
+        weighed = [action_id for action_id in weighed if is_learned_of(deciding.catalogue.by_id[action_id])]
+    told = {"policy_version": customer.learned_by, "learned": {each: list(learned[each]) for each in weighed}}
+    if not isinstance(learned, WithResponses):
+        return told
+    parts = {name: [each for each in weighed if isinstance(learned[each], kind)] for name, kind in _KINDS.items()}
+    return told | {name: {each: list(learned[each]) for each in part} for name, part in parts.items()}
+
+
+_KINDS: Final = {"learned": Learned, "responses": Response}
 
 
 def _probabilities(chosen: Sequence[Chosen]) -> dict[str, float]:

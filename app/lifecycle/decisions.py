@@ -15,14 +15,14 @@ from app.lifecycle.conditions import Clause
 from app.lifecycle.contact_gate import ContactRules, Gate
 from app.lifecycle.contact_policy import GROUPS
 from app.lifecycle.events import DAY_US
-from app.lifecycle.learned_effects import Learned, replace_known
+from app.lifecycle.learned_effects import AnyLearned, replace_known
 from app.lifecycle.looks import ComplaintCode, Look, SuppressionCode
 from app.lifecycle.places import Chosen, Eligible, fill, order
 from app.lifecycle.split_tests import Treatment
 from app.lifecycle.stages import Stage
 from app.lifecycle.tact import tactless
 
-_NOTHING: Final[Mapping[str, Learned]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, AnyLearned]] = MappingProxyType({})
 
 
 class CustomerContext(NamedTuple):
@@ -55,14 +55,14 @@ class CustomerContext(NamedTuple):
     csat_us: int | None = None
     time_zone: str | None = None
     """Of the IANA database; None: not known."""
-    learned: Mapping[str, Learned] = _NOTHING
+    learned: Mapping[str, AnyLearned] = _NOTHING
     """Action → what was learned of it, for the customer."""
     learned_by: str | None = None
     """The version of the policy that says so."""
     treatment: Treatment | None = None
     """Of the side that the person is of in a test; None: of none."""
 
-    def learned_for(self, wanted: "DecisionOptions") -> Mapping[str, Learned]:
+    def learned_for(self, wanted: "DecisionOptions") -> Mapping[str, AnyLearned]:
         """What of it is reckoned with: business as usual goes by the catalogue, and so does who asks for that."""
         return self.learned if learns(self.arm, wanted) else _NOTHING
 

@@ -11,13 +11,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS, LearnedEffects
+from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS, Floats, LearnedEffects
 from app.models.artefact import Definition, read_directory_files
 
 KIND: Final = "policy"
 FORMAT: Final = 1
 IDS: Final = "action_ids"
 ARRAYS: Final = ("terms", "covariances", "shown", "centres", "scales")
+RESPONSES: Final = ("terms", "covariances", "shown")
+"""Of responses, where these were learned: named with `response_` before."""
 EFFECTS_DIGEST: Final = hashlib.sha256(json.dumps([1, FEATURES, STAGES, TERMS]).encode()).hexdigest()
 """Of what effects are sums of, in its order, and of the version of what that means."""
 UNANSWERED: Final = frozenset(("few_effective", "lacking_support"))
@@ -57,7 +59,9 @@ def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> PolicyModel
     terms, covariances, centres, scales = (
         np.asarray(arrays[name], np.float64) for name in ("terms", "covariances", "centres", "scales")
     )
-    effects = LearnedEffects(ids, terms, covariances, np.asarray(arrays["shown"], np.int64), centres, scales)
+    responses = _read_responses(ids, arrays, centres, scales)
+    shown = np.asarray(arrays["shown"], np.int64)
+    effects = LearnedEffects(ids, terms, covariances, shown, centres, scales, responses)
     horizon_days = int(manifest["horizon_days"])
     if horizon_days < 1:
         raise ValueError("a horizon that is none")
@@ -70,6 +74,15 @@ def _read(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> PolicyModel
         simulated=bool(manifest["data"]["simulated"]),
         manifest=manifest,
     )
+
+
+def _read_responses(
+    ids: tuple[str, ...], arrays: Mapping[str, Any], centres: Floats, scales: Floats
+) -> LearnedEffects | None:
+    if "response_terms" not in arrays:
+        return None
+    terms, covariances = (np.asarray(arrays[f"response_{name}"], np.float64) for name in ("terms", "covariances"))
+    return LearnedEffects(ids, terms, covariances, np.asarray(arrays["response_shown"], np.int64), centres, scales)
 
 
 def find_doubt(metrics: Mapping[str, Any]) -> str | None:

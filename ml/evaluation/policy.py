@@ -7,10 +7,10 @@ import numpy as np
 
 from app.decisions.judging import FEWEST
 from app.foundation.errors import Refusal
-from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, LearnedEffects
+from app.lifecycle.learned_effects import CAUTION, FEWEST_SHOWN, STAGES, LearnedEffects, Response
 from app.lifecycle.off_policy import Estimate, Log, PolicyValue, UnloggedPropensities, evaluate_policy, lead_of
 from ml.data.decisions import NONE, DecisionLog, Floats, Ints
-from ml.learning.effects import CrossFitted, Offers, cross_fit
+from ml.learning.effects import CrossFitted, Offers, cross_fit, cross_fit_responses
 
 
 def evaluate_policies(log: DecisionLog, champion: LearnedEffects | None = None) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def evaluate_policies(log: DecisionLog, champion: LearnedEffects | None = None) 
         raise Refusal(f"Decisions of {persons:,} persons can be judged and compared; of {FEWEST} are needed.")
     offers = Offers(log.actions, log.stages, log.features, log.rewards, log.persons)
     told = cross_fit(offers, log.groups, len(STAGES), log.is_compared)
-    worths = {"rules": log.worths, "learned": learned_worths(log, told)}
+    worths = {"rules": log.worths, "learned": learned_worths(log, told) if log.has_control else responded_worths(log)}
     if champion is not None:
         worths["champion"] = champion_worths(log, champion)
     logs = {name: _log_of(log, judged, told.rewards, choose(each)[judged]) for name, each in worths.items()}
@@ -53,6 +53,16 @@ def learned_worths(log: DecisionLog, told: CrossFitted) -> Floats:
     return np.where(log.eligible, learned, -np.inf)
 
 
+def responded_worths(log: DecisionLog) -> Floats:
+    """(n, actions): the same where nobody was held out, by who responds: what an action was worth, times how much
+    likelier a response is than was thought."""
+    offers = Offers(log.actions, log.stages, log.features, log.responses, log.persons)
+    probabilities, deviations = cross_fit_responses(offers, log.groups, len(STAGES), log.is_shown)
+    likely = np.clip(probabilities - CAUTION * deviations, 0.0, 1.0)
+    is_known = (log.responded >= FEWEST_SHOWN) & (log.rates > 0)
+    return np.asarray(log.worths * np.where(is_known & log.eligible, likely / np.where(is_known, log.rates, 1.0), 1.0))
+
+
 def champion_worths(log: DecisionLog, effects: LearnedEffects) -> Floats:
     """(n, actions): the same by a policy in force; what it does not know keeps the worth of the receipt."""
     worths = log.worths.copy()
@@ -61,8 +71,13 @@ def champion_worths(log: DecisionLog, effects: LearnedEffects) -> Floats:
     for row, (stage, (risk, value)) in enumerate(zip(log.stages, raw, strict=True)):
         for action_id, learned in effects.weigh_known(STAGES[stage], risk, float(np.expm1(value))).items():
             if action_id in places:
-                worths[row, places[action_id]] = learned.cautious
+                at = row, places[action_id]
+                worths[at] = _by_response(log, at, learned) if isinstance(learned, Response) else learned.cautious
     return np.where(log.eligible, worths, -np.inf)
+
+
+def _by_response(log: DecisionLog, at: tuple[int, int], learned: Response) -> float:
+    return float(log.worths[at] * learned.cautious / log.rates[at] if log.rates[at] > 0 else log.worths[at])
 
 
 def choose(worths: Floats) -> Ints:

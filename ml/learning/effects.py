@@ -136,6 +136,15 @@ def fit_effects(offers: Offers, groups: Ints, stages: int) -> EffectModel:
     return EffectModel(blocks, mean, covariance, noise)
 
 
+def fit_responses(offers: Offers, groups: Ints, stages: int) -> EffectModel:
+    """The same of how likely a response is, of what was shown; `rewards` are responses, 0 to 1. There is no level: the
+    effects are all there is, and what is common is drawn towards nothing."""
+    blocks = _Blocks(groups, stages, offers.features.shape[1])
+    columns = blocks.effect(offers.actions, offers.stages, offers.features)
+    mean, covariance, noise = _learn(columns.T @ columns, columns.T @ offers.rewards, offers.rewards, blocks.sizes())
+    return EffectModel(blocks, mean, covariance, noise)
+
+
 def _learn(gram: Floats, moment: Floats, rewards: Floats, sizes: list[int]) -> tuple[Floats, Floats, float]:
     """The posterior at the widths that make the rewards likeliest, by MacKay's fixed point."""
     noise = max(float(rewards.var()), 1e-12)
@@ -180,6 +189,19 @@ def cross_fit(
         told.anyway[held] = model.anyway(*asked)
         told.effects[held], told.deviations[held] = model.effects(*asked)
     return told
+
+
+def cross_fit_responses(
+    offers: Offers, groups: Ints, stages: int, taught: Bools, folds: int = 5, seed: int = 0
+) -> tuple[Floats, Floats]:
+    """(n, actions) each: how likely a response is, and the standard deviation of that, by models that learned of those
+    that are `taught` (n,) of other persons."""
+    size = len(offers.rewards), len(groups)
+    probabilities, deviations = np.empty(size), np.empty(size)
+    for held in _folds(offers.persons, folds, seed):
+        model = fit_responses(offers.take(taught & ~held), groups, stages)
+        probabilities[held], deviations[held] = model.effects(offers.stages[held], offers.features[held])
+    return probabilities, deviations
 
 
 def _folds(persons: Ints, folds: int, seed: int) -> Iterator[Bools]:

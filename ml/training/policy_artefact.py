@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.lifecycle.learned_effects import CAUTION, FEATURES, FEWEST_SHOWN, STAGES, TERMS, LearnedEffects
-from app.models.policy_artefact import ARRAYS, DEFINITION, IDS
+from app.models.policy_artefact import ARRAYS, DEFINITION, IDS, RESPONSES
 from ml.report.policy_card import render_policy_card
 from ml.training.artefact import write_arrays
 
@@ -24,6 +24,8 @@ def write_policy_artefact(
     worth telling.
     """
     arrays = {name: getattr(effects, name) for name in ARRAYS}
+    if effects.responses is not None:
+        arrays |= {f"response_{name}": getattr(effects.responses, name) for name in RESPONSES}
     arrays[IDS] = np.frombuffer("\0".join(effects.action_ids).encode(), np.uint8)
     told = {
         **members,

@@ -35,7 +35,8 @@ async def read_training(engine: AsyncEngine, settings: Settings, days: int = DAY
     groups = {action.action_id: action.group for action in catalogue.actions}
     since, until = (datetime.fromtimestamp(us / 1e6, UTC) for us in (since_us, now_us))
     told = {"digest": catalogue.digest, "version": catalogue.version}
-    log, effects = read_decisions(rows, groups), None if champion is None else champion.effects
+    rates = {action.action_id: action.response_rate for action in catalogue.actions}
+    log, effects = read_decisions(rows, groups, rates), None if champion is None else champion.effects
     return PolicyTraining(log, groups, since, until, settings.attribution_days, told, is_demo, effects)
 
 

@@ -58,8 +58,8 @@ def test_the_command_learns_of_the_database_and_registers(shop_with_coupons, per
     assert (listed["state"], listed["readable"]) == ("champion", True)
     assert set(listed["metrics"]["policies"]) == {"rules", "learned"}
     worths = load_policy_model(made).effects.weigh_known("prospect", None, 100.0)
-    others = [each.effect for action_id, each in worths.items() if action_id != "first-order-coupon"]
-    assert worths["first-order-coupon"].effect > max(others) + 5
+    others = [each.told for action_id, each in worths.items() if action_id != "first-order-coupon"]
+    assert worths["first-order-coupon"].told > max(others) + 5
     monkeypatch.setenv("PERENNIAL_MARGIN", "0.3")  # another policy, within the second
     again = perennial("train", "policy", "--days", "30", "--json")
     figures = json.loads(again[: again.rindex("}") + 1])
@@ -67,6 +67,59 @@ def test_the_command_learns_of_the_database_and_registers(shop_with_coupons, per
     assert figures["training"]["withheld"] > 100
     assert set(figures["metrics"]["leads"]) == {"rules", "champion"}
     assert "the champion" in perennial("retrain", "--kind", "policy")
+
+
+@pytest.fixture
+async def shop_without_control(serve, sql, shop):
+    """Two of five prospects who were given the coupon redeem it, and one of eight the ideas."""
+    async with serve(exploration=1.0) as service:
+        for begin in range(0, 300, 20):
+            await asyncio.gather(*(decide(service.client, number) for number in range(begin, begin + 20)))
+        rows, draw = await sql.rows("SELECT customer_id, decision_id, receipt FROM decisions"), random.Random(3)
+        given = [(row, *row["receipt"]["selection_probabilities"]) for row in rows]
+        told = [
+            {"decision_id": row["decision_id"], "action_id": action_id, "outcome": "redeemed"}
+            for row, action_id in given
+            if draw.random() < {"first-order-coupon": 0.4, "personal-suggestions": 0.125}[action_id]
+        ]
+        response = await service.client.post("/v1/outcomes", json=told)
+        assert response.json()["accepted"] == len(told), response.text
+
+
+@pytest.fixture
+def learned_responses(shop_without_control, perennial, monkeypatch):
+    """Learned of that, and registered; what the command says."""
+    monkeypatch.setenv("PERENNIAL_REWARD_WAIT_DAYS", "0")
+    return perennial("train", "policy", "--json")
+
+
+async def test_without_a_control_group_who_responds_decides(learned_responses, serve, sql):
+    figures = json.loads(learned_responses[: learned_responses.rindex("}") + 1])
+    assert (figures["state"], figures["training"]["estimate"]) == ("champion", "response")
+    await sql.rows("DELETE FROM decisions")
+    async with serve() as service:
+        held = service.resources.of(Decisions)
+        await service.resources.refresh()
+        (action,) = (await ask(service.client, "C-new"))["actions"]
+        usual = (await ask(service.client, "C-other", learning_enabled=False))["actions"][0]
+        catalogue, rules = held.catalogue, held.book.rules
+    assert (action["action_id"], action["estimate"]) == ("first-order-coupon", "response")
+    assert action["response_probability"] == pytest.approx(0.4, abs=0.1)
+    assert action["reasons"][4]["code"] == "learned_response"
+    believed = catalogue.by_id["first-order-coupon"].response_rate
+    assert (usual["estimate"], usual["response_probability"]) == ("prior", believed)
+    row, other = await sql.rows("SELECT * FROM decisions ORDER BY decided_us")
+    kept = row["receipt"]
+    assert (kept["learned"], set(kept["responses"])) == ({}, {"first-order-coupon", "personal-suggestions"})
+    assert "responses" not in other["receipt"]
+    probability, deviation = kept["responses"]["first-order-coupon"]
+    assert probability == action["response_probability"]
+    (before,) = [other["receipt"]["expected_values"]["first-order-coupon"]]
+    assert kept["expected_values"]["first-order-coupon"] == pytest.approx(
+        before * (probability - deviation / 2) / believed
+    )
+    again = recall(row["customer_id"], row["decision_id"], row["decided_us"], kept).choose(catalogue, rules)
+    assert (again.worths, dict(again.suppressed)) == (kept["expected_values"], kept["suppressed"])
 
 
 def test_the_command_says_what_is_missing(sql, perennial):

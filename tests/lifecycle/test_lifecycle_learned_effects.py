@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.lifecycle.effect_words import Told, say_effect
+from app.lifecycle.effect_words import Told, say_learned
 from app.lifecycle.learned_effects import (
     CAUTION,
     FEWEST_SHOWN,
@@ -17,7 +17,11 @@ from app.lifecycle.learned_effects import (
     Explained,
     Learned,
     LearnedEffects,
+    Response,
+    WithResponses,
+    estimate_of,
     raw_features,
+    replace_known,
     weigh,
 )
 
@@ -54,7 +58,7 @@ def test_the_terms_that_are_told_add_up_to_the_effect_to_the_last_decimal(langua
         x = (np.array(raw_features(risk, at_stake)) - told.centres) / told.scales
         exact = told.terms[0, STAGES.index(stage)] * [1, 1, 1, 1, *x]
         assert list(explained.terms.values()) == pytest.approx(list(exact), abs=4e-6)
-        said = say_effect(explained, Told("offer", stage, risk, at_stake, "CNY"), language)
+        said = say_learned(explained, Told("offer", stage, risk, at_stake, "CNY"), language)
         assert [(code, value) for code, value, _ in said[2:]] == [
             (f"learned_{name}", term) for name, term in explained.terms.items()
         ]
@@ -63,18 +67,18 @@ def test_the_terms_that_are_told_add_up_to_the_effect_to_the_last_decimal(langua
 
 def test_effects_are_told_in_words():
     explained = Explained(Learned(2.0, 0.5), dict.fromkeys(TERMS, 0.0), 1234)
-    said = say_effect(explained, Told("offer", "declining", 0.317, 776.5, "EUR"), "en")
+    said = say_learned(explained, Told("offer", "declining", 0.317, 776.5, "EUR"), "en")
     assert [text for _, _, text in said] == [
         "Learned of 1,234 decisions: what it brings over doing nothing",
         "Uncertain by so much either way; 0.5 times that is taken off",
-        "Of that, what any action brings",
-        "What those of the group offer bring beyond that",
-        "What the group brings more or less at the stage declining",
+        "Of that, what any action has",
+        "What those of the group offer have beyond that",
+        "What the group has more or less at the stage declining",
         "What is this action's own",
         "For a churn risk of 32%",
         "For a value at stake of EUR 776.50",
     ]
-    assert say_effect(explained, Told("offer", "new", None, 1.0, "EUR"), "en")[6][2] == (
+    assert say_learned(explained, Told("offer", "new", None, 1.0, "EUR"), "en")[6][2] == (
         "Churn risk not known, a half is taken"
     )
 
@@ -107,3 +111,39 @@ def test_arrays_that_do_not_fit_are_refused(arrays):
         effects_of("gift", **arrays)
     with pytest.raises(ValueError, match="twice"):
         effects_of("gift", "gift")
+
+
+def test_a_response_takes_the_place_of_what_the_catalogue_believes_where_no_effect_is_known():
+    """Of a prospect .2 respond, by a standard deviation of .1: half of that is off."""
+    terms = np.zeros((2, len(STAGES), 6))
+    terms[:, STAGES.index("prospect"), 0] = 0.2
+    both = effects_of(COUPON.action_id, "personal-suggestions", shown=0)
+    told = replace(both, shown=np.array([0, 30]), responses=replace(both, terms=terms, shown=np.array([30, 30])))
+    known = told.weigh_known("prospect", 0.4, 80.0)
+    assert known[COUPON.action_id] == Response(0.2, 0.1)
+    assert isinstance(known["personal-suggestions"], Learned)
+    standings = [(3, each, BY_ID[each]) for each in (COUPON.action_id, "store-invitation", "personal-suggestions")]
+    worths = replace_known(standings, [action.terms for _, _, action in standings], [1.2, 5.0, 7.0], known)
+    assert worths == [
+        pytest.approx(1.2 * 0.15 / COUPON.response_rate),
+        5.0,
+        weigh(BY_ID["personal-suggestions"], known["personal-suggestions"]),
+    ]
+    assert [estimate_of(action, known) for _, _, action in standings] == ["response", "prior", "uplift"]
+    explained = told.explain(COUPON.action_id, known[COUPON.action_id], "prospect", 0.4, 80.0)
+    assert (explained.terms["common"], explained.shown) == (0.2, 30)
+    (code, value, text) = say_learned(explained, Told("offer", "prospect", 0.4, 80.0, "CNY"), "en")[0]
+    assert (code, value) == ("learned_response", 0.2)
+    assert text == "Learned of 30 decisions: how likely it is that it is responded to"
+
+
+@pytest.mark.parametrize(("probability", "cautious"), [(-0.1, 0.0), (0.04, 0.0), (0.5, 0.45), (1.5, 1.0)])
+def test_a_probability_is_one(probability, cautious):
+    assert Response(probability, 0.1).cautious == pytest.approx(cautious)
+
+
+def test_what_is_for_complaints_is_believed():
+    recovery = BY_ID["service-recovery"]
+    assert estimate_of(recovery, {"service-recovery": Response(0.5, 0.1)}) == "prior"
+    known = WithResponses({"service-recovery": Response(0.5, 0.1)})
+    assert replace_known([(0, "service-recovery", recovery)], [recovery.terms], [3.0], known) == [3.0]

@@ -32,6 +32,7 @@ def rows_of(count=1500, seed=1, propensity=0.5):
                 action_id=None if is_control else action,
                 propensity=1.0 if is_control else propensity,
                 reward=brought + draw.normal(2, 1),
+                response=0.0,
                 receipt={
                     "request": {"learning_enabled": True},
                     "customer": {"churn_risk": draw.random(), "value_at_stake": 50.0, "has_open_complaint": False},

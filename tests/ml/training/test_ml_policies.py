@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from app.foundation.errors import Refusal
-from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS
+from app.lifecycle.learned_effects import FEATURES, STAGES, TERMS, Response
 from app.models.artefact import CARD, MANIFEST, TABLES, ArtefactRefused, canonical_manifest
 from app.models.policy_artefact import is_policy_servable, load_policy_model
 from ml.data.decisions import NONE, read_decisions
 from ml.learning.effects import Offers, fit_effects
 from ml.report.policy_card import render_policy_card
-from ml.training.policies import PolicyTraining, learn_effects, train_policy
+from ml.training.policies import PolicyTraining, learn_effects, learn_responses, train_policy
 from tests.ml.evaluation.test_ml_policy import GROUPS, rows_of
 from tests.models.policies import judged
 
@@ -47,7 +47,7 @@ def test_tables_say_what_the_fitted_model_says(log):
         known = told.weigh_known(STAGES[stage], risk, np.expm1(value))
         places = [told.action_ids.index(action_id) for action_id in known]
         assert list(known) == ["coupon", "gift"]
-        assert [each.effect for each in known.values()] == pytest.approx(means[row, places].tolist(), abs=1e-6)
+        assert [each.told for each in known.values()] == pytest.approx(means[row, places].tolist(), abs=1e-6)
         assert [each.deviation for each in known.values()] == pytest.approx(deviations[row, places].tolist(), abs=1e-6)
 
 
@@ -56,8 +56,8 @@ def test_what_each_action_adds_is_found(log):
     told = learn_effects(log)
     worths = told.weigh_known("mature", 0.5, 50.0)
     assert set(worths) == {"coupon", "gift"}
-    assert worths["coupon"].effect == pytest.approx(3.0, abs=0.3)
-    assert worths["gift"].effect == pytest.approx(1.0, abs=0.3)
+    assert worths["coupon"].told == pytest.approx(3.0, abs=0.3)
+    assert worths["gift"].told == pytest.approx(1.0, abs=0.3)
     shown = dict(zip(told.action_ids, told.shown.tolist(), strict=True))
     assert shown["call"] == 0
     assert shown["coupon"] == (log.actions == log.action_ids.index("coupon")).sum()
@@ -77,7 +77,7 @@ def test_what_cannot_be_compared_teaches_nothing():
         row.action_id, row.place = "coupon", 1
     log, few = read_decisions(rows, GROUPS), read_decisions(rows[300:], GROUPS)
     assert log.is_compared.sum() == few.is_compared.sum() == 300
-    of_all, of_few = (learn_effects(each).weigh_known("mature", 0.5, 50.0)["coupon"].effect for each in (log, few))
+    of_all, of_few = (learn_effects(each).weigh_known("mature", 0.5, 50.0)["coupon"].told for each in (log, few))
     assert of_all == pytest.approx(of_few, rel=0.02)
 
 
@@ -172,3 +172,66 @@ def test_nothing_is_learned_of_nothing(tmp_path):
     assert training.log.features.shape == (0, 2)
     with pytest.raises(Refusal, match=r"^0 decisions"):
         train_policy(training, tmp_path, MADE_AT)
+
+
+def responding(count=1500, seed=3):
+    """Nobody is held out. Three of ten take a coupon, one of ten a gift; the catalogue believes a half of either."""
+    draw, rows = np.random.default_rng(seed), [row for row in rows_of(count) if row.action_id is not None]
+    for row in rows:
+        row.response = float(draw.random() < {"coupon": 0.3, "gift": 0.1}[row.action_id])
+        row.receipt["expected_values"] = {"coupon": 1.0, "gift": 2.0, "call": 9.0}
+    return rows
+
+
+RATES = dict.fromkeys(GROUPS, 0.5)
+
+
+def test_without_a_control_group_it_is_learned_who_responds(tmp_path):
+    training = training_of(responding())
+    training = replace(training, log=read_decisions(responding(), GROUPS, RATES))
+    directory = train_policy(training, tmp_path, MADE_AT)
+    model = load_policy_model(directory)
+    known = model.effects.weigh_known("mature", 0.5, 50.0)
+    assert {name: type(each) for name, each in known.items()} == {"coupon": Response, "gift": Response}
+    assert known["coupon"].told == pytest.approx(0.3, abs=0.05)
+    assert known["gift"].told == pytest.approx(0.1, abs=0.05)
+    assert 0.005 < known["coupon"].deviation < 0.05
+    manifest = model.manifest
+    assert manifest["training"]["estimate"] == "response"
+    assert manifest["actions"]["coupon"]["shown"] > 500
+    policies = manifest["metrics"]["policies"]
+    assert policies["rules"]["doubly_robust"]["value"] == pytest.approx(3.0, abs=0.2), "gifts"
+    assert policies["learned"]["doubly_robust"]["value"] == pytest.approx(5.0, abs=0.2), "coupons: .6 against .4"
+    again = train_policy(replace(training, champion=model.effects), tmp_path / "again", MADE_AT)
+    assert json.loads((again / MANIFEST).read_bytes())["metrics"]["policies"]["champion"] == policies["learned"]
+
+
+def test_what_nobody_is_said_to_have_responded_to_is_believed(tmp_path):
+    """It is not known whether nobody did, or nobody told."""
+    rows = responding()
+    for row in rows:
+        row.response *= row.action_id == "coupon"
+    directory = train_policy(training_of(rows), tmp_path, MADE_AT)
+    assert set(load_policy_model(directory).effects.weigh_known("mature", 0.5, 50.0)) == {"coupon"}
+
+
+def test_what_is_learned_of_few_draws_near_its_group_and_stage():
+    """Five calls of which four were taken."""
+    rows = responding()
+    for number, row in enumerate(rows[:5]):
+        row.action_id, row.response = "call", float(number != 0)
+    log = read_decisions(rows, {**GROUPS, "call": "offer"}, RATES)
+    told = learn_responses(log).responses
+    assert told is not None
+    probability, deviation = replace(told, shown=np.full(3, 99)).respond_known("mature", 0.5, 50.0)["call"]
+    assert 0.3 < probability < 0.75
+    assert deviation > 1.5 * replace(told, shown=np.full(3, 99)).respond_known("mature", 0.5, 50.0)["gift"].deviation
+
+
+def test_where_a_control_group_tells_what_actions_add_responses_are_not_used(tmp_path):
+    rows = rows_of()
+    for row in rows:
+        row.response = 1.0
+    model = load_policy_model(train_policy(training_of(rows), tmp_path, MADE_AT))
+    assert model.effects.responses is None
+    assert model.manifest["training"]["estimate"] == "uplift"
