@@ -110,7 +110,10 @@ _GUESSES: Final = {
         日期 下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 小票日期""",
     "clock": """time order_time invoice_time transaction_time sale_time time_of_day uhrzeit zeit heure hora
         时间 下单时间 交易时间 订单时间 消费时间 购买时间 销售时间 付款时间 小票时间 时刻""",
-    "cancelled_at": "cancelled_at canceled_at cancelled_on cancellation_date 取消时间",
+    "cancelled_at": """cancelled_at canceled_at cancelled_on cancellation_date 取消时间 作废时间
+        is_cancelled is_canceled cancelled canceled is_void is_voided void voided void_flag is_deleted deleted storniert
+        是否取消 是否作废 是否已取消 取消标志 取消标记 作废标志 作废标记 作废 已取消 已作废
+        """,
 }
 """Meaning → names, the likeliest first. Case, blanks, signs and what stands in brackets make no difference."""
 

@@ -50,6 +50,28 @@ def named_sql(column: str, currency: str) -> str:
     return f"CASE {cases} END"
 
 
+_WORDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("美元", "美金", "US$", "US DOLLAR", "US DOLLARS", "美ドル"), "USD"),
+    **dict.fromkeys(("欧元", "歐元", "€", "EURO", "EUROS"), "EUR"),
+    **dict.fromkeys(("日元", "日币", "日圆", "日本円", "円", "YEN"), "JPY"),
+    **dict.fromkeys(("港币", "港元", "港幣", "HK$", "HKD$"), "HKD"),
+    **dict.fromkeys(("英镑", "英鎊", "£", "POUND", "POUNDS"), "GBP"),
+    **dict.fromkeys(("台币", "新台币", "臺幣", "新臺幣", "NT$"), "TWD"),
+    **dict.fromkeys(("韩元", "韓元", "₩"), "KRW"),
+    **dict.fromkeys(("瑞士法郎", "SFR", "FR."), "CHF"),
+    **dict.fromkeys(("澳元", "澳币", "A$"), "AUD"),
+    **dict.fromkeys(("加元", "加币", "C$"), "CAD"),
+    **dict.fromkeys(("新加坡元", "新币", "S$"), "SGD"),
+}
+"""What columns of currencies say for codes, in capitals."""
+
+
+def coded_sql(column: str) -> str:
+    """What a column of currencies says, its words as codes, in SQL."""
+    cases = " ".join(f"WHEN {literal(word)} THEN {literal(code)}" for word, code in _WORDS.items())
+    return f"CASE upper(trim({column})) {cases} ELSE {column} END"
+
+
 def _meant(sign: str, code: str, currency: str) -> str:
     return currency if currency in _OWN.get(sign, ()) else code
 

@@ -5,7 +5,8 @@ from typing import Final
 from app.lifecycle.events import MAX_AMOUNT_MINOR, minor_digits
 from ml.data import leavings
 from ml.data.columns import Columns
-from ml.data.meanings import foreign_sql, no_sale_sql, return_sql
+from ml.data.currency_signs import coded_sql
+from ml.data.meanings import foreign_sql, no_sale_sql, return_sql, says_sql
 from ml.data.moments import is_no_date_sql, moment_sql
 from ml.data.numbers import number_sql, without_pieces
 from ml.data.reading import is_number, literal
@@ -65,6 +66,10 @@ class Expressions:
         over = [f"WHEN {no_sale_sql(text, self._words)} THEN {text}" for text in said]
         return f"CASE {' '.join(over)} ELSE {said[0]} END" if said else "CAST(NULL AS VARCHAR)"
 
+    def cancelled(self) -> str:
+        """Whether a time of the cancellation is said, or that there was one."""
+        return says_sql(self.text("cancelled_at"), self._words)
+
     def moment(self) -> str:
         return moment_sql("timestamp", self._types["timestamp"], self._date_order, worded=self.has_words)
 
@@ -81,8 +86,8 @@ def read_sql(columns: Columns, expressions: Expressions) -> str:
                {quantity} AS quantity, {number("unit_price")} AS unit_price, {amount} AS amount,
                {number("discount")} AS discount,
                {expressions.returned()} AS is_return, {expressions.refunded()} AS refunded,
-               {expressions.currency or expressions.text("currency")} AS currency, {expressions.status()} AS status,
-               coalesce(trim({expressions.text("cancelled_at")}), '') <> '' AS is_cancelled
+               {expressions.currency or coded_sql(expressions.text("currency"))} AS currency,
+               {expressions.status()} AS status, {expressions.cancelled()} AS is_cancelled
         FROM raw"""
 
 

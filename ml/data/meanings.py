@@ -13,9 +13,16 @@ _WHOLES: Final = words("sale, order, invoice, transaction, receipt, header, orde
 _PARTS: Final = words(
     "sale line, sales line, line, line item, item, order line, order item, detail, 明细, 子单, 商品明细"
 )
-_COUPONS: Final = """
+_UNSET: Final = words("null, none, nan, nat, n/a, na, undefined")
+_COUPON: Final = (
+    "coupon|voucher|promo|rebate|discount|gift ?card|gutschein|rabatt|remise|réduction|descuento|cupón|sconto|buono"
+    "|优惠|折扣|折让|满减|抹零|代金券|礼券|券|抵扣|クーポン|割引|値引"
+)
+"""Words of an item that is none: a negative number of these takes off what the receipt asks for, too."""
+_COUPONS: Final = f"""
     UPDATE judged SET is_coupon = true
-    WHERE reason IS NULL AND amount < 0 AND quantity > 0 AND NOT is_return AND order_id IS NOT NULL
+    WHERE reason IS NULL AND amount < 0 AND NOT is_return AND order_id IS NOT NULL
+          AND (quantity > 0 OR regexp_matches(concat_ws(' ', item_id, category), '(?i){_COUPON}'))
           AND (customer_id, order_id, CAST(moment AS DATE)) IN (
               SELECT (customer_id, order_id, CAST(moment AS DATE)) FROM judged
               WHERE reason IS NULL AND quantity > 0 AND NOT is_return
@@ -43,7 +50,8 @@ def check_return_words(connection: duckdb.DuckDBPyConnection, name: str, words: 
 
 def tells_returns(connection: duckdb.DuckDBPyConnection, words: Words) -> bool:
     """Whether a column of kinds of lines says of some that they came back, or never were."""
-    return not _words(connection, "is_return").isdisjoint((words.returned | words.over) - MARKS)
+    said = _words(connection, "is_return")
+    return said == {"s", "r"} or not said.isdisjoint((words.returned | words.over) - MARKS)
 
 
 def refuse_told_twice(connection: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -71,6 +79,12 @@ def holds_amounts(connection: duckdb.DuckDBPyConnection, name: str, number: str)
 def return_sql(column: str, words: Words) -> str:
     """Whether a word says that something came back, in SQL."""
     return f"coalesce({word_sql(column)} IN ({_list(words.returned)}), false)"
+
+
+def says_sql(column: str, words: Words) -> str:
+    """Whether a mark or a time is set, in SQL: something is said, neither no nor a placeholder nor a count."""
+    empty = f"regexp_matches({column}, '^[\\s0:./-]*$|^\\s*([2-9]|\\d[\\d.,]{{1,6}})\\s*$')"
+    return f"NOT (coalesce(trim({column}), '') = '' OR {empty} OR {word_sql(column)} IN ({_list(words.kept | _UNSET)}))"
 
 
 def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str, words: Words, meaning: str = "status") -> bool:

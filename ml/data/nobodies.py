@@ -41,6 +41,29 @@ def keep_nobody(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None
     connection.execute(f"UPDATE judged SET customer_id = '', reason = NULL WHERE {nobody}")
 
 
+def name_refunds(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Gives what came back in `judged` and names nobody the customer of its order, where its number is one customer's.
+
+    For files whose numbers are of one order each.
+    """
+    if columns.order_id is None:
+        return
+    is_refund = "(is_return OR amount < 0 OR coalesce(quantity < 0, false))"
+    is_nobodys = f"(customer_id = '' OR reason = {literal(NO_CUSTOMER)})"
+    found = connection.execute(
+        f"""UPDATE judged SET customer_id = known.customer_id, reason = NULL
+        FROM (SELECT order_id, min(customer_id) AS customer_id FROM judged
+              WHERE reason IS NULL AND customer_id <> '' AND order_id IS NOT NULL AND NOT {is_refund}
+              GROUP BY order_id HAVING count(DISTINCT customer_id) = 1) AS known
+        WHERE judged.order_id = known.order_id AND {is_nobodys.replace("customer_id", "judged.customer_id")}
+              AND {is_refund}
+        RETURNING judged.row"""
+    ).fetchall()
+    if found:
+        rows = ", ".join(str(row) for (row,) in found)
+        connection.execute(f"DELETE FROM left_out WHERE reason = {literal(NOBODY)} AND row IN ({rows})")
+
+
 def _forget(connection: duckdb.DuckDBPyConnection, name: str, told: tuple[str, str] | None = None) -> bool:
     """Whether there were any. `told`: the reason and the column with which each line that counts is told."""
     doubtful = f"{name} IS NOT NULL AND NOT regexp_matches({name}, '{_SURELY_IDS}')"

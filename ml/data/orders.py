@@ -77,7 +77,7 @@ def _lines_sql(digits: int, *, is_parted: bool) -> str:
                CAST(round(CASE WHEN is_coupon THEN amount ELSE abs(amount) END * 1e{digits}) AS BIGINT)
                    AS amount_minor,
                CAST(round(least(abs(coalesce(discount, 0)), 1e10) * 1e{digits}) AS BIGINT) AS discount_minor,
-               is_return OR coalesce(quantity < 0, false) OR (amount < 0 AND NOT is_coupon) AS is_return
+               is_return OR (NOT is_coupon AND (coalesce(quantity < 0, false) OR amount < 0)) AS is_return
         FROM judged WHERE reason IS NULL
         UNION ALL
         SELECT customer_id, epoch_us(moment), {order}, NULL, NULL,

@@ -24,6 +24,7 @@ _SUM: Final = (
     r"|^[#*\-—\s]*(exported|generated|printed|report (generated|created)) (on|at|by)"
     r"|^[#*\-—\s]*(erstellt am|exportiert am|gedruckt am|end of (report|file))"
     r"|^[#*\-—=\s]*\S*(列表|明细)?结束[#*\-—=\s]*$"
+    r"|^[#*\-—\s]*第\s*\d+\s*页|^[#*\-—\s]*(page|seite|página|pagina)\s*\d+"
 )
 _NAMED: Final = ("customer_id", "order_id", "item_id", "category", "channel")
 _SLACK: Final = 0.01
@@ -48,7 +49,13 @@ def settle_sums(connection: duckdb.DuckDBPyConnection) -> None:
     """Tells sums in `judged` from lines without a time or a customer: no sale is lost, nor kept as nobody's.
 
     A sum names no order and no customer, and says the word, or has nothing but an amount, that of all lines above it.
+    Where it says the word for the customer, and names no order, it may have a time.
     """
+    customers = "SELECT customer_id FROM (SELECT DISTINCT customer_id FROM judged WHERE order_id IS NULL)"
+    connection.execute(
+        f"""UPDATE judged SET reason = {literal(TOTALS)}
+        WHERE order_id IS NULL AND reason IS NULL AND customer_id IN ({customers} WHERE {sum_sql("customer_id")})"""
+    )
     timeless = f"reason = {literal(NO_TIME)}"
     doubtful = f"reason IN ({literal(NO_TIME)}, {literal(NO_CUSTOMER)})"
     if not connection.execute(f"SELECT count(*) FROM judged WHERE {doubtful}").fetchall()[0][0]:

@@ -21,7 +21,7 @@ from ml.data.meanings import (
     own_currency,
 )
 from ml.data.moments import DATE_ORDERS, has_words, tell_date_order
-from ml.data.nobodies import keep_nobody, settle_placeholders
+from ml.data.nobodies import keep_nobody, name_refunds, settle_placeholders
 from ml.data.numbers import plain_columns, tell_decimal_sign
 from ml.data.order_numbers import ORDER_NUMBERS, settle_numbers
 from ml.data.orders import make_orders
@@ -185,6 +185,8 @@ def _load(
         keep_nobody(connection, columns)
     by_number = source if reading.by_number else None
     is_parted = settle_numbers(connection, columns, reading.order_numbers, by_number=by_number, say=say)
+    if not is_parted:
+        name_refunds(connection, columns)
     settle_totals(connection, columns, reading.amount_is, say)
     mark_coupons(connection)
     join_refunds(connection, columns)

@@ -46,6 +46,7 @@ storniert, annulliert, erstattet, fehlgeschlagen
 全额退款成功, 已全额退款, 整单退款, 整单退货, 交易取消, 订单关闭, 订单已取消
 已撤销, 撤销, 已冲正, 已废弃, 废单, 已删除, 已退单, 退单
 交易已关闭, 支付超时, 已失效
+trade closed, trade closed by taobao, trade canceled, trade cancelled, closed by buyer, closed by seller
 支付失败, 交易失败, 已拒收, 拒收, 订单取消, 用户取消, 超时取消, 超时关闭
 已退貨, 退貨, 失敗, 付款失敗, 交易失敗, 訂單取消, 已作廢, 作廢, 已關閉, 關閉, 全額退款
 abgebrochen, abgelehnt, rückerstattet, zurückerstattet, retourniert, abgelaufen
@@ -66,6 +67,7 @@ iptal, i\u0307ptal, iptal edildi, i\u0307ptal edildi, iade, i\u0307ade, iade edi
 _WAITING: Final = words("""
 pending, draft, unpaid, on hold, pending payment, checkout draft, quotation, quotation sent, awaiting payment, offen
 payment review, holded, not paid, payment pending
+wait buyer pay, trade no create pay, pay pending, wait group
 待审核, 待结算, 挂单, 未结账, 未完成, 待处理, 等待买家付款, 待成团, 拼团中
 待付款, 待支付, 等待付款, 等待支付, 支付中, 未付款, 未支付, 等待买家付款, 待确认, 待確認
 zahlung ausstehend, ausstehend, in wartestellung, unbezahlt, entwurf
@@ -86,6 +88,8 @@ abgeschlossen, bezahlt, in bearbeitung, versandt, geliefert
 已完成, 完成, 已付款, 已支付, 已发货, 待发货, 已签收, 待收货, 交易成功, 成功, 部分退款, 已收货, 正常, 已评价, 待评价
 卖家已发货, 买家已付款, 交易完成, 买家已签收, 已送达, 已妥投, 配送中
 卖家已发货 等待买家确认, 卖家已发货 等待买家确认收货, 买家已付款 等待卖家发货, 等待卖家发货, 支付成功, 已结算, 已出库
+trade finished, trade success, wait seller send goods, seller consigned part, wait buyer confirm goods
+trade buyer signed, wait seller stock out, wait goods receive confirm, finished
 已过账, 已开票, 已记账, 退款中, 退款处理中, 售后中, 部分退款成功
 部分退货, 部分发货, 配货中, 备货中, 出库中, 待出库, 等待出库, 等待收货
 待自提, 待取货, 已自提, 已核销, 已收款, 已确认, 已审核, 待评论, 已归档, 交易已完成, 订单完成, 订单已完成, 已付定金
@@ -142,17 +146,20 @@ _WITHIN: Final = (
 
 _LABEL: Final = r"^[(（\[【][^)）\]】]*[)）\]】]\s*(\S.*)$"
 """A note before the word: `(删除)取消`."""
+_NOTE: Final = r"^([^(（\[【]*[^(（\[【\s])\s*[(（\[【].*[)）\]】]$"
+"""One behind it: `已取消(Cancelled)`."""
 
 
 def plain_word(word: str) -> str:
     """A word as words are compared."""
     text = re.sub("[-_,]", " ", unicodedata.normalize("NFKC", word).strip().casefold())
-    return re.sub(r"^wc ", "", re.sub(_LABEL, r"\1", " ".join(text.split())))
+    bare = re.sub(_NOTE, r"\1", re.sub(_LABEL, r"\1", " ".join(text.split())))
+    return re.sub(r"^wc ", "", bare)
 
 
 def word_sql(column: str) -> str:
     """The same in SQL, but for width."""
-    bare = f"regexp_replace(lower(trim({column})), '{_LABEL}', '\\1')"
+    bare = f"regexp_replace(regexp_replace(lower(trim({column})), '{_LABEL}', '\\1'), '{_NOTE}', '\\1')"
     plain = f"trim(regexp_replace({bare}, '[-_,，\\s]+', ' ', 'g'))"
     return f"trim(regexp_replace({plain}, '^wc ', ''))"
 

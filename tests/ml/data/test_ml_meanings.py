@@ -122,6 +122,49 @@ def test_a_coupon_takes_off_and_is_no_refund(tmp_path):
     assert read(tmp_path, header, *lines)[0] == {"A": (80, None), "B": (None, 100), "D": (None, 5)}
 
 
+def test_a_coupon_of_minus_one_piece_takes_off_too(tmp_path):
+    lines = "1,Tea,1,100\n1,优惠券,-1,20\n2,Tea,3,100\n2,Tea,-1,100\n"
+    path = tmp_path / "a.csv"
+    rows = "".join(f"A,2026-10-01,{line}\n" for line in lines.splitlines())
+    path.write_text(f"customer,date,order_id,product,quantity,unit_price\n{rows}", encoding="utf-8")
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t")
+        found = connection.execute("SELECT reference[1], type, amount_minor FROM events ORDER BY ALL").fetchall()
+    assert found == [("1", "order.completed", 8000), ("2", "order.completed", 30000), ("2", "order.refunded", 10000)]
+
+
+@pytest.mark.parametrize(
+    ("name", "yes", "no"),
+    [
+        ("voided", "Y", "N"),
+        ("is_cancelled", "1", "0"),
+        ("是否取消", "是", "否"),
+        ("cancelled_at", "2026-10-04", "0000-00-00 00:00:00"),
+        ("cancelled_at", "1790820000", "NULL"),
+    ],
+)
+def test_marks_and_times_of_cancellations(tmp_path, name, yes, no):
+    path = tmp_path / "a.csv"
+    path.write_text(f"customer,date,order_id,total,{name}\nA,2026-10-01,1,10,{no}\nA,2026-10-02,2,20,{yes}\n")
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t")
+        assert connection.execute("SELECT amount_minor FROM events").fetchall() == [(1000,)]
+
+
+def test_a_refund_that_names_nobody_is_of_the_customer_of_its_order(tmp_path):
+    """But where numbers begin anew each day, it stays nobody's."""
+    path = tmp_path / "a.csv"
+    header, refund = "customer,date,order_id,amount\n", ",2026-10-05,1,-4\n"
+    for more, customers in (("", {"A"}), ("B,2026-10-02,1,5\nC,2026-10-03,1,6\n", {"A", "B", "C", ""})):
+        path.write_text(f"{header}A,2026-10-01,1,10\n{more}{refund}")
+        said: list[str] = []
+        with duckdb.connect() as connection:
+            load_orders(connection, path, source="/t", say=said.append, reading=Reading(keeps_nobody=True))
+            found = connection.execute("SELECT DISTINCT customer_id FROM events").fetchall()
+        assert {customer for (customer,) in found} == customers
+        assert any("nobody's" in sentence for sentence in said) == ("" in customers)
+
+
 def test_a_negative_line_of_a_later_day_is_a_refund(tmp_path):
     lines = ["C,2026-10-01 18:20,A,100", "C,2026-10-01 18:20,A,-20", "C,2026-10-09 15:30,A,-5"]
     assert read(tmp_path, "customer_id,order_date,order_id,total", *lines)[0] == {"A": (80, 5)}

@@ -268,6 +268,19 @@ def test_of_pieces_that_cannot_be_read_their_column_is_at_fault(tmp_path):
     assert "column 'quantity' has no amount that can be read (row 2: 'some')" in said
 
 
+@pytest.mark.parametrize(
+    "written", ["2026-10-02 08:00 GMT+8", "2026-10-02 08:00:00 UTC+08:00", "2026-10-02 08:00 UTC+0800"]
+)
+def test_zones_as_hours(tmp_path, written):
+    assert read(write(tmp_path / "a.csv", f"customer,date,amount\nA,{written},5\n"))[0] == [("A", 1.0, 5.0)]
+
+
+@pytest.mark.parametrize("foot", ["合计,2026-10-31,,5", "Total,2026-10-31,,5", "第1页/共2页,,,", "Page 1 of 2,,,"])
+def test_a_sum_with_a_date_and_a_page_s_number_are_no_sale(tmp_path, foot):
+    events, _, lost = read(write(tmp_path / "a.csv", f"会员号,日期,单号,金额\nA,2026-10-01,1,5\n{foot}\n"))
+    assert ([customer for customer, *_ in events], lost) == (["A"], 0)
+
+
 def test_a_header_that_stands_again_is_no_loss(tmp_path):
     header = "customer,date,order_id,amount\n"
     events, said, lost = read(write(tmp_path / "a.csv", f"{header}A,2026-10-01,1,5\n{header}B,2026-10-02,2,6\n"))

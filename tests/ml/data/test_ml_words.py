@@ -145,11 +145,21 @@ def test_amounts_that_name_several_currencies_count_in_ours_or_at_a_rate(tmp_pat
         ("退款中", True),
         ("全额退款成功", False),
         ("Gebucht", True),
+        ("已取消(Cancelled)", False),
+        ("TRADE_CLOSED", False),
+        ("WAIT_BUYER_PAY", False),
+        ("TRADE_FINISHED", True),
     ],
 )
 def test_words_of_chinese_platforms_and_with_commas(tmp_path, word, is_sale):
     rows, _, lost = read(tmp_path, "status", "completed", f'"{word}"')
     assert (len(rows), lost) == (2 if is_sale else 1, 0)
+
+
+def test_words_for_currencies_are_their_codes(tmp_path):
+    rows, _, lost = read(tmp_path, "currency", "美元", "人民币", "US$", "欧元", rates=Rates(("USD=7",)))
+    assert [total for _, total, _ in rows] == [70, 10, 70]
+    assert lost == 1, "no rate of the euro"
 
 
 def test_rates_of_days_hold_until_the_next(tmp_path):
