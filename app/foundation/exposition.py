@@ -80,6 +80,8 @@ GAUGES: Final = {
     "perennial_arm_persons": Gauge("Persons that were decided of.", ("arm",), max),
     "perennial_arm_persons_expected": Gauge("Of these, those to be expected in the arm.", ("arm",), max),
     "perennial_arm_ratio_probability": Gauge("How often chance makes arms so uneven.", (), max),
+    "perennial_policy_info": Gauge("1 for the version of the policy in use.", ("version",), max),
+    "perennial_policy_age_seconds": Gauge("Time since the policy in use was trained.", (), max),
     "perennial_policy_arm_reward": Gauge("What a decision brought, by arm, margin.", ("arm",), max),
     "perennial_policy_lead": Gauge("How much more the learner's brought, with its interval.", ("over", "bound"), max),
     "perennial_policy_reward": Gauge("What a policy's decision brought, and was to bring.", ("version", "told"), max),

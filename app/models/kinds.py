@@ -15,6 +15,7 @@ from app.models.policy_artefact import (
     is_policy_servable,
     load_policy_model,
     read_policy_artefact,
+    tell_gain,
 )
 
 SCORE: Final = "score"
@@ -40,6 +41,8 @@ class Kind(NamedTuple):
     """The command that makes one."""
     find_doubt: Callable[[Mapping[str, Any]], str | None] | None = None
     """Of the metrics of one that nobody has judged yet: why it may not take an empty seat by itself; None: it may."""
+    tell_gain: Callable[[Mapping[str, Any]], str] | None = None
+    """Of the same, where it may: what is gained by it, in a sentence."""
     is_gated: bool = False
     """Whether what it would do is compared with what is done before it is put in force (`app.models.gates`)."""
 
@@ -65,6 +68,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 "effects_digest",
                 "perennial train policy",
                 find_doubt,
+                tell_gain,
                 is_gated=True,
             ),
         )

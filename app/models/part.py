@@ -122,6 +122,9 @@ def _gauges(resources: Resources) -> Iterable[GaugeValue]:
     if models.champion is not None:
         yield "perennial_model_info", (models.champion.version,), 1
         yield "perennial_model_age_seconds", (), time.time() - models.champion.trained_at.timestamp()
+    if models.policy_champion is not None:
+        yield "perennial_policy_info", (models.policy_champion.version,), 1
+        yield "perennial_policy_age_seconds", (), time.time() - models.policy_champion.trained_at.timestamp()
     yield "perennial_model_refused", (), bool(models.refusal or models.item_refusal or models.policy_refusal)
 
 

@@ -96,6 +96,11 @@ def find_doubt(metrics: Mapping[str, Any]) -> str | None:
     return None if lead["value"] >= 0 else f"By the log it is worse than the rules: {tell_lead(lead)}."
 
 
+def tell_gain(metrics: Mapping[str, Any]) -> str:
+    """How much more than the rules a policy brings by the log, in a sentence."""
+    return f"By the log it brings {tell_lead(metrics['leads']['rules'])} more than the rules."
+
+
 def tell_lead(lead: Mapping[str, float]) -> str:
     """How much more a decision brings, in words."""
     return f"{lead['value']:+.4f} a decision ({lead['low']:+.4f} to {lead['high']:+.4f})"

@@ -99,15 +99,18 @@ async def _find_seat(connection: AsyncConnection, kind: Kind, asked: Asked, gate
     if champion is not None and incumbent is not None and (model.simulated or not champion.is_simulated):
         shadowed = ", scored in its shadow" if kind.name == SCORE else ", asked in its shadow"
         return _Seat("challenger", f"It is the challenger of {champion.version}{shadowed}; {how}.")
-    objection = kind.find_doubt and kind.find_doubt(model.manifest.get("metrics", {}))
+    metrics = model.manifest.get("metrics", {})
+    objection = kind.find_doubt and kind.find_doubt(metrics)
     objection = objection or await find_objection(connection, kind.name, asked._replace(incumbent=incumbent), gates)
     if objection:
         return _Seat("challenger", f"It is a challenger. {objection} {how[0].upper()}{how[1:]}.")
+    gain = "" if kind.tell_gain is None else f" {kind.tell_gain(metrics)}"
     if champion is None:
-        return _Seat("champion", "It is the first one and serves at once.")
+        return _Seat("champion", f"It is the first one and serves at once.{gain}")
     if champion.is_simulated and not model.simulated:
-        return _Seat("champion", f"It is of real events and takes the place of {champion.version}, the demo shop's.")
-    return _Seat("champion", f"It takes the place of {champion.version}, which this version cannot read.")
+        told = f"It is of real events and takes the place of {champion.version}, the demo shop's."
+        return _Seat("champion", f"{told}{gain}")
+    return _Seat("champion", f"It takes the place of {champion.version}, which this version cannot read.{gain}")
 
 
 async def _try_stored(connection: AsyncConnection, version: str) -> AnyModel | None:

@@ -159,7 +159,10 @@ async def test_what_promotes_by_itself_does_not_pass_it(registry, engine):
         ({"decisions": 500}, "not judged beside the rules"),
         (judged(-0.1), r"worse than the rules: -0.1000 a decision \(-0.6000 to \+0.4000\)"),
         (judged(warnings=["few_effective"]), r"cannot say whether it is worse than the rules \(few_effective\)"),
-        (judged(0.0), "serves at once"),
+        (
+            judged(0.0),
+            r"serves at once. By the log it brings \+0.0000 a decision \(-0.5000 to \+0.5000\) more than the rules",
+        ),
     ],
 )
 async def test_the_first_policy_serves_where_the_log_does_not_say_that_it_is_worse(registry, metrics, told):

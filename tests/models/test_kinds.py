@@ -1,5 +1,6 @@
 """Models of scores and of recommendations in one registry: each kind with a champion and a line of its own."""
 
+import re
 from functools import partial
 
 import pytest
@@ -229,6 +230,9 @@ async def test_a_running_service_swaps_its_policy(serve, registry, make_policy_a
         assert (held.policy_champion.version, held.policy_challenger.version) == (first.name, second.name)
         checks = (await service.client.get("/health")).json()["checks"]
         assert checks["decisions:policy"][0]["observedValue"] == first.name
+        metrics = (await service.client.get("/metrics")).text
+        assert f'perennial_policy_info{{version="{first.name}"}} 1' in metrics
+        assert re.search(r"^perennial_policy_age_seconds [0-9.e+]+$", metrics, re.MULTILINE)
         await sql.rows("UPDATE models SET tables = set_byte(tables, 90, get_byte(tables, 90) # 4)")
         await sql.rows("UPDATE models SET state = 'retired' WHERE version = :v", v=first.name)
         await sql.rows("UPDATE models SET state = 'champion' WHERE version = :v", v=second.name)
