@@ -17,7 +17,7 @@ from app.database.embedded import EmbeddedPostgres, start_embedded
 from benchmarks.processes import LOOPBACK, PERENNIAL, free_port, server_environment, stop
 
 ASKING_S = 2.0
-GIVE_UP_S = 60.0
+GIVE_UP_S = 180.0
 POLL_S = 0.005
 WORKER = "app.runtime.worker"
 STARTED = '"service.started"'

@@ -22,7 +22,8 @@ contacts = Table(
     postgresql_with={"fillfactor": 80},
 )
 """What a customer was told, or, until `reserved_until_us`, is to be told: `at_us`. `counted_day` (since 1970) and
-`cost_minor` are what `action_counters` counts of it; NULL: nothing."""
+`cost_minor` are what `action_counters` counts of it; NULL: nothing. Of the control group it is what they go without,
+as if they had been told."""
 
 contact_turns = Table("contact_turns", metadata, Column("customer_id", Text, primary_key=True))
 """A row is locked by whoever decides on contacts of a customer: one at a time."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import and_, case, delete, func, null, select, tuple_, update
+from sqlalchemy import and_, case, delete, func, null, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -70,11 +70,13 @@ async def show_contacts(
     connection: AsyncConnection, decision_id: str, now_us: int, reserved_us: int, shown: Sequence[str]
 ) -> None:
     """What a decision prepared is shown now, or when it is to be delivered if that is later: delivered where it is
-    `shown` at once, else reserved anew, for `reserved_us` from then."""
+    `shown` at once or withheld, since nobody will tell of it, else reserved anew, for `reserved_us` from then."""
     is_kept = and_(decisions.c.decision_id == decision_id, decisions.c.reserved_until_us > now_us)
     is_of_it = and_(contacts.c.customer_id == decisions.c.customer_id, contacts.c.decision_id == decision_id)
     at_us = func.greatest(contacts.c.at_us, now_us)
-    until = case((contacts.c.channel.in_(shown), null()), else_=at_us + reserved_us)
+    withheld = func.json_extract_path(decisions.c.receipt, "withheld", contacts.c.action_id)
+    is_told = or_(contacts.c.channel.in_(shown), withheld.is_not(None))
+    until = case((is_told, null()), else_=at_us + reserved_us)
     values = {"at_us": at_us, "reserved_until_us": until}
     is_live = contacts.c.reserved_until_us > now_us
     await connection.execute(update(contacts).values(values).where(is_kept, is_of_it, is_live))

@@ -100,30 +100,29 @@ class _Settling:
             spent = {**self.page.spent, **gone} if gone else self.page.spent
             decision = draft.make(Known(theirs, offers, spent, self.page.rules))
             offers |= {action.action_id: decision.decided_us for action in decision.offered}
-            for action in decision.taken:
+            for action in decision.offered:
                 contact = Contact(action.action_id, action.group, draft.channel, draft.at_us)
                 insort(theirs, contact, key=lambda each: -each.at_us)
+            for action in decision.taken:
                 if action.action_id in self.page.limits:
                     left[action.action_id] -= 1
             made.append(decision)
         return made, left
 
 
-def is_bound(draft: Draft, action: Action, page: ContactPage) -> bool:
-    """Whether others may have to be kept from giving the same."""
-    is_capped = page.rules.has_caps(draft.channel) and not draft.is_of_basket
-    return is_capped or action.action_id in page.limits
+def is_bound(draft: Draft, decision: Decision, page: ContactPage) -> bool:
+    """Whether others may have to be kept from giving the same. What is withheld keeps to the caps as what is given
+    does, and takes nothing of what is limited over all customers."""
+    if page.rules.has_caps(draft.channel) and not draft.is_of_basket:
+        return bool(decision.offered)
+    return any(action.action_id in page.limits for action in decision.taken)
 
 
 async def settle(driver: Driver, drafts: Sequence[Draft], book: ContactBook, now_us: int) -> Settled:
     """Settles decisions in the caller's transaction. What is used up is noted in the book."""
     page = book.page
     made, _ = _Settling(drafts, page).make()
-    bound = {
-        draft.person_id
-        for draft, decision in zip(drafts, made, strict=True)
-        if any(is_bound(draft, action, page) for action in decision.taken)
-    }
+    bound = {draft.person_id for draft, decision in zip(drafts, made, strict=True) if is_bound(draft, decision, page)}
     if not bound:
         return Settled(_render(drafts, made), page)
     places = [place for place, draft in enumerate(drafts) if draft.person_id in bound]
@@ -209,9 +208,17 @@ async def _return(driver: Driver, counts: Mapping[str, int], page: ContactPage, 
         )
 
 
+def _contact_row(
+    draft: Draft, decision: Decision, action: Action, until_us: int | None, day: int | None, cost_minor: int
+) -> tuple[Any, ...]:
+    key = (draft.customer_id, decision.decision_id, action.action_id)
+    return (*key, draft.channel, decision.decided_us, draft.at_us, until_us, day, cost_minor)
+
+
 async def note_contacts(driver: Driver, drafts: Sequence[Draft], settled: Settled, written: set[str]) -> None:
     """Writes down what the decisions give that is counted anywhere: as delivered where it is shown at once, else as
-    reserved. What was taken for one that is not `written`, since another process was first, is given back."""
+    reserved; and what they withhold, as if it were delivered, where it counts in caps. What was taken for one that is
+    not `written`, since another process was first, is given back."""
     page, rules = settled.page, settled.page.rules
     rows: list[tuple[Any, ...]] = []
     unwritten: Counter[str] = Counter()
@@ -224,8 +231,10 @@ async def note_contacts(driver: Driver, drafts: Sequence[Draft], settled: Settle
                 until_us = None if rules.is_shown(draft.channel) else draft.at_us + rules.reserved_us
                 until_us = decision.reserved_until_us or until_us
                 counted = (None, 0) if limits is None else (settled.days[action.action_id], limits.cost_minor)
-                key = (draft.customer_id, decision.decision_id, action.action_id)
-                rows.append((*key, draft.channel, decision.decided_us, draft.at_us, until_us, *counted))
+                rows.append(_contact_row(draft, decision, action, until_us, *counted))
+        if decision.decision_id in written and rules.has_caps(draft.channel) and not draft.is_of_basket:
+            until_us = decision.reserved_until_us
+            rows += [_contact_row(draft, decision, action, until_us, None, 0) for action in decision.withheld]
     if rows:
         columns = map(list, zip(*rows, strict=True))
         await driver.fetch(ADD_CONTACTS, **dict(zip(contacts.c.keys(), columns, strict=True)))

@@ -8,6 +8,7 @@ import pytest
 from app.decisions import effect_queries
 from app.decisions.activating import give_back_all
 from app.lifecycle.arms import Arms
+from tests.decisions.acting import put_policy
 
 THIRDS = Arms(0.4, 0.2, b"tests")
 PEOPLE = [f"C-{number}" for number in range(150)]
@@ -78,6 +79,44 @@ async def test_what_is_prepared_for_the_control_group_cools_down_from_when_it_is
         assert await sql.value("SELECT count(*) FROM offers") == 1
         assert await give_back_all(sql.engine, time.time_ns() // 1000 + 25 * 3600 * 10**6) == 1
         assert await sql.rows("SELECT * FROM offers") == []
+
+
+CAPPED = {
+    "caps": [{"scope": "all", "most": 1, "window_days": 7, "channels": ["store", "web"]}],
+    "shown_at_once": ["store"],
+    "quiet_hours": [],
+}
+
+
+@pytest.mark.parametrize("channel", ["store", "web"])
+@pytest.mark.parametrize("is_prepared", [False, True])
+async def test_what_is_withheld_keeps_to_the_caps_as_what_is_given(shop_client, sql, channel, is_prepared):
+    """Else the control group would go without what nobody of its kind is offered. Nobody tells of its delivery."""
+    held_out, treated = (next(each for each in PEOPLE if THIRDS.of(each) == arm) for arm in ("control", "learner"))
+    await put_policy(shop_client, CAPPED)
+
+    async def decide_so(person):
+        decision = await decide(shop_client, person, channel=channel, activate=not is_prepared)
+        if is_prepared:
+            shown = await shop_client.post(f"/v1/decisions/{decision['decision_id']}/activate")
+            assert shown.status_code == 200
+        receipt = (await shop_client.get(f"/v1/decisions/{decision['decision_id']}")).json()["receipt"]
+        codes = {item["action_id"]: item["code"] for item in decision["suppressed"]}
+        return len(receipt["withheld"]) + len(receipt["selection_probabilities"]), "cap_reached" in codes.values()
+
+    expected = [(1, False), (0, True)]
+    assert [await decide_so(treated) for _ in range(2)] == expected
+    assert [await decide_so(held_out) for _ in range(2)] == expected
+    told = await sql.rows("SELECT reserved_until_us FROM contacts WHERE customer_id = :id", id=held_out)
+    assert told == [{"reserved_until_us": None}]
+
+
+async def test_what_is_withheld_takes_its_turn(shop_client):
+    held_out = next(each for each in PEOPLE if THIRDS.of(each) == "control")
+    await put_policy(shop_client, CAPPED)
+    answers = await asyncio.gather(*(decide(shop_client, held_out) for _ in range(12)))
+    told = [(await shop_client.get(f"/v1/decisions/{each['decision_id']}")).json()["receipt"] for each in answers]
+    assert sum(len(receipt["withheld"]) for receipt in told) == 1
 
 
 async def test_what_was_withheld_before_in_the_same_batch_cools_down(shop_client, shop, sql):
