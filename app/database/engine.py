@@ -32,12 +32,31 @@ CONNECTION_LOST = (
 connection is closed, in use, or refused before the protocol began.)"""
 
 
+SURVEY_TIMEOUT_S = 300.0
+
+
+def create_survey_engine(url: str) -> AsyncEngine:
+    """For what reads much, and no till waits for: four at a time, each statement for SURVEY_TIMEOUT_S at most. Others
+    wait for their turn for a minute."""
+    return _create_engine(url, SURVEY_TIMEOUT_S, pool_size=1, max_overflow=3, pool_timeout=60)
+
+
 def create_engine(url: str, *, command_timeout_s: float | None = None) -> AsyncEngine:
     """An engine for any Postgres URL; the asyncpg driver is filled in.
 
     A statement that takes longer than `command_timeout_s` is given up as if the database were out of
     reach. Raises UnusableSettings for what is no URL.
     """
+    return _create_engine(
+        url,
+        command_timeout_s,
+        pool_size=8,  # as many as a process holds: seven for what it gathers, one for what it asks in the shadow
+        max_overflow=7,  # four of work in the background (`background.AT_ONCE`), three of other requests
+        pool_timeout=3,
+    )
+
+
+def _create_engine(url: str, command_timeout_s: float | None, **pool: int) -> AsyncEngine:
     try:
         parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     except ArgumentError as error:
@@ -47,10 +66,8 @@ def create_engine(url: str, *, command_timeout_s: float | None = None) -> AsyncE
         parsed = parsed.set(drivername="postgresql+asyncpg")
     return create_async_engine(
         parsed,
-        pool_size=8,  # as many as a process holds: seven for what it gathers, one for what it asks in the shadow
-        max_overflow=7,  # four of work in the background (`background.AT_ONCE`), three of other requests
+        **pool,
         pool_pre_ping=True,
-        pool_timeout=3,
         hide_parameters=True,  # they are personal data, and errors are logged
         connect_args={
             "timeout": 3,

@@ -34,10 +34,9 @@ async def get_effects(
     to_us = now_us if to is None else read_moment(to, "to", now_us)
     if not from_us <= to_us <= from_us + MOST_DAYS * DAY_US:
         raise Malformed(f"to: It is not before from, and at most {MOST_DAYS} days after it.")
-    held = resources.of(Decisions)
-    async with held.surveying, transaction(resources.engine) as connection:
+    async with transaction(resources.surveys) as connection:
         rows = await read_effects(connection, from_us, to_us, settings.attribution_days * DAY_US)
-    costs = {action.action_id: action.cost for action in held.catalogue.actions}
+    costs = {action.action_id: action.cost for action in resources.of(Decisions).catalogue.actions}
     told = compare(rows, Money(10**settings.digits, settings.margin), costs)
     return {
         "from": iso(from_us),

@@ -43,8 +43,8 @@ class Decisions:
         self.find_lacking: FindLacking | None = None
         self.lacking_of: LackingOf | None = None
         self.tests: RunningTests | None = None
-        self.surveying = asyncio.Lock()
-        """One simulation or reading of effects at a time takes its share of a process."""
+        self.simulating = asyncio.Lock()
+        """One simulation at a time takes its share of a process."""
         self._changing = asyncio.Lock()
         self._mark: Mark | None = None
         self._settings = settings

@@ -67,7 +67,7 @@ def _releasing(resources: Resources) -> Coroutine[Any, Any, None]:
 
 def _watch_policies(resources: Resources) -> Coroutine[Any, Any, None] | None:
     settings = resources.settings
-    return keep_watching_policies(resources.engine, settings) if settings.monitoring_hours else None
+    return keep_watching_policies(resources.surveys, settings) if settings.monitoring_hours else None
 
 
 async def _check(resources: Resources, connection: AsyncConnection) -> Checks:

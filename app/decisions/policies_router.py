@@ -30,7 +30,7 @@ async def post_policy(request: HotRequest) -> bytes:
     than 100."""
     policy, resources = await read_model(request, PolicyIn), request.resources
     rewarding, now_us = Rewarding.of(resources.settings), time.time_ns() // 1000
-    async with transaction(resources.engine) as connection:
+    async with transaction(resources.surveys) as connection:
         rows = await read_judged(connection, now_us - policy.days * DAY_US, now_us, rewarding, MOST_DECISIONS)
     value, as_decided = await asyncio.to_thread(judge_policy, rows, policy.factors, policy.exploration)
     answer = {

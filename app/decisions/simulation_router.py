@@ -37,7 +37,7 @@ async def post_simulation(request: HotRequest) -> bytes:
     """
     asked = await read_model(request, SimulationIn, strict=True)
     resources, held = request.resources, request.resources.of(Decisions)
-    async with held.surveying:
+    async with held.simulating:
         deciding, now_us = held.deciding(), time.time_ns() // 1000
         simulated = _find(asked, held)
         async with transaction(resources.engine) as connection:

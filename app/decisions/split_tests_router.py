@@ -78,7 +78,7 @@ async def _prepare(resources: Resources, wanted: SplitTestIn, now_us: int) -> di
     """What is told of the sample, of sides that can be compared."""
     assert wanted.window_days is not None
     rewarding = Rewarding.of(resources.settings)._replace(window_us=wanted.window_days * DAY_US)
-    async with transaction(resources.engine) as connection:
+    async with transaction(resources.surveys) as connection:
         await check_sides(connection, wanted, resources.of(Decisions).catalogue)
         return await tell_sample(connection, wanted, now_us, rewarding)
 
@@ -92,7 +92,7 @@ async def _prepare(resources: Resources, wanted: SplitTestIn, now_us: int) -> di
 async def get_test(request: HotRequest, test_id: str) -> bytes:
     """As it was put, and the readings of now."""
     resources, now_us = request.resources, time.time_ns() // 1000
-    async with transaction(resources.engine) as connection:
+    async with transaction(resources.surveys) as connection:
         row = await queries.read_test(connection, test_id) if is_plain_text(test_id) else None
         if row is None:
             raise NotFound("There is no such test.")

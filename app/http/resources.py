@@ -67,10 +67,11 @@ Answer = TypeVar("Answer")
 class Resources:
     """Shared by all requests of a process: settings, engine, keys, and what each part holds, found by its class."""
 
-    def __init__(self, settings: Settings, engine: AsyncEngine, parts: Sequence[Part]) -> None:
-        """`parts` from the highest to the lowest."""
+    def __init__(self, settings: Settings, engine: AsyncEngine, surveys: AsyncEngine, parts: Sequence[Part]) -> None:
+        """`surveys` is for what takes longer than a request may; `parts` from the highest to the lowest."""
         self.settings = settings
         self.engine = engine
+        self.surveys = surveys
         self.parts = tuple(parts)
         self.keyring = Keyring()
         self._reading_keys = asyncio.Lock()
@@ -181,6 +182,7 @@ class Resources:
         for driver in self._drivers:
             await driver.close()
         await self.engine.dispose()
+        await self.surveys.dispose()
 
     async def _prepare(self) -> None:
         """The first sale is not to wait for statements to be planned. Those that fail now do so again when used."""

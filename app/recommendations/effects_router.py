@@ -34,7 +34,7 @@ async def get_effects(
     to_us = now_us if to is None else read_moment(to, "to", now_us)
     if not from_us <= to_us <= from_us + MOST_DAYS * DAY_US:
         raise Malformed(f"to: It is not before from, and at most {MOST_DAYS} days after it.")
-    async with transaction(resources.engine) as connection:
+    async with transaction(resources.surveys) as connection:
         rows = await read_effects(connection, from_us, to_us)
         came = await read_due_that_came(connection, from_us, to_us, now_us)
     effects = [_render(row, resources.settings.digits) for row in rows]

@@ -94,7 +94,7 @@ def _forgetting(resources: Resources) -> Coroutine[Any, Any, None]:
 
 def _watching(resources: Resources) -> Coroutine[Any, Any, None] | None:
     hours = resources.settings.monitoring_hours
-    return keep_watching(resources.engine, hours) if hours else None
+    return keep_watching(resources.surveys, hours) if hours else None
 
 
 def _shadowing(resources: Resources) -> Coroutine[Any, Any, None]:

@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from app import __version__
-from app.database.engine import create_engine
+from app.database.engine import create_engine, create_survey_engine
 from app.foundation.logs import configure_logs, log
 from app.foundation.settings import Settings
 from app.foundation.tracing import configure_tracing
@@ -40,7 +40,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = create_engine(database_url, command_timeout_s=COMMAND_TIMEOUT_S)
-        app.state.resources = resources = Resources(settings, engine, PARTS)
+        app.state.resources = resources = Resources(settings, engine, create_survey_engine(database_url), PARTS)
         await resources.start()
         gc.collect()
         _trim()
