@@ -95,7 +95,8 @@ class Mending:
             return True
         found = self._find(path[:-1])
         if error["type"] != "missing":
-            mended = _mend_value(str(path[-1]), found[path[-1]], error, is_exact=path[0] in self._required)
+            value = self._without_currency(path, found[path[-1]])
+            mended = _mend_value(str(path[-1]), value, error, is_exact=path[0] in self._required)
             if mended is not NOTHING:
                 found[path[-1]] = mended
                 self._warn(path, CUT if error["type"] in _TOO_LONG else MENDED)
@@ -112,6 +113,14 @@ class Mending:
         self.data["total"], self.data["currency"] = money
         self._warn(("total",), MENDED)
         return True
+
+    def _without_currency(self, path: Path, value: Any) -> Any:
+        """A price or a discount without the currency that it names, where that is the order's; else as it is."""
+        said = self.data.get("currency")
+        if path[-1] not in ("price", "discount") or not (isinstance(value, str) and isinstance(said, str)):
+            return value
+        money = read_money(value, said)
+        return value if money is None else str(money[0])
 
     def _find(self, path: Path) -> Any:
         place: Any = self.data

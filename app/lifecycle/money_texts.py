@@ -6,7 +6,15 @@ from typing import Final
 from app.lifecycle.amounts import read_number
 
 _SIGNS: Final = {
-    **dict.fromkeys(("¥", "￥", "元", "RMB", "人民币"), "CNY"),
+    **dict.fromkeys(("CN¥", "CN￥", "¥", "￥", "元", "RMB", "人民币"), "CNY"),
+    "US$": "USD",
+    "HK$": "HKD",
+    "NT$": "TWD",
+    "CA$": "CAD",
+    "A$": "AUD",
+    "NZ$": "NZD",
+    "MX$": "MXN",
+    "JP¥": "JPY",
     "€": "EUR",
     "£": "GBP",
     "₹": "INR",

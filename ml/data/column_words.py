@@ -43,6 +43,7 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "order_id": (
         rf"({_SALES}|basket|bill|check|ticket|till|pos|document|doc)({_NUMBERS})|transaction|ticket",
+        r"订单|訂單|bestellung|pedido|ordine|bestelling|注文",
         (
             r"(收银|销售|交易|结算|消费|订单|业务|零售|单据|小票|票据|账单|銷售|訂單|單據)?(流水单?|单|單|票|账单|发票|訂單|订单|小票|单据)"
             r"(编号|编码|号码|号|id|編號|號碼|號)"
@@ -61,7 +62,8 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
             r"(net|paid|payment|amountpaid|order|sales?|transaction|receipt|invoice|basket|line|extended|total|grand|gross)"
             r"(amount|amt|total|value|sales|revenue|sum|turnover|paid)"
         ),
-        r"(line|extended)price|pricetotal|totalprice|net|gross|amt|sum",
+        r"(line|extended)price|pricetotal|totalprice|net|gross|amt|sum|净(收入|收益|销售额|销售)|淨(收入|銷售額)",
+        r"nettoerlös|n(et(to)?)?umsatz|revenunet|ingresosnetos|ricavonetto|nettoomzet",
         r"(gesamt|end|netto|brutto|zahl|rechnungs|beleg|zeilen|verkaufs|bon|waren)(betrag|preis|summe|umsatz|wert)",
         r"(umsatz|betrag|summe|preis|wert)(netto|brutto|gesamt)",
         r"(prix|montant|total)(total|ttc|ht|net|payé|de(la)?(vente|commande))|(importe|total|valor)(neto|bruto|pagado|venta)",

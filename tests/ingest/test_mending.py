@@ -267,3 +267,21 @@ def test_blanks_around_the_number_of_an_order_are_none_of_it(order_id):
     event, _ = admit_with_warnings(order(order_id=order_id), rules, NOW_US)
     assert isinstance(event, Event)
     assert event.id == "order-7"
+
+
+@pytest.mark.parametrize(
+    ("written", "currency", "price_minor"),
+    [
+        ("¥1,299.00", "CNY", 129900),
+        ("10 CNY", "CNY", 1000),
+        ("EUR 5", "CNY", None),
+        ("¥5", None, None),
+    ],
+)
+def test_a_price_that_names_the_currency_of_its_order_is_read(written, currency, price_minor):
+    """Where the order names none, that of the price may be another than ours."""
+    lines = [{"product_id": "1", "price": written}]
+    event, warnings = taken(order(currency=currency, products=lines, discount=written))
+    (line,) = lines_of(event)
+    assert (line.price_minor, event.discount_minor) == (price_minor, price_minor or 0)
+    assert ("data/products/0/price", "dropped" if price_minor is None else "mended") in warnings
