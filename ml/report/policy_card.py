@@ -14,6 +14,10 @@ _WARNINGS: Final = {
     "lacking_support": "it chooses what was never tried, or nothing: the log cannot answer",
     "clipped": "some decisions were so unlikely that their weight was cut",
 }
+_ESTIMATES: Final = {
+    "uplift": "what each action adds to what comes anyway, in margin net of its cost",
+    "response": "who responds to each action, since nobody was held out",
+}
 LIMITS: Final = (
     "How sure effects are is reckoned as of independent decisions: of the same persons again and again, less sure.",
     "An action that conditions of other facts let through, birthdays say, is credited with what these buy anyway.",
@@ -37,10 +41,9 @@ def render_policy_card(manifest: Members) -> str:
 
 def _describe(manifest: Members) -> str:
     source = " of the demo shop" if manifest["data"]["simulated"] else ""
-    return (
-        f"Made on {manifest['created_at'][:10]} of decisions{source}: what each action adds to what comes anyway, in"
-        f" margin net of its cost, of what comes within {manifest['horizon_days']} days."
-    )
+    what = _ESTIMATES[manifest["training"].get("estimate", "uplift")]
+    made = f"Made on {manifest['created_at'][:10]} of decisions{source}"
+    return f"{made}: {what}, of what comes within {manifest['horizon_days']} days."
 
 
 def _describe_data(training: Members) -> str:

@@ -121,6 +121,9 @@ def test_the_card_says_what_it_would_have_brought(tmp_path):
     warned = {**manifest, "metrics": {**judged(warnings=["clipped"])}}
     assert "- some decisions were so unlikely that their weight was cut" in render_policy_card(warned)
     assert "It was not judged." in render_policy_card({**manifest, "metrics": {}})
+    assert "what each action adds" in card
+    responded = {**manifest, "training": {**manifest["training"], "estimate": "response"}}
+    assert "who responds to each action, since nobody was held out" in render_policy_card(responded)
 
 
 def test_of_the_demo_shop_it_is_called_so(tmp_path):

@@ -84,7 +84,7 @@ async def test_from_the_registry_to_a_champion_and_against_it(sql, engine, setti
     assert told.endswith("is in force.")
     ((first, state),) = (await states(engine)).items()
     assert state == "champion"
-    teach(replace(training, champion=learn_effects(training.log), horizon_days=29))
+    teach(replace(training_of(rows_of(seed=2)), champion=learn_effects(training.log)))  # others, within the second
     told = await retrain(engine, settings, kind="policy")
     assert told.startswith("Not worse than the champion on")
     assert told.endswith(f"in the place of {first}.")
