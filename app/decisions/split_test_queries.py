@@ -1,5 +1,6 @@
 """SQL of tests of two sides: their definitions, and what came of their sides."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -7,9 +8,11 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.database.background import yield_to_requests
 from app.database.decision_tables import split_tests
+from app.decisions.arm_queries import find_piece_end
 from app.decisions.outcome_queries import Rewarding
-from app.lifecycle.split_readings import SideSums
+from app.lifecycle.split_readings import NOBODY, SideSums
 from app.lifecycle.split_tests import SideName
 
 _LOCK: Final = 0x73706C697473
@@ -17,7 +20,18 @@ _LOCK: Final = 0x73706C697473
 PAST_DAYS: Final = 90
 """How far before a person's first decision what they bought then is looked at (CUPED)."""
 
-_SIDES: Final = """
+DECISIONS_AT_ONCE: Final = 5_000
+PERSONS_AT_ONCE: Final = 2_000
+SHARE: Final = 0.5
+"""Of the time, that the database works for it."""
+
+_MAKE_ENTERED: Final = """
+CREATE TEMPORARY TABLE entered (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person_id text UNIQUE, customer_id text, decided_us bigint,
+  side text, is_compared boolean
+) ON COMMIT DROP
+"""
+_ENTER: Final = """
 WITH made AS MATERIALIZED (
   SELECT decisions.customer_id, decisions.decision_id, decisions.decided_us,
          coalesce(decisions.receipt #>> '{customer,person_id}', decisions.customer_id) AS person_id,
@@ -33,14 +47,23 @@ WITH made AS MATERIALIZED (
     AND decisions.receipt #>> '{customer,arm}' = 'learner'
     AND CAST(decisions.receipt #>> '{request,max_actions}' AS int) > 0
     AND NOT starts_with(decisions.customer_id, '~basket:')
-), first AS (
-  SELECT DISTINCT ON (person_id) customer_id, person_id, decided_us, side, may_a AND may_b AS is_compared
+), added AS (
+  INSERT INTO entered (person_id, customer_id, decided_us, side, is_compared)
+  SELECT DISTINCT ON (person_id) person_id, customer_id, decided_us, side, may_a AND may_b
   FROM made WHERE may_a OR may_b ORDER BY person_id, decided_us, decision_id
-), measured AS (
+  ON CONFLICT DO NOTHING
+)
+SELECT side, count(*) AS decisions FROM made GROUP BY side
+"""
+_COUNT: Final = """
+SELECT coalesce(max(number), 0) AS last, count(*) FILTER (WHERE is_compared) AS compared FROM entered
+"""
+_MEASURE: Final = """
+WITH measured AS (
   SELECT first.side, first.decided_us + CAST(:window_us AS bigint) <= :now_us AS is_counted,
          after.orders > 0 AS bought, before.orders > 0 AS bought_before,
          after.minor / :unit * :margin - cost.spent AS value, before.minor / :unit * :margin AS past
-  FROM first
+  FROM entered AS first
   CROSS JOIN LATERAL (
     SELECT array_agg(id) AS ids FROM (
       SELECT first.customer_id AS id
@@ -78,11 +101,9 @@ WITH made AS MATERIALIZED (
         AND event.occurred_us > first.decided_us AND event.occurred_us <= first.decided_us + :window_us
     ) AS responses JOIN actions ON actions.action_id = responses.kind
   ) AS cost
-  WHERE first.is_compared
-), told AS (
-  SELECT side, count(*) AS decisions FROM made GROUP BY side
+  WHERE first.is_compared AND first.number > :after AND first.number <= :after + :most
 )
-SELECT told.side, told.decisions, count(measured.side) AS persons,
+SELECT side, count(*) AS persons,
        count(*) FILTER (WHERE is_counted) AS counted, count(*) FILTER (WHERE is_counted AND bought) AS buyers,
        coalesce(sum(value) FILTER (WHERE is_counted), 0) AS value,
        coalesce(sum(value * value) FILTER (WHERE is_counted), 0) AS squares,
@@ -91,8 +112,7 @@ SELECT told.side, told.decisions, count(measured.side) AS persons,
        coalesce(sum(past * value) FILTER (WHERE is_counted), 0) AS past_products,
        count(*) FILTER (WHERE is_counted AND bought_before) AS past_buyers,
        count(*) FILTER (WHERE is_counted AND bought AND bought_before) AS faithful
-FROM told LEFT JOIN measured ON measured.side = told.side
-GROUP BY told.side, told.decisions
+FROM measured GROUP BY side
 """
 """A person counts once: by the first decision that either action might have been chosen for (of policies, the first of
 all), and where both might have been. Until then nothing that the sides do has reached them, so that whom it counts does
@@ -115,19 +135,51 @@ class Asked(NamedTuple):
 async def read_sums(
     connection: AsyncConnection, asked: Asked, rewarding: Rewarding, past_us: int
 ) -> dict[SideName, SideSums]:
-    """Sums over persons by side; all are of side a where no test is asked for."""
-    one, other = asked.action_ids or (None, None)
+    """Sums over persons by side; all are of side a where no test is asked for. Within a transaction, in pieces, each a
+    statement of a second at most."""
+    decisions = await _enter(connection, asked)
+    (last, _) = (await connection.execute(text(_COUNT))).one()
     given = {
-        **{name: value for name, value in asked._asdict().items() if name != "action_ids"},
-        "channels": list(asked.channels),
-        "a": one,
-        "b": other,
+        "now_us": asked.now_us,
+        "window_us": asked.window_us,
         "unit": float(rewarding.unit),
         "margin": rewarding.margin,
         "past_us": past_us,
+        "most": PERSONS_AT_ONCE,
     }
-    rows = (await connection.execute(text(_SIDES), given)).all()
-    return {row.side: SideSums(*row[1:]) for row in rows}
+    found = {side: NOBODY._replace(decisions=count) for side, count in decisions.items()}
+    for after in range(0, last, PERSONS_AT_ONCE):
+        began_s = time.perf_counter()
+        for row in await connection.execute(text(_MEASURE), {**given, "after": after}):
+            found[row.side] = found[row.side].with_more(SideSums(0, *row[1:]))
+        await yield_to_requests(began_s, SHARE)
+    await connection.execute(text("DROP TABLE entered"))
+    return found
+
+
+async def count_persons(connection: AsyncConnection, asked: Asked) -> int:
+    """Those who are counted by `read_sums`."""
+    await _enter(connection, asked)
+    (_, compared) = (await connection.execute(text(_COUNT))).one()
+    await connection.execute(text("DROP TABLE entered"))
+    return int(compared)
+
+
+async def _enter(connection: AsyncConnection, asked: Asked) -> dict[SideName, int]:
+    """Notes who takes part, decisions in the order of time; how many decisions there were of each side."""
+    await connection.execute(text(_MAKE_ENTERED))
+    one, other = asked.action_ids or (None, None)
+    given = {"a": one, "b": other, "channels": list(asked.channels), "test_id": asked.test_id}
+    found: dict[SideName, int] = {}
+    from_us = asked.from_us
+    while from_us < asked.until_us:
+        began_s = time.perf_counter()
+        end_us = await find_piece_end(connection, from_us, asked.until_us, DECISIONS_AT_ONCE)
+        for row in await connection.execute(text(_ENTER), {**given, "from_us": from_us, "until_us": end_us}):
+            found[row.side] = found.get(row.side, 0) + row.decisions
+        await yield_to_requests(began_s, SHARE)
+        from_us = end_us
+    return found
 
 
 async def read_unfinished(connection: AsyncConnection, now_us: int) -> Sequence[Any]:

@@ -125,7 +125,7 @@ async def tell_sample(
     if deviation is None:
         deviation, told_from = await _find_deviation(connection, wanted, now_us, rewarding)
     least = None if deviation is None else least_samples(deviation, wanted.looked_for, wanted.split)
-    persons = await _count_persons(connection, wanted, now_us, rewarding)
+    persons = await _count_persons(connection, wanted, now_us)
     expected = int(persons * wanted.share * (1.0 - wanted.split)), int(persons * wanted.share * wanted.split)
     return {
         "least": None if least is None else dict(zip("ab", least, strict=True)),
@@ -150,12 +150,12 @@ async def _find_deviation(
     return (_WORST, "worst_case") if wanted.metric == "bought" else (None, "")
 
 
-async def _count_persons(connection: AsyncConnection, wanted: SplitTestIn, now_us: int, rewarding: Rewarding) -> int:
+async def _count_persons(connection: AsyncConnection, wanted: SplitTestIn, now_us: int) -> int:
     """Who took part, had the test been just before now, or in the last of that time where it is long."""
     assert wanted.starts_at is not None
     lasts_us = min(to_us(wanted.ends_at) - to_us(wanted.starts_at), _HISTORY_US)
-    asked = Asked(now_us - lasts_us, now_us, now_us, rewarding.window_us, wanted.action_ids, wanted.channels)
-    return (await queries.read_sums(connection, asked, rewarding, 0)).get("a", NOBODY).persons
+    asked = Asked(now_us - lasts_us, now_us, now_us, 0, wanted.action_ids, wanted.channels)
+    return await queries.count_persons(connection, asked)
 
 
 async def put_test(

@@ -1,7 +1,8 @@
 """What a test of two sides says: once, at its end, and at any time."""
 
+from collections.abc import Iterator
 from math import sqrt
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from app.lifecycle.arms import MISMATCH, sample_ratio_p
 from app.lifecycle.effects import Z95, Difference, Group, difference_of_means, difference_of_rates
@@ -31,6 +32,11 @@ class SideSums(NamedTuple):
     def group(self) -> Group:
         """Of those counted."""
         return Group(self.counted, self.buyers, self.value, self.squares)
+
+    def with_more(self, other: "SideSums") -> "SideSums":
+        """With other persons of the side."""
+        sums: Iterator[Any] = (one + more for one, more in zip(self, other, strict=True))
+        return SideSums(*sums)
 
     def moments(self, metric: Metric) -> tuple[float, float, float, float, float]:
         """Σ y, Σ y², Σ x, Σ x², Σ xy of what came after and before."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.database.engine import transaction
+from app.decisions import split_test_queries
 from app.decisions.held import Decisions
 from app.decisions.recalling import recall
 from app.lifecycle.arms import Arms
@@ -199,6 +200,22 @@ async def test_a_true_effect_is_found_and_the_past_sharpens_it(shop_client, sql,
     assert 0 < adjusted["high"] - adjusted["low"] < 0.9 * (plain["high"] - plain["low"])
     assert told["any_time"]["is_certain"]
     assert told["summary"].startswith("B brings more than A: between CNY +")
+
+
+async def test_it_is_read_in_pieces(shop_client, sql, shop, monkeypatch):
+    """Of which the first decision of a person is in the first."""
+    await define(shop_client)
+    for _ in range(2):
+        await decide_all(shop_client, PEOPLE[:20])
+        await sql.rows("DELETE FROM offers")
+    await turn_back(sql, 20)
+    await send(shop_client, *(shop.order(each, total=100.0, at=shop.ago(days=18)) for each in PEOPLE[:7]))
+    whole = await read(shop_client)
+    monkeypatch.setattr(split_test_queries, "DECISIONS_AT_ONCE", 3)
+    monkeypatch.setattr(split_test_queries, "PERSONS_AT_ONCE", 4)
+    assert await read(shop_client) == whole
+    assert sum(side["buyers"] for side in whole["sides"]) == 7
+    assert sum(side["decisions"] for side in whole["sides"]) == 40
 
 
 async def test_a_person_counts_by_the_first_decision_where_both_might_be_had(shop_client, sql):
