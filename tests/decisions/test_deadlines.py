@@ -8,6 +8,7 @@ import pytest
 from app.decisions.deadlines import Deadline, deadline_of
 from app.foundation.metrics import FALLBACKS
 from app.foundation.settings import Settings
+from tests.decisions.acting import action_of, put_policy
 
 DEADLINE_MS = 300
 STALLED = """
@@ -116,6 +117,37 @@ async def test_a_decision_whose_receipt_cannot_be_written_is_none(timely, sql):
     in_time = (await timely.client.post("/v1/decisions", json={**body, "deadline_ms": 20_000})).json()
     assert in_time["actions"]
     assert await sql.rows("SELECT decision_id FROM decisions") == [{"decision_id": in_time["decision_id"]}]
+
+
+@pytest.fixture
+async def limited(timely):
+    """An action that is given once over all customers, and a cap of one contact."""
+    cap = {"scope": "all", "most": 1, "window_days": 7, "channels": ["store"]}
+    await put_policy(timely.client, {"caps": [cap], "quiet_hours": []})
+    await timely.client.put("/v1/actions/limited", json=action_of("limited", effect=1, total_cap=1))
+    yield "limited"
+    await timely.client.delete("/v1/actions/limited")
+    await put_policy(timely.client, {})
+
+
+@pytest.mark.parametrize("table", ["contact_turns", "action_counters", "contacts"])
+async def test_of_what_is_not_settled_in_time_nothing_is_kept(timely, till, sql, shop, limited, table):
+    """Nothing of what it would have given: a sale's receipt says that it was late, a decision has none."""
+    body = {"customer_id": "C-1", "max_actions": 1, "deadline_ms": DEADLINE_MS}
+    async with locked(sql, table):
+        late = (await timely.client.post("/v1/decisions", json=body)).json()
+        status, sold = await till(shop.order("C-2"), deadline_ms=DEADLINE_MS)
+    assert (late["actions"], late["degraded_because"]) == ([], "no_receipt")
+    assert (status, sold["event"]["status"], sold["decision"]["degraded_because"]) == (200, "accepted", "deadline")
+    assert await counts(sql) == {"events": 1, "decisions": 1, "offers": 0}
+    (kept,) = await sql.rows("SELECT receipt, decision_id FROM decisions")
+    assert (kept["decision_id"], kept["receipt"]["is_late"]) == (sold["decision"]["decision_id"], True)
+    assert kept["receipt"]["selection_probabilities"] == {}
+    assert await sql.rows("SELECT * FROM contacts") == []
+    assert await sql.value("SELECT given FROM action_counters WHERE action_id = 'limited'") == 0
+    in_time = (await timely.client.post("/v1/decisions", json={**body, "deadline_ms": 20_000})).json()
+    assert [action["action_id"] for action in in_time["actions"]] == [limited]
+    assert await sql.value("SELECT given FROM action_counters WHERE action_id = 'limited'") == 1
 
 
 async def test_a_decision_behind_one_that_can_wait_is_withdrawn(timely, sql):
