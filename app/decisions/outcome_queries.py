@@ -13,8 +13,9 @@ eligible). Its columns:
   `credited_minor`: this row's share of it. The shares of an order add up to one over the actions that were shown in
   whose windows it falls, and over the decisions without action where it falls in no window of an action: where some of
   these withheld actions of the control group, over what was withheld, as it would be over what is shown.
-- `reward`: NULL until `reward_wait` has passed; margin of what is credited less the action's cost as it responded; of
-  what nothing came, `default_reward`. In major units.
+- `reward`: NULL until `reward_wait` has passed; margin of what is credited less the action's cost as it responded, by
+  the version that it was decided with (of before versions: as it is now); of what nothing came, `default_reward`. In
+  major units.
 
 An outcome is what is said by an event `action.*` of the action and the decision, or of the action and any id of the
 person with no decision named, in `[decided, decided + window]`, where clocks of shops may be behind ours by
@@ -118,12 +119,19 @@ SELECT made.decision_id, made.customer_id, made.person_id, made.decided_us, made
             WHEN answered.response IS NULL AND coalesce(spent.credited_minor, 0) = 0
             THEN CAST(:default_reward AS float8)
             ELSE CAST(coalesce(spent.credited_minor, 0) AS float8) / :unit * :margin
-                 - coalesce(answered.response, 0) * coalesce(CAST(actions.definition ->> 'cost' AS float8), 0)
+                 - coalesce(answered.response, 0)
+                   * coalesce(CAST(coalesce(made_with.definition, actions.definition) ->> 'cost' AS float8), 0)
        END AS reward
 FROM made JOIN chosen ON chosen.decision_id = made.decision_id
 LEFT JOIN answered ON answered.decision_id = made.decision_id AND answered.action_id = chosen.action_id
 LEFT JOIN spent ON spent.decision_id = made.decision_id AND spent.action_id IS NOT DISTINCT FROM chosen.action_id
 LEFT JOIN actions ON actions.action_id = chosen.action_id
+LEFT JOIN LATERAL (
+  SELECT version.definition FROM action_versions AS version
+  WHERE version.action_id = chosen.action_id
+    AND version.version <= CAST(made.receipt ->> 'catalogue_version' AS bigint)
+  ORDER BY version.version DESC LIMIT 1
+) AS made_with ON true
 WHERE made.decided_us >= :from_us AND made.decided_us < :until_us
 """
 """Of the learning log; `WINDOWS` before."""

@@ -209,6 +209,23 @@ async def test_who_responds_costs_what_the_action_costs(client, log):
     assert [row.reward for row in await log()] == [-5.0]
 
 
+async def test_it_costs_what_it_cost_when_it_was_decided(client, log):
+    """Whatever it costs by now, or where it is gone."""
+    decision = await decide(client, "C-1")
+    await tell(client, **first(decision))
+    path = f"/v1/actions/{first(decision)['action_id']}"
+    coupon = next(
+        each for each in (await client.get("/v1/actions")).json()["actions"] if path.endswith(each["action_id"])
+    )
+    try:
+        assert (await client.put(path, json={**coupon, "cost": coupon["cost"] + 40})).status_code == 200
+        assert [row.reward for row in await log()] == [-coupon["cost"]]
+        await client.delete(path)
+        assert [row.reward for row in await log()] == [-coupon["cost"]]
+    finally:
+        await client.put(path, json=coupon)
+
+
 async def test_the_log_has_decisions_without_actions_too(serve, sql, log, shop):
     async with serve(control_share=0.999999) as service:
         decision = await decide(service.client)
