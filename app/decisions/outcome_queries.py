@@ -150,6 +150,18 @@ ORDER BY decided_us DESC, decision_id DESC LIMIT :most
 """  # noqa: S608 - ours alone
 
 
+_JUDGED_SINCE: Final = """
+SELECT decided_us FROM decisions
+WHERE decided_us >= :from_us AND decided_us <= CAST(:now_us AS bigint) - :wait_us
+  AND (activated_us > 0 OR activated_us IS NULL AND reserved_until_us IS NULL)
+  AND NOT starts_with(customer_id, '~basket:')
+  AND coalesce(receipt #>> '{customer,arm}',
+               CASE receipt ->> 'in_control_group' WHEN 'true' THEN 'control' ELSE 'learner' END) = 'learner'
+  AND EXISTS (SELECT FROM json_object_keys(receipt -> 'selection_probabilities'))
+ORDER BY decided_us DESC OFFSET :most - 1 LIMIT 1
+"""
+
+
 class Rewarding(NamedTuple):
     """What a deployment counts as an outcome, and what it is worth. `unit` is minor units in a major one."""
 
@@ -175,12 +187,22 @@ async def read_log(
     return rows
 
 
+async def find_judged_since(
+    connection: AsyncConnection, from_us: int, now_us: int, rewarding: Rewarding, most: int
+) -> int:
+    """When the earliest of the latest so many was decided that `read_judged` reads; `from_us`: there are fewer. What
+    came of all before need not be looked for."""
+    given = {"from_us": from_us, "now_us": now_us, "wait_us": rewarding.wait_us, "most": most}
+    return int((await connection.execute(text(_JUDGED_SINCE), given)).scalar_one_or_none() or from_us)
+
+
 async def read_judged(
     connection: AsyncConnection, from_us: int, now_us: int, rewarding: Rewarding, most: int, *, is_whole: bool = False
 ) -> Sequence[Any]:
     """Of the learning log since `from_us`, first places of the learner that were shown and whose reward is final, the
     latest so many, and of their receipts what policies are judged by (`app.decisions.judging`); `is_whole`: all."""
-    given = {"from_us": from_us, "until_us": now_us, "now_us": now_us, "behind_us": MAX_AHEAD_US, "most": most}
+    since_us = await find_judged_since(connection, from_us, now_us, rewarding, most)
+    given = {"from_us": since_us, "until_us": now_us, "now_us": now_us, "behind_us": MAX_AHEAD_US, "most": most}
     given["is_whole"] = is_whole
     rows: Sequence[Any] = (await connection.execute(text(_JUDGED), {**given, **rewarding._asdict()})).all()
     return rows

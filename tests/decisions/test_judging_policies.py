@@ -8,7 +8,7 @@ import pytest
 from app.database.engine import transaction
 from app.decisions.catalogue_queries import read_catalogue
 from app.decisions.judging import judge_policy
-from app.decisions.outcome_queries import Rewarding, read_judged, read_log
+from app.decisions.outcome_queries import Rewarding, find_judged_since, read_judged, read_log
 from app.lifecycle.events import DAY_US
 from ml.data.decisions import read_decisions
 from ml.evaluation.policy import evaluate_policies
@@ -65,10 +65,13 @@ async def test_what_is_read_to_judge_is_what_is_judged_of_the_log_and_no_more_th
         rows = await read_log(connection, 0, now_us, now_us, REWARDING)
         judged = await read_judged(connection, 0, now_us, REWARDING, 1000)
         few = await read_judged(connection, 0, now_us, REWARDING, 10)
+        since_us = await find_judged_since(connection, 0, now_us, REWARDING, 10)
+        of_all_us = await find_judged_since(connection, 0, now_us, REWARDING, 1000)
         early = await read_judged(connection, 0, now_us, REWARDING._replace(wait_us=DAY_US), 10)
     assert judge_policy(judged[::-1], {"gift": 2.0}, 0.1) == judge_policy(rows, {"gift": 2.0}, 0.1)
     assert {(row.place, row.arm, row.activated_us is None) for row in judged} == {(1, "learner", False)}
     assert len(judged) < len(rows)
     assert (list(few), list(early)) == (list(judged[:10]), [])
+    assert (since_us, of_all_us) == (few[-1].decided_us, 0), "what came of those before is not looked for"
     assert [row.decided_us for row in few] == sorted((row.decided_us for row in judged), reverse=True)[:10]
     assert set(few[0].receipt) == {"request", "test", "customer", "expected_values", "suppressed"}
