@@ -48,6 +48,7 @@ _VARIABLE: Final = re.compile(
 _TWICE: Final = re.compile(r"(null|undefined|none)\1+")
 _FILLING: Final = "0-–—_.?/\\*#,;:'\"()[]{}<>| \ufffd"
 """What is typed to fill a field that must not stay empty, and what is left of a text that was read wrongly."""
+_MASKS: Final = ("**", "••", "●●", "＊＊")
 _SENTINELS: Final = frozenset(("-1", "-1.0", r"\n"))
 r"""An empty key of a data warehouse; `\N` is NULL in what MySQL and Postgres write."""
 
@@ -56,7 +57,10 @@ def is_placeholder(text: str) -> bool:
     """Whether a text stands for nothing: empty, zeros or signs alone, a template not filled in, a word of the list.
 
     Case, spaces, brackets, quotes and other signs make no difference: `(null)`, ` N/A `, `[object Object]`, `Not set`.
+    What is masked (`138****8000`, `t***1`) is one too: it is of all who share its ends.
     """
+    if any(mask in text for mask in _MASKS):
+        return True
     if (text[:1].isalnum() or text[:1] == "+") and ("@" in text or _COUNTS.search(text)):
         return False  # nearly every id, at no cost: none of the words has a digit
     plain = show_visible(unquote(text)).strip().casefold()

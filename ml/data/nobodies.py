@@ -66,7 +66,7 @@ def name_refunds(connection: duckdb.DuckDBPyConnection, columns: Columns) -> Non
 
 def _forget(connection: duckdb.DuckDBPyConnection, name: str, told: tuple[str, str] | None = None) -> bool:
     """Whether there were any. `told`: the reason and the column with which each line that counts is told."""
-    doubtful = f"{name} IS NOT NULL AND NOT regexp_matches({name}, '{_SURELY_IDS}')"
+    doubtful = f"{name} IS NOT NULL AND (NOT regexp_matches({name}, '{_SURELY_IDS}') OR contains({name}, '**'))"
     said = connection.execute(f"SELECT DISTINCT {name} FROM judged WHERE {doubtful}").fetchall()
     is_number = name == "order_id"  # orders may be numbered from 0
     empty = [word for (word,) in said if is_placeholder(word) and not (is_number and word.isdecimal())]

@@ -104,6 +104,13 @@ def test_words_of_other_languages_and_variables_that_were_not_filled_in_are_plac
 
 
 @pytest.mark.parametrize(
+    "text", ["138****8000", "t***1", "张**", "a***b@qq.com", "6222 **** **** 1234", "J••n", "李＊＊"]
+)
+def test_what_is_masked_is_nobody(text: str) -> None:
+    assert is_placeholder(text)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("{C-17}", "$17", "<A-1>", "nono", "Casherine", "会员001", "顾客甲", "user", "member-x"),

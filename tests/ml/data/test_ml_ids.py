@@ -68,3 +68,13 @@ def test_signs_between_the_digits_of_phones_make_no_other_customer(tmp_path):
     found, _ = customers(tmp_path, "手机号", "139-1234-5678", "139 1234 5678", "13912345678.0", "+86 139 1234 5678")
     assert found == ["13912345678"] * 3 + ["+8613912345678"]
     assert customers(tmp_path, "会员号", "139-1234")[0] == ["139-1234"]
+
+
+@pytest.mark.parametrize(
+    ("column", "masked", "known"),
+    [("手机号", "138****8000", "13900001234"), ("买家会员名", "t***1", "abc1"), ("Email", "a***b@qq.com", "c@qq.com")],
+)
+def test_what_a_platform_has_masked_joins_nobody(tmp_path, column, masked, known):
+    found, said = customers(tmp_path, column, masked, masked, known)
+    assert found == ["", "", known]
+    assert "2 lines are changed" in said
