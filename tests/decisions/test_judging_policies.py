@@ -28,8 +28,8 @@ REWARDING = Rewarding(30 * DAY_US, 0, 0.0, 0.25, 100)
 
 @pytest.fixture
 async def log(serve, engine, sql):
-    async with serve(exploration=1.0, control_share=0.1) as service:
-        for begin in range(0, 240, 20):
+    async with serve(exploration=1.0, control_share=0.4) as service:  # enough of whom something is withheld
+        for begin in range(0, 400, 20):
             await asyncio.gather(*(ask(service.client, number) for number in range(begin, begin + 20)))
         now_us = time.time_ns() // 1000
         async with transaction(engine) as connection:
@@ -39,7 +39,7 @@ async def log(serve, engine, sql):
 
 
 async def test_the_log_has_what_chance_decided_and_with_what_probability(log):
-    assert 150 < log.is_judged.sum() < 240
+    assert 200 < log.is_judged.sum() < 300
     assert (log.propensities[log.is_judged] < 1).all()
     assert log.eligible[log.is_judged, log.actions[log.is_judged]].all()
     coupon = log.action_ids.index("first-order-coupon")
