@@ -316,6 +316,24 @@ async def test_what_others_delivered_since_may_have_taken_its_place(client, shop
     assert await sql.value("SELECT count(*) FROM contacts WHERE reserved_until_us IS NOT NULL") == most - 1
 
 
+async def test_who_becomes_another_person_between_decision_and_delivery(client, shop, sql, catalogue):
+    await catalogue(action_of("coupon", total_cap=2), action_of("other", effect=0.1))
+    await put_policy(client, SMALL)
+    await consent(client, shop, "C-2")
+    decision = await decide(client, "C-2")
+    await client.post("/v1/events", json=shop.event("customer.merged", "C-1", data={"merged": "C-2"}))
+    assert {*suppressed(await decide(client, "C-1")).values()} == {"cap_reached"}
+    assert (await ask(client, decision))["may_deliver"]
+    (action,) = decision["actions"]
+    told = {"action_id": action["action_id"], "decision_id": decision["decision_id"], "channel": "email"}
+    await client.post("/v1/events", json=shop.event("action.delivered", "C-1", data=told))
+    assert await sql.rows("SELECT customer_id, reserved_until_us FROM contacts") == [
+        {"customer_id": "C-2", "reserved_until_us": None}
+    ]
+    assert (await ask(client, decision))["code"] == "delivered"
+    assert {*suppressed(await decide(client, "C-1")).values()} == {"cap_reached"}
+
+
 async def test_what_was_shown_at_the_till_holds_its_own_place(client, catalogue):
     await catalogue(action_of("coupon"))
     await put_policy(client, {"caps": [{"scope": "all", "most": 1, "window_days": 7, "channels": ["store"]}]})
