@@ -27,7 +27,8 @@ SHARE: Final = 0.5
 _MAKE_FIRSTS: Final = """
 CREATE TEMPORARY TABLE firsts (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person_id text, customer_id text, decided_us bigint, arm text,
-  action_id text, stage text, channel text, UNIQUE NULLS NOT DISTINCT (person_id, action_id, stage, channel)
+  action_id text, stage text, channel text, catalogue_version bigint,
+  UNIQUE NULLS NOT DISTINCT (person_id, action_id, stage, channel)
 ) ON COMMIT DROP
 """
 _FIND_END: Final = """
@@ -39,7 +40,8 @@ WITH made AS MATERIALIZED (
   SELECT decisions.decision_id, decisions.customer_id, decisions.decided_us, decisions.receipt,
          coalesce(decisions.receipt #>> '{customer,person_id}', decisions.customer_id) AS person_id,
          decisions.receipt #>> '{customer,arm}' AS arm, decisions.receipt #>> '{customer,stage}' AS stage,
-         decisions.receipt #>> '{request,channel}' AS channel
+         decisions.receipt #>> '{request,channel}' AS channel,
+         CAST(decisions.receipt ->> 'catalogue_version' AS bigint) AS catalogue_version
   FROM decisions
   WHERE decisions.decided_us >= :from_us AND decisions.decided_us < :until_us
     AND NOT starts_with(decisions.customer_id, '~basket:') AND decisions.receipt #>> '{customer,arm}' IS NOT NULL
@@ -50,12 +52,12 @@ WITH made AS MATERIALIZED (
   ) AS action (id)
   WHERE made.arm <> 'business_as_usual'
 )
-INSERT INTO firsts (person_id, customer_id, decided_us, arm, action_id, stage, channel)
+INSERT INTO firsts (person_id, customer_id, decided_us, arm, action_id, stage, channel, catalogue_version)
 (SELECT DISTINCT ON (person_id, action_id, stage, channel)
-        person_id, customer_id, decided_us, arm, action_id, stage, channel
+        person_id, customer_id, decided_us, arm, action_id, stage, channel, catalogue_version
  FROM meant ORDER BY person_id, action_id, stage, channel, decided_us, decision_id)
 UNION ALL
-(SELECT DISTINCT ON (person_id) person_id, customer_id, decided_us, arm, NULL, NULL, NULL
+(SELECT DISTINCT ON (person_id) person_id, customer_id, decided_us, arm, NULL, NULL, NULL, NULL
  FROM made ORDER BY person_id, decided_us, decision_id)
 ON CONFLICT DO NOTHING
 """
@@ -63,7 +65,8 @@ _COUNT_FIRSTS: Final = "SELECT coalesce(max(number), 0) FROM firsts"
 _MEASURE: Final = """
 WITH measured AS (
   SELECT firsts.arm, firsts.action_id, firsts.stage, firsts.channel, coalesce(spent.orders, 0) AS orders,
-         CAST(coalesce(spent.minor, 0) AS float8) AS minor, coalesce(responded.any, false) AS responded
+         CAST(coalesce(spent.minor, 0) AS float8) AS minor, coalesce(responded.any, false) AS responded,
+         coalesce(CAST(coalesce(made_with.definition, actions.definition) ->> 'cost' AS float8), 0) AS cost
   FROM firsts
   CROSS JOIN LATERAL (
     SELECT array_agg(id) AS ids FROM (
@@ -94,16 +97,24 @@ WITH measured AS (
       AND event.occurred_us BETWEEN firsts.decided_us - CAST(:behind_us AS bigint) AND firsts.decided_us + :window_us
     LIMIT 1
   ) AS responded ON firsts.action_id IS NOT NULL
+  LEFT JOIN actions ON actions.action_id = firsts.action_id
+  LEFT JOIN LATERAL (
+    SELECT version.definition FROM action_versions AS version
+    WHERE version.action_id = firsts.action_id AND version.version <= firsts.catalogue_version
+    ORDER BY version.version DESC LIMIT 1
+  ) AS made_with ON true
   WHERE firsts.number > :after AND firsts.number <= :after + :most
 )
 SELECT action_id, stage, channel, arm, count(*) AS persons, count(*) FILTER (WHERE orders > 0) AS buyers,
-       sum(minor) AS value_minor, sum(minor * minor) AS squares, count(*) FILTER (WHERE responded) AS responded
+       sum(minor) AS value_minor, sum(minor * minor) AS squares, count(*) FILTER (WHERE responded) AS responded,
+       coalesce(sum(cost) FILTER (WHERE responded), 0) AS cost
 FROM measured GROUP BY 1, 2, 3, 4
 """
 
 
 class Measured(NamedTuple):
-    """What came of an action at a stage on a channel in an arm; without these three, of the arm as a whole."""
+    """What came of an action at a stage on a channel in an arm; without these three, of the arm as a whole. `cost` is
+    what those who responded cost by the versions that they were decided with."""
 
     action_id: str | None
     stage: str | None
@@ -114,6 +125,7 @@ class Measured(NamedTuple):
     value_minor: float
     squares: float
     responded: int
+    cost: float
 
     @property
     def cell(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Rows of what came of each arm → what actions brought about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,13 +16,11 @@ class Money(NamedTuple):
     margin: float
 
 
-def compare(rows: Sequence[Any], money: Money, costs: Mapping[str, float]) -> dict[str, Any]:
+def compare(rows: Sequence[Any], money: Money) -> dict[str, Any]:
     """Of rows of `read_effects`: `actions`, learner against control; `arms`, each against control."""
     cells = [(key, list(mine)) for key, mine in groupby(rows, lambda row: (row.action_id, row.stage, row.channel))]
     return {
-        "actions": [
-            _compare_action(key, mine, money, costs.get(key[0], 0.0)) for key, mine in cells if key[0] is not None
-        ],
+        "actions": [_compare_action(key, mine, money) for key, mine in cells if key[0] is not None],
         "arms": [told for key, mine in cells if key[0] is None for told in _compare_arms(mine, money)],
     }
 
@@ -33,11 +31,11 @@ def _group_of(row: Any, money: Money) -> Group:
     return Group(row.persons, row.buyers, row.value_minor * factor, row.squares * factor**2)
 
 
-def _compare_action(key: tuple[str, str, str], rows: Sequence[Any], money: Money, cost: float) -> dict[str, Any]:
+def _compare_action(key: tuple[str, str, str], rows: Sequence[Any], money: Money) -> dict[str, Any]:
     groups = {row.arm: _group_of(row, money) for row in rows}
     treated, control = (groups.get(arm, NOBODY) for arm in ("learner", "control"))
     responses = sum(row.responded for row in rows if row.arm == "learner")
-    worth, spent = difference_of_means(treated, control), responses * cost
+    worth, spent = difference_of_means(treated, control), sum(row.cost for row in rows if row.arm == "learner")
     gained = None if worth is None else Difference(*(each * treated.persons for each in worth))
     return {
         **dict(zip(("action_id", "stage", "channel"), key, strict=True)),

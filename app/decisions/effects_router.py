@@ -9,7 +9,6 @@ from app.database.engine import transaction
 from app.decisions.effect_queries import read_effects
 from app.decisions.effects import Money, compare
 from app.decisions.effects_schemas import EffectsOfActionsOut
-from app.decisions.held import Decisions
 from app.foundation.errors import Malformed
 from app.foundation.times import iso
 from app.http.resources import Resources
@@ -36,8 +35,7 @@ async def get_effects(
         raise Malformed(f"to: It is not before from, and at most {MOST_DAYS} days after it.")
     async with transaction(resources.surveys) as connection:
         rows = await read_effects(connection, from_us, to_us, settings.attribution_days * DAY_US)
-    costs = {action.action_id: action.cost for action in resources.of(Decisions).catalogue.actions}
-    told = compare(rows, Money(10**settings.digits, settings.margin), costs)
+    told = compare(rows, Money(10**settings.digits, settings.margin))
     return {
         "from": iso(from_us),
         "to": iso(to_us),

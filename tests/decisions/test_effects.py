@@ -143,7 +143,11 @@ async def test_an_action_against_whom_it_was_withheld_from(shop_client, sql, sho
     late = [order(shop, each, 500, day="2020-03-30") for each in arms["control"]]
     taken = shop.event("action.redeemed", buyers[1], at="2020-01-20T09:00:00Z", data={"action_id": COUPON})
     await send(shop_client, *orders, back, taken, *late)
+    catalogue = (await shop_client.get("/v1/actions")).json()["actions"]
+    coupon = next(action for action in catalogue if action["action_id"] == COUPON)
+    await shop_client.put(f"/v1/actions/{COUPON}", json={**coupon, "cost": 45.0})
     told = await read_effects(shop_client)
+    await shop_client.put(f"/v1/actions/{COUPON}", json=coupon)
     assert told["is_mature"]
     (effect,) = [each for each in told["actions"] if each["action_id"] == COUPON]
     treated, control = len(arms["learner"]), len(arms["control"])
@@ -160,6 +164,7 @@ async def test_an_action_against_whom_it_was_withheld_from(shop_client, sql, sho
     assert effect["uplift"]["estimate"] == pytest.approx(uplift, abs=1e-6)
     assert 0 < effect["uplift"]["low"] < uplift < effect["uplift"]["high"]
     assert effect["value_uplift"]["estimate"] == pytest.approx(20 * uplift, abs=1e-5)
+    assert coupon["cost"] == 5.0, "when it was decided"
     assert (effect["cost"], effect["response_rate"]) == (5.0, pytest.approx(1 / treated, abs=1e-6))
     gained = 20 * uplift * treated
     assert effect["incremental_value"]["estimate"] == pytest.approx(gained, abs=1e-3)
