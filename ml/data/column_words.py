@@ -33,7 +33,8 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
     "timestamp": (
         rf"({_SALES}|business|booking|creation|created|completion|completed)(date|day|time|datetime|timestamp|at|on)",
         rf"({_SALES})(datetime|dateandtime|dateortime)|created|ordered|orderplaced",
-        rf"({_DONE_ZH})(时间|日期|日期时间|時間|日期時間|日)",
+        rf"({_DONE_ZH})+(提交|完成|成功)?(时间|日期|日期时间|時間|日期時間|日)",
+        r"(订单)?提交(时间|日期)",
         r"(bestell|kauf|verkaufs?|rechnungs|beleg|buchungs|auftrags|bon|transaktions|zahlungs)(datum|zeit|zeitpunkt)",
         r"datumzeit|datumuhrzeit|datumundzeit|zeitpunkt|datetijd|datahora|dataora|fechahora|dateheure|dateethheure",
         r"dated?(e|u|ela)?l?(vente|achat|facture|facturation|paiement|transaction|commande|ticket|encaissement)",
@@ -53,6 +54,8 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
         r"(伝票|レシート|注文|取引|売上|会計)(番号|no|id|コード)",
     ),
     "amount": (
+        r"(用户|买家|客户|顾客|消费者|订单|商品)*实付(总)?(金额|额|款)",
+        r"(商家|店铺|门店|订单|商品)*实收(总)?(金额|额|款)",
         (
             r"(买家)?(实付|实收|实际支付|实际付款|支付|付款|成交|交易|消费|销售|折后|优惠后|净|实销|實付|實收|成交|銷售)"
             r"(总)?(金额|额|款|价|總額|金額)"
@@ -82,6 +85,7 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 """Meaning → patterns of whole names, the likeliest first."""
+_RETURNED: Final = re.compile(r"(商品|订单|交易)*(已|实际|累计)?(退款|退货|退)(总)?(金额|额|款)")
 _FORMED: Final = {meaning: tuple(map(re.compile, patterns)) for meaning, patterns in _PATTERNS.items()}
 _NEVER: Final = re.compile(
     r"优惠|折扣|运费|邮费|税额|成本|毛利|积分|余额|红包|原价|标价|佣金|手续费|优惠券|退|发货|收货时间|更新|修改|取消|导出|生日|评价|签收|预计"
@@ -93,6 +97,8 @@ _NEVER: Final = re.compile(
 
 def find_formed(meaning: str, names: Sequence[str]) -> str | None:
     """The first of the compact names that is formed as those of a meaning are, by the likeliest pattern; None: none."""
+    if meaning == "is_return":
+        return next(filter(_RETURNED.fullmatch, names), None)
     for pattern in _FORMED.get(meaning, ()):
         for name in names:
             if pattern.fullmatch(name) and not _NEVER.search(name):

@@ -51,7 +51,7 @@ _GUESSES: Final = {
         bestellnummer bestellnr auftragsnummer belegnr id_order
         rechnungsnummer belegnummer bonnummer numéro_commande commande
         n_commande pedido número_pedido ordine ordernummer
-        订单号 订单编号 订单id 小票号 小票编号 小票 单号 单据号 单据编号 交易号 交易单号 流水号
+        订单号 订单编号 主订单编号 订单id 小票号 小票编号 小票 单号 单据号 单据编号 交易号 交易单号 流水号
         交易流水号 销售单号
         发票号""",
     "amount": """amount total order_total spend sales value line_total net_amount amount_paid paid_amount grand_total
@@ -62,7 +62,7 @@ _GUESSES: Final = {
         合計金額 注文金額 支払金額
         결제금액 주문금액 총액 المبلغ 實付金額 付款金額 訂單金額 總金額 總計 金額
         montant_total montant_ttc total_ttc total_paid net_sales importe importo bedrag
-        实付金额 订单实付金额 实付总额
+        实付金额 订单实付金额 订单应付金额 用户实付金额 商家实收金额 实付总额
         实付款 实付 实收金额 实收 买家实付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额
         消费金额 销售金额 销售额
         金额 小计 应付金额 订单金额 订单总额 总金额 总价 合计""",
@@ -105,7 +105,7 @@ _GUESSES: Final = {
         退货 退款
         """
     + _KINDS,
-    "payment": "payment_status financial_status payment_state 支付状态 付款状态 zahlungsstatus",
+    "payment": "payment_status financial_status payment_state 支付状态 付款状态 zahlungsstatus 售后状态 退款状态",
     "day": """date order_date invoice_date transaction_date sale_date purchase_date datum bestelldatum belegdatum
         日期 下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 小票日期""",
     "clock": """time order_time invoice_time transaction_time sale_time time_of_day uhrzeit zeit heure hora

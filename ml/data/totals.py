@@ -22,16 +22,21 @@ _SAY_ORDER: Final = frozenset(
 
 _TOTAL_ONCE: Final = """
     CREATE OR REPLACE TEMP TABLE judged AS
-    SELECT * EXCLUDE (place, known, first_reason) REPLACE (CASE WHEN place > 1 THEN 0 ELSE amount END AS amount,
-                      CASE WHEN place > 1 THEN NULL ELSE refunded END AS refunded,
+    SELECT * EXCLUDE (place, known, first_reason, least_back, most_back, all_back)
+           REPLACE (CASE WHEN place > 1 THEN 0 ELSE amount END AS amount,
+                      CASE WHEN place > 1 THEN NULL WHEN least_back = most_back THEN most_back ELSE all_back END
+                          AS refunded,
                       CASE WHEN place > 1 AND (reason IS NULL OR (reason = '{no_amount}' AND known IS NOT NULL))
                            THEN first_reason ELSE reason END AS reason)
     FROM (SELECT *, row_number() OVER of_order AS place, max(amount) OVER whole AS known,
+                 min(refunded) OVER whole AS least_back, max(refunded) OVER whole AS most_back,
+                 sum(refunded) OVER whole AS all_back,
                  first_value(reason) OVER of_order AS first_reason
           FROM judged
           WINDOW of_order AS (PARTITION BY customer_id, coalesce(order_id, row::VARCHAR) ORDER BY row),
                  whole AS (PARTITION BY customer_id, coalesce(order_id, row::VARCHAR)))"""
-"""An order's total counts on its first line alone; where that is no sale, the others are none."""
+"""An order's total counts on its first line alone; where that is no sale, the others are none. What was given back is
+the order's, too, where its lines say the same, else that of all lines."""
 
 
 class _Evidence(NamedTuple):

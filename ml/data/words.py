@@ -46,6 +46,7 @@ storniert, annulliert, erstattet, fehlgeschlagen
 全额退款成功, 已全额退款, 整单退款, 整单退货, 交易取消, 订单关闭, 订单已取消
 已撤销, 撤销, 已冲正, 已废弃, 废单, 已删除, 已退单, 退单
 交易已关闭, 支付超时, 已失效
+已取消 退款成功, 未发货 退款成功, 已发货 退款成功, 已收货 退款成功
 trade closed, trade closed by taobao, trade canceled, trade cancelled, closed by buyer, closed by seller
 支付失败, 交易失败, 已拒收, 拒收, 订单取消, 用户取消, 超时取消, 超时关闭
 已退貨, 退貨, 失敗, 付款失敗, 交易失敗, 訂單取消, 已作廢, 作廢, 已關閉, 關閉, 全額退款
@@ -88,6 +89,8 @@ abgeschlossen, bezahlt, in bearbeitung, versandt, geliefert
 已完成, 完成, 已付款, 已支付, 已发货, 待发货, 已签收, 待收货, 交易成功, 成功, 部分退款, 已收货, 正常, 已评价, 待评价
 卖家已发货, 买家已付款, 交易完成, 买家已签收, 已送达, 已妥投, 配送中
 卖家已发货 等待买家确认, 卖家已发货 等待买家确认收货, 买家已付款 等待卖家发货, 等待卖家发货, 支付成功, 已结算, 已出库
+无售后, 无售后或售后取消, 售后取消, 售后关闭, 未发起售后, 无退款, 未退款, 退款关闭, 退款失败, 退款取消, 无
+已发货 待签收, 已发货 待收货, 待签收, 已签收 待评价, 已拼单 待发货, 待发货 已付款
 trade finished, trade success, wait seller send goods, seller consigned part, wait buyer confirm goods
 trade buyer signed, wait seller stock out, wait goods receive confirm, finished
 已过账, 已开票, 已记账, 退款中, 退款处理中, 售后中, 部分退款成功

@@ -270,3 +270,33 @@ def test_a_refund_of_odoo_is_of_its_order(tmp_path):
         load_orders(connection, path, source="/t")
         rows = connection.execute("SELECT DISTINCT reference FROM events").fetchall()
     assert rows == [("Shop/1/2026-10-01/Ann",)]
+
+
+@pytest.mark.parametrize(
+    ("header", "lines", "expected"),
+    [
+        (
+            "商品,订单号,订单状态,商品总价(元),店铺优惠折扣(元),用户实付金额(元),商家实收金额(元),商品数量(件),手机,订单成交时间,售后状态",
+            [
+                '茶,1,"已发货，待签收",100,5,95,90,1,13900001111,2026-10-01 10:00:00,无售后或售后取消',
+                "茶,2,已收货,100,5,95,90,1,13900002222,2026-10-01 11:00:00,退款成功",
+                '茶,3,"已取消，退款成功",100,5,95,90,1,13900002222,2026-10-01 12:00:00,退款成功',
+            ],
+            {("1", "completed"): 95},
+        ),
+        (
+            "主订单编号,选购商品,商品数量,商品单价,订单应付金额,优惠总金额,收件人手机号,订单提交时间,支付完成时间,订单状态",
+            ["1\t,茶,1,50,45,5,137,2026/10/01 10:00:00,,已完成", "2\t,茶,1,50,50,0,137,2026/10/02 10:00:00,,已关闭"],
+            {("1", "completed"): 45},
+        ),
+        (
+            "订单号,订单状态,买家昵称,订单创建时间,商品名称,商品数量,商品单价,订单实付金额,商品已退款金额",
+            ["1,交易完成,nick,2026-10-01 10:00:00,茶,2,50,130,0", "1,交易完成,nick,2026-10-01 10:00:00,杯,1,30,130,10"],
+            {("1", "completed"): 130, ("1", "refunded"): 10},
+        ),
+    ],
+    ids=["pinduoduo", "douyin", "youzan"],
+)
+def test_orders_of_chinese_platforms(tmp_path, header, lines, expected):
+    amounts, _, _, lost = read(tmp_path, header, *lines)
+    assert (amounts, lost) == (expected, 0)
