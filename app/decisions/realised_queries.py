@@ -25,7 +25,7 @@ WITH {WINDOWS}, log AS ({ROWS}), final AS MATERIALIZED (SELECT * FROM log WHERE 
   WHERE arm = 'learner' AND coalesce(place, 1) = 1 AND receipt ->> 'policy_version' = :version
     AND (action_id IS NULL OR activated_us IS NOT NULL)
     AND receipt #>> '{{request,learning_enabled}}' = 'true'
-    AND receipt #> '{{test,gives}}' IS NULL
+    AND receipt #> '{{test,gives}}' IS NULL AND receipt ->> 'expected_values' <> '{{}}'
     AND receipt #>> '{{customer,has_open_complaint}}' = 'false'
     AND coalesce(decided_us - CAST(receipt #>> '{{customer,complaint_resolved_us}}' AS bigint), :settled_us)
         >= :settled_us
@@ -61,7 +61,8 @@ async def read_realised(
     """By arm, and of a POLICY_SIDE: what came of decisions since `from_us` whose reward is final.
 
     Of an arm all decisions, all places of each together. Of a policy what `app.decisions.judging` judges: first places
-    that it had a say in, and decisions in which nothing was worth it.
+    that it had a say in, and decisions in which nothing was worth it; not those in which nothing was eligible, which
+    it was not judged by before.
     """
     given = {"from_us": from_us, "until_us": now_us, "now_us": now_us, "behind_us": MAX_AHEAD_US, "version": version}
     more = {"policy": POLICY_SIDE, "settled_us": FOLLOW_UP_DAYS * DAY_US}

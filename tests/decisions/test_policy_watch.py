@@ -141,7 +141,7 @@ async def test_it_is_looked_at_once_a_period_and_only_where_a_policy_is_in_force
 
 
 async def test_rewards_that_are_not_final_and_of_before_do_not_count(enrol, shop_of, engine, sql):
-    await enrol(personal_suggestions=50.0)
+    version = await enrol(personal_suggestions=50.0)
     await shop_of()
     found = await watch_policies(engine, Settings(reward_wait_days=30), time.time_ns() // 1000)
     assert found is not None
@@ -154,6 +154,13 @@ async def test_rewards_that_are_not_final_and_of_before_do_not_count(enrol, shop
                                  AND receipt #>> '{customer,arm}' = 'learner' ORDER BY 1 LIMIT 10)"""
     )
     assert (await watch(engine)).realised["policy"]["decisions"] == told["policy"]["decisions"] - 10
+    await sql.rows(
+        """UPDATE decisions SET receipt = CAST(jsonb_set(CAST(receipt AS jsonb), '{expected_values}', '{}') AS json)
+           WHERE customer_id IN (SELECT customer_id FROM decisions WHERE receipt ->> 'policy_version' = :version
+                                 AND receipt #>> '{customer,arm}' = 'learner' ORDER BY 1 LIMIT 5)""",
+        version=version,
+    )
+    assert (await watch(engine)).realised["policy"]["decisions"] == told["policy"]["decisions"] - 15
     await sql.rows("UPDATE models SET changed_us = :us", us=time.time_ns() // 1000)
     assert (await watch(engine)).realised["arms"]["control"]["decisions"] == 0
 
