@@ -4,7 +4,7 @@ Every choice carries the probability with which it was made, so that policies ca
 off-line by inverse propensity, and every refusal its code.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +15,7 @@ from app.lifecycle.conditions import Clause
 from app.lifecycle.contact_gate import ContactRules, Gate
 from app.lifecycle.contact_policy import GROUPS
 from app.lifecycle.events import DAY_US
-from app.lifecycle.learned_effects import AnyLearned, replace_known
+from app.lifecycle.learned_effects import AnyLearned, may_pay, replace_known
 from app.lifecycle.looks import ComplaintCode, Look, SuppressionCode
 from app.lifecycle.places import Chosen, Eligible, fill, order
 from app.lifecycle.split_tests import Treatment
@@ -228,7 +228,30 @@ def rank(
     equals. Which action a test gives is not looked at: what is asked of actions is to be the same on both sides."""
     gate = gate or open_gate(customer, wanted, now_us)
     weighed = _weigh(catalogue, customer, wanted, policy, now_us, gate)
-    return order([(worth, *standing) for standing, code, worth in weighed if code is None and worth > 0])
+    eligible = [(worth, *standing) for standing, code, worth in weighed if code is None]
+    paying, losing = ([each for each in eligible if (each[0] > 0) == pays] for pays in (True, False))
+    return order([*paying, *_explored(paying, losing, customer, wanted, policy)])
+
+
+def explore_share(customer: CustomerContext, wanted: DecisionOptions, policy: Policy) -> float:
+    """What all actions but the best have of the chance for a place, at most."""
+    return policy.exploration if learns(customer.arm, wanted) else 0.0
+
+
+def _explored(
+    paying: Sequence[Eligible],
+    losing: Sequence[Eligible],
+    customer: CustomerContext,
+    wanted: DecisionOptions,
+    policy: Policy,
+) -> list[Eligible]:
+    """What is explored beside what pays: it may pay, and is held to lose by caution alone. What a test compares is to
+    pay, so none while the person takes part in one."""
+    learned = customer.learned_for(wanted)
+    if not learned or not losing or customer.treatment is not None or not explore_share(customer, wanted, policy):
+        return []
+    beside = {precedence for _, precedence, _, _ in paying}
+    return [each for each in losing if each[1] in beside and may_pay(each[3], learned)]
 
 
 def _weigh(
@@ -263,28 +286,32 @@ def choose(
 
     Those for a complaint have the first places, whatever others are worth. `seed` makes the draw
     repeatable (the decision's id). Each place is filled by chance among the remaining eligible that may have it, with
-    the probabilities of `exploration`. Actions that cost more than they bring are not eligible; nor are those that the
-    ones chosen before leave no room for. Who is held out is given what is of the group `service` all the same.
+    the probabilities of `exploration`. Actions that cost more than they bring are not eligible, but for what may pay
+    and is explored beside what does; nor are those that the ones chosen before leave no room for. Who is held out is
+    given what is of the group `service` all the same.
     """
     gate = gate or open_gate(customer, wanted, now_us)
     worths: dict[str, float] = {}
     suppressed: list[tuple[str, SuppressionCode]] = []
     held_out = customer.arm == "control"
     eligible: list[Eligible] = []
-    for (precedence, action_id, action), code, worth in _weigh(catalogue, customer, wanted, policy, now_us, gate):
+    losing: list[Eligible] = []
+    for standing, code, worth in _weigh(catalogue, customer, wanted, policy, now_us, gate):
         if code is None:
-            worths[action_id] = worth
-            if worth > 0:
-                eligible.append((worth, precedence, action_id, action))
-                if not held_out or action.group == "service":
-                    continue
-            code = "no_gain" if worth <= 0 else "control_group"
-        suppressed.append((action_id, code))
+            worths[standing[1]] = worth
+            (eligible if worth > 0 else losing).append((worth, *standing))
+        else:
+            suppressed.append((standing[1], code))
+    explored = _explored(eligible, losing, customer, wanted, policy)
+    suppressed += [(each[2], "no_gain") for each in losing if each not in explored]
+    eligible += explored
+    if held_out:
+        suppressed += [(each[2], "control_group") for each in eligible if each[3].group != "service"]
     if customer.treatment is not None:
         never = customer.treatment.holds_back(eligible, held_out=held_out)
         suppressed.extend((action_id, "other_side") for action_id in never)
         eligible = customer.treatment.place(eligible)
-    exploration = policy.exploration if wanted.learning_enabled and customer.arm != "business_as_usual" else 0.0
+    exploration = explore_share(customer, wanted, policy)
     filled, crowded_out = fill(order(eligible), wanted.max_actions, exploration, seed, gate)
     if held_out:
         served = [item for item in filled if item.action.group == "service"]

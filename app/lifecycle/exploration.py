@@ -1,6 +1,6 @@
 """With which probability each action is chosen for a place: by inverse gap weighting, exactly.
 
-Of m actions that may have the place, with worths w > 0 and the best of them w*, those behind the best get
+Of m actions that may have the place, with worths w and the best of them w* > 0, those behind the best get
 
     1 / (m + STEEPNESS · (w* − w) / w*)
 
@@ -43,8 +43,8 @@ def _explore(worths: Sequence[float], share: float) -> _Explored:
 
 
 def selection_probabilities(worths: Sequence[float], share: float) -> list[float]:
-    """Of actions in descending order of worth, all above 0, for one place; they add up to one. `share` of 0 to 1 is
-    what those behind the best get at most."""
+    """Of actions in descending order of worth, the best above 0, for one place; they add up to one. `share` of 0 to 1
+    is what those behind the best get at most."""
     equals, best, floor, above, weights = _explore(worths, share)
     return [best] * equals + [floor + above * weight for weight in weights]
 

@@ -209,6 +209,13 @@ def is_learned_of(action: Action) -> bool:
     return action.complaint in ("any", "none")
 
 
+def may_pay(action: Action, learned: Mapping[str, AnyLearned]) -> bool:
+    """Whether the learned effect of an action pays as it is, whatever caution makes of it."""
+    _, _, cost, factor, is_learned = action.terms
+    known = learned.get(action.action_id) if is_learned else None
+    return isinstance(known, Learned) and (known.effect + cost) * factor - cost > 0
+
+
 def estimate_of(action: Action, learned: Mapping[str, AnyLearned]) -> Estimate:
     """What the worth of an action comes from, given what was learned for the customer."""
     known = learned.get(action.action_id) if is_learned_of(action) else None

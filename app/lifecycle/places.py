@@ -49,10 +49,11 @@ def first_chances(ranked: Sequence[Eligible], exploration: float) -> dict[str, f
 def fill(
     ranked: list[Eligible], places: int, exploration: float, seed: str, gate: Gate
 ) -> tuple[list[Chosen], list[tuple[str, ContactCode]]]:
-    """Those chosen of the ordered, and those held back since these were."""
+    """Those chosen of the ordered, and those held back since these were. Of what is worth nothing chance may choose one
+    beside what is worth something; where nothing is left that is, places stay empty."""
     chosen: list[Chosen] = []
     crowded_out: list[tuple[str, ContactCode]] = []
-    while ranked and len(chosen) < places:
+    while ranked and ranked[0][0] > 0 and len(chosen) < places:
         foremost = ranked[0][1]
         rivals = [each[0] for each in ranked]
         if ranked[-1][1] != foremost:

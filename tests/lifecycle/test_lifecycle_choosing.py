@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lifecycle.decisions import (
-    DecisionOptions,
-    expected_value,
-)
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.decisions import DecisionOptions, expected_value, rank
 from app.lifecycle.events import DAY_US
 from app.lifecycle.exploration import selection_probabilities
-from tests.lifecycle.deciding import NOW_US, POLICY, STANDING, UNHAPPY, choose_for, make_action
+from app.lifecycle.learned_effects import Learned
+from app.lifecycle.places import first_chances
+from tests.lifecycle.deciding import NOW_US, POLICY, STANDING, UNHAPPY, WISH, choose_for, make_action
 
 SETTLING = [
     make_action(name, aim="retain", complaint="open", effect=effect) for name, effect in (("x", 0.02), ("y", 0.01))
@@ -190,3 +190,86 @@ def test_business_as_usual_leaves_nothing_to_chance():
         assert choose_for(FOUR, usual, policy=exploring, seed=seed) == choose_for(FOUR, usual, seed="D-1")
     learnt = {choose_for(FOUR, policy=exploring, seed=str(n)).chosen[0].action.action_id for n in range(20)}
     assert len(learnt) > 1
+
+
+PAYS, DOUBTFUL, HARMS, OTHERS = (make_action(name) for name in ("pays", "doubtful", "harms", "others"))
+"""Worth 5 for certain; .2, but for caution; −1; and with 3 half a deviation above nothing."""
+LEARNED = {
+    "pays": Learned(5.0, 0.0),
+    "doubtful": Learned(0.2, 1.0),
+    "harms": Learned(-1.0, 0.2),
+    "others": Learned(3.0, 1.0),
+}
+KNOWN = STANDING._replace(learned=LEARNED)
+EXPLORING = POLICY._replace(exploration=0.3)
+ONE = WISH._replace(max_actions=1)
+
+
+def test_what_may_pay_is_explored_beside_what_does_and_what_harms_is_not():
+    draws = Counter(
+        choose_for([PAYS, DOUBTFUL, HARMS], KNOWN, ONE, EXPLORING, seed=f"D-{number}").chosen[0][0].action_id
+        for number in range(4000)
+    )
+    stated = selection_probabilities([5.0, -0.3], 0.3)
+    assert set(draws) == {"pays", "doubtful"}
+    assert draws["doubtful"] / 4000 == pytest.approx(stated[1], abs=0.01)
+    choice = next(
+        found
+        for number in range(4000)
+        if (found := choose_for([PAYS, DOUBTFUL, HARMS], KNOWN, ONE, EXPLORING, seed=f"D-{number}")).chosen[0][0]
+        == DOUBTFUL
+    )
+    assert choice.chosen[0].expected_value == pytest.approx(-0.3)
+    assert choice.chosen[0].selection_probability == pytest.approx(stated[1])
+    assert 0.3 * 0.25 / 2 <= stated[1] <= 0.3
+    assert choice.suppressed == [("harms", "no_gain")]
+
+
+@pytest.mark.parametrize(
+    ("actions", "customer", "wanted", "policy"),
+    [
+        ([DOUBTFUL], KNOWN, ONE, EXPLORING),
+        ([DOUBTFUL, HARMS], KNOWN, WISH, EXPLORING),
+        ([PAYS, DOUBTFUL], KNOWN, ONE, POLICY),
+        ([PAYS, DOUBTFUL], KNOWN, ONE._replace(learning_enabled=False), EXPLORING),
+        ([PAYS, DOUBTFUL], KNOWN._replace(arm="business_as_usual"), ONE, EXPLORING),
+    ],
+)
+def test_what_may_pay_is_left_be_where_nothing_pays_or_chance_has_no_say(actions, customer, wanted, policy):
+    for number in range(200):
+        choice = choose_for(actions, customer, wanted, policy, seed=f"D-{number}")
+        is_known = bool(customer.learned_for(wanted))
+        assert {item.action.action_id for item in choice.chosen} <= ({"pays"} if is_known else {"pays", "doubtful"})
+        assert ("doubtful", "no_gain") in choice.suppressed or not is_known
+
+
+def test_of_two_places_the_second_is_not_filled_with_what_may_pay_alone():
+    for number in range(300):
+        chosen = choose_for([PAYS, DOUBTFUL], KNOWN, WISH, EXPLORING, seed=f"D-{number}").chosen
+        names = [item.action.action_id for item in chosen]
+        assert names in (["pays"], ["doubtful", "pays"])
+
+
+def test_the_control_group_goes_without_what_is_explored_alike():
+    held_out = KNOWN._replace(arm="control")
+    seen = set()
+    for number in range(300):
+        choice = choose_for([PAYS, DOUBTFUL], held_out, ONE, EXPLORING, seed=f"D-{number}")
+        same = choose_for([PAYS, DOUBTFUL], KNOWN, ONE, EXPLORING, seed=f"D-{number}")
+        assert choice.withheld == same.chosen
+        assert choice.chosen == []
+        assert sorted(choice.suppressed) == [("doubtful", "control_group"), ("pays", "control_group")]
+        seen |= {item.action.action_id for item in choice.withheld}
+    assert seen == {"pays", "doubtful"}
+
+
+def test_the_chance_of_the_first_place_is_told_of_what_may_pay_too():
+    catalogue = ActionCatalogue([PAYS, DOUBTFUL, HARMS, OTHERS])
+    ranked = rank(catalogue, KNOWN, ONE, EXPLORING, NOW_US)
+    told = first_chances(ranked, 0.3)
+    assert list(told) == ["pays", "others", "doubtful"]
+    draws = Counter(
+        choose_for(catalogue.actions, KNOWN, ONE, EXPLORING, seed=f"D-{number}").chosen[0][0].action_id
+        for number in range(4000)
+    )
+    assert {name: count / 4000 for name, count in draws.items()} == pytest.approx(told, abs=0.02)
