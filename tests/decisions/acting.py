@@ -1,5 +1,8 @@
 """Actions, policies and consents for tests of decisions."""
 
+SMALL = {"caps": [{"scope": "all", "most": 1, "window_days": 7}], "quiet_hours": []}
+"""A policy of one contact a week."""
+
 
 def action_of(action_id, **changes):
     """Something that a prospect may be given, on e-mail and in the store, of whatever worth."""
@@ -35,3 +38,16 @@ async def decide(client, customer_id, **wanted):
 
 def suppressed(decision):
     return {item["action_id"]: item["code"] for item in decision["suppressed"]}
+
+
+async def ask_to_deliver(client, decision, **wanted):
+    answer = await client.post(f"/v1/decisions/{decision['decision_id']}/deliver", json=wanted)
+    assert answer.status_code == 200, answer.text
+    (told,) = answer.json()["actions"]
+    return told
+
+
+async def tell_delivered(client, shop, decision, **changes):
+    (action,) = decision["actions"]
+    told = {"action_id": action["action_id"], "decision_id": decision["decision_id"], "channel": "email", **changes}
+    return await client.post("/v1/events", json=shop.event("action.delivered", decision["customer_id"], data=told))
