@@ -34,7 +34,7 @@ class SplitTestIn(BaseModel):
     channels: Annotated[tuple[Channel, ...], Field(max_length=9)] = ()
     """None: all."""
     metric: Metric = "bought"
-    looked_for: Annotated[float, Field(gt=0, le=1e9)]
+    looked_for: Annotated[float, Field(ge=1e-6, le=1e9)]
     """The least difference that matters: of shares who bought, or of margin a person."""
     window_days: Annotated[int, Field(ge=1, le=90)] | None = None
     """How long after a person's first decision what comes counts; not told: the attribution window."""
@@ -49,6 +49,8 @@ class SplitTestIn(BaseModel):
             self.a.action_id is not None and self.a.action_id == self.b.action_id
         ):
             raise ValueError("both sides are an action, each another, or both a policy")
+        if self.metric == "bought" and self.looked_for >= 1:
+            raise ValueError("looked_for is of shares: .03 are three more buyers of a hundred")
         if self.starts_at is not None and not 0 < to_us(self.ends_at) - to_us(self.starts_at) <= MOST_DAYS * DAY_US:
             raise ValueError(f"a test lasts up to {MOST_DAYS} days")
         return self

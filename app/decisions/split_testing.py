@@ -90,11 +90,12 @@ async def load_policy(connection: AsyncConnection, version: str) -> PolicyModel:
 
 
 def fill_in(wanted: SplitTestIn, window_days: int, now_us: int) -> SplitTestIn:
-    """With its beginning and window. Raises Malformed where it would be over before it begins, or be too long."""
+    """With its beginning and window. Raises Malformed where it would begin in the past or after MOST_DAYS, be over
+    before it begins, or be too long."""
     starts_at = wanted.starts_at or _EPOCH + timedelta(microseconds=now_us)
     starts_us, ends_us = to_us(starts_at), to_us(wanted.ends_at)
-    if starts_us < now_us - MAX_AHEAD_US:
-        raise violation(("starts_at",), "A test begins now or later.")
+    if not now_us - MAX_AHEAD_US <= starts_us <= now_us + MOST_DAYS * DAY_US:
+        raise violation(("starts_at",), f"A test begins now or later, within {MOST_DAYS} days.")
     if not max(starts_us, now_us) < ends_us <= starts_us + MOST_DAYS * DAY_US:
         raise violation(("ends_at",), f"A test ends after it began and after now, within {MOST_DAYS} days.")
     return wanted.model_copy(update={"starts_at": starts_at, "window_days": wanted.window_days or window_days})

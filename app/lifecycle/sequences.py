@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 from app.lifecycle.effects import Z95
 
 LEAST_EACH: Final = 100
+MOST_EACH: Final = 10**15
+"""A sample beyond all people is told as no more than that, which every reader of JSON can read."""
 ALPHA: Final = 0.05
 _Z_POWER: Final = 0.8416212335729143
 """Of a chance of 80 % to see an effect."""
@@ -72,6 +74,7 @@ def least_sample(deviation: float, effect: float) -> int:
 
 
 def least_samples(deviation: float, effect: float, split: float) -> tuple[int, int]:
-    """`least_sample` of two sides of which the second has the share `split`."""
+    """`least_sample` of two sides of which the second has the share `split`; at most MOST_EACH."""
     both = ((Z95 + _Z_POWER) * deviation / effect) ** 2 / (split * (1.0 - split))
-    return max(int(both * (1.0 - split)) + 1, LEAST_EACH), max(int(both * split) + 1, LEAST_EACH)
+    one, other = (min(max(int(both * share) + 1, LEAST_EACH), MOST_EACH) for share in (1.0 - split, split))
+    return one, other

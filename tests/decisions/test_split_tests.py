@@ -375,12 +375,21 @@ async def test_a_decision_is_of_one_test_at_most(shop_client):
         {"a": {}, "b": {"policy": "none-such"}},
         {"a": {}, "b": {"factors": {"none-such": 2}}},
         {"looked_for": 0},
+        {"looked_for": 1e-9},
+        {"looked_for": 3},
         {"ends_at": "2020-01-01T00:00:00Z"},
         {"starts_at": "2020-01-01T00:00:00Z"},
         {"ends_at": soon(days=400)},
+        {"starts_at": "9999-12-01T00:00:00Z", "ends_at": "9999-12-31T00:00:00Z", "window_days": 90},
         {"share": 0},
         {"split": 1},
     ],
 )
 async def test_what_is_no_test(client, more):
     await define(client, status=422, **more)
+
+
+async def test_a_sample_beyond_all_counting_is_told(shop_client):
+    told = await define(shop_client, metric="value", deviation=1e9, looked_for=1e-6)
+    assert (told["sample"]["least"], told["sample"]["is_enough"]) == ({"a": 10**15, "b": 10**15}, False)
+    assert (await read(shop_client))["sample"] == told["sample"]
