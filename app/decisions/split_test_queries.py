@@ -28,7 +28,7 @@ SHARE: Final = 0.5
 _MAKE_ENTERED: Final = """
 CREATE TEMPORARY TABLE entered (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person_id text UNIQUE, customer_id text, decided_us bigint,
-  side text, is_compared boolean
+  side text, is_compared boolean, catalogue_version bigint
 ) ON COMMIT DROP
 """
 _ENTER: Final = """
@@ -36,6 +36,7 @@ WITH made AS MATERIALIZED (
   SELECT decisions.customer_id, decisions.decision_id, decisions.decided_us,
          coalesce(decisions.receipt #>> '{customer,person_id}', decisions.customer_id) AS person_id,
          coalesce(decisions.receipt #>> '{test,side}', 'a') AS side,
+         CAST(decisions.receipt ->> 'catalogue_version' AS bigint) AS catalogue_version,
          CAST(:a AS text) IS NULL
            OR coalesce(CAST(decisions.receipt #>> ARRAY['expected_values', :a] AS float8), 0) > 0 AS may_a,
          CAST(:b AS text) IS NULL
@@ -48,8 +49,8 @@ WITH made AS MATERIALIZED (
     AND CAST(decisions.receipt #>> '{request,max_actions}' AS int) > 0
     AND NOT starts_with(decisions.customer_id, '~basket:')
 ), added AS (
-  INSERT INTO entered (person_id, customer_id, decided_us, side, is_compared)
-  SELECT DISTINCT ON (person_id) person_id, customer_id, decided_us, side, may_a AND may_b
+  INSERT INTO entered (person_id, customer_id, decided_us, side, is_compared, catalogue_version)
+  SELECT DISTINCT ON (person_id) person_id, customer_id, decided_us, side, may_a AND may_b, catalogue_version
   FROM made WHERE may_a OR may_b ORDER BY person_id, decided_us, decision_id
   ON CONFLICT DO NOTHING
 )
@@ -94,12 +95,21 @@ WITH measured AS (
       AND bought.received_us <= first.decided_us
   ) AS before
   CROSS JOIN LATERAL (
-    SELECT coalesce(sum(CAST(actions.definition ->> 'cost' AS float8)), 0) AS spent
+    SELECT coalesce(sum(CAST(coalesce(made_with.definition, actions.definition) ->> 'cost' AS float8)), 0) AS spent
     FROM (
       SELECT DISTINCT event.kind, event.reference FROM events AS event
       WHERE event.customer_id = ANY(person.ids) AND event.type IN ('action.accepted', 'action.redeemed')
         AND event.occurred_us > first.decided_us AND event.occurred_us <= first.decided_us + :window_us
-    ) AS responses JOIN actions ON actions.action_id = responses.kind
+    ) AS responded
+    LEFT JOIN decisions AS named
+      ON named.customer_id = ANY(person.ids) AND named.decision_id = responded.reference
+    LEFT JOIN actions ON actions.action_id = responded.kind
+    LEFT JOIN LATERAL (
+      SELECT version.definition FROM action_versions AS version
+      WHERE version.action_id = responded.kind AND version.definition IS NOT NULL
+        AND version.version <= coalesce(CAST(named.receipt ->> 'catalogue_version' AS bigint), first.catalogue_version)
+      ORDER BY version.version DESC LIMIT 1
+    ) AS made_with ON true
   ) AS cost
   WHERE first.is_compared AND first.number > :after AND first.number <= :after + :most
 )
@@ -116,7 +126,8 @@ FROM measured GROUP BY side
 """
 """A person counts once: by the first decision that either action might have been chosen for (of policies, the first of
 all), and where both might have been. Until then nothing that the sides do has reached them, so that whom it counts does
-not depend on the side."""
+not depend on the side. A response costs what its action did in the catalogue of the decision that it names, else of
+that first one."""
 
 
 class Asked(NamedTuple):

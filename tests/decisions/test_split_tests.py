@@ -202,6 +202,39 @@ async def test_a_true_effect_is_found_and_the_past_sharpens_it(shop_client, sql,
     assert told["summary"].startswith("B brings more than A: between CNY +")
 
 
+@pytest.fixture
+async def set_cost(shop_client):
+    """Of the coupon, which is as it was at the end; None: the action is removed."""
+    actions = (await shop_client.get("/v1/actions")).json()["actions"]
+    coupon = next(each for each in actions if each["action_id"] == COUPON)
+
+    async def set_to(cost):
+        url = f"/v1/actions/{COUPON}"
+        asked = shop_client.delete(url) if cost is None else shop_client.put(url, json={**coupon, "cost": cost})
+        (await asked).raise_for_status()
+
+    yield set_to
+    await set_to(coupon["cost"])
+
+
+async def test_a_response_costs_what_it_did_when_it_was_decided(shop_client, sql, shop, set_cost):
+    """Whatever the action costs by now, or if it is gone; where it names a decision, what it cost at that one."""
+    one, other, *_ = (each for each in PEOPLE if side_of(each) == "a")
+    await define(shop_client, metric="value")
+    await set_cost(3.0)
+    await decide_all(shop_client, [one, other])
+    await set_cost(7.0)
+    await sql.rows("DELETE FROM offers")
+    again = await decide(shop_client, other)
+    await turn_back(sql, 20)
+    taken = {one: {"action_id": COUPON}, other: {"action_id": COUPON, "decision_id": again["decision_id"]}}
+    for customer_id, data in taken.items():
+        await send(shop_client, shop.event("action.redeemed", customer_id, at=shop.ago(days=19), data=data))
+    for cost_now in (50.0, None):
+        await set_cost(cost_now)
+        assert (await read(shop_client))["sides"][0]["value"] == -(3.0 + 7.0) / 2
+
+
 async def test_it_is_read_in_pieces(shop_client, sql, shop, monkeypatch):
     """Of which the first decision of a person is in the first."""
     await define(shop_client)
