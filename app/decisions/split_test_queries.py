@@ -35,7 +35,7 @@ _ENTER: Final = """
 WITH made AS MATERIALIZED (
   SELECT decisions.customer_id, decisions.decision_id, decisions.decided_us,
          coalesce(decisions.receipt #>> '{customer,person_id}', decisions.customer_id) AS person_id,
-         coalesce(decisions.receipt #>> '{test,side}', 'a') AS side,
+         CASE WHEN CAST(:test_id AS text) IS NULL THEN 'a' ELSE decisions.receipt #>> '{test,side}' END AS side,
          CAST(decisions.receipt ->> 'catalogue_version' AS bigint) AS catalogue_version,
          CAST(:a AS text) IS NULL
            OR coalesce(CAST(decisions.receipt #>> ARRAY['expected_values', :a] AS float8), 0) > 0 AS may_a,
@@ -46,6 +46,7 @@ WITH made AS MATERIALIZED (
     AND (CAST(:test_id AS text) IS NULL OR decisions.receipt #>> '{test,test_id}' = :test_id)
     AND (CAST(:channels AS text[]) = '{}' OR decisions.receipt #>> '{request,channel}' = ANY(:channels))
     AND decisions.receipt #>> '{customer,arm}' = 'learner'
+    AND decisions.receipt #>> '{request,learning_enabled}' = 'true'
     AND CAST(decisions.receipt #>> '{request,max_actions}' AS int) > 0
     AND NOT starts_with(decisions.customer_id, '~basket:')
 ), added AS (

@@ -340,6 +340,7 @@ async def test_receipts_of_a_test_of_actions_decide_again(serve, sql):
 
 
 async def test_the_sample_is_told_from_what_came_of_late(shop_client, sql, shop):
+    await define(shop_client, "earlier")
     await decide_all(shop_client, PEOPLE[:200])
     await turn_back(sql, 20)
     await send(shop_client, *(shop.order(each, total=100.0, at=shop.ago(days=18)) for each in PEOPLE[:50]))
@@ -356,6 +357,14 @@ async def test_the_sample_is_told_from_what_came_of_late(shop_client, sql, shop)
     await sql.rows("DELETE FROM decisions")
     unknown = (await define(shop_client, metric="value", looked_for=5.0))["sample"]
     assert (unknown["least"], unknown["deviation_from"], unknown["is_enough"]) == (None, None, None)
+
+
+async def test_the_sample_counts_those_of_both_sides_of_an_earlier_test_and_who_might_take_part(shop_client):
+    await define(shop_client, "earlier")
+    await decide_all(shop_client, PEOPLE[:100])
+    await decide_all(shop_client, PEOPLE[100:200], learning_enabled=False)
+    later = {"starts_at": soon(days=8), "ends_at": soon(days=15)}
+    assert (await define(shop_client, "later", **later))["sample"]["expected"] == {"a": 50, "b": 50}
 
 
 async def test_one_that_has_begun_can_be_ended_and_nothing_else(shop_client, sql):
