@@ -64,6 +64,7 @@ async def put(request: HotRequest, test_id: str) -> bytes:
     sample = {} if begun is not None else await _prepare(resources, wanted, now_us)
     async with resources.of(Decisions).changing(resources.engine) as connection:
         sender = await name_sender(connection, request.fields.get(b"authorization"))
+        now_us = time.time_ns() // 1000  # to prepare it takes seconds, in which another may have begun
         kept = await put_test(connection, test_id, wanted, sample, now_us, sender)
     return orjson.dumps(render_test(kept, now_us))
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.database.engine import transaction
-from app.decisions import split_test_queries
+from app.decisions import split_test_queries, split_tests_router
 from app.decisions.held import Decisions
 from app.decisions.recalling import recall
+from app.decisions.split_testing import tell_sample
 from app.lifecycle.arms import Arms
 from app.lifecycle.split_tests import Side, SplitTest
 from app.models.service import register
@@ -383,6 +384,17 @@ async def test_one_that_has_begun_can_be_ended_and_nothing_else(shop_client, sql
     assert (read_early["status"], read_early["fixed"]["is_final"]) == ("complete", False)
     assert "ended_early" in read_early["warnings"]
     assert "only the one at any time" in read_early["summary"]
+
+
+async def test_one_that_began_while_another_was_prepared_stays(shop_client, monkeypatch):
+    async def tell_late(*asked):
+        monkeypatch.setattr(split_tests_router, "tell_sample", tell_sample)
+        await define(shop_client, looked_for=0.2)
+        return await tell_sample(*asked)
+
+    monkeypatch.setattr(split_tests_router, "tell_sample", tell_late)
+    await define(shop_client, status=409)
+    assert (await read(shop_client))["looked_for"] == 0.2
 
 
 async def test_one_that_has_not_begun_can_be_changed_and_removed(shop_client):
