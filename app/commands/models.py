@@ -21,7 +21,7 @@ from app.decisions.fairness_gate import gates_of
 from app.decisions.policy_watch import REALISED, describe_realised
 from app.foundation.settings import Settings
 from app.models import rendering, service
-from app.models.gates import COMMAND_LINE, Gates
+from app.models.gates import COMMAND_LINE, Gates, at_gate
 from app.models.kinds import SCORE
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _ask_gated(work: Callable[[AsyncConnection, Gates], Awaitable[Told]]) -> Tol
     """The same of what may be held up at a gate."""
 
     async def ask(url: str, gates: Gates) -> Told:
-        async with engine_of(url) as engine, transaction(engine) as connection:
+        async with engine_of(url) as engine, at_gate(engine) as connection:
             return await work(connection, gates)
 
     with database() as (settings, url):

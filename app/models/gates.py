@@ -5,12 +5,14 @@ somebody who neither registered the model nor puts it in force, for this change 
 promotes by itself passes without it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.database.engine import transaction
 from app.foundation.errors import NotApprovable, NotPromotable
 from app.foundation.times import iso
 from app.lifecycle.events import DAY_US
@@ -49,6 +51,20 @@ class Asked(NamedTuple):
     incumbent: AnyModel | None
     now_us: int
     by: str
+
+
+@asynccontextmanager
+async def at_gate(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction that is committed too where a model is held up in it: whoever has to look why finds what was
+    compared. Nothing else was changed then."""
+    refused: NotApprovable | NotPromotable | None = None
+    async with transaction(engine) as connection:
+        try:
+            yield connection
+        except (NotApprovable, NotPromotable) as error:
+            refused = error
+    if refused is not None:
+        raise refused
 
 
 async def find_objection(connection: AsyncConnection, kind: str, asked: Asked, gates: Gates) -> str | None:

@@ -19,6 +19,7 @@ from app.http.routes import (
     requires,
     schema_of,
 )
+from app.models.gates import at_gate
 from app.models.held import Models
 from app.models.rendering import compare_models, describe_model, list_models
 from app.models.schemas import (
@@ -93,7 +94,7 @@ async def post_promotion(request: HotRequest, version: str) -> bytes:
     _check_version(version)
     resources, reason = request.resources, await _read_reason(request)
     gates = resources.of(Models).gates
-    async with transaction(resources.surveys) as connection:  # a gate may read much
+    async with at_gate(resources.surveys) as connection:  # which may read much
         who = await _who(connection, request)
         return _render(await promote(connection, version, time.time_ns() // 1000, who, reason, gates))
 
@@ -110,7 +111,7 @@ async def post_approval(request: HotRequest, version: str) -> bytes:
     _check_version(version)
     resources, wanted = request.resources, await read_model(request, ApprovalIn)
     gates = resources.of(Models).gates
-    async with transaction(resources.surveys) as connection:  # a gate may read much
+    async with at_gate(resources.surveys) as connection:  # which may read much
         who = await _who(connection, request)
         told = await approve(connection, version, time.time_ns() // 1000, who, wanted.reason, gates)
     return orjson.dumps(told)

@@ -183,6 +183,9 @@ async def test_over_http_another_key_approves(serve, registry, engine):
         client, path = service.client, f"/v1/models/{second.version}"
         refused = await client.post(f"{path}:promote")
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:perennial:problem:not-promotable")
+        (report,) = (await client.get(path)).json()["reports"]
+        assert report["report"]["sentence"] in refused.json()["detail"]
+        assert "tier-up-nudge" in {each["chosen"] for each in report["report"]["disparate"]}
         assert (await client.post(f"{path}:approve", json={"reason": ""})).status_code == 422
         assert (await client.post(f"{path}:approve", json={"reason": "mine"})).status_code == 200
         assert (await client.post(f"{path}:promote")).status_code == 409
@@ -208,6 +211,7 @@ async def test_at_the_command_line_they_say_who_they_are(registry, perennial, mo
 
     with pytest.raises(NotPromotable, match="second person"):
         await run("promote", second.version)
+    assert {told["kind"] for told in json.loads(await run("show", second.version, "--json"))["reports"]} == {"choices"}
     assert "Bob at the command line approves" in await run("approve", second.version, "--by", "Bob", "--reason", "fine")
     with pytest.raises(NotPromotable, match="'--by'"):
         await run("promote", second.version)
