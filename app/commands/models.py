@@ -147,7 +147,7 @@ def _ask_gated(work: Callable[[AsyncConnection, Gates], Awaitable[Told]]) -> Tol
 
 def _name(by: str) -> str:
     """Whom the registry keeps: on its word, since a terminal knows nobody."""
-    return f"{by} at {COMMAND_LINE}" if by else COMMAND_LINE
+    return f"{told} at {COMMAND_LINE}" if (told := by.strip()) else COMMAND_LINE
 
 
 @registry.command(name="list")

@@ -213,8 +213,11 @@ async def test_at_the_command_line_they_say_who_they_are(registry, perennial, mo
         await run("promote", second.version)
     assert {told["kind"] for told in json.loads(await run("show", second.version, "--json"))["reports"]} == {"choices"}
     assert "Bob at the command line approves" in await run("approve", second.version, "--by", "Bob", "--reason", "fine")
-    with pytest.raises(NotPromotable, match="'--by'"):
-        await run("promote", second.version)
+    for nobody in ((), ("--by", " ")):
+        with pytest.raises(NotPromotable, match="'--by'"):
+            await run("promote", second.version, *nobody)
+    with pytest.raises(NotPromotable, match="second person"):
+        await run("promote", second.version, "--by", "Bob ")
     assert "is in force" in await run("promote", second.version, "--by", "Ann")
     shown = await run("show", second.version)
     assert "approved by Bob at the command line. fine Of 60 customers" in shown
