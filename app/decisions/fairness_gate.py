@@ -110,7 +110,7 @@ def compare(
     choosing: Choosing,
 ) -> list[Shift]:
     """Of each action, of each group of actions, and of any: who is chosen for it by either policy."""
-    groups = {action.action_id: action.group for action in choosing.catalogue.actions}
+    groups = {action.action_id: f"any {action.group}" for action in choosing.catalogue.actions}
     names = [*groups, *sorted(set(groups.values())), ANY]
     places = {name: place for place, name in enumerate(names)}
     chances = np.zeros((2, len(rows), len(names)))

@@ -6,14 +6,19 @@ import json
 import re
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from app.database.engine import transaction
+from app.decisions.catalogue_queries import read_catalogue
 from app.decisions.choice_queries import read_attribute, read_recent
-from app.decisions.fairness_gate import attribute_members, gates_of
+from app.decisions.fairness_gate import Choosing, attribute_members, compare, gates_of
 from app.foundation.errors import NotApprovable, NotPromotable
 from app.foundation.settings import Settings
 from app.http.auth import create_key
+from app.lifecycle.actions import ActionCatalogue
+from app.lifecycle.contact_gate import ContactRules
+from app.lifecycle.learned_effects import LearnedEffects
 from app.models.service import approve, promote, register, rollback
 from ml.training.settling import Verdict, settle
 from tests.models.policies import judged, write_policy
@@ -222,6 +227,22 @@ async def test_at_the_command_line_they_say_who_they_are(registry, perennial, mo
     shown = await run("show", second.version)
     assert "approved by Bob at the command line. fine Of 60 customers" in shown
     assert json.loads(await run("show", second.version, "--json"))["approvals"][0]["reason"] == "fine"
+
+
+@pytest.mark.usefixtures("decided")
+async def test_an_action_may_be_named_as_its_group(engine):
+    async with transaction(engine) as connection:
+        rows, catalogue = await read_recent(connection, 0, 10**17, 5000), await read_catalogue(connection)
+    invitation = catalogue.by_id["membership-invitation"]
+    renamed = invitation.model_copy(update={"action_id": invitation.group})
+    everybody = {("side", side): np.arange(len(rows)) % 2 == which for which, side in enumerate("ab")}
+    none = np.zeros((0, 6, 6)), np.zeros((0, 6, 3, 3)), np.zeros(0, np.int64)
+    learned = LearnedEffects((), *none, np.ones(2), np.ones(2))
+    choosing = Choosing(ActionCatalogue([renamed]), ContactRules())
+    shifts = [each for each in compare(rows, everybody, (None, learned), choosing) if each.member == "a"]
+    shares = {each.chosen: each.before for each in shifts}
+    assert set(shares) == {invitation.group, f"any {invitation.group}", "any action"}
+    assert 0 < shares[invitation.group] == shares["any action"] <= 1
 
 
 @pytest.mark.usefixtures("decided")
