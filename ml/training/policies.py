@@ -21,7 +21,8 @@ from ml.training.policy_artefact import write_policy_artefact
 class PolicyTraining:
     """What a policy is learned of: decisions made in `[since, until)`, whose rewards are of `horizon_days` after.
     `catalogue` says of which actions: digest and version; `groups` is action → group. `simulated`: of the demo shop.
-    `champion` is what is in force, and judged beside; None: nothing that can be read."""
+    `champion` is what is in force, and judged beside; None: nothing that can be read. `held` is its version, whether it
+    can be read or not."""
 
     log: DecisionLog
     groups: Mapping[str, str]
@@ -31,6 +32,7 @@ class PolicyTraining:
     catalogue: Mapping[str, Any]
     simulated: bool
     champion: LearnedEffects | None = None
+    held: str | None = None
 
 
 def train_policy(training: PolicyTraining, models_directory: Path, made_at: datetime) -> Path:

@@ -31,20 +31,21 @@ async def read_training(engine: AsyncEngine, settings: Settings, days: int = DAY
     async with transaction(engine) as connection:
         catalogue = await read_catalogue(connection)
         rows = await read_log(connection, since_us, now_us, now_us, Rewarding.of(settings))
-        is_demo, champion = await has_demo_events(connection), await _read_champion(connection)
+        is_demo, held = await has_demo_events(connection), await queries.read_champion(connection, POLICY)
+        champion = None if held is None else await _read_policy(connection, held.version)
     groups = {action.action_id: action.group for action in catalogue.actions}
     since, until = (datetime.fromtimestamp(us / 1e6, UTC) for us in (since_us, now_us))
     told = {"digest": catalogue.digest, "version": catalogue.version}
     rates = {action.action_id: action.response_rate for action in catalogue.actions}
-    log, effects = read_decisions(rows, groups, rates), None if champion is None else champion.effects
-    return PolicyTraining(log, groups, since, until, settings.attribution_days, told, is_demo, effects)
+    in_force = (None if champion is None else champion.effects, None if held is None else held.version)
+    log = read_decisions(rows, groups, rates)
+    return PolicyTraining(log, groups, since, until, settings.attribution_days, told, is_demo, *in_force)
 
 
-async def _read_champion(connection: AsyncConnection) -> PolicyModel | None:
-    """None: there is none that can be read."""
-    held = await queries.read_champion(connection, POLICY)
+async def _read_policy(connection: AsyncConnection, version: str) -> PolicyModel | None:
+    """None: it cannot be read."""
     try:
-        model = None if held is None else await load_stored(connection, held.version)
+        model = await load_stored(connection, version)
     except ArtefactRefused:
         return None
     return model if isinstance(model, PolicyModel) else None

@@ -45,10 +45,9 @@ async def retrain_policy(engine: AsyncEngine, settings: Settings) -> str:
             return registered.sentence
         held = await queries.read_champion(connection, POLICY)
     is_beaten = held is not None and not held.is_simulated and training.champion is not None
-    say(f"Comparing with {held.version if is_beaten else 'the rules'} …")
+    say(f"Comparing with {training.held if is_beaten else 'the rules'} …")
     verdict = judge(load_policy_model(directory).manifest["metrics"], "champion" if is_beaten else "rules")
-    champion, gates = None if held is None else held.version, gates_of(settings)
-    return await settle(engine, champion, registered.version, verdict, POLICY, gates)
+    return await settle(engine, training.held, registered.version, verdict, POLICY, gates_of(settings))
 
 
 def judge(metrics: Mapping[str, Any], holder: str) -> Verdict:

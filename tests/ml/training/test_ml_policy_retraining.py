@@ -84,7 +84,8 @@ async def test_from_the_registry_to_a_champion_and_against_it(sql, engine, setti
     assert told.endswith("is in force.")
     ((first, state),) = (await states(engine)).items()
     assert state == "champion"
-    teach(replace(training_of(rows_of(seed=2)), champion=learn_effects(training.log)))  # others, within the second
+    others = replace(training_of(rows_of(seed=2)), champion=learn_effects(training.log))  # within the second
+    teach(replace(others, held=first))
     told = await retrain(engine, settings, kind="policy")
     assert told.startswith("Not worse than the champion on")
     assert told.endswith(f"in the place of {first}.")
@@ -97,7 +98,7 @@ async def test_what_is_worse_stays_a_challenger_with_its_figures(sql, engine, se
     async with transaction(engine) as connection:
         champion = await register(connection, directory, 1, "tests", gates=gates_of(settings))
     assert champion.state == "champion"
-    teach(replace(training_of(rows_of(seed=2)), champion=learn_effects(training.log)))
+    teach(replace(training_of(rows_of(seed=2)), champion=learn_effects(training.log), held=champion.version))
     lead = {"value": -1.0, "low": -1.2, "high": -0.8}
     told = await _retrain_with(engine, settings, lead)
     assert told.startswith("Worse than the champion")
@@ -107,6 +108,17 @@ async def test_what_is_worse_stays_a_challenger_with_its_figures(sql, engine, se
         latest = (await read_changes(connection, version))[0]
     assert (latest.act, latest.made_by) == ("kept", "retraining")
     assert "-1.0000 a decision" in latest.reason
+
+
+async def test_who_took_the_seat_meanwhile_is_not_what_it_was_judged_beside(sql, engine, settings, teach, tmp_path):
+    training = training_of(rows_of())
+    directory = train_policy(training, tmp_path / "elsewhere", datetime(2026, 3, 1, tzinfo=UTC))
+    async with transaction(engine) as connection:
+        champion = await register(connection, directory, 1, "tests", gates=gates_of(settings))
+    teach(replace(training_of(rows_of(seed=2)), champion=learn_effects(training.log), held="the-one-before"))
+    told = await retrain(engine, settings, kind="policy")
+    assert told.endswith("Meanwhile the registry was changed; it is left as it is.")
+    assert (await states(engine))[champion.version] == "champion"
 
 
 async def _retrain_with(engine, settings, lead):
