@@ -17,9 +17,14 @@ POLICY_SIDE: Final = "policy"
 MOST_COUNTED: Final = 20_000
 
 _REALISED: Final = f"""
-WITH {WINDOWS}, log AS ({ROWS}), final AS MATERIALIZED (SELECT * FROM log WHERE reward IS NOT NULL), sides AS (
-  SELECT arm AS side, person_id, CAST(count(DISTINCT decision_id) AS float8) AS decisions, sum(reward) AS reward
-  FROM final GROUP BY 1, 2
+WITH {WINDOWS}, log AS ({ROWS}), final AS MATERIALIZED (SELECT * FROM log WHERE reward IS NOT NULL), unseen AS (
+  SELECT decision_id, action_id, sum(minor / alike) AS minor
+  FROM (SELECT *, count(*) OVER (PARTITION BY source, id) AS alike FROM shared WHERE shown = 0 AND bare = 0) AS sold
+  GROUP BY 1, 2
+), sides AS (
+  SELECT arm AS side, person_id, CAST(count(DISTINCT decision_id) AS float8) AS decisions,
+         sum(coalesce(CAST(nullif(unseen.minor, 0) AS float8) / :unit * :margin, reward)) AS reward
+  FROM final LEFT JOIN unseen USING (decision_id, action_id) GROUP BY 1, 2
   UNION ALL
   SELECT CAST(:policy AS text), person_id, CAST(count(*) AS float8), sum(reward) FROM final
   WHERE arm = 'learner' AND coalesce(place, 1) = 1 AND receipt ->> 'policy_version' = :version
@@ -60,9 +65,10 @@ async def read_realised(
 ) -> Mapping[str, Sums]:
     """By arm, and of a POLICY_SIDE: what came of decisions since `from_us` whose reward is final.
 
-    Of an arm all decisions, all places of each together. Of a policy what `app.decisions.judging` judges: first places
-    that it had a say in, and decisions in which nothing was worth it; not those in which nothing was eligible, which
-    it was not judged by before.
+    Of an arm all decisions, all places of each together, with what was bought after decisions that were never shown
+    alone: arms are compared as they were assigned, and the control group is credited all. Of a policy what
+    `app.decisions.judging` judges: first places that it had a say in, and decisions in which nothing was worth it; not
+    those in which nothing was eligible, which it was not judged by before.
     """
     given = {"from_us": from_us, "until_us": now_us, "now_us": now_us, "behind_us": MAX_AHEAD_US, "version": version}
     more = {"policy": POLICY_SIDE, "settled_us": FOLLOW_UP_DAYS * DAY_US}

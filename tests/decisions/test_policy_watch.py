@@ -29,8 +29,8 @@ SETTINGS = Settings(reward_wait_days=0)
 HOUR_US = 3_600_000_000
 
 
-async def decide(client, number):
-    response = await client.post("/v1/decisions", json={"customer_id": f"C-{number}", "channel": "web"})
+async def decide(client, number, **more):
+    response = await client.post("/v1/decisions", json={"customer_id": f"C-{number}", "channel": "web", **more})
     assert response.status_code == 200, response.text
 
 
@@ -129,6 +129,25 @@ async def test_a_policy_that_loses_is_warned_of(enrol, shop_of, engine, serve):
         checks = (await service.client.get("/health")).json()["checks"]
     assert "bring less than those of the control group" in checks["policy:reward"][0]["output"]
     assert (checks["policy:choices"][0]["status"], checks["policy:choices"][0]["observedValue"]) == ("warn", 0.6)
+
+
+async def test_arms_are_compared_as_they_were_assigned_whatever_was_shown(enrol, serve, engine, shop, sql):
+    """All are decided of ahead, none is shown anything, and all buy: no arm brings more than another."""
+    await enrol(personal_suggestions=50.0)
+    async with serve(control_share=0.25, usual_share=0.25) as service:
+        for begin in range(0, 120, 20):
+            ahead = [decide(service.client, number, activate=False) for number in range(begin, begin + 20)]
+            await asyncio.gather(*ahead)
+        orders = [shop.order(f"C-{number}", total=80.0, at=shop.ago()) for number in range(120)]
+        assert (await service.client.post("/v1/events", json=orders)).json()["rejected"] == 0
+    report = (await watch(engine)).realised
+    assert {arm: told["reward"]["value"] for arm, told in report["arms"].items()} == {
+        "control": 20.0,
+        "business_as_usual": 20.0,
+        "learner": 20.0,
+    }
+    assert is_losing(report) == []
+    assert report["policy"]["decisions"] == 0
 
 
 async def test_it_is_looked_at_once_a_period_and_only_where_a_policy_is_in_force(enrol, engine, sql):
