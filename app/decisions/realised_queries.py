@@ -43,7 +43,7 @@ FROM sides GROUP BY 1
 """  # noqa: S608 - ours alone
 
 _CHOSEN: Final = """
-WITH made AS (
+WITH made AS NOT MATERIALIZED (
   SELECT decided_us, receipt FROM decisions
   WHERE decided_us >= :from_us AND decided_us < :until_us AND NOT starts_with(customer_id, :basket)
     AND receipt ->> 'policy_version' = :version AND receipt #>> '{customer,arm}' = 'learner'
