@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -174,7 +175,7 @@ def decide(
         customer = customer._replace(offered_us=_latest(customer.offered_us, known.offered_us))
     rules = known.rules or deciding.book.rules
     gate = open_gate(customer, asked, now_us, rules, contacts=known.contacts, spent=known.spent)
-    held = _gate_as_kept(gate, rules)
+    contact = _gate_as_kept(gate, rules)
     policy = _policy_of(customer, deciding)
     choice = choose(deciding.catalogue, customer, asked, policy, now_us=now_us, seed=decision_id, gate=gate)
     answer = {
@@ -196,9 +197,9 @@ def decide(
         ],
     }
     receipt = {
-        **_receipt(choice, customer, wanted, deciding, lateness),
+        **_receipt(choice, customer, wanted, deciding, policy, lateness),
         **_learned(choice, customer, asked, deciding),
-        "contact": held,
+        "contact": contact,
     }
     taken = tuple(item.action for item in choice.chosen)
     withheld = tuple(item.action for item in choice.withheld)
@@ -284,14 +285,21 @@ def _render(chosen: Chosen, place: int, now_us: int, language: str) -> dict[str,
 
 _KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking", "unseen", "learned", "learned_by", "treatment")
 """In the receipt's own row, of the actions that were looked at alone, in what was suppressed, or beside these."""
+_KEPT: Final = tuple(name for name in CustomerContext._fields if name not in _KEPT_ELSEWHERE)
+_of_kept: Final = itemgetter(*map(CustomerContext._fields.index, _KEPT))
 
 
 def _receipt(
-    choice: Choice, customer: CustomerContext, wanted: DecisionRequest, deciding: Deciding, lateness: Lateness | None
+    choice: Choice,
+    customer: CustomerContext,
+    wanted: DecisionRequest,
+    deciding: Deciding,
+    policy: Policy,
+    lateness: Lateness | None,
 ) -> dict[str, Any]:
     model = deciding.scoring.model
     suppressed = dict(choice.suppressed)
-    known = {name: value for name, value in customer._asdict().items() if name not in _KEPT_ELSEWHERE}
+    known = dict(zip(_KEPT, _of_kept(customer), strict=True))
     seen = choice.worths.keys() | suppressed.keys()
     known["offered_us"] = {action_id: at_us for action_id, at_us in customer.offered_us.items() if action_id in seen}
     return {
@@ -304,7 +312,7 @@ def _receipt(
             **({} if wanted.deliver_at is None else {"deliver_at": iso(to_us(wanted.deliver_at))}),
         },
         "customer": known,
-        "policy": _members(_policy_of(customer, deciding)),
+        "policy": _members(policy),
         **({} if customer.treatment is None else {"test": customer.treatment.as_kept()}),
         "expected_values": choice.worths,
         "suppressed": suppressed,
