@@ -2,9 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.decisions.carrying import Choosing, LackingOf
@@ -12,14 +10,14 @@ from app.decisions.contact_book import ContactBook
 from app.decisions.deadlines import Lateness
 from app.decisions.explaining import explain_choice, explain_learned
 from app.decisions.knowing import read_facts
+from app.decisions.recording import MadeWith, record, record_gate
 from app.decisions.schemas import DecisionRequest
 from app.decisions.split_tests import RunningTests
 from app.foundation.times import iso, to_us
 from app.lifecycle.actions import Action, ActionCatalogue
 from app.lifecycle.arms import Arms
-from app.lifecycle.contact_gate import NONE_SPENT, Contact, ContactRules, Gate, Spent
+from app.lifecycle.contact_gate import NONE_SPENT, Contact, ContactRules, Spent
 from app.lifecycle.decisions import (
-    Choice,
     CustomerContext,
     DecisionOptions,
     Policy,
@@ -29,7 +27,7 @@ from app.lifecycle.decisions import (
     open_gate,
 )
 from app.lifecycle.events import DAY_US
-from app.lifecycle.learned_effects import AnyLearned, Learned, Response, WithResponses, estimate_of, is_learned_of
+from app.lifecycle.learned_effects import AnyLearned, Response, estimate_of
 from app.lifecycle.looks import SuppressionCode
 from app.lifecycle.places import Chosen
 from app.models.policy_artefact import PolicyModel
@@ -175,7 +173,7 @@ def decide(
         customer = customer._replace(offered_us=_latest(customer.offered_us, known.offered_us))
     rules = known.rules or deciding.book.rules
     gate = open_gate(customer, asked, now_us, rules, contacts=known.contacts, spent=known.spent)
-    contact = _gate_as_kept(gate, rules)
+    contact = record_gate(gate, rules)
     policy = _policy_of(customer, deciding)
     choice = choose(deciding.catalogue, customer, asked, policy, now_us=now_us, seed=decision_id, gate=gate)
     answer = {
@@ -196,11 +194,9 @@ def decide(
             tell_suppressed(held, deciding.catalogue, customer, asked, language) for held in choice.suppressed
         ],
     }
-    receipt = {
-        **_receipt(choice, customer, wanted, deciding, policy, lateness),
-        **_learned(choice, customer, asked, deciding),
-        "contact": contact,
-    }
+    model = deciding.scoring.model
+    made_with = MadeWith(deciding.catalogue, policy, None if model is None else model.version)
+    receipt = record(choice, customer, wanted, asked, made_with, is_late=lateness is not None) | {"contact": contact}
     taken = tuple(item.action for item in choice.chosen)
     withheld = tuple(item.action for item in choice.withheld)
     until_us = None if wanted.activate or not (taken or withheld) else now_us + deciding.activation_us
@@ -215,11 +211,6 @@ def _policy_of(customer: CustomerContext, deciding: Deciding) -> Policy:
 
 def _latest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {**one, **{action_id: max(us, one.get(action_id, us)) for action_id, us in other.items()}}
-
-
-def _gate_as_kept(gate: Gate, rules: ContactRules) -> dict[str, Any]:
-    """What a receipt tells of the contact policy: which, and what its caps had counted before."""
-    return {"policy": rules.version, "counts": [dict(counts) for counts in gate.counts]}
 
 
 def tell_suppressed(
@@ -281,72 +272,3 @@ def _render(chosen: Chosen, place: int, now_us: int, language: str) -> dict[str,
         "selection_probability": chosen.selection_probability,
         "expires_at": iso(now_us + action.validity_days * DAY_US),
     }
-
-
-_KEPT_ELSEWHERE: Final = ("customer_id", "offered_us", "lacking", "unseen", "learned", "learned_by", "treatment")
-"""In the receipt's own row, of the actions that were looked at alone, in what was suppressed, or beside these."""
-_KEPT: Final = tuple(name for name in CustomerContext._fields if name not in _KEPT_ELSEWHERE)
-_of_kept: Final = itemgetter(*map(CustomerContext._fields.index, _KEPT))
-
-
-def _receipt(
-    choice: Choice,
-    customer: CustomerContext,
-    wanted: DecisionRequest,
-    deciding: Deciding,
-    policy: Policy,
-    lateness: Lateness | None,
-) -> dict[str, Any]:
-    model = deciding.scoring.model
-    suppressed = dict(choice.suppressed)
-    known = dict(zip(_KEPT, _of_kept(customer), strict=True))
-    seen = choice.worths.keys() | suppressed.keys()
-    known["offered_us"] = {action_id: at_us for action_id, at_us in customer.offered_us.items() if action_id in seen}
-    return {
-        "request": {
-            "channel": wanted.channel,
-            "max_actions": wanted.max_actions,
-            "exclude": wanted.exclude,
-            "learning_enabled": wanted.learning_enabled,
-            "context": wanted.context,
-            **({} if wanted.deliver_at is None else {"deliver_at": iso(to_us(wanted.deliver_at))}),
-        },
-        "customer": known,
-        "policy": _members(policy),
-        **({} if customer.treatment is None else {"test": customer.treatment.as_kept()}),
-        "expected_values": choice.worths,
-        "suppressed": suppressed,
-        "selection_probabilities": _probabilities(choice.chosen),
-        "withheld": _probabilities(choice.withheld),
-        "in_control_group": choice.in_control_group,
-        "is_late": lateness is not None,
-        "catalogue": deciding.catalogue.digest,
-        "catalogue_version": deciding.catalogue.version,
-        "model_version": None if model is None else model.version,
-    }
-
-
-def _learned(choice: Choice, customer: CustomerContext, asked: DecisionOptions, deciding: Deciding) -> dict[str, Any]:
-    """What was learned of the actions that were weighed, and by which policy; nothing where none was asked."""
-    if not (learned := customer.learned_for(asked)):
-        return {}
-    weighed = [action_id for action_id in choice.worths if action_id in learned]
-    if customer.has_open_complaint or customer.complaint_resolved_us is not None:
-        weighed = [action_id for action_id in weighed if is_learned_of(deciding.catalogue.by_id[action_id])]
-    told = {"policy_version": customer.learned_by, "learned": {each: list(learned[each]) for each in weighed}}
-    if not isinstance(learned, WithResponses):
-        return told
-    parts = {name: [each for each in weighed if isinstance(learned[each], kind)] for name, kind in _KINDS.items()}
-    return told | {name: {each: list(learned[each]) for each in part} for name, part in parts.items()}
-
-
-_KINDS: Final = {"learned": Learned, "responses": Response}
-
-
-def _probabilities(chosen: Sequence[Chosen]) -> dict[str, float]:
-    return {item.action.action_id: item.selection_probability for item in chosen}
-
-
-@lru_cache
-def _members(policy: Policy) -> dict[str, float]:
-    return policy._asdict()
