@@ -303,7 +303,8 @@ def choose(
         else:
             suppressed.append((standing[1], code))
     explored = _explored(eligible, losing, customer, wanted, policy)
-    suppressed += [(each[2], "no_gain") for each in losing if each not in explored]
+    may_be_chosen = {action_id for _, _, action_id, _ in explored}
+    suppressed += [(each[2], "no_gain") for each in losing if each[2] not in may_be_chosen]
     eligible += explored
     if held_out:
         suppressed += [(each[2], "control_group") for each in eligible if each[3].group != "service"]
