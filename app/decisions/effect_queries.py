@@ -17,6 +17,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.background import yield_to_requests
+from app.decisions.arm_queries import find_piece_end
+from app.decisions.window_queries import AFTER, PERSON
 from app.foundation.times import MAX_AHEAD_US
 
 DECISIONS_AT_ONCE: Final = 5_000
@@ -30,10 +32,6 @@ CREATE TEMPORARY TABLE firsts (
   action_id text, stage text, channel text, catalogue_version bigint,
   UNIQUE NULLS NOT DISTINCT (person_id, action_id, stage, channel)
 ) ON COMMIT DROP
-"""
-_FIND_END: Final = """
-SELECT decided_us FROM decisions WHERE decided_us >= :from_us AND decided_us < :until_us
-ORDER BY decided_us OFFSET :most LIMIT 1
 """
 _ADD_FIRSTS: Final = """
 WITH made AS MATERIALIZED (
@@ -62,54 +60,34 @@ UNION ALL
 ON CONFLICT DO NOTHING
 """
 _COUNT_FIRSTS: Final = "SELECT coalesce(max(number), 0) FROM firsts"
-_MEASURE: Final = """
+_MEASURE: Final = f"""
 WITH measured AS (
-  SELECT firsts.arm, firsts.action_id, firsts.stage, firsts.channel, coalesce(spent.orders, 0) AS orders,
-         CAST(coalesce(spent.minor, 0) AS float8) AS minor, coalesce(responded.any, false) AS responded,
+  SELECT first.arm, first.action_id, first.stage, first.channel, after.orders, after.minor,
+         coalesce(responded.any, false) AS responded,
          coalesce(CAST(coalesce(made_with.definition, actions.definition) ->> 'cost' AS float8), 0) AS cost
-  FROM firsts
-  CROSS JOIN LATERAL (
-    SELECT array_agg(id) AS ids FROM (
-      SELECT firsts.customer_id AS id
-      UNION
-      SELECT other.customer_id FROM persons AS own JOIN persons AS other ON other.person_id = own.person_id
-      WHERE own.customer_id = firsts.customer_id
-    ) AS members
-  ) AS person
-  LEFT JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE kept.minor > 0) AS orders, sum(kept.minor) AS minor
-    FROM (
-      SELECT bought.amount_minor - coalesce((
-        SELECT sum(refund.amount_minor) FROM events AS refund
-        WHERE refund.type = 'order.refunded' AND refund.source = bought.source AND refund.reference = bought.reference
-          AND refund.customer_id = bought.customer_id), 0) AS minor
-      FROM events AS bought
-      WHERE bought.customer_id = ANY(person.ids) AND bought.type = 'order.completed'
-        AND bought.occurred_us > firsts.decided_us
-        AND bought.occurred_us <= firsts.decided_us + CAST(:window_us AS bigint)
-        AND bought.received_us > firsts.decided_us
-    ) AS kept
-  ) AS spent ON true
+  FROM firsts AS first
+  {PERSON}
+  {AFTER}
   LEFT JOIN LATERAL (
     SELECT true AS any FROM events AS event
-    WHERE event.customer_id = ANY(person.ids) AND event.kind = firsts.action_id
+    WHERE event.customer_id = ANY(person.ids) AND event.kind = first.action_id
       AND event.type IN ('action.accepted', 'action.redeemed')
-      AND event.occurred_us BETWEEN firsts.decided_us - CAST(:behind_us AS bigint) AND firsts.decided_us + :window_us
+      AND event.occurred_us BETWEEN first.decided_us - CAST(:behind_us AS bigint) AND first.decided_us + :window_us
     LIMIT 1
-  ) AS responded ON firsts.action_id IS NOT NULL
-  LEFT JOIN actions ON actions.action_id = firsts.action_id
+  ) AS responded ON first.action_id IS NOT NULL
+  LEFT JOIN actions ON actions.action_id = first.action_id
   LEFT JOIN LATERAL (
     SELECT version.definition FROM action_versions AS version
-    WHERE version.action_id = firsts.action_id AND version.version <= firsts.catalogue_version
+    WHERE version.action_id = first.action_id AND version.version <= first.catalogue_version
     ORDER BY version.version DESC LIMIT 1
   ) AS made_with ON true
-  WHERE firsts.number > :after AND firsts.number <= :after + :most
+  WHERE first.number > :after AND first.number <= :after + :most
 )
 SELECT action_id, stage, channel, arm, count(*) AS persons, count(*) FILTER (WHERE orders > 0) AS buyers,
        sum(minor) AS value_minor, sum(minor * minor) AS squares, count(*) FILTER (WHERE responded) AS responded,
        coalesce(sum(cost) FILTER (WHERE responded), 0) AS cost
 FROM measured GROUP BY 1, 2, 3, 4
-"""
+"""  # noqa: S608 - ours alone
 
 
 class Measured(NamedTuple):
@@ -159,9 +137,7 @@ async def read_effects(connection: AsyncConnection, from_us: int, until_us: int,
 async def _find_firsts(connection: AsyncConnection, from_us: int, until_us: int) -> None:
     while from_us < until_us:
         began_s = time.perf_counter()
-        rest = {"from_us": from_us, "until_us": until_us}
-        found = (await connection.execute(text(_FIND_END), {**rest, "most": DECISIONS_AT_ONCE})).one_or_none()
-        end_us = until_us if found is None else max(found.decided_us, from_us + 1)
-        await connection.execute(text(_ADD_FIRSTS), {**rest, "until_us": end_us})
+        end_us = await find_piece_end(connection, from_us, until_us, DECISIONS_AT_ONCE)
+        await connection.execute(text(_ADD_FIRSTS), {"from_us": from_us, "until_us": end_us})
         await yield_to_requests(began_s, SHARE)
         from_us = end_us

@@ -12,6 +12,7 @@ from app.database.background import yield_to_requests
 from app.database.decision_tables import split_tests
 from app.decisions.arm_queries import find_piece_end
 from app.decisions.outcome_queries import Rewarding
+from app.decisions.window_queries import AFTER, PERSON
 from app.lifecycle.split_readings import NOBODY, SideSums
 from app.lifecycle.split_tests import SideName
 
@@ -60,33 +61,14 @@ SELECT side, count(*) AS decisions FROM made GROUP BY side
 _COUNT: Final = """
 SELECT coalesce(max(number), 0) AS last, count(*) FILTER (WHERE is_compared) AS compared FROM entered
 """
-_MEASURE: Final = """
+_MEASURE: Final = f"""
 WITH measured AS (
   SELECT first.side, first.decided_us + CAST(:window_us AS bigint) <= :now_us AS is_counted,
          after.orders > 0 AS bought, before.orders > 0 AS bought_before,
          after.minor / :unit * :margin - cost.spent AS value, before.minor / :unit * :margin AS past
   FROM entered AS first
-  CROSS JOIN LATERAL (
-    SELECT array_agg(id) AS ids FROM (
-      SELECT first.customer_id AS id
-      UNION
-      SELECT other.customer_id FROM persons AS own JOIN persons AS other ON other.person_id = own.person_id
-      WHERE own.customer_id = first.customer_id
-    ) AS members
-  ) AS person
-  CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE kept.minor > 0) AS orders, CAST(coalesce(sum(kept.minor), 0) AS float8) AS minor
-    FROM (
-      SELECT bought.amount_minor - coalesce((
-        SELECT sum(refund.amount_minor) FROM events AS refund
-        WHERE refund.type = 'order.refunded' AND refund.source = bought.source AND refund.reference = bought.reference
-          AND refund.customer_id = bought.customer_id), 0) AS minor
-      FROM events AS bought
-      WHERE bought.customer_id = ANY(person.ids) AND bought.type = 'order.completed'
-        AND bought.occurred_us > first.decided_us AND bought.occurred_us <= first.decided_us + :window_us
-        AND bought.received_us > first.decided_us
-    ) AS kept
-  ) AS after
+  {PERSON}
+  {AFTER}
   CROSS JOIN LATERAL (
     SELECT count(*) AS orders, CAST(coalesce(sum(bought.amount_minor), 0) AS float8) AS minor
     FROM events AS bought
@@ -124,7 +106,7 @@ SELECT side, count(*) AS persons,
        count(*) FILTER (WHERE is_counted AND bought_before) AS past_buyers,
        count(*) FILTER (WHERE is_counted AND bought AND bought_before) AS faithful
 FROM measured GROUP BY side
-"""
+"""  # noqa: S608 - ours alone
 """A person counts once: by the first decision that either action might have been chosen for (of policies, the first of
 all), and where both might have been. Until then nothing that the sides do has reached them, so that whom it counts does
 not depend on the side. A response costs what its action did in the catalogue of the decision that it names, else of

@@ -1,0 +1,29 @@
+"""SQL that statements on what came after a person's first decision have in common, of a table called `first`."""
+
+from typing import Final
+
+PERSON: Final = """CROSS JOIN LATERAL (
+    SELECT array_agg(id) AS ids FROM (
+      SELECT first.customer_id AS id
+      UNION
+      SELECT other.customer_id FROM persons AS own JOIN persons AS other ON other.person_id = own.person_id
+      WHERE own.customer_id = first.customer_id
+    ) AS members
+  ) AS person"""
+"""All ids of the person, as they are by now."""
+AFTER: Final = """CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE kept.minor > 0) AS orders, CAST(coalesce(sum(kept.minor), 0) AS float8) AS minor
+    FROM (
+      SELECT bought.amount_minor - coalesce((
+        SELECT sum(refund.amount_minor) FROM events AS refund
+        WHERE refund.type = 'order.refunded' AND refund.source = bought.source AND refund.reference = bought.reference
+          AND refund.customer_id = bought.customer_id), 0) AS minor
+      FROM events AS bought
+      WHERE bought.customer_id = ANY(person.ids) AND bought.type = 'order.completed'
+        AND bought.occurred_us > first.decided_us
+        AND bought.occurred_us <= first.decided_us + CAST(:window_us AS bigint)
+        AND bought.received_us > first.decided_us
+    ) AS kept
+  ) AS after"""
+"""What the person bought in `(decided, decided + window]`, and was told of after the decision, net of refunds; behind
+PERSON."""
