@@ -138,7 +138,7 @@ def fit_effects(offers: Offers, groups: Ints, stages: int) -> EffectModel:
 
 def fit_responses(offers: Offers, groups: Ints, stages: int) -> EffectModel:
     """The same of how likely a response is, of what was shown; `rewards` are responses, 0 to 1. There is no level: the
-    effects are all there is, and what is common is drawn towards nothing."""
+    effects are all there is, and what is common is taken as it is, as the level is there."""
     blocks = _Blocks(groups, stages, offers.features.shape[1])
     columns = blocks.effect(offers.actions, offers.stages, offers.features)
     mean, covariance, noise = _learn(columns.T @ columns, columns.T @ offers.rewards, offers.rewards, blocks.sizes())
