@@ -10,6 +10,8 @@ from typing import Final
 
 _PEOPLE: Final = "customer|cust|client|member|membership|buyer|shopper|loyalty|loyaltycard|user|account|contact|debtor"
 _NUMBERS: Final = "id|ids|no|nr|num|number|code|key|ref|reference|card|cardno|cardnumber|cardid"
+_ORDER_NUMBERS: Final = "id|ids|no|nr|num|number|ref|reference"
+"""A code may be of a kind, a card of a means of payment, and a till's number is of all its orders."""
 _SALES: Final = (
     "sales?|order|ordered|orders|transaction|purchase|purchased|invoice|receipt|posting|checkout|paid|payment"
 )
@@ -43,7 +45,9 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
         r"(売上|販売|購入|注文|取引|会計)?(日時|日付|日|年月日)",
     ),
     "order_id": (
-        rf"({_SALES}|basket|bill|check|ticket|till|pos|document|doc)({_NUMBERS})|transaction|ticket",
+        rf"(?!checkoutn)({_SALES}|basket|bill|check|ticket|document|doc)({_ORDER_NUMBERS})",
+        r"(order|invoice|receipt|bill|ticket)code|(order|invoice|receipt|transaction|sales?|purchase)key",
+        r"posref(erence)?|transaction|ticket",
         r"订单|訂單|bestellung|pedido|ordine|bestelling|注文",
         (
             r"(收银|销售|交易|结算|消费|订单|业务|零售|单据|小票|票据|账单|銷售|訂單|單據)?(流水单?|单|單|票|账单|发票|訂單|订单|小票|单据)"
@@ -58,7 +62,7 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
         r"(商家|店铺|门店|订单|商品)*实收(总)?(金额|额|款)",
         (
             r"(买家)?(实付|实收|实际支付|实际付款|支付|付款|成交|交易|消费|销售|折后|优惠后|净|实销|實付|實收|成交|銷售)"
-            r"(总)?(金额|额|款|价|總額|金額)"
+            r"(总?(金额|额|款)|总价|總額|金額)"
         ),
         r"(订单|合计|总|应付|应收|结算|含税|价税|开票|發票|合計|訂單|應付|含稅)(总)?(金额|额|款|合计|金額|額|合計)",
         (
@@ -67,15 +71,20 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
         ),
         r"(line|extended)price|pricetotal|totalprice|net|gross|amt|sum|净(收入|收益|销售额|销售)|淨(收入|銷售額)",
         r"nettoerlös|n(et(to)?)?umsatz|revenunet|ingresosnetos|ricavonetto|nettoomzet",
-        r"(gesamt|end|netto|brutto|zahl|rechnungs|beleg|zeilen|verkaufs|bon|waren)(betrag|preis|summe|umsatz|wert)",
-        r"(umsatz|betrag|summe|preis|wert)(netto|brutto|gesamt)",
-        r"(prix|montant|total)(total|ttc|ht|net|payé|de(la)?(vente|commande))|(importe|total|valor)(neto|bruto|pagado|venta)",
+        r"(gesamt|end|netto|brutto|zahl|rechnungs|beleg|zeilen|verkaufs|bon|waren)(betrag|summe|umsatz|wert)",
+        r"(gesamt|end|zahl|rechnungs|beleg|zeilen|bon)preis|(umsatz|betrag|summe|wert)(netto|brutto|gesamt)|preisgesamt",
+        r"(montant|total)(total|ttc|ht|net|payé|de(la)?(vente|commande))|prix(total|payé|de(la)?commande)",
+        r"(importe|total|valor)(neto|bruto|pagado|venta)",
         r"(売上|税込|支払|支払い|注文|合計|請求|購入)(金額|額|合計)|合計|小計|金額",
     ),
     "quantity": (
         r"(order|sold|sales?|item|line|purchase|product)(ed)?(qty|quantity|units|pieces)|(qty|quantity|units)(sold|ordered)",
         r"(商品|销售|购买|订购|销货|出库|成交|销|購買|銷售)(数量|数|件数|量|數量)|个数|個数",
         r"(verkaufs|bestell|verkaufte)(menge|stückzahl|anzahl)|stückzahl|(quantité|cantidad|quantità)(vendue|vendida|venduta)",
+    ),
+    "unit_price": (
+        r"(实付|实收|支付|付款|成交|交易|消费|销售|折后|优惠后|净|实销|實付|實收|銷售)(价|價)",
+        r"(netto|brutto|verkaufs|waren)preis|preis(netto|brutto)|prix(ttc|ht|net|de(la)?vente)",
     ),
     "item_id": (
         r"(item|product|article|sku|goods|merchandise|plu|variant|stock|ean|upc|gtin)(id|no|nr|number|code|sku)|plu|upc|gtin|asin",

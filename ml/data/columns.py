@@ -219,12 +219,19 @@ def _guess(guesses: Sequence[str], names: list[str], plain: dict[str, str], want
 
 
 def _guess_by_words(found: dict[str, str | None], plain: dict[str, str]) -> None:
-    """Fills in what no listed name was found for, of the columns that are left."""
-    priced = found["amount"] is None and found["quantity"] is not None and found["unit_price"] is not None
+    """Fills in what no listed name was found for, of the columns that are left.
+
+    A price that is so found is what a line came to, where no column says how many pieces it is of.
+    """
+    listed_price = found["unit_price"]
+    is_priced = found["amount"] is None and found["quantity"] is not None and listed_price is not None
     for meaning, name in found.items():
+        is_needless = is_priced if meaning == "amount" else meaning == "unit_price" and found["amount"] is not None
         left = [each for each, written in plain.items() if written not in found.values()]
-        if name is None and not (meaning == "amount" and priced) and (formed := find_formed(meaning, left)):
+        if name is None and not is_needless and (formed := find_formed(meaning, left)):
             found[meaning] = plain[formed]
+    if listed_price is None and not (found["amount"] or found["quantity"]):
+        found["amount"], found["unit_price"] = found["unit_price"], None
 
 
 def _hint(names: list[str], missing: list[str]) -> str:

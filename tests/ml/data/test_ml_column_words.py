@@ -61,3 +61,33 @@ def test_no_column_is_taken_twice():
 
 def test_an_amount_that_is_made_of_pieces_and_price_is_not_looked_for():
     assert guess_columns(["customer_id", "date", "qty", "unit_price", "Net"]).amount is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "POS No|POS ID|Till No|Till Number|Checkout No|收银台号|收银员编号|Kassennummer|Sales Rep",
+        "Payment Card|Payment Card No|Receipt Card|Transaction Code|Sales Code|Payment Code|支付方式|下单渠道",
+        "退款单号|快递单号|Order Notes",
+    ],
+)
+def test_what_many_orders_have_in_common_is_no_order_number(names):
+    for name in names.split("|"):
+        assert guess_columns(["customer_id", "date", "amount", name]).order_id is None
+
+
+@pytest.mark.parametrize(
+    "price", ["成交价", "销售价", "折后价", "Verkaufspreis", "Nettopreis", "Preis (netto)", "Prix TTC"]
+)
+def test_a_price_beside_pieces_is_of_one_of_them(price):
+    columns = guess_columns(["customer_id", "date", "Menge", price])
+    assert (columns.amount, columns.quantity, columns.unit_price) == (None, "Menge", price)
+
+
+def test_a_price_alone_is_what_a_line_came_to():
+    columns = guess_columns(["会员手机", "成交时间", "成交价"])
+    assert (columns.amount, columns.unit_price) == ("成交价", None)
+
+
+def test_a_price_beside_an_amount_is_not_looked_at():
+    assert guess_columns(["customer_id", "date", "Menge", "Gesamtpreis", "Nettopreis"]).unit_price is None
