@@ -23,10 +23,15 @@ from app.decisions.split_testing import (
     tell_sample,
 )
 from app.foundation.errors import NotFound, violation
+from app.http.auth import sign_by_key
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_model, requires, schema_of
 from app.http.strict_json import is_plain_text
 from app.lifecycle.events import DAY_US
+from app.lifecycle.split_tests import BELIEFS, CHAMPION
+from app.models.gates import at_gate
+from app.models.held import Models
+from app.models.service import check_deciding
 
 router = APIRouter(prefix="/v1/tests", tags=["decisions"], route_class=HotRoute)
 _MOST_LISTED: Final = 200
@@ -61,7 +66,7 @@ async def put(request: HotRequest, test_id: str) -> bytes:
         wanted = fill_in(wanted, resources.settings.attribution_days, now_us)
     else:
         wanted = wanted.model_copy(update={"window_days": wanted.window_days or begun.wanted.window_days})
-    sample = {} if begun is not None else await _prepare(resources, wanted, now_us)
+    sample = {} if begun is not None else await _prepare(request, wanted, now_us)
     async with resources.of(Decisions).changing(resources.engine) as connection:
         sender = await name_sender(connection, request.fields.get(b"authorization"))
         now_us = time.time_ns() // 1000  # to prepare it takes seconds, in which another may have begun
@@ -75,12 +80,17 @@ async def _find_begun(resources: Resources, test_id: str, now_us: int) -> Any:
     return None if row is None or row.starts_us > now_us else kept_test(row)
 
 
-async def _prepare(resources: Resources, wanted: SplitTestIn, now_us: int) -> dict[str, Any]:
-    """What is told of the sample, of sides that can be compared."""
+async def _prepare(request: HotRequest, wanted: SplitTestIn, now_us: int) -> dict[str, Any]:
+    """What is told of the sample, of sides that can be compared. Raises NotPromotable where a policy is to decide for
+    some that might not be put in force for all."""
     assert wanted.window_days is not None
+    resources = request.resources
     rewarding = Rewarding.of(resources.settings)._replace(window_us=wanted.window_days * DAY_US)
-    async with transaction(resources.surveys) as connection:
+    async with at_gate(resources.surveys) as connection:
         await check_sides(connection, wanted, resources.of(Decisions).catalogue)
+        who = await sign_by_key(connection, request.fields.get(b"authorization", b""))
+        for version in sorted({wanted.a.policy, wanted.b.policy} - {CHAMPION, BELIEFS}):
+            await check_deciding(connection, version, now_us, who, resources.of(Models).gates)
         return await tell_sample(connection, wanted, now_us, rewarding)
 
 

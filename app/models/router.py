@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from app.database.engine import transaction
 from app.foundation.errors import NotFound, violation
-from app.http.auth import find_key_id
+from app.http.auth import sign_by_key
 from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
@@ -143,8 +143,7 @@ async def _read_reason(request: HotRequest) -> str:
 
 
 async def _who(connection: Any, request: HotRequest) -> str:
-    key_id = await find_key_id(connection, request.fields.get(b"authorization", b""))
-    return "a key that was revoked" if key_id is None else f"key {key_id}"
+    return await sign_by_key(connection, request.fields.get(b"authorization", b""))
 
 
 def _render(promoted: Promoted) -> bytes:

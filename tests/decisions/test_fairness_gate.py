@@ -4,6 +4,7 @@ alone, by whoever promotes it: a person, training, or retraining."""
 import asyncio
 import json
 import re
+import time
 from datetime import UTC, datetime
 
 import numpy as np
@@ -203,6 +204,23 @@ async def test_over_http_another_key_approves(serve, registry, engine):
         assert {report["kind"] for report in shown["reports"]} == {"choices"}
         unknown = await client.post("/v1/models/none-such:approve", json={"reason": "x"})
         assert unknown.status_code == 404
+
+
+@pytest.mark.usefixtures("decided")
+async def test_a_test_gives_no_customers_to_what_would_not_be_promoted(serve, registry, shop):
+    first, second = await registry.register(1, **SAME), await registry.register(2, **BY_VALUE)
+    wanted = {"b": {"policy": second.version}, "ends_at": shop.ago(days=-28), "looked_for": 0.05}
+    async with serve() as service:
+        refused = await service.client.put("/v1/tests/by-value", json=wanted)
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:perennial:problem:not-promotable")
+        assert "second person" in refused.json()["detail"]
+        assert (await service.client.get("/v1/tests")).json() == {"tests": []}
+        known = {**wanted, "b": {"policy": first.version, "exploration": 0.5}, "channels": ["app"]}
+        assert (await service.client.put("/v1/tests/chance", json=known)).status_code == 200
+        registry.now_us = time.time_ns() // 1000
+        await registry.approve(second.version, "Bob")
+        put = await service.client.put("/v1/tests/by-value", json={**wanted, "channels": ["web"]})
+        assert put.status_code == 200
 
 
 @pytest.mark.usefixtures("decided")
