@@ -13,7 +13,9 @@ _WHOLES: Final = words("sale, order, invoice, transaction, receipt, header, orde
 _PARTS: Final = words(
     "sale line, sales line, line, line item, item, order line, order item, detail, 明细, 子单, 商品明细"
 )
-_UNSET: Final = words("null, none, nan, nat, n/a, na, undefined")
+_UNSET: Final = words("null, none, nan, nat, n/a, na, undefined, valid, active, open, 有效, 生效, gültig, aktiv")
+_NOT: Final = r"^((未|不|没有?|非)被?(取消|作废|作廢|撤销|删除|刪除|关闭|關閉)|(not|non|nicht|no) )"
+"""How words of cancellations begin that say that there was none."""
 _COUPON: Final = (
     "coupon|voucher|promo|rebate|discount|gift ?card|gutschein|rabatt|remise|réduction|descuento|cupón|sconto|buono"
     "|优惠|折扣|折让|满减|抹零|代金券|礼券|券|抵扣|クーポン|割引|値引"
@@ -82,9 +84,12 @@ def return_sql(column: str, words: Words) -> str:
 
 
 def says_sql(column: str, words: Words) -> str:
-    """Whether a mark or a time is set, in SQL: something is said, neither no nor a placeholder nor a count."""
+    """Whether a mark or a time is set, in SQL: something is said, neither no, a sale or a placeholder nor a count."""
     empty = f"regexp_matches({column}, '^[\\s0:./-]*$|^\\s*([2-9]|\\d[\\d.,]{{1,6}})\\s*$')"
-    return f"NOT (coalesce(trim({column}), '') = '' OR {empty} OR {word_sql(column)} IN ({_list(words.kept | _UNSET)}))"
+    word, none = word_sql(column), _list(words.kept | words.sale | words.waiting | _UNSET)
+    return (
+        f"NOT (coalesce(trim({column}), '') = '' OR {empty} OR {word} IN ({none}) OR regexp_matches({word}, '{_NOT}'))"
+    )
 
 
 def tell_statuses(connection: duckdb.DuckDBPyConnection, name: str, words: Words, meaning: str = "status") -> bool:

@@ -141,6 +141,11 @@ def test_a_coupon_of_minus_one_piece_takes_off_too(tmp_path):
         ("是否取消", "是", "否"),
         ("cancelled_at", "2026-10-04", "0000-00-00 00:00:00"),
         ("cancelled_at", "1790820000", "NULL"),
+        ("是否作废", "已作废", "未作废"),
+        ("是否取消", "已取消", "正常"),
+        ("作废标志", "作废", "有效"),
+        ("voided", "Voided", "Not voided"),
+        ("storniert", "storniert", "nicht storniert"),
     ],
 )
 def test_marks_and_times_of_cancellations(tmp_path, name, yes, no):
