@@ -48,7 +48,8 @@ _VARIABLE: Final = re.compile(
 _TWICE: Final = re.compile(r"(null|undefined|none)\1+")
 _FILLING: Final = "0-–—_.?/\\*#,;:'\"()[]{}<>| \ufffd"
 """What is typed to fill a field that must not stay empty, and what is left of a text that was read wrongly."""
-_MASKS: Final = ("**", "••", "●●", "＊＊")
+MASKS: Final = ("**", "••", "●●", "＊＊")
+"""What stands for the letters that a platform has masked."""
 _SENTINELS: Final = frozenset(("-1", "-1.0", r"\n"))
 r"""An empty key of a data warehouse; `\N` is NULL in what MySQL and Postgres write."""
 
@@ -59,7 +60,7 @@ def is_placeholder(text: str) -> bool:
     Case, spaces, brackets, quotes and other signs make no difference: `(null)`, ` N/A `, `[object Object]`, `Not set`.
     What is masked (`138****8000`, `t***1`) is one too: it is of all who share its ends.
     """
-    if any(mask in text for mask in _MASKS):
+    if any(mask in text for mask in MASKS):
         return True
     if (text[:1].isalnum() or text[:1] == "+") and ("@" in text or _COUNTS.search(text)):
         return False  # nearly every id, at no cost: none of the words has a digit

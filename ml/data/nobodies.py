@@ -4,7 +4,7 @@ from typing import Final
 
 import duckdb
 
-from app.lifecycle.placeholders import is_placeholder
+from app.lifecycle.placeholders import MASKS, is_placeholder
 from ml.data.columns import Columns
 from ml.data.leavings import NO_CUSTOMER, NO_NUMBER, NOBODY
 from ml.data.reading import literal
@@ -66,7 +66,8 @@ def name_refunds(connection: duckdb.DuckDBPyConnection, columns: Columns) -> Non
 
 def _forget(connection: duckdb.DuckDBPyConnection, name: str, told: tuple[str, str] | None = None) -> bool:
     """Whether there were any. `told`: the reason and the column with which each line that counts is told."""
-    doubtful = f"{name} IS NOT NULL AND (NOT regexp_matches({name}, '{_SURELY_IDS}') OR contains({name}, '**'))"
+    masked = " OR ".join(f"contains({name}, {literal(mask)})" for mask in MASKS)
+    doubtful = f"{name} IS NOT NULL AND (NOT regexp_matches({name}, '{_SURELY_IDS}') OR {masked})"
     said = connection.execute(f"SELECT DISTINCT {name} FROM judged WHERE {doubtful}").fetchall()
     is_number = name == "order_id"  # orders may be numbered from 0
     empty = [word for (word,) in said if is_placeholder(word) and not (is_number and word.isdecimal())]

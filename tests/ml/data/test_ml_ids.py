@@ -72,7 +72,14 @@ def test_signs_between_the_digits_of_phones_make_no_other_customer(tmp_path):
 
 @pytest.mark.parametrize(
     ("column", "masked", "known"),
-    [("手机号", "138****8000", "13900001234"), ("买家会员名", "t***1", "abc1"), ("Email", "a***b@qq.com", "c@qq.com")],
+    [
+        ("手机号", "138****8000", "13900001234"),
+        ("手机号", "138••••8001", "13900001234"),
+        ("手机号", "138＊＊＊＊8001", "13900001234"),
+        ("买家会员名", "t***1", "abc1"),
+        ("会员", "张●●1", "张三丰1"),
+        ("Email", "a***b@qq.com", "c@qq.com"),
+    ],
 )
 def test_what_a_platform_has_masked_joins_nobody(tmp_path, column, masked, known):
     found, said = customers(tmp_path, column, masked, masked, known)
