@@ -16,6 +16,7 @@ from zlib import crc32
 from rich.console import Console
 from sqlalchemy import URL
 
+from app.models.kinds import SCORE, kind_of
 from benchmarks.baskets import BASKET_SIZE, CUSTOMERS, checkouts
 from benchmarks.databases import as_text, create_tables, execute, fresh_database
 from benchmarks.filling import fill_states
@@ -150,16 +151,27 @@ def make_home(resources: ExitStack) -> Path:
 
 
 def register_newest(models: Path | None, settings: Mapping[str, str], program: Path = PERENNIAL) -> None:
-    """Puts the newest artefact of a directory in force. Raises Unavailable where there is none, or it is refused."""
+    """Puts the newest model of scores of a directory in force. Raises Unavailable where there is none, or it is
+    refused."""
     if models is None:
         return
-    made = [(json.loads(path.read_text())["created_at"], path.parent) for path in models.glob("*/manifest.json")]
-    if not made:
-        raise Unavailable(f"there is no model in {models}")
-    command = [str(program), "models", "register", str(max(made)[1])]
+    command = [str(program), "models", "register", str(find_newest(models))]
     ran = subprocess.run(command, env=server_environment(settings), capture_output=True, text=True, check=False)
     if ran.returncode:
         raise Unavailable(ran.stderr.strip())
+
+
+def find_newest(models: Path) -> Path:
+    """The newest model of scores: those of other kinds lie beside them. Raises Unavailable."""
+    manifests = [(path, path.read_bytes()) for path in models.glob("*/manifest.json")]
+    made = [
+        (json.loads(told)["created_at"], path.parent)
+        for path, told in manifests
+        if kind_of(path.parent.name, told).name == SCORE
+    ]
+    if not made:
+        raise Unavailable(f"there is no model of scores in {models}")
+    return max(made)[1]
 
 
 def open_perennial(bench: Bench, program: Path = PERENNIAL, identity: str = "") -> Measure:
