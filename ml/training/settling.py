@@ -38,17 +38,17 @@ async def settle(
         held = {row.state: row.version for row in active if row.kind == kind}
         if (held.get("champion"), held.get("challenger")) != (champion, challenger):
             return f"{verdict.sentence} Meanwhile the registry was changed; it is left as it is."
-        told = verdict.sentence
+        told, when = verdict.sentence, "all the same"
         if verdict.is_better:
             try:
                 await promote(connection, challenger, now_us(), BY, told, gates)
             except NotPromotable as error:
-                told = f"{told} {error}"
+                told, when = f"{told} {error}", "then"
             else:
                 instead = "" if champion is None else f" in the place of {champion}"
                 return f"{told} {challenger} is in force{instead}."
         await record_kept(connection, challenger, now_us(), BY, told)
-        way_out = f"'perennial models promote {challenger}' puts it in force all the same"
+        way_out = f"'perennial models promote {challenger}' puts it in force {when}"
         return f"{told} {challenger} stays a challenger; {way_out}."
 
 

@@ -150,7 +150,7 @@ async def test_what_promotes_by_itself_does_not_pass_it(registry, engine):
     assert second.state == "champion"
     third = await registry.register(3, **BY_VALUE)
     told = await settle(engine, second.version, third.version, Verdict(True, "Better."), "policy", registry.gates)
-    assert f"{third.version} stays a challenger" in told
+    assert told.endswith(f"stays a challenger; 'perennial models promote {third.version}' puts it in force then.")
     assert "second person" in told
     await registry.approve(third.version, "Bob")
     await registry.promote(third.version, "Ann")
