@@ -11,15 +11,23 @@ from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut
 from app.http.resources import Checks
 from app.models.kinds import POLICY
-from app.models.queries import Report, read_latest
+from app.models.queries import Report, read_champion, read_latest
 
 _NAMES = {"business_as_usual": "business as usual", "control": "the control group"}
 
 
 async def check_policies(connection: AsyncConnection) -> Checks:
     """Whether the policy in force brings what was expected and no less than the other arms, and chooses as it did."""
-    found = (await read_latest(connection, POLICY, "champion")).get(REALISED)
+    found = await _read_realised(connection)
     return {"policy:reward": _check_reward(found), "policy:choices": _check_choices(found)}
+
+
+async def _read_realised(connection: AsyncConnection) -> Report | None:
+    """The latest on the champion; None: there is none since it was put in force, whatever it brought when it was
+    before."""
+    champion = await read_champion(connection, POLICY)
+    found = (await read_latest(connection, POLICY, "champion")).get(REALISED)
+    return None if champion is None or found is None or found.at_us < champion.changed_us else found
 
 
 def _check_reward(found: Report | None) -> CheckOut:
@@ -70,7 +78,7 @@ def _time(found: Report) -> datetime:
 
 async def policy_gauges(connection: AsyncConnection) -> Iterable[GaugeValue]:
     """Of the champion, and of the challenger beside it."""
-    found = (await read_latest(connection, POLICY, "champion")).get(REALISED)
+    found = await _read_realised(connection)
     shadow = (await read_latest(connection, POLICY, "challenger")).get(SHADOW)
     return [*(_realised_gauges(found) if found else ()), *(_shadow_gauges(shadow) if shadow else ())]
 

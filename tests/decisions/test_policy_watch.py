@@ -108,7 +108,7 @@ async def test_what_each_arm_brought_and_the_policy_of_what_was_expected(enrol, 
     assert f'perennial_policy_reward{{told="realised",version="{version}"}} 20' in metrics
 
 
-async def test_a_policy_that_loses_is_warned_of(enrol, shop_of, engine, serve):
+async def test_a_policy_that_loses_is_warned_of(enrol, shop_of, engine, serve, sql):
     """Here the learner shows what business as usual does; there it brings 1 a decision, the control group 2."""
     version = await enrol(first_order_coupon=50.0)
     await shop_of()
@@ -129,6 +129,11 @@ async def test_a_policy_that_loses_is_warned_of(enrol, shop_of, engine, serve):
         checks = (await service.client.get("/health")).json()["checks"]
     assert "bring less than those of the control group" in checks["policy:reward"][0]["output"]
     assert (checks["policy:choices"][0]["status"], checks["policy:choices"][0]["observedValue"]) == ("warn", 0.6)
+    await sql.rows("UPDATE models SET changed_us = :us", us=time.time_ns() // 1000)  # put in force once more
+    async with serve() as service:
+        checks = (await service.client.get("/health")).json()["checks"]
+        assert "perennial_policy_lead{" not in (await service.client.get("/metrics")).text
+    assert {checks[name][0]["status"] for name in ("policy:reward", "policy:choices")} == {"pass"}
 
 
 async def test_arms_are_compared_as_they_were_assigned_whatever_was_shown(enrol, serve, engine, shop, sql):
