@@ -6,20 +6,14 @@ from sqlalchemy import ARRAY, Text, bindparam, text
 
 from app.database.engine import Statement, compile_statement
 from app.lifecycle.states import ITEM
+from app.recommendations.member_queries import WITH_MEMBERS
 
 MOST_ORDERS: Final = 1000
 """Of an id of a person so many orders of the time that is forgotten are looked at, the latest."""
 
-_FORGOTTEN: Final = """
-WITH member AS (
-  SELECT asked.customer_id, asked.customer_id AS member_id
-  FROM unnest(CAST(:customer_ids AS text[])) AS asked (customer_id)
-  UNION
-  SELECT asked.customer_id, other.customer_id
-  FROM unnest(CAST(:customer_ids AS text[])) AS asked (customer_id)
-  JOIN persons AS own ON own.customer_id = asked.customer_id
-  JOIN persons AS other ON other.person_id = own.person_id
-)
+_FORGOTTEN: Final = (
+    WITH_MEMBERS
+    + """
 SELECT member.customer_id, array_agg(DISTINCT line.item_id) AS item_ids
 FROM member CROSS JOIN LATERAL (
   SELECT horizon_us FROM state_horizons
@@ -32,6 +26,7 @@ FROM member CROSS JOIN LATERAL (
 ) AS sale CROSS JOIN LATERAL unnest(sale.lines) AS line
 GROUP BY 1
 """.replace("<state>", ITEM.name).replace("<most>", str(MOST_ORDERS))
+)
 
 
 def _read_forgotten() -> Statement:

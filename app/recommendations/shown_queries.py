@@ -5,20 +5,14 @@ from typing import Final
 from sqlalchemy import ARRAY, BigInteger, Text, bindparam, text
 
 from app.database.engine import Statement, compile_statement
+from app.recommendations.member_queries import WITH_MEMBERS
 
 MOST_LOOKED_AT: Final = 20
 """Of an id of a person the latest recommendations: whoever looks at a page every hour is not dearer than others."""
 
-_SHOWN: Final = """
-WITH member AS (
-  SELECT asked.customer_id, asked.customer_id AS member_id
-  FROM unnest(CAST(:customer_ids AS text[])) AS asked (customer_id)
-  UNION
-  SELECT asked.customer_id, other.customer_id
-  FROM unnest(CAST(:customer_ids AS text[])) AS asked (customer_id)
-  JOIN persons AS own ON own.customer_id = asked.customer_id
-  JOIN persons AS other ON other.person_id = own.person_id
-), made AS (
+_SHOWN: Final = (
+    WITH_MEMBERS
+    + """, made AS (
   SELECT member.customer_id, latest.recommendation_id, latest.items
   FROM member CROSS JOIN LATERAL (
     SELECT recommendation_id, items, given_us FROM recommendations
@@ -42,6 +36,7 @@ FROM told CROSS JOIN LATERAL jsonb_array_elements_text(told.items) AS item (item
 WHERE told.item_id = item.item_id OR told.item_id IS NULL
 GROUP BY 1, 2
 """.replace("<most>", str(MOST_LOOKED_AT))
+)
 
 
 def _read_shown() -> Statement:
