@@ -1,16 +1,14 @@
 """A/B tests: what a treatment changed, read once at the end (tea-tasting) and at any time (a confidence sequence)."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import tea_tasting as tt
 
+from app.lifecycle.arms import MISMATCH
 from app.lifecycle.sequences import Outcomes, least_sample, read_at_any_time
 from ml.data.trials import Floats, Trial, UnusableTrial
-
-_MISMATCH: Final = 0.001
-"""Chance of shares of the sides below which the assignment is not believed."""
 
 
 def read_test(
@@ -45,7 +43,7 @@ def read_test(
             "p": fixed.pvalue,
         },
         "any_time": _any_time(trial, looked_for),
-        "sample_ratio": {"p": ratio.pvalue, "is_mismatch": bool(ratio.pvalue < _MISMATCH)},
+        "sample_ratio": {"p": ratio.pvalue, "is_mismatch": bool(ratio.pvalue < MISMATCH)},
     }
 
 
