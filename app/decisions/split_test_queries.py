@@ -73,8 +73,7 @@ WITH measured AS (
     SELECT count(*) AS orders, CAST(coalesce(sum(bought.amount_minor), 0) AS float8) AS minor
     FROM events AS bought
     WHERE bought.customer_id = ANY(person.ids) AND bought.type = 'order.completed'
-      AND bought.occurred_us <= first.decided_us
-      AND bought.occurred_us > first.decided_us - CAST(:past_us AS bigint)
+      AND first.decided_us - bought.occurred_us BETWEEN 0 AND CAST(:past_us AS bigint) - 1
       AND bought.received_us <= first.decided_us
   ) AS before
   CROSS JOIN LATERAL (

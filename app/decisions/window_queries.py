@@ -20,10 +20,10 @@ AFTER: Final = """CROSS JOIN LATERAL (
           AND refund.customer_id = bought.customer_id), 0) AS minor
       FROM events AS bought
       WHERE bought.customer_id = ANY(person.ids) AND bought.type = 'order.completed'
-        AND bought.occurred_us > first.decided_us
-        AND bought.occurred_us <= first.decided_us + CAST(:window_us AS bigint)
+        AND bought.occurred_us - first.decided_us BETWEEN 1 AND CAST(:window_us AS bigint)
         AND bought.received_us > first.decided_us
     ) AS kept
   ) AS after"""
 """What the person bought in `(decided, decided + window]`, and was told of after the decision, net of refunds; behind
-PERSON."""
+PERSON. Times are compared by what lies between them, which no index has: the server would look through all orders of
+everybody's window, once for each person."""
