@@ -44,14 +44,11 @@ def mean_of(sums: Sums) -> Estimate | None:
 
 def lead_over(sums: Sums, others: Sums) -> Estimate | None:
     """How much more a decision brought than one of others; None: of fewer than two persons."""
-    means, variances = (sums.mean, others.mean), (sums.variance, others.variance)
-    if None in means or None in variances:
+    mean, theirs = sums.mean, others.mean
+    variance, of_theirs = sums.variance, others.variance
+    if mean is None or theirs is None or variance is None or of_theirs is None:
         return None
-    assert means[0] is not None
-    assert means[1] is not None
-    assert variances[0] is not None
-    assert variances[1] is not None
-    return _around(means[0] - means[1], variances[0] + variances[1])
+    return _around(mean - theirs, variance + of_theirs)
 
 
 def _around(value: float, variance: float) -> Estimate:
