@@ -57,10 +57,13 @@ async def watch_policies(
         if driver is None:
             return None
         async with transaction(engine) as connection:
-            champion, challenger = await _read_both(connection)
-            if champion is None or await _was_watched(connection, champion, now_us, every_us):
+            held = await registry.read_champion(connection, POLICY)
+            if held is None or await _was_watched(connection, held.version, now_us, every_us):
                 return None
-            sums, report = await _measure_realised(connection, settings, champion, now_us)
+            champion, challenger = await _read_both(connection)
+            if champion is None or champion.version != held.version:
+                return None
+            sums, report = await _measure_realised(connection, settings, champion, held.changed_us, now_us)
             sampled = None if challenger is None else await sample(connection, settings, now_us)
         anyway = sums.get("control", Sums()).mean or 0.0
         shadow = (
@@ -103,17 +106,16 @@ async def _read_both(connection: AsyncConnection) -> tuple[PolicyModel | None, P
     return found.get("champion"), found.get("challenger")
 
 
-async def _was_watched(connection: AsyncConnection, champion: PolicyModel, now_us: int, every_us: int) -> bool:
-    reports = await registry.read_reports(connection, champion.version)
+async def _was_watched(connection: AsyncConnection, version: str, now_us: int, every_us: int) -> bool:
+    reports = await registry.read_reports(connection, version)
     last_us = max((told.at_us for told in reports if told.kind == REALISED), default=None)
     return bool(every_us and last_us is not None and last_us >= now_us // every_us * every_us)
 
 
 async def _measure_realised(
-    connection: AsyncConnection, settings: Settings, champion: PolicyModel, now_us: int
+    connection: AsyncConnection, settings: Settings, champion: PolicyModel, since_us: int, now_us: int
 ) -> tuple[Mapping[str, Sums], dict[str, Any]]:
-    row = await registry.read_champion(connection, POLICY)
-    rewarding, since_us = Rewarding.of(settings), row.changed_us
+    rewarding = Rewarding.of(settings)
     from_us = max(since_us, now_us - rewarding.wait_us - SPAN_US)
     sums = await read_realised(connection, champion.version, from_us, now_us, rewarding)
     choices = await count_choices(connection, champion.version, since_us, now_us, CHOICES_US)
