@@ -36,6 +36,8 @@ HOUR_US: Final = 3_600_000_000
 SPAN_US: Final = 56 * DAY_US
 CHOICES_US: Final = 14 * DAY_US
 """How long choices are counted, after a policy was put in force and of late."""
+RETRY_SECONDS: Final = 3600.0
+"""A look that failed, since there are very many decisions say, is not tried again sooner."""
 REALISED: Final = "realised"
 SHADOW: Final = "shadow"
 
@@ -80,11 +82,16 @@ async def watch_policies(
 
 async def keep_watching_policies(engine: AsyncEngine, settings: Settings) -> None:
     """Watches for ever, once in PERENNIAL_MONITORING_HOURS over all processes together; whichever looks first."""
-    every_hours = settings.monitoring_hours
+    every_hours, waits_until_s = settings.monitoring_hours, 0.0
 
     async def watch_if_due() -> Mapping[str, Any] | None:
+        nonlocal waits_until_s
+        if time.monotonic() < waits_until_s:
+            return None
+        waits_until_s = time.monotonic() + RETRY_SECONDS  # where it fails
         now_us, every_us = time.time_ns() // 1000, every_hours * HOUR_US
         found = await watch_policies(engine, settings, now_us, every_us=every_us, share=SERVICE_SHARE)
+        waits_until_s = 0.0
         if found is None:
             return None
         return {"version": found.version, "decisions": found.realised["policy"]["decisions"]}

@@ -14,10 +14,12 @@ from app.decisions.policy_watch import (
     falls_short,
     has_drifted,
     is_losing,
+    keep_watching_policies,
     report_on,
     watch_policies,
 )
 from app.decisions.realised_queries import count_choices
+from app.foundation.errors import NotReady
 from app.foundation.settings import Settings
 from app.lifecycle.events import DAY_US
 from app.lifecycle.realised import Sums
@@ -163,6 +165,24 @@ async def test_it_is_looked_at_once_a_period_and_only_where_a_policy_is_in_force
     monkeypatch.delattr("app.decisions.policy_watch.load_stored")  # nor are models read each minute
     assert await watch(engine, every_us=24 * HOUR_US) is None
     assert await sql.value("SELECT count(*) FROM model_reports WHERE kind = 'realised'") == 2
+
+
+async def test_a_look_that_failed_is_not_tried_again_at_once(engine, monkeypatch):
+    """It may be one that reads for five minutes, in vain."""
+    looked, came = asyncio.Event(), []
+
+    async def watch_in_vain(*_, **__):
+        came.append(time.monotonic())
+        looked.set()
+        raise NotReady("It takes too long.")
+
+    monkeypatch.setattr("app.database.background.LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("app.decisions.policy_watch.watch_policies", watch_in_vain)
+    task = asyncio.create_task(keep_watching_policies(engine, SETTINGS))
+    await asyncio.wait_for(looked.wait(), 10)
+    await asyncio.sleep(0.1)
+    task.cancel()
+    assert len(came) == 1
 
 
 async def test_rewards_that_are_not_final_and_of_before_do_not_count(enrol, shop_of, engine, sql):
