@@ -13,6 +13,7 @@ from app.lifecycle.events import DAY_US
 from app.lifecycle.exploration import selection_probabilities
 from app.lifecycle.learned_effects import Learned
 from app.lifecycle.places import first_chances
+from app.lifecycle.split_tests import Treatment
 from tests.lifecycle.deciding import NOW_US, POLICY, STANDING, UNHAPPY, WISH, choose_for, make_action
 
 SETTLING = [
@@ -233,6 +234,7 @@ def test_what_may_pay_is_explored_beside_what_does_and_what_harms_is_not():
         ([PAYS, DOUBTFUL], KNOWN, ONE, POLICY),
         ([PAYS, DOUBTFUL], KNOWN, ONE._replace(learning_enabled=False), EXPLORING),
         ([PAYS, DOUBTFUL], KNOWN._replace(arm="business_as_usual"), ONE, EXPLORING),
+        ([PAYS, DOUBTFUL], KNOWN._replace(treatment=Treatment("tea", "a")), ONE, EXPLORING),
     ],
 )
 def test_what_may_pay_is_left_be_where_nothing_pays_or_chance_has_no_say(actions, customer, wanted, policy):
