@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCK := requirements.lock
 
-.PHONY: run test lint types bench chaos spark lock clean
+.PHONY: run test lint types bench chaos hostile spark lock clean
 
 run: .venv/ready
 	@exec $(BIN)/perennial run
@@ -35,6 +35,10 @@ bench: .venv/ready
 chaos: .venv/ready
 	$(BIN)/python -m benchmarks.chaos $(ARGS)
 	$(BIN)/python -m benchmarks.rush $(filter --short,$(ARGS))
+
+# Hostile and slow clients beside the tills; ARGS=--short in CI, ARGS="--only heads" for one of them.
+hostile: .venv/ready
+	$(BIN)/python -m benchmarks.hostile $(ARGS)
 
 # The environment: exactly what the lock says, each file checked against its hash.
 .venv/ready: $(LOCK) pyproject.toml
