@@ -14,6 +14,7 @@ ORDERS = {
     "app": (
         "commands",
         "runtime",
+        "privacy",
         "checkout",
         "recommendations",
         "items",

@@ -23,6 +23,7 @@ MODULES: Final = {
     **dict.fromkeys(("monitor", "watch"), "monitoring"),
     "audit": "offers",
     "keys": "keys",
+    "export-customer": "persons",
     "evaluate": "policies",
 }
 """Command → module of this package, in the order of the help."""

@@ -10,10 +10,11 @@ from app.ingest.part import PART as INGEST
 from app.items.part import PART as ITEMS
 from app.models.part import PART as MODELS
 from app.monitoring.part import PART as MONITORING
+from app.privacy.part import PART as PRIVACY
 from app.recommendations.part import PART as RECOMMENDATIONS
 from app.scores.part import PART as SCORES
 from app.stages.part import PART as STAGES
 
 PARTS: Final[tuple[Part, ...]] = (
-    *(CHECKOUT, RECOMMENDATIONS, ITEMS, DECISIONS, STAGES, MONITORING, SCORES, MODELS, CUSTOMERS, INGEST),
+    *(PRIVACY, CHECKOUT, RECOMMENDATIONS, ITEMS, DECISIONS, STAGES, MONITORING, SCORES, MODELS, CUSTOMERS, INGEST),
 )

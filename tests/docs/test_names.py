@@ -88,7 +88,9 @@ def test_every_command_and_option_is_described():
 
 def test_every_command_that_is_named_exists():
     named = re.findall(
-        r"(?:`|^|^\$ |\.venv/bin/|'|python -m app )(?:perennial|app) ([a-z]+(?: [a-z]+)?)", EVERYTHING, re.MULTILINE
+        r"(?:`|^|^\$ |\.venv/bin/|'|python -m app )(?:perennial|app) ([a-z]+(?:-[a-z]+)*(?: [a-z]+)?)",
+        EVERYTHING,
+        re.MULTILINE,
     )
     assert len(named) > 50
     for words in named:

@@ -83,6 +83,7 @@ SCOPES_OF_ROUTES = {
     ("POST", "/v1/models:rollback"): {"admin"},
     ("GET", "/v1/customers/{customer_id:path}/events"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}"): {"read"},
+    ("GET", "/v1/customers/{customer_id:path}/export"): {"admin"},
     ("GET", "/v1/identifiers/shared"): {"read"},
 }
 SIGNED = {("POST", "/v1/shopify"), ("POST", "/v1/woocommerce")}

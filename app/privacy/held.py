@@ -1,0 +1,46 @@
+"""Which table holds what of a person: what is exported, and what is erased, is read off here.
+
+Every table is in one of the two: a test fails for one that is in none.
+"""
+
+from typing import Final
+
+HELD: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("events", "customer_states", "customer_cases", "customer_items"), ("customer_id",)),
+    **dict.fromkeys(("customer_interests", "state_horizons"), ("customer_id",)),
+    "links": ("low_id", "high_id", "survivor_id"),
+    "persons": ("customer_id", "person_id"),
+    **dict.fromkeys(("stages", "stage_transitions", "scores", "predictions"), ("customer_id",)),
+    **dict.fromkeys(("decisions", "offers", "contacts", "contact_turns"), ("customer_id",)),
+    "arms": ("person_id",),
+    **dict.fromkeys(("recommendations", "recommendation_shadows", "price_offers"), ("customer_id",)),
+}
+"""Table → its columns that hold ids of customers: a row is of whoever one of them names."""
+
+NAMED_IN_TEXT: Final = "rejected_events"
+"""The table that has no such column: what was refused is kept as it came."""
+
+HELD_OF_NOBODY: Final[dict[str, str]] = {
+    "action_counters": "how often an action was given to all, and what that costs",
+    **dict.fromkeys(("actions", "action_versions"), "what the retailer offers, and which key changed it"),
+    "api_keys": "who may call",
+    "arm_reports": "how many persons each arm has",
+    "contact_policies": "how often anybody may be told anything",
+    "imports": "how far files were read, by a digest of their bytes",
+    "items": "the catalogue",
+    "merchant_rules": "what the merchant wants shown",
+    "models": "sums over thousands of customers, as step tables",
+    **dict.fromkeys(("model_changes", "model_approvals"), "who changed which model, and why"),
+    "model_reports": "how models fare over samples",
+    "shop_shares": "how much of all is bought on discount",
+    "split_tests": "what is compared, and how many persons are needed",
+    "sweeps": "when all were judged, and how many changed",
+}
+"""Table → what it holds, which is of no person."""
+
+NAMES: Final = frozenset(
+    """
+    subject merged customer_id customerId user_id userId anonymous_id anonymousId previous_id previousId
+    """.split()  # noqa: SIM905
+)
+"""Members that name a customer in what was refused, wherever they stand in it."""

@@ -1,0 +1,26 @@
+"""What is told of persons, on the wire."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+
+class IdentifierOut(BaseModel):
+    """An identifier as it is kept: a keyed hash of its normal form."""
+
+    kind: str
+    hash: str
+
+
+class ExportOut(BaseModel):
+    """All that is kept of a person. `tables` by name, rows in the order of their key: columns as they are kept, times
+    in RFC 3339. `events_of_others` are those that name the person as merged or taken apart."""
+
+    format: Literal[1]
+    customer_id: str
+    person_id: str
+    exported_at: str
+    customer_ids: list[str]
+    identifiers: list[IdentifierOut]
+    tables: dict[str, list[dict[str, Any]]]
+    events_of_others: list[dict[str, Any]]
