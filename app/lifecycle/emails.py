@@ -16,12 +16,24 @@ _DOMAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _NO_MAIL: Final = frozenset(
     """
     noemail no-email no_email no.email nomail no-mail noaddress none null undefined nil noreply no-reply donotreply
-    do-not-reply nobody unknown anonymous guest notprovided not.provided not-provided
+    do-not-reply nobody unknown anonymous guest notprovided not.provided not-provided test testing testuser testemail
     """.split()  # noqa: SIM905
 )
 """Before the @ of an address that was made up because a form asked for one."""
-_FILLED_IN: Final = frozenset(("test", "email", "mail", "e", "a", "aa", "aaa", "abc", "x", "xx", "xxx", "asdf", "user"))
+_FILLED_IN: Final = frozenset(
+    "test email mail e a aa aaa abc x xx xxx asdf asd qwe qwerty user demo fake dummy foo".split()  # noqa: SIM905
+)
 """On both sides of the @, `test@test.com`: typed by whoever had no address to type."""
+_FORMS: Final = re.compile(
+    r"(test|user|customer|client|example|sample|demo)[._-]?\d{0,3}|e-?mail|mail|name|you|your(name|email)?|me|my(email)?"
+    r"|someone|somebody|first(name)?[._]?last(name)?|foo|bar|abc|123|1234|12345|123456"
+)
+"""Before the @ of addresses that show how one is written."""
+_OF_NOBODY: Final = frozenset(("example", "domain", "yourdomain", "mydomain", "test", "sample", "yourcompany"))
+"""The first and the last label of domains of such addresses: of some nobody has one (RFC 2606), of others hardly."""
+_NO_DOMAIN: Final = re.compile(r"(.*\.)?(invalid|localhost|localdomain)")
+"""Where nobody has an address (RFC 2606, RFC 6761)."""
+_PAIRS: Final = frozenset(("a@b", "x@y", "foo@bar", "aaa@bbb", "abc@123", "123@abc", "123@test", "no@mail", "no@email"))
 
 
 def normalise_email(plain: str) -> str | None:
@@ -67,9 +79,12 @@ def _write_ascii(domain: str) -> str | None:
 
 
 def _is_made_up(local: str, domain: str) -> bool:
-    first = domain.partition(".")[0]
+    first, _, rest = domain.partition(".")
     return (
         local in _NO_MAIL
+        or _NO_DOMAIN.fullmatch(domain) is not None
+        or (not _OF_NOBODY.isdisjoint((first, rest.rpartition(".")[2])) and _FORMS.fullmatch(local) is not None)
+        or (rest != "" and f"{local}@{first}" in _PAIRS)
         or ("." not in domain and is_placeholder(domain))
         or (is_empty_word(local) and is_empty_word(first))
         or (local == first and (local in _FILLED_IN or local.isdigit()))

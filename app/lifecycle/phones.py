@@ -11,7 +11,7 @@ import unicodedata
 from typing import Final, NamedTuple
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
 
 _LEAST_PHONE_DIGITS: Final = 5
 _LEAST_SUBSCRIBER_DIGITS: Final = 10
@@ -22,10 +22,14 @@ _KEEPS_ZERO: Final = frozenset(("39", "378"))
 
 _EXPONENT: Final = re.compile(r"(\+?\d+)(?:[.,](\d*))?[eE]\+?(\d{1,2})")
 _WHOLE: Final = re.compile(r"(\+?(?:\d{5,}|\d{1,3}(?:,\d{3})+))[.,]0+")
-_LEAST_RUN: Final = 7
+_LEAST_RUN: Final = 5
 _RUN: Final = "0123456789" * 4
 _RUN_DOWN: Final = _RUN[::-1]
-_ZEROS: Final = "0" * _LEAST_RUN
+_FILLING: Final = re.compile(r"\d*0{7}|123456789\d{1,2}|(\d)\1+")
+"""Digits that end in as many zeros as no number that was given to anybody, go on after a row, or are all the same."""
+_MOST_CODE_DIGITS: Final = 3
+_SHORT_DIGITS: Final = 9
+"""With a country's code: numbers of more digits are not looked at for being too short to be somebody's."""
 _MASKED: Final = re.compile(r"[*•●?]|\d[xX]{2,}\d|\d\.{2,}\d")
 _SEVERAL: Final = re.compile(r"(\+?\d{10,})\D+\d{10,}")
 _LETTER: Final = re.compile(r"[^\W\d_]")
@@ -44,15 +48,20 @@ def phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:
 
     What `former_phone_forms` says of it, once a number's exponent or fraction is undone; of two numbers, of the first.
     Digits that an exponent or a mask (`138****8000`) has lost cannot be known; a name, digits in a row (`12345678`) and
-    zeros (`13800000000`) are no phone.
+    zeros (`13800000000`), one digit again and again, and what is too short to be somebody's are no phone.
     """
     number = _undo_number(plain.strip().lstrip("'"))
     if number is not None and (several := _SEVERAL.fullmatch(number)):
         number = several.group(1)
-    if number is None or _MASKED.search(number) or _has_too_many_letters(number) or _is_filler(number):
+    if number is None or _MASKED.search(number) or _has_too_many_letters(number) or _fills(_digits_in(number)):
         return ()
     repaired = former_phone_forms(number, number, country_code)
-    if not repaired or number == plain:
+    if not repaired or _is_of_nobody(repaired[0]):
+        return ()
+    if repaired[0].startswith("00"):  # `0 086…`: signs within the prefix hid it
+        again = phone_forms(repaired[0], repaired[0], country_code)
+        return tuple(dict.fromkeys((*again, *repaired))) if again else ()
+    if number == plain:
         return repaired
     return tuple(dict.fromkeys((*repaired, *former_phone_forms(plain, compact, country_code))))
 
@@ -70,6 +79,22 @@ def _undo_number(plain: str) -> str | None:
     return digits + fraction[:shift] if is_exact else None
 
 
+def _is_of_nobody(form: str) -> bool:
+    """Whether a number in E.164 is none that is given to people in its country."""
+    return form[:1] == "+" and (_fills(_national(form[1:])) or _is_too_short(form))
+
+
+def _is_too_short(form: str) -> bool:
+    """Whether nobody has a number of so few digits in its country, or it is that of a service (`10086`)."""
+    if len(form) - 1 > _SHORT_DIGITS:
+        return False
+    parsed = _parse(form, None)
+    if parsed is None:
+        return False
+    is_short = phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.TOO_SHORT
+    return is_short or phonenumbers.is_valid_short_number(parsed)
+
+
 def _has_too_many_letters(plain: str) -> bool:
     """Whether it is words rather than a number: more letters than digits."""
     if not _LETTER.search(plain):
@@ -78,10 +103,17 @@ def _has_too_many_letters(plain: str) -> bool:
     return sum(each.isalpha() for each in plain) > max(len(digits), _LEAST_PHONE_DIGITS)
 
 
-def _is_filler(plain: str) -> bool:
-    """Whether it is digits in a row, or ends in as many zeros as no number that was given to anybody."""
-    digits = _digits_in(plain)
-    return len(digits) >= _LEAST_RUN and (digits in _RUN or digits in _RUN_DOWN or digits.endswith(_ZEROS))
+def _fills(digits: str) -> bool:
+    """Whether they are digits in a row, zeros, or one digit again and again."""
+    is_run = digits in _RUN or digits in _RUN_DOWN
+    return len(digits) >= _LEAST_RUN and (is_run or _FILLING.fullmatch(digits) is not None)
+
+
+def _national(digits: str) -> str:
+    """Without the code of the country with which digits begin."""
+    ends = range(1, _MOST_CODE_DIGITS + 1)
+    code = next((end for end in ends if int(digits[:end]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), 0)
+    return digits[code:]
 
 
 def former_phone_forms(plain: str, compact: str, country_code: str) -> tuple[str, ...]:

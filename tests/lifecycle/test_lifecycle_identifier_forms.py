@@ -31,10 +31,41 @@ SAME_PHONE = (
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [("phone", "987654321"), ("phone", "+9876543210"), ("email", "null@null"), ("card", "없음")],
+    [
+        *(("phone", "987654321"), ("phone", "+9876543210"), ("email", "null@null"), ("card", "없음")),
+        *(("phone", "12345"), ("phone", "12345678910"), ("phone", "12345678900"), ("phone", "+86 12345678")),
+        *(("phone", "+86 111 1111 1111"), ("phone", "001 999 999 9999"), ("phone", "+49 (0) 123456789")),
+        *(("phone", "+86 10086"), ("phone", "+1 95588")),
+        *(
+            ("email", "test@shop.cn"),
+            ("email", "noreply@shop.cn"),
+            ("email", "li@shop.invalid"),
+            ("email", "li@localhost"),
+        ),
+        *(("email", "test1@example.com"), ("email", "Customer@Example.ORG"), ("email", "name@domain.com")),
+        *(("email", "first.last@shop.example"), ("email", "abc@123.com"), ("email", "foo@bar.com")),
+    ],
 )
 def test_what_a_form_shows_in_an_empty_field_is_nobodys(kind, value):
     assert normalise_identifier(kind, value) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("phone", "13888888888"), ("phone", "+86 188 8888 8888"), ("phone", "+290 22345"), ("phone", "556677")),
+        *(("phone", "+86 131 2345 6789"), ("phone", "+49 151 23456789"), ("phone", "+1 312 345 6789")),
+        *(
+            ("email", "li@example.com"),
+            ("email", "john.doe@example.com"),
+            ("email", "li@shop.test"),
+            ("email", "x@x-y.com"),
+        ),
+        *(("email", "testa@shop.cn"), ("email", "customer@shop.cn"), ("email", "123456@qq.com"), ("email", "a@b")),
+    ],
+)
+def test_what_somebody_may_have_identifies(kind, value):
+    assert normalise_identifier(kind, value) is not None
 
 
 def test_an_address_of_a_link_is_the_address():
@@ -95,7 +126,9 @@ def test_national_numbers_and_what_is_no_number(written, country_code, normal):
         ("(11) 96123-4567", "55", "+5511961234567", None),
         ("+49 30 901820", "86", "+4930901820", None),
         ("+999 123 456", "", "+999123456", None),  # of no country
-        ("12345", "86", "+8612345", None),  # a short number of the country
+        ("0-0-86 138 0013 8000", "", "+8613800138000", "008613800138000"),
+        ("6552 9988", "86", "+8665529988", None),  # without its town
+        ("12345", "86", None, None),
         ("138 0013 8000", "", "13800138000", None),
         ("110", "86", None, None),
     ],
