@@ -8,7 +8,7 @@ from app.foundation.errors import Malformed, malformed
 from app.ingest.schemas import DATA_OF_TYPE, EVENT_IN, UNKNOWN_DATA, EventIn
 from app.lifecycle.event_data import UnknownData
 from app.lifecycle.event_types import EVENT_TYPES
-from app.lifecycle.mending import MENDED, Mending, Path, Warned
+from app.lifecycle.mending import MENDED, NOTHING, Mending, Path, Warned, read_object
 
 _MOST_ROUNDS: Final = 4
 """A text becomes a list, a line of it gets an id, the id becomes a text, and all is well."""
@@ -55,14 +55,26 @@ def _read_mended(raw: Any, problem: Malformed) -> tuple[EventIn, list[Warned]]:
 
 
 def _read_envelope(raw: Any) -> tuple[EventIn, list[Warned]]:
-    """Raises ValidationError where another member than the subject is wrong."""
+    """Raises ValidationError where other members than the subject and the data's form are wrong."""
     try:
         return EVENT_IN.validate_python(raw), []
     except ValidationError:
-        if not isinstance(raw, dict) or "subject" not in raw:
+        mended, warnings = _mend_envelope(raw) if isinstance(raw, dict) else (raw, [])
+        if not warnings:
             raise
-        warned = Warned(("subject",), MENDED, "It was read as a text without anything around it.")
-        return EVENT_IN.validate_python({**raw, "subject": _mend_subject(raw["subject"])}), [warned]
+        return EVENT_IN.validate_python(mended), warnings
+
+
+def _mend_envelope(raw: dict[str, Any]) -> tuple[dict[str, Any], list[Warned]]:
+    mended, warnings = dict(raw), []
+    if "subject" in raw:
+        mended["subject"] = _mend_subject(raw["subject"])
+        if mended["subject"] != raw["subject"] or type(mended["subject"]) is not type(raw["subject"]):
+            warnings.append(Warned(("subject",), MENDED, "It was read as a text without anything around it."))
+    if isinstance(raw.get("data"), str) and (data := read_object(raw["data"])) is not NOTHING:
+        mended["data"] = data
+        warnings.append(Warned(("data",), MENDED, "It is a text, and was read as JSON."))
+    return mended, warnings
 
 
 def _model(type_: str) -> type[BaseModel]:

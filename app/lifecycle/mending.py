@@ -43,6 +43,7 @@ _LINE_NAMES: Final = ("product_id", "sku", "id", "variant_id", "item_id")
 """What a line may be known by, the first that is there."""
 _ORDER_NAMES: Final = ("order_id", "id", "number", "name")
 """The same of an order."""
+_MOST_TEXTS: Final = 2
 NOTHING: Final = object()
 """What is made of what cannot be mended."""
 
@@ -177,7 +178,7 @@ def _mend_value(name: str, value: Any, error: Any, *, is_exact: bool) -> Any:
     if kind == "list_type":
         return as_lines(value) if name == "products" else _as_identifiers(value)
     if kind in ("dict_type", "model_type"):
-        return _read_object(value)
+        return read_object(value)
     return _mend_number(name, value, error)
 
 
@@ -231,12 +232,16 @@ def _mend_number(name: str, value: Any, error: Any) -> Any:
     return number if isinstance(value, str) else NOTHING
 
 
-def _read_object(value: Any) -> Any:
-    try:
-        found = orjson.loads(value) if isinstance(value, str) else None
-    except orjson.JSONDecodeError:
-        return NOTHING
-    return found if isinstance(found, dict) else NOTHING
+def read_object(value: Any) -> Any:
+    """The object that a text of JSON says, or a text of such a text; `NOTHING` where it says none."""
+    for _ in range(_MOST_TEXTS):
+        if not isinstance(value, str):
+            break
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return NOTHING
+    return value if isinstance(value, dict) else NOTHING
 
 
 def as_lines(value: Any) -> Any:

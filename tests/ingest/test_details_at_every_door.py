@@ -1,5 +1,7 @@
 """An optional detail never costs the sale, whatever it is and whichever door it comes by."""
 
+import json
+
 import pytest
 
 from app.foundation.metrics import WARNINGS
@@ -59,6 +61,16 @@ async def test_an_event(client, sql, shop, door, detail):
     assert told["status"] == "accepted"
     assert told["warnings"]
     assert count_warned() - before == len(told["warnings"])
+    assert await sql.row(COUNTED) == {"orders": 1, "spend": 1250}
+
+
+@pytest.mark.parametrize("door", ["/v1/events", "/v1/checkouts"])
+async def test_data_that_are_json_in_a_text(client, sql, shop, door):
+    event = shop.order("C-1", total=12.5)
+    event["data"] = json.dumps(event["data"])
+    answer = (await client.post(door, json={"event": event} if door == "/v1/checkouts" else [event])).json()
+    told = answer["event"] if door == "/v1/checkouts" else answer["results"][0]
+    assert (told["status"], told["warnings"][0]["pointer"].endswith("/data")) == ("accepted", True)
     assert await sql.row(COUNTED) == {"orders": 1, "spend": 1250}
 
 

@@ -1,5 +1,6 @@
 """What plug-ins and tag managers make of a message: the sale counts, with its lines, and what was mended is told."""
 
+import orjson
 import pytest
 
 from app.ingest.admission import Rejection, Rules, is_same_content
@@ -13,14 +14,11 @@ LINE = {"sku": 1, "price": "10.00", "quantity": "1", "recipient": "Li"}
 
 
 def counted(event="Order Completed", **properties):
-    message = {
-        "type": "track",
-        "event": event,
-        "messageId": "m-1",
-        "userId": "C-1",
-        "originalTimestamp": "2026-11-20T10:15:00Z",
-        "properties": {"order_id": 7, "total": 20, **properties},
-    }
+    return read({"event": event, "userId": "C-1", "properties": {"order_id": 7, "total": 20, **properties}})
+
+
+def read(told):
+    message = {"type": "track", "messageId": "m-1", "originalTimestamp": "2026-11-20T10:15:00Z", **told}
     outcome, warnings = admit_message(message, "/segment", RULES, NOW_US)
     assert isinstance(outcome, Event), outcome
     return outcome, {("/".join(map(str, warned.path)), warned.code) for warned in warnings}
@@ -46,6 +44,23 @@ def test_products_that_are_no_list(products):
 def test_one_product_without_its_list():
     event, warnings = counted(products=LINE)
     assert ([line.item_id for line in lines_of(event)], warnings) == (["1"], {("data/products", "mended")})
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_properties_that_are_json_in_a_text(times):
+    products = orjson.dumps([LINE, LINE]).decode()
+    told: object = {"order_id": 7, "total": 20, "email": "li@shop.cn", "products": products}
+    for _ in range(times):
+        told = orjson.dumps(told).decode()
+    event, warnings = read({"event": "Order Completed", "userId": "C-1", "properties": told})
+    assert ([line.item_id for line in lines_of(event)], event.amount_minor) == (["1", "1"], 2000)
+    assert warnings == {("data", "mended"), ("data/products", "mended")}
+    assert "li@shop.cn" not in event.data, "what is personal is left out all the same"
+
+
+def test_traits_that_are_json_in_a_text():
+    event, _ = read({"type": "identify", "userId": "C-1", "traits": '{"email": "li@shop.cn"}'})
+    assert event.data.count('"hash"') == 2
 
 
 def test_a_list_is_read_as_ever_and_nothing_is_told():
