@@ -50,18 +50,18 @@ def name_refunds(connection: duckdb.DuckDBPyConnection, columns: Columns) -> Non
         return
     is_refund = "(is_return OR amount < 0 OR coalesce(quantity < 0, false))"
     is_nobodys = f"(customer_id = '' OR reason = {literal(NO_CUSTOMER)})"
-    found = connection.execute(
+    connection.execute(
         f"""UPDATE judged SET customer_id = known.customer_id, reason = NULL
         FROM (SELECT order_id, min(customer_id) AS customer_id FROM judged
               WHERE reason IS NULL AND customer_id <> '' AND order_id IS NOT NULL AND NOT {is_refund}
               GROUP BY order_id HAVING count(DISTINCT customer_id) = 1) AS known
         WHERE judged.order_id = known.order_id AND {is_nobodys.replace("customer_id", "judged.customer_id")}
-              AND {is_refund}
-        RETURNING judged.row"""
-    ).fetchall()
-    if found:
-        rows = ", ".join(str(row) for (row,) in found)
-        connection.execute(f"DELETE FROM left_out WHERE reason = {literal(NOBODY)} AND row IN ({rows})")
+              AND {is_refund}"""
+    )
+    connection.execute(
+        f"""DELETE FROM left_out USING judged
+        WHERE left_out.row = judged.row AND left_out.reason = {literal(NOBODY)} AND judged.customer_id <> ''"""
+    )
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, name: str, told: tuple[str, str] | None = None) -> bool:

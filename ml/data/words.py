@@ -46,6 +46,9 @@ storniert, annulliert, erstattet, fehlgeschlagen
 全额退款成功, 已全额退款, 整单退款, 整单退货, 交易取消, 订单关闭, 订单已取消
 已撤销, 撤销, 已冲正, 已废弃, 废单, 已删除, 已退单, 退单
 交易已关闭, 支付超时, 已失效
+删除, deleted, 无效, 已无效, 退款完成, 已退, 全部退款, 全部退货, 退货完成, 退货退款成功, 订单作废, 订单失效, 付款超时
+超时未支付, 超时未付款, 系统取消, 商家取消, 买家取消, 卖家取消, 顾客取消, 自动取消, 自动关闭, 关闭交易, 取消订单
+取消成功, 拒签, 已拒签, 买家拒收, 冲红, 已冲红, 红冲, 已红冲
 已取消 退款成功, 未发货 退款成功, 已发货 退款成功, 已收货 退款成功
 trade closed, trade closed by taobao, trade canceled, trade cancelled, closed by buyer, closed by seller
 支付失败, 交易失败, 已拒收, 拒收, 订单取消, 用户取消, 超时取消, 超时关闭
@@ -153,18 +156,36 @@ _NOTE: Final = r"^([^(（\[【]*[^(（\[【\s])\s*[(（\[【].*[)）\]】]$"
 """One behind it: `已取消(Cancelled)`."""
 
 
+_BRACKETED: Final = r"[(（\[【]\s*([^)）\]】]*[^)）\]】\s])\s*[)）\]】]"
+"""Either, where it says that the order is none: `(删除)等待出库`, `已发货(退款成功)`."""
+
+
 def plain_word(word: str) -> str:
     """A word as words are compared."""
-    text = re.sub("[-_,]", " ", unicodedata.normalize("NFKC", word).strip().casefold())
-    bare = re.sub(_NOTE, r"\1", re.sub(_LABEL, r"\1", " ".join(text.split())))
-    return re.sub(r"^wc ", "", bare)
+    return re.sub("^wc ", "", re.sub(_NOTE, r"\1", re.sub(_LABEL, r"\1", _spaced(word))))
+
+
+def status_word(word: str) -> str:
+    """A word of a status or a return as such are compared: what stands in brackets, where that says that it is over."""
+    noted = re.search(_BRACKETED, _spaced(word))
+    return noted.group(1) if noted and noted.group(1) in _OVER else plain_word(word)
+
+
+def _spaced(word: str) -> str:
+    return " ".join(re.sub("[-_,]", " ", unicodedata.normalize("NFKC", word).strip().casefold()).split())
 
 
 def word_sql(column: str) -> str:
-    """The same in SQL, but for width."""
+    """`status_word` in SQL, but for width."""
     bare = f"regexp_replace(regexp_replace(lower(trim({column})), '{_LABEL}', '\\1'), '{_NOTE}', '\\1')"
-    plain = f"trim(regexp_replace({bare}, '[-_,，\\s]+', ' ', 'g'))"
-    return f"trim(regexp_replace({plain}, '^wc ', ''))"
+    plain = f"trim(regexp_replace({_spaced_sql(bare)}, '^wc ', ''))"
+    noted = f"regexp_extract({_spaced_sql(f'lower({column})')}, '{_BRACKETED}', 1)"
+    over = ", ".join(f"'{word}'" for word in sorted(_OVER))
+    return f"CASE WHEN regexp_matches({column}, '[(（\\[【]') AND {noted} IN ({over}) THEN {noted} ELSE {plain} END"
+
+
+def _spaced_sql(text: str) -> str:
+    return f"trim(regexp_replace({text}, '[-_,，\\s]+', ' ', 'g'))"
 
 
 def option_value(word: str, meaning: str) -> str:
@@ -231,7 +252,7 @@ def _pairs(given: Iterable[str], option: str, meanings: tuple[str, ...] | None) 
         if not sign or not word.strip() or not meaning.strip() or (meanings and meaning.strip() not in meanings):
             wanted = " or ".join(f"=WORD={each}".removeprefix("=") for each in meanings or ("CHANNEL",))
             raise UnusableTransactions(f"{option} is {wanted}, not {pair!r}")
-        found[plain_word(word)] = meaning.strip()
+        found[status_word(word) if meanings else plain_word(word)] = meaning.strip()
     return found
 
 
@@ -259,5 +280,5 @@ def _read_words(path: Path) -> dict[str, dict[str, str]]:
                 f"{path.name} (--words), line {number}: it is kind,word,meaning: channel,WORD,CHANNEL; "
                 "status,WORD,sale|none|waiting; or return,WORD,return|sale"
             )
-        found[kind.lower()][plain_word(word)] = meaning
+        found[kind.lower()][status_word(word) if allowed else plain_word(word)] = meaning
     return found

@@ -5,6 +5,7 @@ import pytest
 
 from ml.data.leavings import count_lost
 from ml.data.transactions import Reading, UnusableTransactions, load_orders
+from ml.data.words import OwnWords
 
 
 def read(tmp_path, header, *lines):
@@ -92,9 +93,37 @@ def test_a_note_before_a_status(tmp_path):
         "C,2026-10-01,D,7,【锁定】已完成",
         "C,2026-10-01,E,8,(cancelled)",
     ]
-    with pytest.raises(UnusableTransactions, match="cancelled"):  # a status all of which is in brackets is none known
-        read(tmp_path, "customer_id,order_date,order_id,total,订单状态", *lines)
-    assert sorted(read(tmp_path, "customer_id,order_date,order_id,total,订单状态", *lines[:3])[0]) == ["A", "D"]
+    assert sorted(read(tmp_path, "customer_id,order_date,order_id,total,订单状态", *lines)[0]) == ["A", "D"]
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        *("(删除)等待出库", "已取消(退款成功)", "已发货（退款成功）", "【已关闭】交易成功", "交易成功 (已退款)"),
+        *("Completed (Refunded)", "[cancelled] Paid"),
+    ],
+)
+def test_brackets_that_say_that_an_order_is_none(tmp_path, over):
+    lines = [
+        "C,2026-10-01,A,5,交易成功",
+        f"C,2026-10-01,B,6,{over}",
+        "C,2026-10-01,D,7,交易成功(部分退款)",
+        "C,2026-10-01,E,8,已发货(未退款)",
+        "C,2026-10-01,F,9,(锁定)等待出库",
+    ]
+    orders, lost = read(tmp_path, "customer_id,order_date,order_id,total,订单状态", *lines)
+    assert (sorted(orders), lost) == (["A", "D", "E", "F"], 0)
+
+
+def test_a_shop_may_say_otherwise_of_brackets(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "customer_id,order_date,order_id,total,订单状态\nC,2026-10-01,A,5,已完成\nC,2026-10-02,B,6,(删除)等待出库\n"
+    )
+    words = OwnWords(statuses=("(删除)等待出库=sale",))
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t", reading=Reading(words=words))
+        assert connection.execute("SELECT count(*) FROM events").fetchall() == [(2,)]
 
 
 def test_words_for_returns_that_are_not_known_are_refused(tmp_path):
@@ -168,6 +197,18 @@ def test_a_refund_that_names_nobody_is_of_the_customer_of_its_order(tmp_path):
             found = connection.execute("SELECT DISTINCT customer_id FROM events").fetchall()
         assert {customer for (customer,) in found} == customers
         assert any("nobody's" in sentence for sentence in said) == ("" in customers)
+
+
+def test_of_two_that_name_nobody_the_one_whose_order_is_somebodys_is_not_told(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "customer,date,order_id,amount\nA,2026-10-01,1,10\n,2026-10-05,1,-4\n,2026-10-06,2,7\nB,2026-10-01,3,9\n"
+    )
+    with duckdb.connect() as connection:
+        load_orders(connection, path, source="/t", reading=Reading(keeps_nobody=True))
+        assert connection.execute("SELECT row, gone FROM left_out").fetchall() == [(3, False)]
+        found = connection.execute("SELECT customer_id, amount_minor FROM events WHERE type = 'order.refunded'")
+        assert found.fetchall() == [("A", 400)]
 
 
 def test_a_negative_line_of_a_later_day_is_a_refund(tmp_path):
