@@ -13,7 +13,7 @@ _NUMBERS: Final = "id|ids|no|nr|num|number|code|key|ref|reference|card|cardno|ca
 _ORDER_NUMBERS: Final = "id|ids|no|nr|num|number|ref|reference"
 """A code may be of a kind, a card of a means of payment, and a till's number is of all its orders."""
 _SALES: Final = (
-    "sales?|order|ordered|orders|transaction|purchase|purchased|invoice|receipt|posting|checkout|paid|payment"
+    "sales?|order|ordered|orders|transaction|trans|txn|purchase|purchased|invoice|receipt|posting|checkout|paid|payment"
 )
 _PEOPLE_ZH: Final = "会员|客户|顾客|用户|买家|消费者|购买人|会員|會員|客戶|顧客|用戶|買家"
 _PHONES_ZH: Final = "手机号码|手机号|手机|电话号码|电话|联系电话|联系手机|联系方式|手機號碼|手機|電話"
@@ -23,21 +23,21 @@ _DONE_ZH: Final = (
 )
 _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
     "customer_id": (
-        rf"({_PEOPLE})({_NUMBERS})",
+        rf"(sellto|billto|soldto|payer)?({_PEOPLE})({_NUMBERS})|soldtoparty|sellto|auftraggeber(nr|nummer)?",
         rf"({_PEOPLE_ZH})(卡)?(编号|编码|代码|号码|号|id|卡号|账号|帐号|账户|uid|openid|編號|編碼|代碼|代號|帳號|コード|番号)",
         r"(微信|小程序|wechat|wx)?(openid|unionid)|uid|guestid|patronid",
         r"(kunden|debitoren|mitglieds?|karten)(nr|nummer|id|konto|kennung|code)|debitor|kundin|klant(id|code)?|clienteid",
         rf"({_PEOPLE})(email|emailaddress|mail|phone|phonenumber|mobile|mobilenumber|telephone)",
         rf"({_PEOPLE_ZH})?(的)?({_PHONES_ZH}|邮箱|電子郵件)",
         rf"(收货人|收件人|联系人|下单人|收貨人|收件者)({_PHONES_ZH})",
-        r"contact|account|shopper|debtor",
+        r"contact|account|shopper|debtor|loyalty",
     ),
     "timestamp": (
         rf"({_SALES}|business|booking|creation|created|completion|completed)(date|day|time|datetime|timestamp|at|on)",
         rf"({_SALES})(datetime|dateandtime|dateortime)|created|ordered|orderplaced",
         rf"({_DONE_ZH})+(提交|完成|成功)?(时间|日期|日期时间|時間|日期時間|日)",
         r"(订单)?提交(时间|日期)",
-        r"(bestell|kauf|verkaufs?|rechnungs|beleg|buchungs|auftrags|bon|transaktions|zahlungs)(datum|zeit|zeitpunkt)",
+        r"(bestell|kauf|verkaufs?|rechnungs|beleg|buchungs|auftrags|bon|transaktions|zahlungs|fakt(ura?)?|fkt)(datum|zeit|zeitpunkt)",
         r"datumzeit|datumuhrzeit|datumundzeit|zeitpunkt|datetijd|datahora|dataora|fechahora|dateheure|dateethheure",
         r"dated?(e|u|ela)?l?(vente|achat|facture|facturation|paiement|transaction|commande|ticket|encaissement)",
         r"fecha(de)?(la)?(venta|compra|pedido|factura|pago|transaccion|transacción|ticket)",
@@ -47,7 +47,7 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
     "order_id": (
         rf"(?!checkoutn)({_SALES}|basket|bill|check|ticket|document|doc)({_ORDER_NUMBERS})",
         r"(order|invoice|receipt|bill|ticket)code|(order|invoice|receipt|transaction|sales?|purchase)key",
-        r"posref(erence)?|transaction|ticket",
+        r"posref(erence)?|transaction|trans|txn|ticket|faktura(nr|nummer)?",
         r"订单|訂單|bestellung|pedido|ordine|bestelling|注文",
         (
             r"(收银|销售|交易|结算|消费|订单|业务|零售|单据|小票|票据|账单|銷售|訂單|單據)?(流水单?|单|單|票|账单|发票|訂單|订单|小票|单据)"
@@ -69,12 +69,12 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
             r"(net|paid|payment|amountpaid|order|sales?|transaction|receipt|invoice|basket|line|extended|total|grand|gross)"
             r"(amount|amt|total|value|sales|revenue|sum|turnover|paid)"
         ),
-        r"(line|extended)price|pricetotal|totalprice|net|gross|amt|sum|净(收入|收益|销售额|销售)|淨(收入|銷售額)",
+        r"(line|ext|extended)(price|amt)|pricetotal|totalprice|net|gross|amt|sum|净(收入|收益|销售额|销售)|淨(收入|銷售額)",
         r"nettoerlös|n(et(to)?)?umsatz|revenunet|ingresosnetos|ricavonetto|nettoomzet",
         r"(gesamt|end|netto|brutto|zahl|rechnungs|beleg|zeilen|verkaufs|bon|waren)(betrag|summe|umsatz|wert)",
         r"(gesamt|end|zahl|rechnungs|beleg|zeilen|bon)preis|(umsatz|betrag|summe|wert)(netto|brutto|gesamt)|preisgesamt",
         r"(montant|total)(total|ttc|ht|net|payé|de(la)?(vente|commande))|prix(total|payé|de(la)?commande)",
-        r"(importe|total|valor)(neto|bruto|pagado|venta)",
+        r"(importe|total|valor)(neto|bruto|pagado|venta)|importo(netto|lordo|totale|pagato|riga)",
         r"(売上|税込|支払|支払い|注文|合計|請求|購入)(金額|額|合計)|合計|小計|金額",
     ),
     "quantity": (

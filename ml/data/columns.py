@@ -9,6 +9,7 @@ from typing import Final
 from app.foundation.errors import Refusal
 from ml.data.column_words import find_formed, is_formed
 from ml.data.exports import Export, find_export
+from ml.data.units import without_unit
 
 _KINDS: Final = """
     transaction_type order_type sale_type sales_type document_type doc_type record_type movement_type receipt_type
@@ -39,7 +40,7 @@ _GUESSES: Final = {
         data_do_pedido data_pedido data_da_compra data_compra data_vendita data_acquisto fecha_de_pedido fecha_de_compra
         fecha_compra besteldatum aankoopdatum data_zamówienia data_zakupu sipariş_tarihi tarih
         дата_заказа дата_и_время дата 注文日時 注文日 購入日時 購入日 주문일시 주문일 주문일자 결제일시 구매일 التاريخ
-        訂單日期 訂單時間 下單時間 交易時間 購買日期 付款時間 建立時間
+        訂單日期 訂單時間 下單時間 交易時間 購買日期 付款時間 建立時間 日期时间 日期時間
         下单时间 交易时间 订单时间 订单创建时间 创建时间 成交时间 消费时间 购买时间 销售时间 付款时间 支付时间
         订单付款时间
         下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 日期 时间""",
@@ -106,12 +107,17 @@ _GUESSES: Final = {
         """
     + _KINDS,
     "payment": "payment_status financial_status payment_state 支付状态 付款状态 zahlungsstatus 售后状态 退款状态",
-    "day": """date order_date invoice_date transaction_date sale_date purchase_date datum bestelldatum belegdatum
-        日期 下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 小票日期""",
-    "clock": """time order_time invoice_time transaction_time sale_time time_of_day uhrzeit zeit heure hora
-        时间 下单时间 交易时间 订单时间 消费时间 购买时间 销售时间 付款时间 小票时间 时刻""",
+    "day": """date trans_date txn_date tran_date bill_date sales_date receipt_date business_date
+        order_date invoice_date transaction_date sale_date purchase_date datum bestelldatum belegdatum
+        日期 下单日期 交易日期 订单日期 消费日期 购买日期 销售日期 付款日期 小票日期
+        开单日期 结账日期 收银日期 单据日期""",
+    "clock": """time trans_time txn_time tran_time bill_time sales_time receipt_time
+        order_time invoice_time transaction_time sale_time time_of_day uhrzeit zeit heure hora
+        时间 下单时间 交易时间 订单时间 消费时间 购买时间 销售时间 付款时间 小票时间 时刻
+        开单时间 结账时间 收银时间 单据时间""",
     "cancelled_at": """cancelled_at canceled_at cancelled_on cancellation_date 取消时间 作废时间
         is_cancelled is_canceled cancelled canceled is_void is_voided void voided void_flag is_deleted deleted storniert
+        storno stornokennzeichen storno_kz ist_storno is_storno
         是否取消 是否作废 是否已取消 取消标志 取消标记 作废标志 作废标记 作废 已取消 已作废
         """,
 }
@@ -152,6 +158,11 @@ class Columns:
     """Whether `is_return` was guessed of a column of kinds of lines, which may say nothing of returns."""
 
     @property
+    def tells_reversals(self) -> bool:
+        """Whether a mark of what never was stands beside the negative amounts that take it back, too."""
+        return self.cancelled_at is not None and "storno" in compact(self.cancelled_at)
+
+    @property
     def has_totals(self) -> bool:
         """Whether the amounts are known to be their orders', by the form of the export."""
         return self.export is not None and self.amount is not None and compact(self.amount) in self.export.totals
@@ -163,8 +174,8 @@ class Columns:
 
 
 def compact(name: str) -> str:
-    """A column's name without case, width, blanks, signs and what stands in brackets behind it."""
-    plain = unicodedata.normalize("NFKC", name).casefold()
+    """A column's name without case, width, blanks, signs, a unit at its end and what stands in brackets behind it."""
+    plain = without_unit(unicodedata.normalize("NFKC", name).strip().casefold())
     return re.sub(r"[\W_]+", "", re.sub(r"(?<=\w)\s*\(.*?\)|\[.*?\]", "", plain))
 
 
@@ -227,7 +238,8 @@ def _guess_by_words(found: dict[str, str | None], plain: dict[str, str]) -> None
     is_priced = found["amount"] is None and found["quantity"] is not None and listed_price is not None
     for meaning, name in found.items():
         is_needless = is_priced if meaning == "amount" else meaning == "unit_price" and found["amount"] is not None
-        left = [each for each, written in plain.items() if written not in found.values()]
+        taken = {known for each, known in found.items() if each not in ("day", "clock")}
+        left = [each for each, written in plain.items() if written not in taken]
         if name is None and not is_needless and (formed := find_formed(meaning, left)):
             found[meaning] = plain[formed]
     if listed_price is None and not (found["amount"] or found["quantity"]):

@@ -22,6 +22,8 @@ class Expressions:
         """`plain`: the columns of texts whose every number is written as programs do."""
         self._types, self._plain, self._decimal, self._date_order = types, plain, decimal, date_order
         self._words = words
+        self.units: dict[str, float] = {}
+        """Meaning → what 1 is in major units, of columns of money whose names say another unit."""
         self.has_refunds = False
         self.currency: str | None = None
         """In SQL, where amounts name their currencies themselves."""
@@ -38,6 +40,10 @@ class Expressions:
         return f"CASE WHEN suffix({bare}, '.0') THEN {whole} ELSE nullif({bare}, '') END"
 
     def number(self, meaning: str) -> str:
+        unit, number = self.units.get(meaning), self._bare_number(meaning)
+        return number if unit is None else f"({number}) * {unit}"
+
+    def _bare_number(self, meaning: str) -> str:
         kind = self._types.get(meaning)
         if kind is None:
             return "CAST(NULL AS DOUBLE)"
@@ -66,9 +72,9 @@ class Expressions:
         over = [f"WHEN {no_sale_sql(text, self._words)} THEN {text}" for text in said]
         return f"CASE {' '.join(over)} ELSE {said[0]} END" if said else "CAST(NULL AS VARCHAR)"
 
-    def cancelled(self) -> str:
+    def cancelled(self, besides: str = "true") -> str:
         """Whether a time of the cancellation is said, or that there was one."""
-        return says_sql(self.text("cancelled_at"), self._words)
+        return f"({says_sql(self.text('cancelled_at'), self._words)} AND {besides})"
 
     def moment(self) -> str:
         return moment_sql("timestamp", self._types["timestamp"], self._date_order, worded=self.has_words)
@@ -79,6 +85,7 @@ def read_sql(columns: Columns, expressions: Expressions) -> str:
     number = expressions.number
     quantity = number("quantity") if columns.quantity else "1.0"
     amount = number("amount") if columns.amount else f"({quantity}) * ({number('unit_price')})"
+    cancelled = expressions.cancelled(f"coalesce({amount}, 0) >= 0" if columns.tells_reversals else "true")
     return f"""
         SELECT rowid + 1 AS row, {expressions.id("customer_id")} AS customer_id, {expressions.moment()} AS moment,
                {expressions.id("order_id")} AS order_id, {expressions.id("item_id")} AS item_id,
@@ -87,7 +94,7 @@ def read_sql(columns: Columns, expressions: Expressions) -> str:
                {number("discount")} AS discount,
                {expressions.returned()} AS is_return, {expressions.refunded()} AS refunded,
                {expressions.currency or coded_sql(expressions.text("currency"))} AS currency,
-               {expressions.status()} AS status, {expressions.cancelled()} AS is_cancelled
+               {expressions.status()} AS status, {cancelled} AS is_cancelled
         FROM raw"""
 
 
@@ -104,7 +111,7 @@ def judged_sql(columns: Columns, read: str, currency: str, words: Words) -> str:
                                  ELSE {literal(leavings.NO_TIME)} END
                        WHEN {is_no_date_sql("moment")} THEN {literal(leavings.NO_DATE)}
                        WHEN is_cancelled THEN {literal(leavings.CANCELLED)}
-                       WHEN {no_sale_sql("status", words)} AND coalesce(refunded, 0) = 0
+                       WHEN {no_sale_sql("status", words)} AND (coalesce(refunded, 0) = 0 OR amount = 0)
                        THEN {literal(leavings.NO_SALE)}
                        WHEN {foreign_sql("currency", currency)} THEN {literal(leavings.FOREIGN)}
                        WHEN amount IS NULL OR isnan(amount) THEN {literal(leavings.NO_AMOUNT)}

@@ -31,11 +31,13 @@ from ml.data.sums import settle_headers, settle_sums
 from ml.data.taken import doubled, recognised, taken, unused_columns, why_nothing
 from ml.data.telling import tell_meanings
 from ml.data.totals import AMOUNT_IS, settle_totals
+from ml.data.units import unit_of
 from ml.data.words import OwnWords, Words
 
 __all__ = ["Columns", "Reading", "UnusableTransactions", "file_columns", "guess_columns", "load_orders", "scan"]
 
 _NUMBERS: Final = ("amount", "quantity", "unit_price", "discount")
+_MONEY: Final = ("amount", "unit_price", "discount", "is_return")
 _AMOUNTS: Final = ("amount", "unit_price")
 """What a line's amount is made of, the first that there is."""
 _DECIMAL_SIGNS: Final = (".", ",")
@@ -168,6 +170,7 @@ def _load(
     texts = {meaning: name for meaning, name in columns.found().items() if types[meaning] == "VARCHAR"}
     numbers: dict[str, str] = {meaning: texts[meaning] for meaning in _NUMBERS if meaning in texts}
     expressions = _tell_forms(connection, types, texts, numbers, separator, currency, reading, words, say)
+    _tell_units(columns, expressions, say)
     tell_meanings(connection, columns, types, expressions, words, reading.amount_is, say)
     lines = read_sql(columns, expressions)
     has_rates = load_rates(connection, reading.rates) and (columns.currency or expressions.currency) is not None
@@ -234,6 +237,15 @@ def _tell_forms(
         say(sentence)
     expressions.has_words = "timestamp" in texts and has_words(connection)
     return expressions
+
+
+def _tell_units(columns: Columns, expressions: Expressions, say: Say) -> None:
+    """Of what columns of money are, by their names; said where it is no whole unit of the currency."""
+    for meaning in _MONEY:
+        name = columns.found().get(meaning)
+        if name is not None and (unit := unit_of(name)) != 1:
+            expressions.units[meaning] = unit
+            say(f"By its name, 1 in column {name!r} is {unit:,.10g} of the currency.")
 
 
 def _tell_signs(

@@ -54,6 +54,7 @@ trade closed, trade closed by taobao, trade canceled, trade cancelled, closed by
 支付失败, 交易失败, 已拒收, 拒收, 订单取消, 用户取消, 超时取消, 超时关闭
 已退貨, 退貨, 失敗, 付款失敗, 交易失敗, 訂單取消, 已作廢, 作廢, 已關閉, 關閉, 全額退款
 abgebrochen, abgelehnt, rückerstattet, zurückerstattet, retourniert, abgelaufen
+erreur de paiement, payment error, paiement refusé
 annulée, annulé, annulee, annule, échouée, échoué, remboursée, remboursé, refusée, refusé, expirée
 abandonnée, retournée
 cancelado, cancelada, anulado, anulada, fallido, fallida, reembolsado, reembolsada, devuelto, devuelta, rechazado
@@ -75,6 +76,7 @@ wait buyer pay, trade no create pay, pay pending, wait group
 待审核, 待结算, 挂单, 未结账, 未完成, 待处理, 等待买家付款, 待成团, 拼团中
 待付款, 待支付, 等待付款, 等待支付, 支付中, 未付款, 未支付, 等待买家付款, 待确认, 待確認
 zahlung ausstehend, ausstehend, in wartestellung, unbezahlt, entwurf
+en attente du paiement par chèque, en attente de virement bancaire, awaiting check payment, awaiting bank wire payment
 en attente, attente paiement, en attente de paiement, brouillon, impayée, impayé
 pendiente, pendiente de pago, en espera, borrador, impagado
 in attesa, in attesa di pagamento, sospeso, bozza, non pagato
@@ -103,6 +105,8 @@ trade buyer signed, wait seller stock out, wait goods receive confirm, finished
 gebucht, abgerechnet, in rechnung gestellt, comptabilisé, comptabilisée, facturé, facturée, publicado, contabilizado
 registrado, facturado, registrato, contabilizzato, fatturato, geboekt, gefactureerd, lançado
 teilweise erstattet, teilerstattet, teilweise rückerstattet, fertiggestellt, zugestellt, erledigt, versendet
+paiement accepté, paiement à distance accepté, payment accepted, remote payment accepted, en cours de livraison
+pagamento accettato, pago aceptado, zahlung eingegangen, processing in progress, preparation in progress
 payée, payé, terminée, terminé, en cours, en cours de traitement, expédiée, expédié, livrée, livré, validée, confirmée
 complétée, partiellement remboursée, remboursée partiellement, en préparation
 pagado, pagada, completado, completada, procesando, en proceso, enviado, enviada, entregado, entregada, confirmado

@@ -126,6 +126,19 @@ def test_a_shop_may_say_otherwise_of_brackets(tmp_path):
         assert connection.execute("SELECT count(*) FROM events").fetchall() == [(2,)]
 
 
+def test_a_reversal_beside_what_it_takes_back_counts_once(tmp_path):
+    """Marked at its receipt, it never was; on a line of its own, its amount takes the receipt back."""
+    lines = ["C,2026-10-01,A,5,J", "C,2026-10-01,B,7,N", "C,2026-10-02,D,-7,J"]
+    found, lost = read(tmp_path, "customer_id,order_date,order_id,total,Storno", *lines)
+    assert (found, lost) == ({"B": (7, None), "D": (None, 7)}, 0)
+
+
+def test_what_was_never_paid_is_not_given_back(tmp_path):
+    lines = ["C,2026-10-01,A,0.00,交易关闭,50", "C,2026-10-01,B,50,交易成功,0", "C,2026-10-02,D,50,交易关闭,50"]
+    found, lost = read(tmp_path, "customer_id,order_date,order_id,total,订单状态,退款金额", *lines)
+    assert (found, lost) == ({"B": (50, None), "D": (50, 50)}, 0)
+
+
 def test_words_for_returns_that_are_not_known_are_refused(tmp_path):
     with pytest.raises(UnusableTransactions, match="'perhaps'"):
         read(tmp_path, "customer_id,order_date,order_id,total,is_return", "C,2026-10-01,A,100,perhaps")
