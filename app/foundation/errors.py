@@ -7,15 +7,18 @@
     ├── Forbidden               403     forbidden           the key lacks the scope
     ├── NotFound                404     not-found
     │   └── UnknownCustomer     404     unknown-customer
+    ├── TooSlow                 408     too-slow            it took too long to come
     ├── Conflict                409     conflict            same source and id, other content
     ├── TooLate                 409     too-late            what it is about is over
     ├── NotPromotable           409     not-promotable      a model that cannot be put in force
     ├── NotApprovable           409     not-approvable      a model that needs no second word, or not this one
     ├── Overlapping             409     overlapping         another has the time and place
     ├── TooLarge                413     too-large
+    ├── UrlTooLong              414     url-too-long
     ├── UnsupportedMediaType    415     unsupported-media-type
     │   └── UnsupportedEncoding 415     unsupported-encoding    Content-Encoding
     ├── Malformed               422     malformed           JSON, but not what the contract says
+    ├── HeadersTooLarge         431     headers-too-large
     └── NotReady                503     not-ready           database or schema out of reach
         └── Overloaded          503     overloaded          the queue is full
 
@@ -106,6 +109,10 @@ class UnknownCustomer(NotFound):
     slug, title = "unknown-customer", "No such customer"
 
 
+class TooSlow(Problem):
+    status, slug, title = 408, "too-slow", "The request took too long to come"
+
+
 class Conflict(Problem):
     status, slug, title = 409, "conflict", "The same source and id came before with other content"
 
@@ -130,6 +137,10 @@ class TooLarge(Problem):
     status, slug, title = 413, "too-large", "The body is too large"
 
 
+class UrlTooLong(Problem):
+    status, slug, title = 414, "url-too-long", "The URL is too long"
+
+
 class UnsupportedMediaType(Problem):
     status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
 
@@ -141,6 +152,10 @@ class UnsupportedEncoding(UnsupportedMediaType):
 
 class Malformed(Problem):
     status, slug, title = 422, "malformed", "The content does not follow the contract"
+
+
+class HeadersTooLarge(Problem):
+    status, slug, title = 431, "headers-too-large", "The headers are too many or too large"
 
 
 class NotReady(Problem):

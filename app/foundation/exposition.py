@@ -41,6 +41,8 @@ GAUGES: Final = {
     "db_client_connection_count": Gauge("Connections to the database.", ("db_client_connection_state",)),
     "db_client_connection_max": Gauge("Most connections to the database that there may be."),
     "perennial_waiting_requests": Gauge("Requests that wait for the database.", ("gatherer",)),
+    "perennial_connections": Gauge("Connections of clients."),
+    "perennial_connections_max": Gauge("Most connections of clients that there may be."),
     "perennial_model_info": Gauge("1 for the version of the model in use.", ("version",), max),
     "perennial_model_age_seconds": Gauge("Time since the model in use was trained.", (), max),
     "perennial_model_refused": Gauge("1 when a registered model was refused.", (), max),

@@ -103,6 +103,7 @@ REPLAYED = Counter("perennial_replayed_events", "Replays of rejected events by w
 STEP_SECONDS = Histogram(
     "perennial_checkout_step_seconds", "Steps of the till's transaction, each for a batch.", COMPUTING_SECONDS, "step"
 )
+CONNECTIONS_CUT = Counter("perennial_connections_cut", "Connections cut off or not let in, by reason.", "reason")
 CPU = Counter("process_cpu_seconds", "CPU time of all workers, user and system.")
 
 active_requests: Final[dict[str, int]] = dict.fromkeys(

@@ -134,6 +134,10 @@ class Settings(BaseSettings):
     """Whether /metrics answers without a key; else it wants one with the scope `read`."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that serve, one event loop each."""
+    connections: Annotated[int, Field(ge=16, le=1_000_000)] = 8192
+    """Most connections of clients to a worker at once; fewer where the system allows fewer open files."""
+    connections_per_address: Annotated[int, Field(ge=1)] | None = None
+    """Of these, most of one address (of IPv6 one /64); none: seven eighths, as a proxy or a shop behind one needs."""
     drain_seconds: Annotated[float, Field(ge=0, le=15)] = 3.0
     """How long requests are still taken after SIGTERM, while /readyz already says 503."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

@@ -18,6 +18,7 @@ from app.foundation.errors import NotReady
 from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut, HealthOut, HealthStatus
 from app.http.resources import Resources
+from app.runtime.connections import Connections
 
 SCRAPE_SECONDS: Final = 2.0
 """A scrape waits no longer for the database; Prometheus gives up after ten."""
@@ -74,6 +75,7 @@ async def assess(resources: Resources) -> HealthOut:
         if part.check is not None:
             found |= part.check(resources)
     found["service:background"] = check_background(resources)
+    found["service:connections"] = resources.of(Connections).check()
     if schema.status == "pass":
         found |= await check_parts(resources)
     statuses = [check.status for check in found.values()]
@@ -100,6 +102,7 @@ def read_gauges(resources: Resources) -> Iterator[GaugeValue]:
     for part in resources.parts:
         if part.gauges is not None:
             yield from part.gauges(resources)
+    yield from resources.of(Connections).gauges()
     yield "perennial_draining", (), resources.is_draining
     yield "perennial_workers", (), 1
     yield "process_resident_memory_bytes", (), _resident_bytes()

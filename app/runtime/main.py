@@ -20,6 +20,7 @@ from app.http.request_log import RequestLog
 from app.http.resources import Resources
 from app.http.routes import HotPaths
 from app.models.held import Models
+from app.runtime.connections import Connections
 from app.runtime.health_router import router as health
 from app.runtime.parts import PARTS
 
@@ -41,6 +42,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = create_engine(database_url, command_timeout_s=COMMAND_TIMEOUT_S)
         app.state.resources = resources = Resources(settings, engine, create_survey_engine(database_url), PARTS)
+        resources.hold(app.state.connections)
         await resources.start()
         gc.collect()
         _trim()
@@ -59,6 +61,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours, see app.http.request_log
     )
+    app.state.connections = Connections(settings.connections, settings.connections_per_address)
     install_handlers(app)
     _shorten_hot_paths(app)
     routers = (health, *(router for part in PARTS for router in part.routers))

@@ -10,75 +10,43 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.foundation.logs import log
 from app.foundation.settings import Settings
+from app.runtime.connections import Connections
+from app.runtime.protocol import BoundedProtocol
 
 STOP_SECONDS: Final = 20.0
 """From the signal to the last answer. The rest is for writing what waits and giving up connections."""
 LONGEST_SECONDS: Final = 25.0
 """From the signal to giving up; a statement that is cancelled then takes its five seconds at most."""
+TICKS_A_SECOND: Final = 10
+"""Of uvicorn's own loop."""
 _CLOSE: Final = (b"connection", b"close")
-
-
-class _JoinedWrites:
-    """A transport that sends the head of an answer together with the first part of its body.
-
-    A write is a system call and a packet, a good part of what a short answer costs. What is held
-    goes at the next write, or when the loop comes round if there is none.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        held = self._held
-        if held is None:
-            self._held = data
-            self._loop.call_soon(self._flush)
-        else:
-            self._held = None
-            self._transport.write(held + data)
-
-    def _flush(self) -> None:
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._transport.write(held)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's, on such a transport."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", _JoinedWrites(transport, self.loop)))
 
 
 class Server(uvicorn.Server):
     """Tells when requests are served, and drains before it stops."""
 
     def __init__(self, app: FastAPI, settings: Settings, on_ready: Callable[[], None]) -> None:
+        known: Connections | None = getattr(app.state, "connections", None)
+        usual = settings.connections, settings.connections_per_address
+        self.connections = Connections(*usual) if known is None else known
+        make_protocol: Any = partial(BoundedProtocol, self.connections)
         super().__init__(
             uvicorn.Config(
                 app,
                 host=settings.host,
                 port=settings.port,
                 loop="uvloop",
-                http=_Protocol,
+                http=make_protocol,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
@@ -118,14 +86,28 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second."""
+        if counter % self.connections.limits.ticks_per_sweep == 0:
+            self._sweep()
         is_drained = self._stops_at is not None and time.monotonic() >= self._stops_at
         return await super().on_tick(counter) or is_drained
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises nothing when it takes too long: what is not written by then was not acknowledged either."""
         told_at = self._told_at or time.monotonic()
+        sweeping = asyncio.create_task(self._go_on_sweeping(), name="sweep")
         try:
             async with asyncio.timeout(told_at + LONGEST_SECONDS - time.monotonic()):
                 await super().shutdown(sockets)
         except TimeoutError:
             log.error("service.cut", elapsed_s=round(time.monotonic() - told_at, 1))
+        finally:
+            sweeping.cancel()
+
+    def _sweep(self) -> None:
+        self.connections.sweep(asyncio.get_running_loop().time())
+
+    async def _go_on_sweeping(self) -> None:
+        """A stop is not to wait for those whom nothing would wait for otherwise."""
+        while True:
+            self._sweep()
+            await asyncio.sleep(self.connections.limits.ticks_per_sweep / TICKS_A_SECOND)

@@ -11,7 +11,6 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from app.foundation.exposition import Board, use_board
 from app.foundation.logs import configure_logs
@@ -19,9 +18,7 @@ from app.foundation.settings import Settings
 from app.foundation.tracing import configure_tracing
 from app.runtime.health import read_gauges
 from app.runtime.main import create_app
-from app.runtime.server import Server
-
-_TICKS_A_SECOND: Final = 10
+from app.runtime.server import TICKS_A_SECOND, Server
 
 
 class _Worker(Server):
@@ -39,7 +36,7 @@ class _Worker(Server):
             self.handle_exit(signal.SIGTERM, None)
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % _TICKS_A_SECOND == 0:
+        if counter % TICKS_A_SECOND == 0:
             self.board.publish(read_gauges(self._app.state.resources))
         return await super().on_tick(counter)
 
