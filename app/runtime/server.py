@@ -19,8 +19,8 @@ from fastapi import FastAPI
 
 from app.foundation.logs import log
 from app.foundation.settings import Settings
+from app.runtime.bounded_protocol import BoundedProtocol
 from app.runtime.connections import Connections
-from app.runtime.protocol import BoundedProtocol
 
 STOP_SECONDS: Final = 20.0
 """From the signal to the last answer. The rest is for writing what waits and giving up connections."""

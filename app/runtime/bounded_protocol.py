@@ -3,6 +3,9 @@
 uvicorn bounds neither the head of a request nor how long it takes: its `h11_max_incomplete_event_size` is
 the other parser's, and its one timer begins after an answer (ADR 0020). What is bounded here costs a request some
 comparisons, and takes the timer's place, which cost more.
+
+A protocol made of this one that holds a request back before it is parsed leaves the stage as it was: the sweep looks at
+a connection on which nothing is parsed as at one that is silent or kept.
 """
 
 import asyncio
