@@ -8,7 +8,8 @@ from app.foundation.errors import Malformed, malformed
 from app.ingest.schemas import DATA_OF_TYPE, EVENT_IN, UNKNOWN_DATA, EventIn
 from app.lifecycle.event_data import UnknownData
 from app.lifecycle.event_types import EVENT_TYPES
-from app.lifecycle.mending import MENDED, NOTHING, Mending, Path, Warned, read_object
+from app.lifecycle.mending import MENDED, Mending, Path, Warned
+from app.lifecycle.wrappings import NOTHING, read_object
 
 _MOST_ROUNDS: Final = 4
 """A text becomes a list, a line of it gets an id, the id becomes a text, and all is well."""

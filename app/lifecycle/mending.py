@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
-import orjson
 from pydantic import BaseModel
 
 from app.lifecycle.amounts import read_number
 from app.lifecycle.events import CUSTOMER_IDENTIFIED
 from app.lifecycle.money_texts import read_money
+from app.lifecycle.wrappings import LINE_NAMES, NOTHING, as_identifiers, as_lines, read_object
 
 Path = tuple[int | str, ...]
 
@@ -38,14 +38,11 @@ _TEXT_ERRORS: Final = frozenset(("string_type", "string_too_long", "string_too_s
 _CONTROLS: Final = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 _CONTROL: Final = re.compile(f"[{re.escape(_CONTROLS)}]+")
 _EXACT: Final = 1e15
-_NUMBERED: Final = re.compile(r"\d{1,9}", re.ASCII)
-_LINE_NAMES: Final = ("product_id", "sku", "id", "variant_id", "item_id")
-"""What a line may be known by, the first that is there."""
+_AMOUNTS: Final = ("amount", "value")
+_CURRENCIES: Final = ("currency", "currency_code", "currencyCode")
+"""Members of an amount that is an object."""
 _ORDER_NAMES: Final = ("order_id", "id", "number", "name")
 """The same of an order."""
-_MOST_TEXTS: Final = 2
-NOTHING: Final = object()
-"""What is made of what cannot be mended."""
 
 
 class Warned(NamedTuple):
@@ -105,14 +102,30 @@ class Mending:
         return self._drop(path)
 
     def _mend_total(self) -> bool:
-        """A total that names its currency says which one it is in."""
+        """A total that names its currency says which one it is in; one that is an object, its amount."""
+        is_unwrapped = self._unwrap_total()
         total, currency = self.data.get("total"), self.data.get("currency")
+        if is_unwrapped and _number_of(total) is not None:
+            self.data["total"] = _number_of(total)
+            self._warn(("total",), MENDED)
+            return True
         said = currency.strip() if isinstance(currency, str) else currency
         money = read_money(total, said) if isinstance(total, str) and isinstance(said, str | None) else None
         if money is None:
             return False
         self.data["total"], self.data["currency"] = money
         self._warn(("total",), MENDED)
+        return True
+
+    def _unwrap_total(self) -> bool:
+        """Of `{"amount": "12.50", "currency": "CNY"}` the amount, where the currency is none or the one beside it."""
+        total, currency = self.data.get("total"), self.data.get("currency")
+        told = total if isinstance(total, dict) else {}
+        held = next((told[each] for each in _AMOUNTS if each in told), None)
+        said = next((told[each] for each in _CURRENCIES if each in told), None) or currency
+        if held is None or isinstance(held, dict) or currency not in (None, "", said):
+            return False
+        self.data |= {"total": held} | ({} if said is None else {"currency": said})
         return True
 
     def _without_currency(self, path: Path, value: Any) -> Any:
@@ -176,7 +189,7 @@ def _mend_value(name: str, value: Any, error: Any, *, is_exact: bool) -> Any:
     if kind == "too_long":
         return value[: error["ctx"]["max_length"]]
     if kind == "list_type":
-        return as_lines(value) if name == "products" else _as_identifiers(value)
+        return as_lines(value) if name == "products" else as_identifiers(value)
     if kind in ("dict_type", "model_type"):
         return read_object(value)
     return _mend_number(name, value, error)
@@ -220,9 +233,15 @@ def _clean(text: str, *, is_exact: bool) -> str:
     return trimmed if is_exact else _CONTROL.sub(" ", trimmed)
 
 
-def _mend_number(name: str, value: Any, error: Any) -> Any:
+def _number_of(value: Any) -> int | float | None:
+    """None: it is no finite number."""
     number = read_number(value) if isinstance(value, str) else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
+    return number if isinstance(number, int | float) and not isinstance(number, bool) and isfinite(number) else None
+
+
+def _mend_number(name: str, value: Any, error: Any) -> Any:
+    number = _number_of(value)
+    if number is None:
         return NOTHING
     if error["type"].startswith("int"):
         is_other = isinstance(value, str | float) and number == int(number)
@@ -230,57 +249,6 @@ def _mend_number(name: str, value: Any, error: Any) -> Any:
     if name == "discount" and number < 0:
         return -number
     return number if isinstance(value, str) else NOTHING
-
-
-def read_object(value: Any) -> Any:
-    """The object that a text of JSON says, or a text of such a text; `NOTHING` where it says none."""
-    for _ in range(_MOST_TEXTS):
-        if not isinstance(value, str):
-            break
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return NOTHING
-    return value if isinstance(value, dict) else NOTHING
-
-
-def as_lines(value: Any) -> Any:
-    """The lines of an order that came as something else than a list; `NOTHING` where none can be seen.
-
-    PHP writes a list with a gap as an object of numbers, some tag managers write JSON into a text, and a line alone
-    may come without its list.
-    """
-    if isinstance(value, str):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return NOTHING
-        return as_lines(value)
-    if isinstance(value, list):
-        return value
-    if not isinstance(value, dict) or not value:
-        return NOTHING
-    if all(_NUMBERED.fullmatch(name) for name in value):
-        return [value[name] for name in sorted(value, key=int)]
-    if any(name in value for name in _LINE_NAMES):
-        return [value]
-    lines = list(value.values())
-    if len(lines) == 1 and isinstance(lines[0], list):
-        return lines[0]
-    return lines if all(isinstance(line, dict) for line in lines) else NOTHING
-
-
-def _as_identifiers(value: Any) -> Any:
-    """One identifier without its list, a list as an object of numbers, or kinds as names: `{"phone": "+86 …"}`."""
-    if not isinstance(value, dict) or not value:
-        return NOTHING
-    if "kind" in value and "value" in value:
-        return [value]
-    if all(_NUMBERED.fullmatch(name) for name in value):
-        return [value[name] for name in sorted(value, key=int)]
-    if all(isinstance(member, str) for member in value.values()):
-        return [{"kind": kind, "value": member} for kind, member in value.items()]
-    return NOTHING
 
 
 def _is_told(value: Any) -> bool:
@@ -291,7 +259,7 @@ def _name_line(line: Any) -> bool:
     """Puts what else a line is known by for the `product_id` that it lacks; whether there was something."""
     if not isinstance(line, dict) or line.get("product_id") not in (None, ""):
         return False
-    known = next((line[name] for name in _LINE_NAMES if line.get(name) not in (None, "")), None)
+    known = next((line[name] for name in LINE_NAMES if line.get(name) not in (None, "")), None)
     if known is not None:
         line["product_id"] = known
     return known is not None

@@ -285,3 +285,27 @@ def test_a_price_that_names_the_currency_of_its_order_is_read(written, currency,
     (line,) = lines_of(event)
     assert (line.price_minor, event.discount_minor) == (price_minor, price_minor or 0)
     assert ("data/products/0/price", "dropped" if price_minor is None else "mended") in warnings
+
+
+@pytest.mark.parametrize(
+    ("total", "beside"),
+    [
+        ({"amount": "12.50", "currency": "CNY"}, {}),
+        ({"value": 12.5}, {"currency": "CNY"}),
+        ({"value": "12.50", "currency_code": "CNY"}, {"currency": "CNY"}),
+        ({"amount": 12.5}, {}),
+    ],
+    ids=str,
+)
+def test_a_total_that_is_an_object_is_its_amount(total, beside):
+    event, warnings = taken(order(total=total, **beside))
+    assert (event.amount_minor, {code for _, code in warnings}) == (1250, {"mended"})
+
+
+@pytest.mark.parametrize(
+    ("total", "beside"),
+    [({"amount": 12.5, "currency": "USD"}, {"currency": "CNY"}), ({"amount": {}}, {}), ({}, {})],
+    ids=str,
+)
+def test_an_object_that_does_not_tell_the_total_is_refused(total, beside):
+    assert isinstance(admit_with_warnings(order(total=total, **beside), RULES, NOW_US)[0], Rejection)

@@ -7,7 +7,8 @@ from app.ingest.admission import Rejection, Rules, admit_with_warnings
 from app.ingest.segment.mapping import Ignored, map_message
 from app.ingest.segment.properties import as_object, as_time
 from app.lifecycle.events import Event
-from app.lifecycle.mending import MENDED, NOTHING, Warned, as_lines, read_object
+from app.lifecycle.mending import MENDED, Warned
+from app.lifecycle.wrappings import NOTHING, as_lines, read_object
 
 Outcome = Event | Rejection | Ignored
 _TIMES: Final = ("timestamp", "receivedAt", "sentAt")
