@@ -1,6 +1,6 @@
 """The steps that answer a till: scores and decisions, and the stages that have changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import orjson
@@ -20,10 +20,12 @@ from app.decisions.service import (
     customer_context,
     decide,
     options_of,
+    undecided,
 )
 from app.decisions.settling import Draft, draft_of, note_contacts, settle
 from app.decisions.writing import write_decisions
 from app.ingest.admission import customer_by_sender
+from app.ingest.intake import Submission
 from app.lifecycle.decisions import CustomerContext, DecisionOptions
 from app.lifecycle.identifiers import BASKET
 from app.scores.rendering import render_score
@@ -51,6 +53,21 @@ async def answer_tills(batch: Batch) -> None:
     answers = await _read_answers(batch.driver, repeated) if repeated else {}
     answers |= await _decide(batch, batch.deciding, {key: asked for key, asked in fresh.items() if key not in answers})
     batch.answers = {place: answers[decision_id] for place, decision_id in asking.items()}
+
+
+def answer_erased(batch: Batch, given: Sequence[Submission], sieved: Sequence[Submission]) -> dict[int, bytes]:
+    """Place → the answer (JSON) to those who asked with the event of somebody who was erased: a newcomer's score, and
+    no decision, since nothing of it may be kept."""
+    answers = {}
+    for place, (item, left) in enumerate(zip(given, sieved, strict=True)):
+        if batch.deciding is not None and isinstance(item.asked, Asked) and left.asked is None:
+            event, scoring = item.events[0], batch.deciding.scoring
+            (score,) = score_states([newcomer(item.asked.customer_id)], batch.now_us, scoring)
+            decision = undecided(checkout_decision_id(event.source, event.id), item.asked.customer_id)
+            told = {"score": render_score(score, scoring, item.asked.language), "decision": decision}
+            answers[place] = orjson.dumps(told)
+            batch.unkept += 1
+    return answers
 
 
 async def record_changed_stages(batch: Batch) -> None:

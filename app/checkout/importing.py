@@ -19,6 +19,7 @@ from app.ingest.admission import Rejection, Rules, admit_or_reject
 from app.ingest.intake import Entry, Submission
 from app.ingest.queries import begin_import, save_import_progress
 from app.lifecycle.events import Event
+from app.lifecycle.tombstones import Tombstones
 
 BATCH_EVENTS = 1000
 UNFLUSHED = "SET synchronous_commit = off"
@@ -29,24 +30,27 @@ UNFLUSHED_HERE = "SET LOCAL synchronous_commit = off"
 
 @dataclass(slots=True)
 class ImportCount:
-    """What became of the events so far; `lost`: lines of the file that should have counted and made no event."""
+    """What became of the events so far; `lost`: lines of the file that should have counted and made no event; `erased`:
+    of persons who were."""
 
     accepted: int = 0
     duplicate: int = 0
     rejected: int = 0
+    erased: int = 0
     lost: int = 0
     versions: Versions | None = None
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.accepted + self.duplicate + self.rejected
+        return self.accepted + self.duplicate + self.rejected + self.erased
 
     def add(self, submission: Submission, entry: Entry, known: int = 0) -> None:
         """A batch, and what became of it; `known`: how many of it were left out as known."""
         self.duplicate += known
         self.accepted += entry.statuses.count("accepted")
         self.duplicate += entry.statuses.count("duplicate")
+        self.erased += entry.statuses.count("erased")
         self.rejected += len(submission.rejections) + entry.statuses.count("conflict")
 
 
@@ -102,7 +106,8 @@ async def count_events(
     While the database works on a batch, a thread reads and admits the next.
     """
     driver, count = KeyedDriver(engine), ImportCount(versions=versions)
-    transactions, loop = Transactions(driver, rules.orders, items_kept=rules.items_kept), asyncio.get_running_loop()
+    tombstones, loop = Tombstones(rules.identity_key), asyncio.get_running_loop()
+    transactions = Transactions(driver, rules.orders, items_kept=rules.items_kept, tombstones=tombstones)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
         try:
             await (await driver.connection()).execute(UNFLUSHED)

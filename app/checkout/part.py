@@ -12,6 +12,7 @@ from app.http.resources import Part, Resources
 from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 from app.ingest.intake import Entry, Intake, Submission
+from app.lifecycle.tombstones import Tombstones
 
 BULK_PATIENCE_S = 10.0
 BULK_QUEUE = 64
@@ -33,7 +34,8 @@ def _open_lane(resources: Resources, rules: Rules, name: str, **limits: Any) -> 
     for step in STEPS:
         for statement, scalars in step.statements.items():
             resources.plan(driver, statement, **scalars)
-    transactions = Transactions(driver, rules.orders, resources.of(Decisions).deciding, rules.items_kept)
+    deciding, tombstones = resources.of(Decisions).deciding, Tombstones(rules.identity_key)
+    transactions = Transactions(driver, rules.orders, deciding, rules.items_kept, tombstones)
     return resources.gather(name, transactions.enter, **limits)
 
 

@@ -70,7 +70,9 @@ async def post_checkout(request: HotRequest) -> bytes:
         answer = await _carry_items(request.resources, answer, event, deadline)
     if checkout.recommendations is None:
         return b'{"event":%b,%b' % (result, answer[1:])
-    told = await _recommend(request.resources, checkout.recommendations, event, deadline)
+    is_known = entry.statuses[0] != "erased" and not event.customer_id.startswith(BASKET)
+    customer_id = event.customer_id if is_known else None
+    told = await _recommend(request.resources, checkout.recommendations, event, customer_id, deadline)
     return b'{"event":%b,%b,"recommendations":%b}' % (result, answer[1:-1], told or b"null")
 
 
@@ -85,10 +87,9 @@ async def _carry_items(resources: Resources, answer: bytes, event: Event, deadli
 
 
 async def _recommend(
-    resources: Resources, asked: CheckoutRecommendationsIn, event: Event, deadline: Deadline
+    resources: Resources, asked: CheckoutRecommendationsIn, event: Event, customer_id: str | None, deadline: Deadline
 ) -> bytes | None:
     """Once the sale is counted, and with it: what was just bought is not due. None: there was no time."""
     basket = [line.item_id for line in read_lines(event.lines)] if event.type == ORDER_COMPLETED else ()
-    customer_id = None if event.customer_id.startswith(BASKET) else event.customer_id
     recommendation_id = recommendation_id_of(event.occurred_us, event.source, event.id)
     return await answer_in_time(resources, asked.wanted(basket), customer_id, recommendation_id, deadline.due_s)

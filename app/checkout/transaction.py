@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.checkout.answering import answer_tills, record_changed_stages
+from app.checkout.answering import answer_erased, answer_tills, record_changed_stages
 from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_events, link_customers
 from app.checkout.delivered import cool_down, note_delivered
@@ -25,10 +25,12 @@ from app.checkout.orders import lock_states, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
 from app.checkout.refusing import keep_refused
 from app.checkout.retelling import FIND_NAMES
+from app.checkout.sieving import hashes_of, sieve
 from app.checkout.till_refunds import RESTATE_TILL_ORDERS
 from app.customers.case_queries import READ_COMPLAINTS
 from app.customers.item_states import READ_ITEMS
 from app.customers.linking_queries import PERSON_STATES
+from app.customers.tombstone_queries import NONE_FOUND, begin_unerased
 from app.database.engine import CONNECTION_LOST, Driver, Statement
 from app.decisions.contact_queries import ADD_CONTACTS, DELIVER, FIND_RESERVED
 from app.decisions.keeping import part_overdue
@@ -41,6 +43,7 @@ from app.ingest.intake import Entry, Submission
 from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import KNOWN_EVENTS
 from app.lifecycle.states import ITEMS_KEPT
+from app.lifecycle.tombstones import Tombstones
 from app.stages.queries import READ_RECORDED, RECORD_STAGES
 
 
@@ -98,9 +101,11 @@ class Transactions:
         identity: OrderIdentity,
         deciding: Callable[[], Deciding] | None = None,
         items_kept: int = ITEMS_KEPT,
+        tombstones: Tombstones | None = None,
     ) -> None:
-        """Without `deciding` nothing is decided and no stage recorded."""
+        """Without `deciding` nothing is decided and no stage recorded; without `tombstones` nobody was ever erased."""
         self._items_kept = items_kept
+        self._tombstones = tombstones
         self._driver = driver
         self._identity = identity
         self._deciding = deciding
@@ -108,27 +113,39 @@ class Transactions:
     async def enter(self, submissions: Sequence[Submission]) -> list[Entry | Exception]:
         """What became of each. Raises Apart when not all are answered in time, NotReady when there is no database."""
         connection = await self._driver.connection()
-        deciding = None if self._deciding is None else self._deciding()
-        batch = Batch(self._driver, submissions, deciding, self._identity, self._items_kept)
+        batch, sieved = self._gather(submissions), None
+        hashes = {} if self._tombstones is None else hashes_of(submissions, self._tombstones)
+        begin = begin_unerased(begin_with(self._identity.claims_of(batch.events.values())), hashes.values())
         try:
-            async with open_transaction(connection, begin_with(self._identity.claims_of(batch.events.values()))):
+            async with open_transaction(connection, begin) as told:
+                if hashes and told != NONE_FOUND:
+                    sieved = await sieve(self._driver, submissions, hashes)
+                    batch = self._gather(sieved.submissions)
                 await run_steps(batch)
         except CONNECTION_LOST as error:
             await self._driver.close()
             raise NotReady("The database went away; what was sent may yet be counted.") from error
         entries = _entries(batch)
+        if sieved is not None:
+            entries = sieved.restore(submissions, entries, answer_erased(batch, submissions, sieved.submissions))
         count_entered(submissions, entries, batch.now_us)
         count_decisions(batch.written)
         count_unkept(batch.unkept)
         return entries
 
+    def _gather(self, submissions: Sequence[Submission]) -> Batch:
+        deciding = None if self._deciding is None else self._deciding()
+        return Batch(self._driver, submissions, deciding, self._identity, self._items_kept)
+
 
 @asynccontextmanager
-async def open_transaction(connection: "asyncpg.Connection[Any]", begin: str) -> AsyncIterator[None]:
-    """A transaction that is begun by `begin`: the driver's own cannot take locks in the same round trip."""
+async def open_transaction(connection: "asyncpg.Connection[Any]", begin: str) -> AsyncIterator[str]:
+    """A transaction that is begun by `begin`: the driver's own cannot take locks in the same round trip.
+
+    Gives what the server says of its last statement.
+    """
     try:
-        await connection.execute(begin)
-        yield
+        yield await connection.execute(begin)
     except BaseException:
         if connection.is_in_transaction():
             await connection.execute("ROLLBACK")

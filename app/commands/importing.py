@@ -69,6 +69,8 @@ def import_command(
         say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
         for sentence in _tell_versions(count.versions):
             say(sentence)
+        if count.erased:
+            say(f"{count.erased:,} are of persons who were erased, and are not kept.")
         if count.rejected:
             say("Rejected events are kept with their reasons: GET /v1/events/rejected.")
         return count.lost + count.rejected

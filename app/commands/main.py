@@ -23,7 +23,7 @@ MODULES: Final = {
     **dict.fromkeys(("monitor", "watch"), "monitoring"),
     "audit": "offers",
     "keys": "keys",
-    "export-customer": "persons",
+    **dict.fromkeys(("export-customer", "erase"), "persons"),
     "evaluate": "policies",
 }
 """Command → module of this package, in the order of the help."""

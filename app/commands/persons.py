@@ -1,15 +1,22 @@
-"""`perennial export-customer`."""
+"""`perennial export-customer` and `erase`."""
 
 import asyncio
+import json
 import shutil
 import sys
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from app.commands.access import database
-from app.database.engine import create_survey_engine
+from app.commands.progress import say
+from app.database.engine import create_survey_engine, transaction
+from app.foundation.settings import Settings
+from app.ingest.identity_key import read_identity_key
+from app.lifecycle.tombstones import Tombstones
+from app.privacy.erasure import SETTLE_SECONDS, erase_person, render_erasure, settle_erasure
+from app.privacy.erasure_queries import read_erasure
 from app.privacy.export import export_person
 
 commands = typer.Typer()
@@ -30,3 +37,24 @@ def export_command(customer_id: Annotated[str, typer.Argument(help="Any id of th
 
     with database() as (_, url):
         asyncio.run(work(url))
+
+
+@commands.command(name="erase")
+def erase_command(customer_id: Annotated[str, typer.Argument(help="Any id of the person")]) -> None:
+    """Erase all that is kept of a person, and keep nothing that comes of them later; print the receipt."""
+
+    async def work(url: str, settings: Settings) -> dict[str, Any]:
+        tombstones, engine = Tombstones(read_identity_key(settings)), create_survey_engine(url)
+        try:
+            told = await erase_person(engine, tombstones, customer_id, "a command", time.time_ns() // 1000)
+            if told["settled_at"] is None:
+                say(f"Erased. What may be on its way is looked for in {SETTLE_SECONDS:g} seconds.")
+                await asyncio.sleep(SETTLE_SECONDS)
+                await settle_erasure(engine, tombstones, told["erasure_id"])
+            async with transaction(engine) as connection:
+                return render_erasure(await read_erasure(connection, told["erasure_id"]))
+        finally:
+            await engine.dispose()
+
+    with database() as (settings, url):
+        print(json.dumps(asyncio.run(work(url, settings))))

@@ -44,7 +44,7 @@ def _read_states() -> Statement:
 
 
 READ_STATES = _read_states()
-OWN: Final = tuple(name for name in CustomerState._fields if name != "person_id")
+OWN: Final = tuple(name for name in CustomerState._fields if name not in ("person_id", "is_erased"))
 """What a customer's own row has of the fields of `CustomerState`."""
 
 

@@ -10,12 +10,14 @@ from app.customers.as_known import Known
 from app.customers.linking import read_person_states
 from app.customers.linking_queries import PERSON_STATES
 from app.customers.state import CustomerState, newcomer
+from app.customers.tombstone_queries import find_barred
 from app.database.engine import CONNECTION_LOST, Driver, transaction
 from app.foundation.errors import NotReady, UnknownCustomer
 from app.foundation.times import iso
 from app.http.paths import read_id
 from app.http.strict_json import is_plain_text
 from app.lifecycle.events import DAY_US, to_major, told_type
+from app.lifecycle.tombstones import Tombstones
 
 
 async def read_states(driver: Driver, customer_ids: Sequence[str]) -> list[CustomerState | None]:
@@ -53,12 +55,16 @@ async def count_orders_by_channel(driver: Driver, customer_ids: Sequence[str]) -
     return [counts[customer_id] for customer_id in customer_ids]
 
 
-async def meet_newcomers(engine: AsyncEngine, customer_ids: Sequence[str]) -> list[CustomerState]:
-    """The states of those who have sent no event, in the order asked for, with what they were offered before. For the
-    gatherer of newcomers. Raises NotReady, Overloaded."""
+async def meet_newcomers(
+    engine: AsyncEngine, tombstones: Tombstones, customer_ids: Sequence[str]
+) -> list[CustomerState]:
+    """The states of those who have sent no event, in the order asked for, with what they were offered before, or that
+    they were erased. For the gatherer of newcomers. Raises NotReady, Overloaded."""
+    hashes = {customer_id: tombstones.hash(customer_id) for customer_id in customer_ids}
     async with transaction(engine) as connection:
-        offered = await queries.read_offered(connection, list(set(customer_ids)))
-    return [newcomer(customer_id, offered.get(customer_id)) for customer_id in customer_ids]
+        offered = await queries.read_offered(connection, list(hashes))
+        barred = await find_barred(connection, list(hashes.values()))
+    return [newcomer(each, offered.get(each), is_erased=hashes[each] in barred) for each in customer_ids]
 
 
 async def read_states_as_of(

@@ -25,7 +25,8 @@ class CustomerState(NamedTuple):
 
     `offered` is a JSON object of action → time of its last offer. `complaint_standing` is how many complaints are open,
     and when the latest of the others was resolved (µs); None for who never complained. `person_id` is the id that the
-    person goes by, None for one who was not looked for among persons, and goes by the own id.
+    person goes by, None for one who was not looked for among persons, and goes by the own id. `is_erased`: nothing may
+    be kept of them.
     """
 
     customer_id: str
@@ -34,6 +35,7 @@ class CustomerState(NamedTuple):
     offered: str | None = None
     complaint_standing: Sequence[int | None] | None = None
     person_id: str | None = None
+    is_erased: bool = False
 
     @property
     def open_complaints(self) -> int:
@@ -92,6 +94,6 @@ class CustomerState(NamedTuple):
         return orjson.loads(self.offered) if self.offered else {}
 
 
-def newcomer(customer_id: str, offered: str | None = None) -> CustomerState:
+def newcomer(customer_id: str, offered: str | None = None, *, is_erased: bool = False) -> CustomerState:
     """The state of someone of whom there is no event."""
-    return CustomerState(customer_id, numbers_of(EMPTY), [None] * len(LATEST), offered)
+    return CustomerState(customer_id, numbers_of(EMPTY), [None] * len(LATEST), offered, is_erased=is_erased)

@@ -215,6 +215,20 @@ class KeyedDriver(Driver):
     _SETTINGS: ClassVar = f"{Driver._SETTINGS}; SET enable_seqscan = off"
 
 
+class Borrowed(Driver):
+    """The driver's connection of a transaction of SQLAlchemy's that somebody else began, and ends."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection.engine)
+        self._borrowed = connection
+
+    async def connection(self) -> "asyncpg.Connection[Any]":
+        """That very connection."""
+        raw = await self._borrowed.get_raw_connection()
+        assert raw.driver_connection is not None
+        return raw.driver_connection
+
+
 _TRY_LOCK = compile_statement(select(func.pg_try_advisory_lock(bindparam("key", type_=BigInteger)).label("is_ours")))
 
 

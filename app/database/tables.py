@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 
 from app.database import contact_tables as contact_tables
 from app.database import item_tables as item_tables
+from app.database import privacy_tables as privacy_tables
 from app.database.decision_tables import action_versions as action_versions
 from app.database.decision_tables import actions as actions
 from app.database.decision_tables import decisions as decisions

@@ -33,7 +33,7 @@ class OutcomeIn(BaseModel):
 
 
 class OutcomeResultOut(BaseModel):
-    status: Literal["accepted", "duplicate", "rejected"]
+    status: Literal["accepted", "duplicate", "rejected", "erased"]
     problem: dict[str, Any] | None = None
 
 
@@ -43,6 +43,7 @@ class OutcomesOut(BaseModel):
     accepted: int
     duplicate: int
     rejected: int
+    erased: int | None = None
     results: list[OutcomeResultOut]
 
 

@@ -12,6 +12,7 @@ from app.foundation.errors import Conflict, NotFound, Problem, TooLate, violatio
 from app.foundation.times import MAX_AHEAD_US, iso, to_us
 from app.ingest.admission import Rejection, Rules, admit_with_warnings
 from app.ingest.intake import Intake, Submission
+from app.ingest.receipts import render_receipt
 from app.lifecycle.events import Event
 
 SOURCE: Final = "/v1/outcomes"
@@ -113,5 +114,4 @@ def render_outcomes(results: Sequence[str | Problem]) -> Mapping[str, Any]:
         {"status": "rejected", "problem": each.as_json()} if isinstance(each, Problem) else {"status": each}
         for each in results
     ]
-    counts = {name: sum(each["status"] == name for each in told) for name in ("accepted", "duplicate", "rejected")}
-    return {**counts, "results": told}
+    return render_receipt(told, ("accepted", "duplicate", "rejected"))

@@ -44,7 +44,7 @@ router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
 async def post_decision(request: HotRequest) -> bytes:
     """Chooses by expected value among the eligible actions and writes the receipt.
 
-    A customer there is nothing of is answered as a prospect.
+    A customer there is nothing of is answered as a prospect. Of one who was erased nothing is decided, nor kept.
     """
     began_s = time.monotonic()
     wanted = await read_model(request, DecisionIn)
@@ -52,7 +52,7 @@ async def post_decision(request: HotRequest) -> bytes:
     deadline = None if wanted.deadline_ms is None else deadline_of(wanted.deadline_ms, began_s, settings)
     async with request.resources.patience():
         state = await _read_in_time(request.resources, wanted.customer_id, deadline)
-        if state is not None:
+        if state is not None and not state.is_erased:
             answer = await _decide(request, wanted, state, deadline)
             return await _carry_items(request.resources, answer, deadline) if may_carry(answer) else answer
     count_unkept(1)

@@ -8,7 +8,8 @@ from app.database.gatherer import Gatherer
 from app.ingest.admission import Rejection, Rules
 from app.lifecycle.events import Event
 
-Status = Literal["accepted", "duplicate", "conflict"]
+Status = Literal["accepted", "duplicate", "conflict", "erased"]
+"""`erased`: of somebody who was, and not kept."""
 
 
 class Submission(NamedTuple):

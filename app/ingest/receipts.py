@@ -1,5 +1,6 @@
 """What became of what a request brought: counted, kept as refused, and told item by item."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
@@ -57,7 +58,9 @@ def _render_warning(warned: Warned, within: Path) -> dict[str, str]:
 
 def render_receipt(results: Sequence[dict[str, Any]], statuses: Sequence[str]) -> dict[str, Any]:
     """All of them, with how many there are of each status."""
-    counts = dict.fromkeys(statuses, 0)
-    for result in results:
-        counts[result["status"]] += 1
-    return {**counts, "results": results}
+    return {**count_statuses([result["status"] for result in results], statuses), "results": results}
+
+
+def count_statuses(told: Sequence[str], statuses: Sequence[str]) -> dict[str, int]:
+    """How many there are of each of `statuses`; of others where there are any."""
+    return {**dict.fromkeys(statuses, 0), **Counter(told)}

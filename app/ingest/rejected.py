@@ -22,6 +22,7 @@ from app.http.routes import (
 from app.http.strict_json import read_json
 from app.http.times import Time
 from app.ingest import rejected_queries as queries
+from app.ingest.receipts import count_statuses
 from app.ingest.rejected_queries import Selection
 from app.ingest.rejected_schemas import (
     ProblemType,
@@ -150,7 +151,7 @@ async def replay_many(request: HotRequest) -> bytes:
     found = {item.rejected_id for item in kept}
     return orjson.dumps(
         {
-            **{status: statuses.count(status) for status in ("accepted", "duplicate", "rejected")},
+            **count_statuses(statuses, ("accepted", "duplicate", "rejected")),
             "results": [_render(item) for item in replayed],
             "unknown": [
                 rejected_id

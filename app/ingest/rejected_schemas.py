@@ -44,7 +44,7 @@ class ReplayedOut(BaseModel):
     """What became of one refused event."""
 
     rejected_id: int
-    status: Literal["accepted", "duplicate", "rejected"]
+    status: Literal["accepted", "duplicate", "rejected", "erased"]
     problem: dict[str, Any] | None = None
 
 
@@ -57,6 +57,7 @@ class ReplayOut(BaseModel):
     accepted: int
     duplicate: int
     rejected: int
+    erased: int | None = None
     results: list[ReplayedOut]
     unknown: list[int]
     next_after: int | None

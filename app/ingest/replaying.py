@@ -30,7 +30,7 @@ from app.ingest.admission import (
     is_same_content,
     is_size_alone,
 )
-from app.ingest.intake import Intake, Submission
+from app.ingest.intake import Intake, Status, Submission
 from app.ingest.rejected_queries import delete_rejected, read_contents, renew_problems
 from app.lifecycle.events import Event
 from app.lifecycle.identifiers import is_nobody, is_pseudonym, make_pseudonym, pseudonyms_in
@@ -48,10 +48,10 @@ class Kept(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """What became of it. `problem` None: it is counted."""
+    """What became of it. `problem` None: it is counted, or of somebody who was erased."""
 
     rejected_id: int
-    status: Literal["accepted", "duplicate", "rejected"]
+    status: Literal["accepted", "duplicate", "rejected", "erased"]
     problem: Problem | None = None
 
 
@@ -157,7 +157,7 @@ def _refuse_conflicts(
     ]
 
 
-def _counted(rejected_id: int, status: Literal["accepted", "duplicate", "conflict"]) -> Replayed:
+def _counted(rejected_id: int, status: Status) -> Replayed:
     """A conflict only now has come in between: it is rare, and the ledger has kept it once more."""
     return Replayed(rejected_id, "rejected", Conflict()) if status == "conflict" else Replayed(rejected_id, status)
 

@@ -39,19 +39,21 @@ class WarningOut(BaseModel):
 
 
 class ResultOut(BaseModel):
-    """What became of one event, in the order they were sent. `warnings` are there where a detail was mended."""
+    """What became of one event, in the order they were sent. `warnings` are there where a detail was mended; `erased`:
+    of somebody who was, and not kept."""
 
-    status: Literal["accepted", "duplicate", "rejected"]
+    status: Literal["accepted", "duplicate", "rejected", "erased"]
     problem: dict[str, Any] | None = None
     warnings: list[WarningOut] | None = None
 
 
 class ReceiptOut(BaseModel):
-    """What became of the events."""
+    """What became of the events. `erased` is there where there are any."""
 
     accepted: int
     duplicate: int
     rejected: int
+    erased: int | None = None
     results: list[ResultOut]
 
 

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.database.engine import transaction
 from app.foundation.errors import UnknownCustomer
 from app.foundation.times import iso
+from app.ingest.naming import ids_in, texts_of
 from app.lifecycle.identifiers import is_pseudonym, kind_of
 from app.privacy import queries
 from app.privacy.held import HELD, NAMED_IN_TEXT
-from app.privacy.naming import ids_in, texts_of
 
 FORMAT: Final = 1
 IN_MEMORY_BYTES: Final = 4 * 1024 * 1024

@@ -26,6 +26,8 @@ HELD_OF_NOBODY: Final[dict[str, str]] = {
     "api_keys": "who may call",
     "arm_reports": "how many persons each arm has",
     "contact_policies": "how often anybody may be told anything",
+    "erased_ids": "hashes of who was erased, by a key that is not in the database",
+    "erasures": "how many rows were erased of whom nobody can tell; until it is settled, the ids",
     "imports": "how far files were read, by a digest of their bytes",
     "items": "the catalogue",
     "merchant_rules": "what the merchant wants shown",
@@ -37,10 +39,3 @@ HELD_OF_NOBODY: Final[dict[str, str]] = {
     "sweeps": "when all were judged, and how many changed",
 }
 """Table → what it holds, which is of no person."""
-
-NAMES: Final = frozenset(
-    """
-    subject merged customer_id customerId user_id userId anonymous_id anonymousId previous_id previousId
-    """.split()  # noqa: SIM905
-)
-"""Members that name a customer in what was refused, wherever they stand in it."""

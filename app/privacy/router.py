@@ -1,27 +1,34 @@
-"""`GET /v1/customers/{id}/export`."""
+"""`GET /v1/customers/{id}/export`, `DELETE /v1/customers/{id}` and `GET /v1/erasures`."""
 
 import time
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
-from typing import Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
 from app.customers.service import read_customer_id
+from app.database.engine import transaction
+from app.foundation.errors import NotFound
+from app.http.auth import sign_by_key
+from app.http.paging import read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
+from app.http.strict_json import is_plain_text
+from app.lifecycle.tombstones import Tombstones
+from app.privacy.erasure import erase_person, render_erasure
+from app.privacy.erasure_queries import find_erasures, list_erasures, read_erasure
 from app.privacy.export import export_person
-from app.privacy.schemas import ExportOut
+from app.privacy.schemas import ErasureOut, ErasurePageOut, ExportOut
 
 CHUNK_BYTES: Final = 64 * 1024
-router = APIRouter(prefix="/v1/customers", tags=["privacy"])
+router = APIRouter(prefix="/v1", tags=["privacy"], dependencies=[requires("admin")])
 
 
 @router.get(
-    "/{customer_id:path}/export",
-    dependencies=[requires("admin")],
+    "/customers/{customer_id:path}/export",
     response_model=ExportOut,
     summary="All that is kept of a person",
 )
@@ -36,6 +43,52 @@ async def get_export(request: Request, customer_id: str) -> StreamingResponse:
         headers={"Cache-Control": "no-store"},
         background=BackgroundTask(document.close),
     )
+
+
+@router.delete("/customers/{customer_id:path}", response_model=ErasureOut, summary="Erase a person")
+async def delete_customer(request: Request, customer_id: str) -> dict[str, Any]:
+    """All that is kept of the whole person, whichever of the ids is named; what comes of them later is not kept. Of an
+    unknown customer that is all. Repeated, it answers the same receipt."""
+    resources: Resources = request.app.state.resources
+    customer_id = read_customer_id(customer_id)
+    async with transaction(resources.engine) as connection:
+        asked_by = await sign_by_key(connection, request.headers.get("authorization", "").encode())
+    now_us = time.time_ns() // 1000
+    return await erase_person(resources.surveys, resources.of(Tombstones), customer_id, asked_by, now_us)
+
+
+@router.get("/erasures", response_model=ErasurePageOut, summary="Receipts of erasures")
+async def get_erasures(
+    request: Request,
+    customer_id: Annotated[str | None, Query(min_length=1, max_length=256)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+) -> dict[str, Any]:
+    """The latest first, paged; or the one by which a customer is erased now."""
+    resources: Resources = request.app.state.resources
+    before = None if cursor is None else read_cursor(cursor, int, str)
+    async with transaction(resources.engine) as connection:
+        if customer_id is not None:
+            rows = await find_erasures(connection, [resources.of(Tombstones).hash(customer_id)])
+        else:
+            rows = await list_erasures(connection, None if before is None else (before[0], before[1]), limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return {
+        "erasures": [render_erasure(row) for row in rows[:limit]],
+        "next_cursor": None if last is None else write_cursor(last.asked_us, last.erasure_id),
+    }
+
+
+@router.get("/erasures/{erasure_id}", response_model=ErasureOut, summary="The receipt of an erasure")
+async def get_erasure(request: Request, erasure_id: str) -> dict[str, Any]:
+    """It names nobody."""
+    resources: Resources = request.app.state.resources
+    if is_plain_text(erasure_id):
+        async with transaction(resources.engine) as connection:
+            row = await read_erasure(connection, erasure_id)
+        if row is not None:
+            return render_erasure(row)
+    raise NotFound("There is no such erasure.")
 
 
 def _chunks(document: "SpooledTemporaryFile[bytes]") -> Iterator[bytes]:

@@ -24,3 +24,23 @@ class ExportOut(BaseModel):
     identifiers: list[IdentifierOut]
     tables: dict[str, list[dict[str, Any]]]
     events_of_others: list[dict[str, Any]]
+
+
+class ErasureOut(BaseModel):
+    """The receipt of an erasure, which names nobody. `ids`: how many the person had; `rows`: how many were deleted, by
+    table. `erased_at`: when all was; `settled_at`: when it had been looked once more for what was on its way."""
+
+    erasure_id: str
+    asked_at: str
+    asked_by: str
+    ids: int
+    rows: dict[str, int]
+    erased_at: str | None
+    settled_at: str | None
+
+
+class ErasurePageOut(BaseModel):
+    """The latest first."""
+
+    erasures: list[ErasureOut]
+    next_cursor: str | None

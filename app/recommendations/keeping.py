@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Text, cast, select
+from sqlalchemy import BigInteger, LargeBinary, Text, case, cast, exists, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.database.engine import Driver, Statement, compile_statement, unnested
 from app.database.item_tables import recommendations
+from app.database.privacy_tables import erased_ids
+from app.lifecycle.tombstones import Tombstones
 
 NOBODY: Final = ""
 """The customer of a recommendation that was made for nobody in particular."""
@@ -46,9 +48,12 @@ def _keep() -> Statement:
         "given",
         **dict.fromkeys(("customer_id", "recommendation_id", "scenario", "store", "model_version", *_ARRAYS), Text()),
         given_us=BigInteger(),
+        id_hash=LargeBinary(),
     )
     names = [each.name for each in recommendations.c]
-    columns = [cast(given.c[name], JSONB) if name in _ARRAYS else given.c[name] for name in names]
+    is_barred = exists().where(erased_ids.c.id_hash == given.c.id_hash, erased_ids.c.lifted_us.is_(None))
+    whose = {"customer_id": case((is_barred, literal_column(f"'{NOBODY}'")), else_=given.c.customer_id)}
+    columns = [cast(given.c[name], JSONB) if name in _ARRAYS else whose.get(name, given.c[name]) for name in names]
     rows = pg_insert(recommendations).from_select(names, select(*columns))
     return compile_statement(rows.on_conflict_do_nothing())
 
@@ -61,8 +66,9 @@ async def keep_recommendation(driver: Driver, given: Given) -> None:
     await keep_recommendations(driver, [given])
 
 
-async def keep_recommendations(driver: Driver, givens: Sequence[Given]) -> None:
-    """Keeps what was recommended, in one statement; what is kept already under the same id stays as it is."""
+async def keep_recommendations(driver: Driver, givens: Sequence[Given], tombstones: Tombstones | None = None) -> None:
+    """Keeps what was recommended, in one statement; what is kept already under the same id stays as it is. To somebody
+    who was erased (without `tombstones` nobody was) it was recommended as to NOBODY."""
     columns: Mapping[str, list[object]] = {
         "customer_id": [given.customer_id for given in givens],
         "recommendation_id": [given.recommendation_id for given in givens],
@@ -73,6 +79,7 @@ async def keep_recommendations(driver: Driver, givens: Sequence[Given]) -> None:
         "probabilities": [_write(given.probabilities) for given in givens],
         "offers": [_write(given.offers) for given in givens],
         "given_us": [given.given_us for given in givens],
+        "id_hash": [None if tombstones is None else tombstones.hash(given.customer_id) for given in givens],
     }
     await driver.fetch(KEEP, **columns)
 

@@ -14,6 +14,7 @@ from app.foundation.errors import NotReady
 from app.http.resources import BackgroundTask, Part, Resources
 from app.items.following import Items
 from app.lifecycle.events import DAY_US
+from app.lifecycle.tombstones import Tombstones
 from app.models.held import Models
 from app.recommendations.demand_router import router as demand
 from app.recommendations.effects_router import router as effects
@@ -47,7 +48,8 @@ _KEEPING_SHARE: Final = 0.5
 def _build(resources: Resources) -> None:
     reading, writing, giving = (resources.open_driver() for _ in range(3))
     histories: Gatherer[OfWhom, History] = resources.gather("histories", partial(_read, reading))
-    keeping: Gatherer[Given, bool] = resources.gather("recommendations", partial(_keep, writing))
+    tombstones = resources.of(Tombstones)
+    keeping: Gatherer[Given, bool] = resources.gather("recommendations", partial(_keep, writing, tombstones))
     given: Gatherer[Asking, Told] = resources.gather("offers", partial(give_offers, giving))
     patience_s = resources.settings.patience_ms / 1000 * _KEEPING_SHARE
     models, items = resources.of(Models), resources.of(Items)
@@ -70,9 +72,9 @@ async def _read(driver: Driver, asked: Sequence[OfWhom]) -> list[History]:
     return await read_histories(driver, asked, time.time_ns() // 1000 - SHOWN_DAYS * DAY_US)
 
 
-async def _keep(driver: Driver, givens: Sequence[Given]) -> list[bool]:
+async def _keep(driver: Driver, tombstones: Tombstones, givens: Sequence[Given]) -> list[bool]:
     try:
-        await keep_recommendations(driver, givens)
+        await keep_recommendations(driver, givens, tombstones)
     except CONNECTION_LOST as error:
         await driver.close()
         raise NotReady("The database went away; what was recommended may yet have been kept.") from error

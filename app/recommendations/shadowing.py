@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Text, cast, select
+from sqlalchemy import BigInteger, Text, cast, exists, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database.engine import CONNECTION_LOST, Driver, Statement, compile_statement, unnested
-from app.database.item_tables import recommendation_shadows
+from app.database.item_tables import recommendation_shadows, recommendations
 from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.items.following import Items
@@ -113,7 +113,9 @@ def _keep() -> Statement:
     given = unnested("given", **dict.fromkeys(texts, Text()), given_us=BigInteger())
     names = [each.name for each in recommendation_shadows.c]
     columns = [cast(given.c[name], JSONB) if name == "items" else given.c[name] for name in names]
-    rows = pg_insert(recommendation_shadows).from_select(names, select(*columns))
+    shown = recommendations.c
+    is_kept = (shown.customer_id == given.c.customer_id) & (shown.recommendation_id == given.c.recommendation_id)
+    rows = pg_insert(recommendation_shadows).from_select(names, select(*columns).where(exists().where(is_kept)))
     return compile_statement(rows.on_conflict_do_nothing())
 
 
@@ -121,7 +123,7 @@ _KEEP: Final = _keep()
 
 
 async def keep_shadowed(driver: Driver, made: Shadowed) -> None:
-    """Keeps it beside the recommendation of its id."""
+    """Keeps it beside the recommendation of its id, if that is kept of the same customer."""
     columns: dict[str, Any] = made._asdict()
     columns["items"] = orjson.dumps(list(columns.pop("item_ids"))).decode()
     await driver.fetch(_KEEP, **{name: [value] for name, value in columns.items()})

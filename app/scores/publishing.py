@@ -35,6 +35,8 @@ from app.scores.scoring import Scoring
 PUBLISH_LOCK: Final = 0x73636F72  # "scor": one publishes at a time, wherever it runs
 
 _SECOND_US: Final = 1_000_000
+_SLACK_US: Final = 300 * _SECOND_US
+"""How far the clock of whoever erases may be behind."""
 _STAGES: Final = np.array(STAGES)
 _PAGE_BYTES: Final = 1 << 22
 """Of the arrays that a page needs while it is scored."""
@@ -110,6 +112,8 @@ async def _replace(
     np.empty(_PAGE_BYTES, np.uint8)
     await connection.execute(queries.CREATE_NEXT)
     await connection.copy_records_to_table(queries.NEXT, records=records(), columns=queries.COLUMNS)
+    await connection.execute(queries.HOLD_ERASURES)
+    await connection.execute(queries.REMOVE_ERASED, now_us - _SLACK_US)
     for (statement,) in await connection.fetch(queries.GRANTS):
         await connection.execute(statement)
     for statement in queries.SWAP:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from app.customers.tombstone_queries import ERASING
 from app.database.tables import scores
 
 COLUMNS: Final = tuple(scores.c.keys())
@@ -20,6 +21,14 @@ SELECT format('GRANT %s ON scores_next TO %s', privilege_type,
 FROM pg_class CROSS JOIN aclexplode(relacl) WHERE pg_class.oid = 'scores'::regclass AND grantee <> relowner
 """
 """A statement each that lets whoever may read the old table read the new one."""
+
+HOLD_ERASURES: Final = f"SELECT pg_advisory_xact_lock_shared({ERASING})"
+REMOVE_ERASED: Final = f"""
+DELETE FROM {NEXT} AS scored WHERE EXISTS (SELECT FROM erased_ids WHERE erased_us > $1)
+  AND NOT EXISTS (SELECT FROM customer_states AS known WHERE known.customer_id = scored.customer_id)
+  AND NOT EXISTS (SELECT FROM persons AS known WHERE known.customer_id = scored.customer_id)
+"""  # noqa: S608 - constants of our own
+"""Takes out of the table that is filled who was erased meanwhile. Nobody is erased from then to the swap."""
 
 SWAP: Final = (
     f"ALTER TABLE {NEXT} ADD CONSTRAINT pk_{NEXT} PRIMARY KEY (customer_id)",

@@ -214,6 +214,7 @@ def _find_limits(manifest: Members) -> Iterator[str]:
         if error is not None and error > POOR_CALIBRATION:
             yield f"Its calibration error was {_write(error)}: its risks rank better than they count."
     yield "It knows of prices, assortment, competitors and campaigns only what shows in the customers' own events."
+    yield "Who was erased before it was made is not in its data; who is erased since is left out of the next."
     yield "What changes after its data end is not in it: the watch (drift, matured scores) tells when it has aged."
 
 

@@ -22,6 +22,7 @@ LIMITS: Final = (
     "How sure effects are is reckoned as of independent decisions: of the same persons again and again, less sure.",
     "An action that conditions of other facts let through, birthdays say, is credited with what these buy anyway.",
     "The estimates are without weights, levers and exploration, and of the customers of then.",
+    "Who was erased before it was made is not in its data; who is erased since is left out of the next.",
     "Whom it would choose for beside the others is not here: it is compared when it is to be put in force.",
 )
 

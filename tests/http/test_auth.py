@@ -84,6 +84,9 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/customers/{customer_id:path}/events"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}/export"): {"admin"},
+    ("DELETE", "/v1/customers/{customer_id:path}"): {"admin"},
+    ("GET", "/v1/erasures"): {"admin"},
+    ("GET", "/v1/erasures/{erasure_id}"): {"admin"},
     ("GET", "/v1/identifiers/shared"): {"read"},
 }
 SIGNED = {("POST", "/v1/shopify"), ("POST", "/v1/woocommerce")}
@@ -99,6 +102,7 @@ def fill(path):
         "action_id": "none-such",
         "test_id": "none-such",
         "decision_id": "none-such",
+        "erasure_id": "none-such",
         "version": "none-such",
         "call": "track",
     }

@@ -131,6 +131,23 @@ async def test_the_table_stays_what_it_was_made_as(book):
     await book.sql.rows("REVOKE SELECT ON scores FROM PUBLIC")
 
 
+async def test_who_is_erased_meanwhile_is_not_published(book, monkeypatch):
+    await happen(book)
+    everybody = publishing.read_everybody
+
+    async def erased_meanwhile(driver):
+        async for page in everybody(driver):
+            yield page
+        await book.sql.rows("INSERT INTO erased_ids VALUES ('x', 4000000000000000, NULL, 'e-1')")
+        await book.sql.rows("DELETE FROM customer_states WHERE customer_id = 'C-2'")
+
+    monkeypatch.setattr(publishing, "read_everybody", erased_meanwhile)
+    await publish(book)
+    rows = await book.sql.rows(SCORES)
+    assert len(rows) == 4
+    assert "C-2" not in {row["customer_id"] for row in rows}
+
+
 async def test_nobody_to_score(book):
     assert await publish(book) == Published("done", 0)
     assert await book.sql.rows(SCORES) == []

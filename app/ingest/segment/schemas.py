@@ -57,7 +57,7 @@ class SegmentResultOut(BaseModel):
     """What became of one message. `reason` says why it was ignored, `problem` why it was rejected,
     `warnings` what was mended."""
 
-    status: Literal["accepted", "duplicate", "rejected", "ignored"]
+    status: Literal["accepted", "duplicate", "rejected", "ignored", "erased"]
     problem: dict[str, Any] | None = None
     reason: str | None = None
     warnings: list[WarningOut] | None = None
@@ -70,4 +70,5 @@ class SegmentReceiptOut(BaseModel):
     duplicate: int
     rejected: int
     ignored: int
+    erased: int | None = None
     results: list[SegmentResultOut]

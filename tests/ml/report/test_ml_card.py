@@ -143,7 +143,7 @@ def test_each_limit_is_said_where_it_holds(members, sentence):
 def test_no_limit_is_said_where_it_does_not_hold():
     long = {**MANIFEST["training"], "data_from": "2008-01-01T00:00:00+00:00"}
     limits = section(render_card(changed(training=long)), "Limits")
-    assert limits.count("- ") == 2
+    assert limits.count("- ") == 3
     assert "prices, assortment, competitors" in limits
 
 

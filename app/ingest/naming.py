@@ -1,12 +1,18 @@
 """Whom something names that has no column for it: what was refused, as it came."""
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from app.lifecycle.identifiers import is_pseudonym, make_pseudonym
-from app.privacy.held import NAMES
+
+NAMES: Final = frozenset(
+    """
+    subject merged customer_id customerId user_id userId anonymous_id anonymousId previous_id previousId
+    """.split()  # noqa: SIM905
+)
+"""Members that name a customer in what was refused, wherever they stand in it."""
 
 
 def texts_of(customer_ids: Collection[str]) -> list[str]:
