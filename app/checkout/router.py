@@ -53,13 +53,13 @@ async def post_checkout(request: HotRequest) -> bytes:
 
     Without a model the answer comes from rules and says `degraded`.
     """
-    intake, now_us, began_s = request.resources.of(Intake), time.time_ns() // 1000, time.monotonic()
+    intake, now_us, began_s = request.resources.of(Intake), time.time_ns() // 1000, request.began_s
     checkout, left_out = read_checkout(await read_body(request))
     event, warnings = admit_with_warnings(checkout.event, intake.rules, now_us, ("event",))
     if isinstance(event, Rejection):
         await intake.till("").submit(Submission((), (event,)))
         raise event.problem
-    deadline = deadline_of(checkout.deadline_ms, began_s, request.resources.settings)
+    deadline = deadline_of(checkout.deadline_ms, began_s, request.resources.settings, request.stood_s)
     asked = Asked(event.customer_id, checkout, language_of(request), deadline)
     entry = await intake.till(event.customer_id).submit(Submission((event,), (), asked), deadline.gone_s)
     assert entry.answer is not None

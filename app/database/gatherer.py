@@ -6,6 +6,7 @@ waiting, never a running transaction.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -21,6 +22,9 @@ LOOK_SECONDS: Final = 0.005
 TURNS: Final = 4
 """Of the event loop, before a batch goes: what has arrived already, but is not read yet, goes with it. Tens of
 microseconds for a lone request; under load batches are larger, and a checkout costs a seventh less."""
+
+PAST_BATCHES: Final = 4
+"""By how many the time that a batch takes is smoothed."""
 
 
 class Apart(Exception):
@@ -46,7 +50,8 @@ class Gatherer(Generic[Item, Answer]):
     When `run` raises, nothing of the batch was done: it is run again item by item, so that one bad item
     cannot fail its neighbours; or in parts, where it says so (Apart). NotReady (no database) goes to all at once.
 
-    Who has waited longer than `patience_s`, or than it would, gets NotReady. A batch that is under way goes on, and
+    Who could not be answered within `patience_s`, by how long batches take now, gets Overloaded at once. Who has waited
+    longer than that, or than it would, gets NotReady. A batch that is under way goes on, and
     counts what it counts; an item that has not begun is dropped.
     """
 
@@ -67,6 +72,9 @@ class Gatherer(Generic[Item, Answer]):
         self._patience_s = patience_s
         self._weigh = weigh
         self._waiting: deque[Waiting[Item, Answer]] = deque()
+        self._waiting_weight = 0
+        self._batch_s = 0.0
+        """How long a batch takes, of late."""
         self._under_way: Sequence[Waiting[Item, Answer]] = ()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -80,18 +88,19 @@ class Gatherer(Generic[Item, Answer]):
     async def submit(self, item: Item, until_s: float | None = None) -> Answer:
         """The answer to one item, which waits until a time of the loop at most.
 
-        Raises Overloaded when too many wait, NotReady when it is closed or too slow.
+        Raises Overloaded when too many wait for it to be answered in time, NotReady when it is closed or too slow.
         """
         if self._closing:
             raise NotReady("The service is stopping.")
-        if len(self._waiting) >= self._queue_limit:
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        until_s = now_s + self._patience_s if until_s is None else min(until_s, now_s + self._patience_s)
+        if len(self._waiting) >= self._queue_limit or (self._under_way and now_s + self._expected_s() > until_s):
             OVERLOADS.add((self.name,))
             raise Overloaded("Too many requests are waiting for the database.")
-        loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
-        patient_s = loop.time() + self._patience_s
-        until_s = patient_s if until_s is None else min(until_s, patient_s)
         self._waiting.append(Waiting(item, answer, until_s))
+        self._waiting_weight += self._weigh(item)
         self._arrived.set()
         if self._patience_timer is None or until_s < self._patience_timer.when():
             self._look_at(until_s, loop)
@@ -101,6 +110,10 @@ class Gatherer(Generic[Item, Answer]):
     def waiting(self) -> int:
         """How many wait to go into a batch."""
         return len(self._waiting)
+
+    def _expected_s(self) -> float:
+        """How long those who wait already take; less while batches are small and become larger."""
+        return self._batch_s * (self._waiting_weight // self._most)
 
     async def close(self) -> None:
         """Answers what waits, then ends."""
@@ -131,11 +144,15 @@ class Gatherer(Generic[Item, Answer]):
         batch: list[Waiting[Item, Answer]] = []
         weight = 0
         while self._waiting:
-            weight += self._weigh(self._waiting[0].item)
-            if batch and weight > self._most:
-                break
-            batch.append(self._waiting.popleft())
-        return [waiting for waiting in batch if not _is_turned_away(waiting)]
+            first, its = self._waiting[0], self._weigh(self._waiting[0].item)
+            if not _is_turned_away(first):
+                if batch and weight + its > self._most:
+                    break
+                batch.append(first)
+                weight += its
+            self._waiting.popleft()
+            self._waiting_weight -= its
+        return batch
 
     async def _serve(self) -> None:
         while self._waiting or not self._closing:
@@ -148,7 +165,9 @@ class Gatherer(Generic[Item, Answer]):
             self._under_way = self._next_batch()
             if self._under_way:
                 BATCHES.observe(len(self._under_way), (self.name,))
+                began_s = time.monotonic()
                 await self._answer(self._under_way)
+                self._batch_s += (time.monotonic() - began_s - self._batch_s) / PAST_BATCHES
             self._under_way = ()
 
     async def _answer(self, batch: Sequence[Waiting[Item, Answer]]) -> None:

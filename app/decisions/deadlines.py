@@ -31,15 +31,17 @@ class Deadline(NamedTuple):
         return {None: self.due_s, "deadline": self.receipt_s, "no_receipt": None}[self.lateness(now_s)]
 
 
-def deadline_of(deadline_ms: int | None, began_s: float, settings: Settings) -> Deadline:
+def deadline_of(deadline_ms: int | None, began_s: float, settings: Settings, stood_s: float = 0.0) -> Deadline:
     """The deadline of a request that began then and has been read now.
 
-    No request has longer than the service's patience from now on, and the allowance is of that too. One whose body
-    alone took longer than its deadline has the allowance all the same, since its sale is to be counted.
+    `stood_s`: how long of that it stood before the door.
+
+    No request has longer than the service's patience from now on, less what it stood; the allowance is of that too.
+    One whose body alone took longer than its deadline has the allowance all the same, since its sale is to be counted.
     """
     now_s, patience_s = time.monotonic(), settings.patience_ms / 1000
     allowance_s = min(settings.deadline_allowance_ms / 1000, patience_s / 2)
-    due_s = now_s + patience_s - allowance_s
+    due_s = now_s + patience_s - allowance_s - stood_s
     if deadline_ms is not None:
         due_s = min(due_s, began_s + deadline_ms / 1000)
     left_from_s = max(due_s, now_s)

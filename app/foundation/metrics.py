@@ -92,6 +92,7 @@ BATCHES = Histogram(
     "perennial_gathered_batch_items", "Requests that went together as one statement.", BATCH_ITEMS, "gatherer"
 )
 OVERLOADS = Counter("perennial_overloads", "Requests refused because too many waited.", "gatherer")
+REFUSALS = Counter("perennial_refusals", "Requests turned away at the door, before they were read.", "line")
 SEGMENT = Counter("perennial_segment_messages", "Segment messages by what became of them.", "status", "reason")
 WEBHOOKS = Counter(
     "perennial_webhook_events", "What shops' webhooks told, by what became of it.", "shop", "status", "reason"

@@ -1,9 +1,11 @@
 """A request id on every request, answer and log line, and what is counted and traced of each."""
 
+import asyncio
 import itertools
 import re
 import secrets
 import time
+from contextvars import Context
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,20 +16,49 @@ from app.foundation.logs import log, request_under_way
 from app.foundation.metrics import active_requests, end_request
 from app.foundation.tracing import Trace, begin_trace, end_trace
 
+UNAVAILABLE: Final = 503
+TELLING_S: Final = 1.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PROCESS: Final = secrets.token_hex(10)
 _COUNT: Final = itertools.count(1)
 """With the process before it, an id that no other request has."""
 
 
+class _Unavailable:
+    """Answers 503: the first is told at once, of the others how many there were, a line a second for all."""
+
+    def __init__(self) -> None:
+        self._untold = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = ("", "")
+
+    def tell(self, method: str, route: str) -> None:
+        """One more."""
+        self._untold, self._last = self._untold + 1, (method, route)
+        if self._timer is None:
+            self._write()
+
+    def _write(self) -> None:
+        self._timer = None
+        if not self._untold:
+            return
+        method, route = self._last
+        log.error("requests.unavailable", count=self._untold, method=method, route=route or "-", status=UNAVAILABLE)
+        self._untold = 0
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(TELLING_S, self._write, context=Context())  # of no request
+
+
 class RequestLog:
-    """ASGI middleware: a request id on every request, answer and log line; a line a failed request; metrics.
+    """ASGI middleware: a request id on every request, answer and log line; metrics; a line a failed request, one a
+    second for all that found the service unavailable.
 
     The path is logged, counted and traced as its route, so that customer ids stay out.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._unavailable = _Unavailable()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,8 +97,14 @@ class RequestLog:
             if trace is not None:
                 end_trace(trace, method, route, status)
             if status is None or status >= 500:
-                facts = {"method": method, "route": route or "-", "status": status}
-                log.error("request.failed", **facts, elapsed_ms=round(elapsed_s * 1000, 2))
+                self._tell_failed(method, route, status, elapsed_s)
+
+    def _tell_failed(self, method: str, route: str, status: int | None, elapsed_s: float) -> None:
+        if status == UNAVAILABLE:
+            self._unavailable.tell(method, route)
+        else:
+            facts = {"method": method, "route": route or "-", "status": status}
+            log.error("request.failed", **facts, elapsed_ms=round(elapsed_s * 1000, 2))
 
 
 def _route(scope: Scope) -> str:

@@ -4,6 +4,7 @@ A hot endpoint takes a HotRequest and its path parameters as text, and answers J
 Response; it reads its body with `read_body`. Its `response_model` and `json_body` are for OpenAPI alone.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
@@ -65,6 +66,10 @@ class HotRequest(Request):
         super().__init__(scope, receive)
         self.fields: dict[bytes, bytes] = dict(scope["headers"])
         self.resources: Resources = scope["app"].state.resources
+        now_s = time.monotonic()
+        self.began_s: float = scope.get("arrived_s", now_s)
+        """Of `time.monotonic`: when it came, before the door or at it."""
+        self.stood_s = now_s - self.began_s
 
 
 class HotRoute(APIRoute):

@@ -67,6 +67,11 @@ class JoinedWrites:
             held, self._held = self._held, None
             self._transport.write(held)
 
+    def write_whole(self, data: bytes) -> None:
+        """What nothing follows."""
+        self._flush()
+        self._transport.write(data)
+
     def close(self) -> None:
         self._flush()
         self._transport.close()

@@ -19,8 +19,8 @@ from fastapi import FastAPI
 
 from app.foundation.logs import log
 from app.foundation.settings import Settings
-from app.runtime.bounded_protocol import BoundedProtocol
 from app.runtime.connections import Connections
+from app.runtime.door_protocol import Door, DoorProtocol
 
 STOP_SECONDS: Final = 20.0
 """From the signal to the last answer. The rest is for writing what waits and giving up connections."""
@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
         known: Connections | None = getattr(app.state, "connections", None)
         usual = settings.connections, settings.connections_per_address
         self.connections = Connections(*usual) if known is None else known
-        make_protocol: Any = partial(BoundedProtocol, self.connections)
+        make_protocol: Any = partial(DoorProtocol, self.connections, Door(settings.patience_ms / 1000))
         super().__init__(
             uvicorn.Config(
                 app,

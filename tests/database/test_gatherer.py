@@ -189,6 +189,41 @@ async def test_too_many_waiters_are_refused_at_once(make):
     assert await gatherer.submit("e") == "<e>"
 
 
+async def test_who_could_not_be_answered_in_time_by_how_long_batches_take_is_refused_at_once(make):
+    database = Database(is_open=False)
+    gatherer = make(database, most=2, patience_s=30)
+    first = submit_all(gatherer, ["a"])
+    await settle(lambda: database.batches)
+    gatherer._batch_s = 20.0
+    waiting = submit_all(gatherer, ["b", "c", "d"])
+    await settle(lambda: len(gatherer._waiting) == 3)
+    hasty = asyncio.get_running_loop().time() + 10
+    with pytest.raises(Overloaded):
+        await gatherer.submit("e", hasty)
+    waiting += submit_all(gatherer, ["f"])
+    await settle(lambda: len(gatherer._waiting) == 4)
+    with pytest.raises(Overloaded):
+        await gatherer.submit("g")
+    database.gate.set()
+    await asyncio.gather(*first, *waiting)
+    gatherer._batch_s = 1000.0
+    assert await gatherer.submit("h") == "<h>", "nobody waits: it is tried, however long the last took"
+
+
+async def test_who_was_turned_away_takes_no_place_in_a_batch(make):
+    database = Database(is_open=False)
+    gatherer = make(database, most=2)
+    first = submit_all(gatherer, ["a"])
+    await settle(lambda: database.batches)
+    now_s = asyncio.get_running_loop().time()
+    hasty = [asyncio.create_task(gatherer.submit(item, now_s + 0.01)) for item in ("b", "c")]
+    patient = submit_all(gatherer, ["d", "e"])
+    assert all(isinstance(each, NotReady) for each in await asyncio.gather(*hasty, return_exceptions=True))
+    database.gate.set()
+    await asyncio.gather(*first, *patient)
+    assert database.batches == [["a"], ["d", "e"]]
+
+
 async def test_each_waits_for_as_long_as_it_would_and_no_longer_than_all(make):
     """An earlier time than any before it moves the one timer; who is turned away before it begins is dropped."""
     database = Database(is_open=False)
