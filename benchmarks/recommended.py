@@ -50,7 +50,7 @@ from benchmarks.systems import (
     Unavailable,
     make_home,
     read_method,
-    register_newest,
+    register,
     send,
     start_service,
 )
@@ -142,7 +142,7 @@ def open_systems(bench: Bench, each: int) -> dict[str, Measure]:
     execute(service.database, "VACUUM (ANALYZE) customer_items", "CHECKPOINT")
     draw = np.random.default_rng(0)
     written = write_model(make_home(bench.resources), draw, draw_clocks(draw))
-    register_newest(written.parent, service.settings)
+    register(written, service.settings)
     method, version = read_method(service.server, service.api_key)
     bench.console.print(f"scores by {method}, model {version}; recommendations by {written.name}", markup=False)
     await_catalogue(service)

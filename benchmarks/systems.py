@@ -153,9 +153,13 @@ def make_home(resources: ExitStack) -> Path:
 def register_newest(models: Path | None, settings: Mapping[str, str], program: Path = PERENNIAL) -> None:
     """Puts the newest model of scores of a directory in force. Raises Unavailable where there is none, or it is
     refused."""
-    if models is None:
-        return
-    command = [str(program), "models", "register", str(find_newest(models))]
+    if models is not None:
+        register(find_newest(models), settings, program)
+
+
+def register(artefact: Path, settings: Mapping[str, str], program: Path = PERENNIAL) -> None:
+    """Puts an artefact of any kind in force. Raises Unavailable where it is refused."""
+    command = [str(program), "models", "register", str(artefact)]
     ran = subprocess.run(command, env=server_environment(settings), capture_output=True, text=True, check=False)
     if ran.returncode:
         raise Unavailable(ran.stderr.strip())
