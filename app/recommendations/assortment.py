@@ -14,6 +14,7 @@ from app.lifecycle.clocks.clock import ClockTables
 from app.lifecycle.ranking.choosing import NO_CATEGORY
 from app.models.item_artefact import ItemModel
 from app.recommendations.merchant_rules import MerchantRule, Wishes, weigh
+from app.recommendations.nearness import Nearness
 
 Ints = NDArray[np.int64]
 _MOST_HELD: Final = 256
@@ -46,6 +47,11 @@ class Assortment:
         """`before` spares what is the same still."""
         self.model, self.catalogue = model, catalogue
         self.known = 0 if model is None else len(model.item_ids)
+        self.nearness: Nearness | None
+        if before is not None and before.model is model:
+            self.nearness = before.nearness
+        else:
+            self.nearness = None if model is None else Nearness(model)
         self._numbered: _Numbered
         self._orders: dict[str, Ints]
         if before is not None and before.model is model and before.catalogue.places is catalogue.places:

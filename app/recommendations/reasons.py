@@ -10,7 +10,6 @@ from app.lifecycle.clocks.phrases import Habit, say_habit
 from app.lifecycle.events import DAY_US
 from app.recommendations.assortment import EVERYWHERE
 from app.recommendations.merchant_rules import MerchantRule
-from app.recommendations.nearness import find_by_owners, find_by_taste, find_in_baskets
 from app.recommendations.pools import Ints
 from app.recommendations.service import Recommended
 
@@ -52,17 +51,19 @@ class Explaining:
     def _find_near(self, chosen: list[int]) -> tuple[Mapping[int, int], Mapping[int, int], Collection[int]]:
         """Of the chosen items that are new to the customer: own items that they stand close to; or that they are to the
         customer's taste."""
-        model = self._told.asked.assortment.model
-        if model is None or self._habits is None or self._told.asked.wanted.scenario == "popular":
+        assortment = self._told.asked.assortment
+        nearness = assortment.nearness
+        if nearness is None or self._habits is None or self._told.asked.wanted.scenario == "popular":
             return {}, {}, ()
-        own = self._habits.items
-        near_to = [n for n in chosen if n < len(model.item_ids) and n not in self._companions and n not in self._owned]
-        if not near_to or not len(own):
+        near_to = [n for n in chosen if n < assortment.known and n not in self._companions and n not in self._owned]
+        if not near_to or not len(self._habits.items):
             return {}, {}, ()
-        in_baskets = find_in_baskets(near_to, own, model)
-        by_owners = find_by_owners([n for n in near_to if n not in in_baskets], own, model)
-        others = [n for n in near_to if n not in in_baskets and n not in by_owners]
-        return in_baskets, by_owners, find_by_taste(others, own, model)
+        own = set(self._habits.items.tolist())
+        in_baskets = nearness.find_in_baskets(near_to, own)
+        others = [n for n in near_to if n not in in_baskets]
+        by_owners = nearness.find_by_owners(others, own)
+        others = [n for n in others if n not in by_owners]
+        return in_baskets, by_owners, nearness.find_by_taste(others, self._habits.items)
 
     def due(self, item: int) -> tuple[float, float] | None:
         """(due, probability) of an item that is; NaN: not known."""

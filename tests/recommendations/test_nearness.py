@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from app.recommendations.companions import count_baskets, find_bonds, weigh_bonds
-from app.recommendations.nearness import find_by_owners, find_by_taste, find_in_baskets
+from app.recommendations import nearness
+from app.recommendations.nearness import Nearness
 
 
 @pytest.mark.parametrize(
@@ -39,23 +40,34 @@ def test_bonds_are_of_neighbours_that_are_no_chance(trained):
 
 
 def test_the_closest_of_what_is_owned(trained):
-    at = trained.places
-    own = np.sort([at["pasta"], at["torch"], at["milk-1l"]])
-    assert find_in_baskets([at["sauce"], at["batteries"], at["lamp"]], own, trained) == {
-        at["sauce"]: at["pasta"],
-        at["batteries"]: at["torch"],
-    }
-    assert find_by_owners([at["sauce"]], np.array([at["dip"]]), trained) == {at["sauce"]: at["dip"]}
-    assert find_by_owners([at["sauce"]], np.arange(0), trained) == {}
+    at, near = trained.places, Nearness(trained)
+    own = {at["pasta"], at["torch"], at["milk-1l"]}
+    for _ in range(2):  # weighed, and held
+        assert near.find_in_baskets([at["sauce"], at["batteries"], at["lamp"]], own) == {
+            at["sauce"]: at["pasta"],
+            at["batteries"]: at["torch"],
+        }
+        assert near.find_by_owners([at["sauce"]], {at["dip"]}) == {at["sauce"]: at["dip"]}
+        assert near.find_by_owners([at["sauce"]], set()) == {}
+
+
+def test_no_more_is_held_than_may_be(trained, monkeypatch):
+    monkeypatch.setattr(nearness, "_MOST_HELD", 2)
+    everything, own = range(len(trained.item_ids)), set(range(len(trained.item_ids)))
+    near = Nearness(trained)
+    one_by_one = [near.find_in_baskets([item], own) for item in everything]
+    assert len(near._in_baskets) <= 2
+    at_once = near.find_in_baskets(list(everything), own)
+    assert at_once == {item: other for found in one_by_one for item, other in found.items()}
 
 
 def test_what_rises_with_customers_of_a_taste(trained):
-    facts, own = trained.ranker.facts, np.array([trained.places["pasta"]])
+    facts, own, near = trained.ranker.facts, np.array([trained.places["pasta"]]), Nearness(trained)
     pulled = facts.pulls @ facts.factors[trained.places["pasta"]]
     usual = max(pulled.mean(), 0)
     liked = [item for item, pull in zip(facts.rising.tolist(), pulled, strict=True) if pull > usual]
     everything = list(range(len(trained.item_ids)))
     assert 0 < len(liked) < len(facts.rising)
-    assert sorted(find_by_taste(everything, own, trained)) == liked
-    assert not find_by_taste(everything, np.arange(0), trained)
-    assert not find_by_taste([], own, trained)
+    assert sorted(near.find_by_taste(everything, own)) == liked
+    assert not near.find_by_taste(everything, np.arange(0))
+    assert not near.find_by_taste([], own)
