@@ -5,8 +5,8 @@
 A store of 20,000 customers, each with a history of so many items of 50,000, all in the catalogue; the model of
 recommendations is random and as large as a trained one (`benchmarks.recommend`), with clocks. Each scenario is asked
 for 10 items with GET /v1/customers/{id}/recommendations, `cart` with POST /v1/recommendations and a basket of five;
-`score` is GET /v1/customers/{id}/score. `till` is a checkout of five lines that asks for what goes with them, and
-`checkout` the same without.
+`again` is `home` of 100 of the customers, who come back to a page. `score` is GET /v1/customers/{id}/score. `till` is a
+checkout of five lines that asks for what goes with them, and `checkout` the same without.
 """
 
 import argparse
@@ -56,13 +56,15 @@ from benchmarks.systems import (
 )
 
 CUSTOMERS: Final = 20_000
+RETURNING: Final = 100
 READY_WITHIN_S: Final = 60
 LINES: Final = 5
 SCENARIOS: Final = ("home", "discover", "replenish", "popular")
+_OF_SCORES: Final = (*SCENARIOS, "cart", "again", "till")
 COMPARISONS: Final = tuple(
     Comparison(f"{label}: {system} / {floor}", figure, system, floor)
     for label, figure in (("answers/s", ANSWERS_PER_S), ("server CPU", SERVER_CPU_US), ("p99 latency", P99_MS))
-    for system, floor in (*((name, "score") for name in (*SCENARIOS, "cart")), ("till", "score"), ("till", "checkout"))
+    for system, floor in (*((name, "score") for name in _OF_SCORES), ("till", "checkout"))
 )
 _FILL: Final = """
 INSERT INTO customer_items (customer_id, item_id, orders, quantity, spend_minor, discounted_orders, refunds,
@@ -92,11 +94,11 @@ FROM generate_series(0, :items - 1) AS number
 """As `benchmarks.recommending.make_catalogue` has it."""
 
 
-def ask(port: int, api_key: str, what: str, *, seed: int) -> Iterator[bytes]:
+def ask(port: int, api_key: str, what: str, *, seed: int, customers: int = CUSTOMERS) -> Iterator[bytes]:
     """Endless requests of customers C-1 … at random."""
     chance = random.Random(seed)
     while True:
-        yield get(port, api_key, f"/v1/customers/C-{1 + int(chance.random() * CUSTOMERS)}/{what}")
+        yield get(port, api_key, f"/v1/customers/C-{1 + int(chance.random() * customers)}/{what}")
 
 
 def ask_for_baskets(port: int, api_key: str, *, seed: int) -> Iterator[bytes]:
@@ -125,6 +127,8 @@ def make_requests() -> dict[str, Requests]:
         name: lambda port, key, seed, what=what: ask(port, key, what, seed=seed)  # type: ignore[misc]
         for name, what in asked.items()
     }
+    home = asked["home"]
+    made["again"] = lambda port, key, seed: ask(port, key, home, seed=seed, customers=RETURNING)
     made["cart"] = lambda port, key, seed: ask_for_baskets(port, key, seed=seed)
     for name, more in (("checkout", ""), ("till", ', "recommendations": {"limit": 10}')):
         made[name] = lambda port, key, seed, more=more: checkouts(  # type: ignore[misc]

@@ -5,12 +5,12 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from app.foundation.times import to_us
 from app.recommendations.assortment import Assortment
 from app.recommendations.histories import History
 from app.recommendations.merchant_rules import MerchantRule
 from app.recommendations.rendering import render_items
-from app.recommendations.service import HOUR_US, Recommended, is_tired, recommend
+from app.recommendations.service import Recommended, is_tired, recommend
+from app.recommendations.spells import Spells
 from app.recommendations.wanted import Wanted
 
 _MOST_HELD: Final = 128
@@ -45,8 +45,9 @@ def is_everybodys(wanted: Wanted, history: History | None) -> bool:
 class Everybody:
     """The lists of one assortment that a process holds."""
 
-    def __init__(self, assortment: Assortment) -> None:
+    def __init__(self, assortment: Assortment, spells: Spells) -> None:
         self._assortment = assortment
+        self._spells = spells
         self._held: dict[Wanted, _Held] = {}
 
     def list_items(self, wanted: Wanted, rules: Sequence[MerchantRule], now_us: int) -> Listed:
@@ -58,18 +59,8 @@ class Everybody:
 
     def _make(self, wanted: Wanted, rules: Sequence[MerchantRule], now_us: int) -> _Held:
         told = recommend(wanted, None, self._assortment, rules, now_us)
-        listed = Listed(told, orjson.Fragment(orjson.dumps(render_items(told))))
+        listed = Listed(told, orjson.Fragment(orjson.dumps(render_items(told).items)))
         if len(self._held) >= _MOST_HELD:
             self._held.clear()
-        made = self._held[wanted] = _Held(listed, rules, now_us, self._until_us(rules, now_us))
+        made = self._held[wanted] = _Held(listed, rules, now_us, self._spells.until_us(rules, now_us))
         return made
-
-    def _until_us(self, rules: Sequence[MerchantRule], now_us: int) -> int:
-        next_hour_us = now_us - now_us % HOUR_US + HOUR_US
-        return min(self._assortment.next_change_us(now_us), _next_rule_us(rules, now_us), next_hour_us)
-
-
-def _next_rule_us(rules: Sequence[MerchantRule], now_us: int) -> int:
-    """When the next rule comes into force, or is so no more; an hour on where none does so sooner."""
-    times_us = [to_us(at) for rule in rules for at in (rule.valid_from, rule.valid_to) if at is not None]
-    return min((each for each in times_us if each > now_us), default=now_us + HOUR_US)

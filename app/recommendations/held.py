@@ -10,11 +10,13 @@ from app.recommendations.everybody import Everybody
 from app.recommendations.histories import History, OfWhom
 from app.recommendations.keeping import Given
 from app.recommendations.merchant_rules import MerchantRule
+from app.recommendations.remembered import Remembered
+from app.recommendations.spells import Spells
 
 
 class Recommendations:
     """The merchant's rules, read anew every few seconds; what gathers readings of histories, and what is to be kept;
-    and lists that are the same for all."""
+    lists that are the same for all, and answers that are given again."""
 
     def __init__(
         self,
@@ -31,12 +33,16 @@ class Recommendations:
         self._models = models
         self._items = items
         self._made: Assortment | None = None
-        self.everybody = Everybody(self.assortment())
+        self.everybody: Everybody
+        self.remembered: Remembered
+        self.assortment()
 
     def assortment(self) -> Assortment:
         """All items as they are now."""
         model, catalogue, made = self._models.item_champion, self._items.catalogue, self._made
         if made is None or made.model is not model or made.catalogue is not catalogue:
             made = self._made = Assortment(model, catalogue, made)
-            self.everybody = Everybody(made)  # with the former one goes its model
+            spells = Spells(made)
+            # with the former ones goes their model
+            self.everybody, self.remembered = Everybody(made, spells), Remembered(made, spells)
         return made

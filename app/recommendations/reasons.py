@@ -15,16 +15,19 @@ from app.recommendations.service import Recommended
 
 _WORTH_TELLING: Final = 1.95
 """A lift from which it is told."""
+FOR_EVER_US: Final = (1 << 63) - 1
 Reason = dict[str, str]
 _Own = Sequence[float]
 """(orders, time of the first, of the last), of an item that the customer has bought."""
 
 
 class Explaining:
-    """Reasons of one recommendation: what all of its items need is found once."""
+    """Reasons of one recommendation: what all of its items need is found once. `until_us`: from when on any of those
+    that were asked for would read otherwise, a day on."""
 
     def __init__(self, recommended: Recommended) -> None:
         self._told = recommended
+        self.until_us = FOR_EVER_US
         asked = recommended.asked
         self._habits = asked.bought
         self._due: Mapping[int, int] = {}
@@ -104,8 +107,10 @@ class Explaining:
             orders, first_us, last_us = (
                 float(column[place]) for column in (habits.orders, habits.first_us, habits.last_us)
             )
+        days = max(floor((now_us - last_us) / DAY_US), 0)
+        self.until_us = min(self.until_us, int(last_us) + (days + 1) * DAY_US)
         if orders < 2:
-            return _say_once(max(floor((now_us - last_us) / DAY_US), 0))
+            return _say_once(days)
         gap_days = float(due.gap_days[place]) if due is not None and item in self._due else None
         habit = Habit(orders, first_us, last_us, gap_days)
         code = "due" if item in self._due else "bought_before"

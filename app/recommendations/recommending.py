@@ -13,14 +13,15 @@ from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.http.resources import Resources
 from app.lifecycle.identifiers import BASKET
-from app.recommendations.everybody import Listed, is_everybodys
+from app.recommendations.everybody import is_everybodys
 from app.recommendations.held import Recommendations
 from app.recommendations.histories import History, OfWhom
 from app.recommendations.keeping import NOBODY, Given
 from app.recommendations.merchant_rules import Scenario
 from app.recommendations.offers.giving import Told, receipt_in_force
 from app.recommendations.offers.offering import offer_items, render_offer
-from app.recommendations.rendering import render
+from app.recommendations.remembered import Answer, mark_of
+from app.recommendations.rendering import render, render_items
 from app.recommendations.service import Recommended, probabilities_of, recommend
 from app.recommendations.shadowing import Shadow
 from app.recommendations.wanted import Wanted
@@ -45,8 +46,7 @@ async def answer(resources: Resources, wanted: Wanted, customer_id: str | None) 
     It waits for its being kept as long as a page may wait, and no longer: one that is not kept has no id.
     """
     now_us = time.time_ns() // 1000
-    listed = await _recommend(resources, wanted, customer_id, now_us)
-    return await _answer(resources, listed, customer_id, new_recommendation_id(now_us), now_us)
+    return await _answer(resources, wanted, customer_id, new_recommendation_id(now_us), now_us)
 
 
 async def answer_in_time(
@@ -59,8 +59,7 @@ async def answer_in_time(
     now_us = time.time_ns() // 1000
     try:
         async with asyncio.timeout_at(due_s):
-            listed = await _recommend(resources, wanted, customer_id, now_us)
-            return await _answer(resources, listed, customer_id, recommendation_id, now_us)
+            return await _answer(resources, wanted, customer_id, recommendation_id, now_us)
     except (TimeoutError, NotReady):
         return None
     except Exception as error:  # noqa: BLE001 - a sale does not fail for what is recommended beside it
@@ -77,31 +76,55 @@ async def suggest(
     return await answer_in_time(resources, wanted, known, recommendation_id_of(decided_us, *whose), due_s)
 
 
-async def _recommend(resources: Resources, wanted: Wanted, customer_id: str | None, now_us: int) -> Listed:
+async def _answer(
+    resources: Resources, wanted: Wanted, customer_id: str | None, recommendation_id: str, now_us: int
+) -> bytes:
     held = resources.of(Recommendations)
     history: History | None = None
     if customer_id is not None:
         is_whole = wanted.scenario != "popular" or wanted.offers
         history = await held.histories.submit(OfWhom(customer_id, is_whole, wanted.scenario == "discover"))
-    assortment = held.assortment()
+    rules, told = held.rules, None
+    if wanted.offers:
+        told = recommend(wanted, history, held.assortment(), rules, now_us)
+        made = await _make_with_offers(resources, told, customer_id, now_us)
+    else:
+        made, told = _find_or_make(held, wanted, customer_id, history, now_us)
+    given = made.given._replace(recommendation_id=recommendation_id, given_us=now_us)
+    if not given.item_ids or not await _keep(held, given):
+        return orjson.dumps({"recommendation_id": None, **made.told})
+    if told is not None:
+        resources.of(Shadow).note(told, rules, given)
+    return orjson.dumps({"recommendation_id": recommendation_id, **made.told})
+
+
+def _find_or_make(
+    held: Recommendations, wanted: Wanted, customer_id: str | None, history: History | None, now_us: int
+) -> tuple[Answer, Recommended | None]:
+    """The answer, and what it was made from; None: it had been made before."""
+    assortment, rules = held.assortment(), held.rules
     if is_everybodys(wanted, history):
-        return held.everybody.list_items(wanted, held.rules, now_us)
-    return Listed(recommend(wanted, history, assortment, held.rules, now_us))
+        listed = held.everybody.list_items(wanted, rules, now_us)
+        return _describe(listed.told, customer_id, listed.items), listed.told
+    mark = mark_of(history)
+    if (answer := held.remembered.find(customer_id, wanted, mark, rules, now_us)) is not None:
+        return answer, None
+    told = recommend(wanted, history, assortment, rules, now_us)
+    items, until_us = render_items(told)
+    answer = _describe(told, customer_id, orjson.Fragment(written := orjson.dumps(items)))
+    held.remembered.hold(customer_id, wanted, mark, rules, answer, len(written), (now_us, until_us))
+    return answer, told
 
 
-async def _answer(
-    resources: Resources, listed: Listed, customer_id: str | None, recommendation_id: str, now_us: int
-) -> bytes:
-    told = listed.told
-    offers = await _offer(resources, told, now_us) if told.asked.wanted.offers else None
+def _describe(told: Recommended, customer_id: str | None, items: Any) -> Answer:
+    return Answer(render(told, customer_id, items=items), given_of(told, customer_id, "", 0, None))
+
+
+async def _make_with_offers(resources: Resources, told: Recommended, customer_id: str | None, now_us: int) -> Answer:
+    """Of now alone: it is in force for a while, and told of one customer."""
+    offers = await _offer(resources, told, now_us)
     on_the_wire = None if offers is None else [render_offer(offer, resources.settings.digits) for offer in offers]
-    rendered: dict[str, Any] = {"recommendation_id": None, **render(told, customer_id, on_the_wire, listed.items)}
-    given = given_of(told, customer_id, recommendation_id, now_us, offers)
-    held = resources.of(Recommendations)
-    if given.item_ids and await _keep(held, given):
-        rendered["recommendation_id"] = recommendation_id
-        resources.of(Shadow).note(told, held.rules, given)
-    return orjson.dumps(rendered)
+    return Answer(render(told, customer_id, on_the_wire), given_of(told, customer_id, "", now_us, offers))
 
 
 async def _offer(resources: Resources, told: Recommended, now_us: int) -> list[Told] | None:

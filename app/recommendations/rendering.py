@@ -1,22 +1,29 @@
 """Recommendations on the wire."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.foundation.times import iso
 from app.recommendations.pools import TERMS
-from app.recommendations.reasons import Explaining
+from app.recommendations.reasons import FOR_EVER_US, Explaining
 from app.recommendations.service import Recommended
 
 _PLACES: Final = 6
 Offered = Sequence[Mapping[str, Any]] | None
 
 
+class Rendered(NamedTuple):
+    """Items in the order shown, and from when on they would read otherwise."""
+
+    items: list[dict[str, Any]]
+    until_us: int
+
+
 def render(told: Recommended, customer_id: str | None, offers: Offered = None, items: Any = None) -> dict[str, Any]:
     """The answer but for its `recommendation_id`. `offers`: of each item, on the wire; None: there are none to tell.
     `items` are what `render_items` makes, where it has been asked before."""
     if items is None:
-        items = render_items(told)
+        items = render_items(told).items
     asked, model = told.asked, told.asked.assortment.model
     return {
         "customer_id": customer_id,
@@ -46,16 +53,17 @@ def _why_short(told: Recommended) -> str | None:
     return "no_more_items" if told.found.is_filled else "no_more_due"
 
 
-def render_items(told: Recommended) -> list[dict[str, Any]]:
-    """The items in the order shown, each with its terms and reasons."""
+def render_items(told: Recommended) -> Rendered:
+    """The items, each with its terms and reasons."""
     if not told.chosen:
-        return []
+        return Rendered([], FOR_EVER_US)
     explaining, chosen = Explaining(told), told.chosen
     numbers, terms = told.pool.items[chosen].tolist(), told.pool.terms[chosen].round(_PLACES).tolist()
-    return [
+    items = [
         _render_item(told, explaining, place, number, values, rank)
         for rank, (place, number, values) in enumerate(zip(chosen, numbers, terms, strict=True), 1)
     ]
+    return Rendered(items, explaining.until_us)
 
 
 def _render_item(

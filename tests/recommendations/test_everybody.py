@@ -12,6 +12,7 @@ from app.recommendations.histories import NO_ITEMS, History, Shown
 from app.recommendations.merchant_rules import MerchantRule
 from app.recommendations.rendering import render_items
 from app.recommendations.service import HOUR_US, recommend
+from app.recommendations.spells import Spells
 from app.recommendations.wanted import Wanted
 from tests.items.test_held import row
 
@@ -38,7 +39,7 @@ def ids(listed):
 
 
 def test_a_list_is_made_once_while_nothing_changes(assortment):
-    everybody, wanted = Everybody(assortment), Wanted("popular", 3)
+    everybody, wanted = Everybody(assortment, Spells(assortment)), Wanted("popular", 3)
     listed = everybody.list_items(wanted, (), NOON_US)
     assert everybody.list_items(wanted, (), NOON_US + MINUTE_US) is listed
     assert everybody.list_items(Wanted("popular", 4), (), NOON_US) is not listed
@@ -47,7 +48,7 @@ def test_a_list_is_made_once_while_nothing_changes(assortment):
 
 @pytest.mark.parametrize("minutes", [9, 10, 11, 19, 20, 61])
 def test_it_is_made_anew_when_an_item_or_the_hour_ends(assortment, minutes):
-    everybody, wanted = Everybody(assortment), Wanted("popular", 100)
+    everybody, wanted = Everybody(assortment, Spells(assortment)), Wanted("popular", 100)
     everybody.list_items(wanted, (), NOON_US)
     now_us = NOON_US + minutes * MINUTE_US
     listed, fresh = everybody.list_items(wanted, (), now_us), recommend(wanted, None, assortment, (), now_us)
@@ -58,7 +59,7 @@ def test_it_is_made_anew_when_an_item_or_the_hour_ends(assortment, minutes):
 
 
 def test_it_is_made_anew_when_a_rule_begins_ends_or_comes(assortment):
-    everybody, wanted = Everybody(assortment), Wanted("popular", 100)
+    everybody, wanted = Everybody(assortment, Spells(assortment)), Wanted("popular", 100)
     rules = [MerchantRule(rule_id="no-corn", effect="hide", items=("corn",), valid_from=at(3), valid_to=at(5))]
     has_corn = ["corn" in ids(everybody.list_items(wanted, rules, NOON_US + n * MINUTE_US)) for n in (1, 3, 4, 5, 6)]
     assert has_corn == [True, False, False, True, True]
@@ -77,5 +78,5 @@ def test_what_depends_on_who_asks_is_not_everybodys():
 
 
 def test_its_items_are_those_that_are_rendered(assortment):
-    listed = Everybody(assortment).list_items(Wanted("popular", 5), (), NOON_US)
-    assert orjson.loads(orjson.dumps(listed.items)) == render_items(listed.told)
+    listed = Everybody(assortment, Spells(assortment)).list_items(Wanted("popular", 5), (), NOON_US)
+    assert orjson.loads(orjson.dumps(listed.items)) == render_items(listed.told).items

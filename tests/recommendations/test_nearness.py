@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from app.recommendations.companions import count_baskets, find_bonds, weigh_bonds
 from app.recommendations import nearness
+from app.recommendations.companions import count_baskets, find_bonds, weigh_bonds
 from app.recommendations.nearness import Nearness
 
 
