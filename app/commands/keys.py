@@ -1,40 +1,50 @@
-"""`perennial keys`: create, list, revoke."""
+"""`perennial keys`: create, list, rotate, revoke."""
 
 import asyncio
+import re
 import time
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Final
 
 import typer
 
 from app.commands.access import database, engine_of
 from app.commands.progress import say
 from app.database.engine import transaction
-from app.foundation.times import iso
+from app.foundation.times import iso, to_us
 from app.http.auth import (
     SCOPES,
+    KeyRow,
     Scope,
     create_key,
     list_keys,
     revoke_key,
 )
+from app.http.key_lives import Successor, rotate_key
 
-commands = typer.Typer(name="keys", help="API keys: create, list, revoke.", no_args_is_help=True)
+_UNITS_US: Final = {"d": 86_400_000_000, "h": 3_600_000_000}
+
+commands = typer.Typer(name="keys", help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 
 
 @commands.command(name="create")
 def create_key_command(
     name: Annotated[str, typer.Argument(help="Who it is for")],
     scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(SCOPES)}; may be repeated")],
+    expires: Annotated[str | None, typer.Option(help="After 90d or 12h, or at a time; else never")] = None,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
     scopes: list[Scope] = [known for known in SCOPES if known in scope]
     if unknown := set(scope) - set(SCOPES):
         raise typer.BadParameter(f"unknown scope {', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}")
 
+    now_us = time.time_ns() // 1000
+    expires_us = None if expires is None else _read_end(expires, now_us)
+
     async def work(url: str) -> str:
         async with engine_of(url) as engine, transaction(engine) as connection:
-            key_id, key = await create_key(connection, name, scopes, time.time_ns() // 1000)
-        say(f"Key {key_id} for {name}: {', '.join(scopes)}")
+            key_id, key = await create_key(connection, name, scopes, now_us, expires_us)
+        say(f"Key {key_id} for {name}: {', '.join(scopes)}" + _until(expires_us))
         return key
 
     with database() as (_, url):
@@ -43,16 +53,66 @@ def create_key_command(
 
 @commands.command(name="list")
 def list_keys_command() -> None:
-    """List the keys, revoked ones too."""
+    """List the keys, those that are valid no more too."""
 
     async def work(url: str) -> None:
         async with engine_of(url) as engine, transaction(engine) as connection:
             for row in await list_keys(connection):
-                state = "valid" if row.revoked_us is None else f"revoked {iso(row.revoked_us)}"
-                print(f"{row.key_id}\t{row.name}\t{','.join(row.scopes)}\t{iso(row.created_us)}\t{state}")
+                print(_line(row))
 
     with database() as (_, url):
         asyncio.run(work(url))
+
+
+def _line(row: KeyRow) -> str:
+    state = row.state(time.time_ns() // 1000)
+    told = f"revoked {iso(row.revoked_us)}" if row.revoked_us is not None else state
+    if row.revoked_us is None and row.expires_us is not None:
+        told += f" {'until' if state == 'valid' else 'since'} {iso(row.expires_us)}"
+    used = "never used" if row.last_used_us is None else f"used {iso(row.last_used_us)}"
+    return f"{row.key_id}\t{row.name}\t{','.join(row.scopes)}\t{iso(row.created_us)}\t{told}\t{used}"
+
+
+@commands.command(name="rotate")
+def rotate_key_command(
+    key_id: Annotated[str, typer.Argument(help="As listed")],
+    overlap: Annotated[str, typer.Option(help="How long the old key is valid too: 7d, 12h")] = "7d",
+    expires: Annotated[str | None, typer.Option(help="Of the new key: after 90d, or at a time; else never")] = None,
+) -> None:
+    """Make a key that follows another, of its name and scopes, and print it; for a while both are valid."""
+    now_us = time.time_ns() // 1000
+    overlap_us = _read_end(overlap, now_us) - now_us
+    expires_us = None if expires is None else _read_end(expires, now_us)
+
+    async def work(url: str) -> Successor | None:
+        async with engine_of(url) as engine, transaction(engine) as connection:
+            return await rotate_key(connection, key_id, now_us, overlap_us, expires_us)
+
+    with database() as (_, url):
+        made = asyncio.run(work(url))
+    if made is None:
+        say("There is no valid key of this id.")
+        raise typer.Exit(1)
+    say(f"Key {made.key_id} for {made.name}{_until(expires_us)}; {key_id} is valid until {iso(made.both_until_us)}")
+    print(made.key)
+
+
+def _until(expires_us: int | None) -> str:
+    return "" if expires_us is None else f", until {iso(expires_us)}"
+
+
+def _read_end(text: str, now_us: int) -> int:
+    """A time to come, written as a time or as days or hours from now."""
+    after = re.fullmatch(r"(\d{1,5})([dh])", text.strip())
+    if after:
+        return now_us + int(after[1]) * _UNITS_US[after[2]]
+    try:
+        end_us = to_us(datetime.fromisoformat(text.strip()))
+    except (TypeError, ValueError) as error:  # a time without a zone, or none
+        raise typer.BadParameter(f"write 90d, 12h or a time like 2027-01-31T00:00:00Z, not {text!r}") from error
+    if end_us <= now_us:
+        raise typer.BadParameter(f"{text} is over")
+    return end_us
 
 
 @commands.command(name="revoke")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -36,9 +37,9 @@ def run() -> None:
         if not asyncio.run(_is_prepared(url)):
             # in a process of its own: the service loads neither scikit-learn nor DuckDB
             subprocess.run([sys.executable, "-m", "app", "demo"], check=True)
-        key = _keep_dev_key(url, settings.home / "dev-api-key")
+        new_key = _keep_dev_key(url, settings.home / "dev-api-key")
         customer_id = asyncio.run(_some_customer(url))
-        serve(settings, url, on_ready=lambda: _greet(settings, key, customer_id))
+        serve(settings, url, on_ready=lambda: _greet(settings, new_key, customer_id))
 
 
 @commands.command()
@@ -55,7 +56,9 @@ async def _is_prepared(url: str) -> bool:
         return await is_prepared(engine)
 
 
-def _greet(settings: Settings, key: str, customer_id: str) -> None:
+def _greet(settings: Settings, new_key: str | None, customer_id: str) -> None:
+    """A key is shown when it is made, and never again: what a terminal prints is kept in logs and histories."""
+    path = settings.home / "dev-api-key"
     base = f"http://{settings.host}:{settings.port}"
     now = datetime.now(UTC).isoformat(timespec="seconds")
     event = {
@@ -67,12 +70,17 @@ def _greet(settings: Settings, key: str, customer_id: str) -> None:
         "time": now,
         "data": {"order_id": f"DEMO-{time.time_ns()}", "total": 88.5, "channel": "store"},
     }
-    head = f"curl -s -H 'Authorization: Bearer {key}'"
+    head = f'curl -s -H "Authorization: Bearer $(cat {shlex.quote(str(path))})"'
     json_head = f"{head} -H 'Content-Type: application/json'"
     checkout = json.dumps({"event": event, "channel": "store", "max_actions": 2})
     print(
         f"\nPerennial serves on {base}  (API: {base}/docs, health: {base}/health)\n"
-        f"API key, also in {settings.home / 'dev-api-key'}:\n  {key}\n\nTry:\n"
+        + (
+            f"API key in {path}\n"
+            if new_key is None
+            else f"API key, shown this once and kept in {path}:\n  {new_key}\n"
+        )
+        + "\nTry:\n"
         f"  {head} '{base}/v1/customers/{customer_id}/score'\n"
         f"  {json_head} '{base}/v1/checkouts' -d '{checkout}'\n"
         f"  {head} '{base}/v1/customers/{customer_id}'\n\nCtrl-C stops it.",
@@ -85,20 +93,21 @@ async def _some_customer(url: str) -> str:
         return await find_frequent_customer(connection) or "C-1001"
 
 
-def _keep_dev_key(url: str, path: Path) -> str:
-    """The key in the file if it is valid, else a new one with every scope."""
+def _keep_dev_key(url: str, path: Path) -> str | None:
+    """Sees to it that the file has a valid key; a new one with every scope where it had none, else None."""
     kept = path.read_text().strip() if path.exists() else ""
 
-    async def renew() -> str:
+    async def renew() -> str | None:
         async with engine_of(url) as engine, transaction(engine) as connection:
             if kept and await is_valid_key(connection, kept):
-                return kept
+                return None
             _, key = await create_key(connection, "development", SCOPES, time.time_ns() // 1000)
             return key
 
     key = asyncio.run(renew())
-    path.touch(mode=0o600)
-    path.write_text(key + "\n")
+    if key is not None:
+        path.touch(mode=0o600)
+        path.write_text(key + "\n")
     return key
 
 

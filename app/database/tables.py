@@ -144,6 +144,8 @@ api_keys = Table(
     Column("scopes", ARRAY(Text), nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("revoked_us", BigInteger),
+    Column("expires_us", BigInteger),
+    Column("last_used_us", BigInteger),
 )
 """Only hashes of keys are kept."""
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.tables import api_keys
@@ -27,13 +27,20 @@ REREAD_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A key as it is listed. `revoked_us` None: it is valid."""
+    """A key as it is listed. `revoked_us` and `expires_us` None: it is valid."""
 
     key_id: str
     name: str
     scopes: list[str]
     created_us: int
     revoked_us: int | None
+    expires_us: int | None
+    last_used_us: int | None
+
+    def state(self, now_us: int) -> Literal["valid", "revoked", "expired"]:
+        if self.revoked_us is not None:
+            return "revoked"
+        return "valid" if self.expires_us is None or self.expires_us > now_us else "expired"
 
 
 class Keyring:
@@ -47,6 +54,8 @@ class Keyring:
         self._scopes_by_hash = scopes_by_hash
         self._scopes_by_header: dict[bytes, frozenset[str]] = {}
         self._unknown: set[bytes] = set()
+        self.used: set[bytes] = set()
+        """SHA-256 of the keys that were let in."""
 
     @property
     def is_read(self) -> bool:
@@ -75,7 +84,10 @@ class Keyring:
         scopes = self._scopes_by_hash.get(digest)
         if scopes is None:
             may_be_new = digest not in self._unknown and key.strip().startswith(KEY_PREFIX.encode())
-            raise (UnknownKey if may_be_new else Unauthorized)("The API key is not known or has been revoked.")
+            raise (UnknownKey if may_be_new else Unauthorized)(
+                "The API key is not known, has expired or has been revoked."
+            )
+        self.used.add(digest)
         if len(self._scopes_by_header) < MOST_HEADERS:
             self._scopes_by_header[authorization] = scopes
         return scopes
@@ -129,10 +141,16 @@ def hash_key(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
+def is_valid_at(now_us: int) -> ColumnElement[bool]:
+    """Whether a key is neither revoked nor expired, in SQL."""
+    expires_us = api_keys.c.expires_us
+    return and_(api_keys.c.revoked_us.is_(None), or_(expires_us.is_(None), expires_us > now_us))
+
+
 async def read_keyring(connection: AsyncConnection) -> dict[bytes, frozenset[str]]:
     """SHA-256 → scopes of the valid keys."""
     rows = await connection.execute(
-        select(api_keys.c.key_sha256, api_keys.c.scopes).where(api_keys.c.revoked_us.is_(None))
+        select(api_keys.c.key_sha256, api_keys.c.scopes).where(is_valid_at(time.time_ns() // 1000))
     )
     return {bytes(row.key_sha256): frozenset(row.scopes) for row in rows}
 
@@ -157,8 +175,10 @@ async def sign_by_key(connection: AsyncConnection, authorization: bytes) -> str:
     return "a key that was revoked" if key_id is None else f"key {key_id}"
 
 
-async def create_key(connection: AsyncConnection, name: str, scopes: Sequence[Scope], now_us: int) -> tuple[str, str]:
-    """Makes a key; (key_id, key). The key cannot be read again."""
+async def create_key(
+    connection: AsyncConnection, name: str, scopes: Sequence[Scope], now_us: int, expires_us: int | None = None
+) -> tuple[str, str]:
+    """Makes a key; (key_id, key). The key cannot be read again. `expires_us` None: it is valid until it is revoked."""
     key_id, key = secrets.token_hex(4), KEY_PREFIX + secrets.token_urlsafe(32)
     row: dict[str, Any] = {
         "key_id": key_id,
@@ -166,6 +186,7 @@ async def create_key(connection: AsyncConnection, name: str, scopes: Sequence[Sc
         "key_sha256": hash_key(key.encode()),
         "scopes": list(scopes),
         "created_us": now_us,
+        "expires_us": expires_us,
     }
     await connection.execute(insert(api_keys).values(row))
     return key_id, key
@@ -173,7 +194,8 @@ async def create_key(connection: AsyncConnection, name: str, scopes: Sequence[Sc
 
 async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
     """All keys, oldest first."""
-    columns = [api_keys.c[name] for name in ("key_id", "name", "scopes", "created_us", "revoked_us")]
+    names = ("key_id", "name", "scopes", "created_us", "revoked_us", "expires_us", "last_used_us")
+    columns = [api_keys.c[name] for name in names]
     rows = await connection.execute(select(*columns).order_by(api_keys.c.created_us))
     return [KeyRow(**row._mapping) for row in rows]
 

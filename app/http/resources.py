@@ -1,6 +1,7 @@
 """What a domain hands over to the service that runs it, and what a running service holds."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from app.foundation.metrics import GaugeValue
 from app.foundation.settings import Settings
 from app.http.auth import Keyring, Rereading, Scope, read_keyring
 from app.http.health import CheckOut
+from app.http.key_lives import USE_WRITTEN_US, note_uses
 
 REFRESH_SECONDS = 2.0
 FIRST_READ_SECONDS = 0.1
@@ -75,6 +77,8 @@ class Resources:
         self.parts = tuple(parts)
         self.keyring = Keyring()
         self._reading_keys = asyncio.Lock()
+        self._used: set[bytes] = set()
+        self._uses_us: dict[bytes, int] = {}
         self._rereading = Rereading(lambda: _failure_of(self._read_keys(self)))
         self.is_draining = False
         self.gatherers: list[Gatherer[Any, Any]] = []
@@ -202,7 +206,8 @@ class Resources:
 
         The first time keys come last, so that whom they let in is answered by the model.
         """
-        reads = [self._read_keys, *(part.refresh for part in self.parts if part.refresh is not None)]
+        of_parts = [part.refresh for part in self.parts if part.refresh is not None]
+        reads = [self._read_keys, *of_parts, self._note_uses]
         failure: type[Exception] | None = None
         for read in reads if self.keyring.is_read else reversed(reads):
             failure = await _failure_of(read(self)) or failure
@@ -219,7 +224,20 @@ class Resources:
     async def _read_keys(resources: "Resources") -> None:
         """One reading at a time, so that what was read last is what is in force."""
         async with resources._reading_keys, transaction(resources.engine) as connection:
+            resources._used |= resources.keyring.used
             resources.keyring = Keyring(await read_keyring(connection))
+
+    @staticmethod
+    async def _note_uses(resources: "Resources") -> None:
+        """What keys were used since these were looked at last. A use that cannot be written now is with the next."""
+        now_us = time.time_ns() // 1000
+        written_us = resources._uses_us
+        due = {each for each in resources._used if now_us - written_us.get(each, 0) >= USE_WRITTEN_US}
+        if due:
+            async with transaction(resources.engine) as connection:
+                await note_uses(connection, sorted(due), now_us)
+        resources._uses_us = {**written_us, **dict.fromkeys(due, now_us)}
+        resources._used.clear()
 
 
 async def _failure_of(reading: Awaitable[None]) -> type[Exception] | None:
