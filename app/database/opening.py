@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from app.database.schema import migrate
 from app.foundation.settings import Settings
+
+EMBEDDED: Final = "postgres"
+"""The directory of the embedded server, within `home`."""
 
 
 @contextmanager
@@ -20,6 +24,6 @@ def open_database(settings: Settings) -> Iterator[str]:
         return
     from app.database.embedded import start_embedded  # an installation with a database of its own lacks the wheel
 
-    with start_embedded(settings.home / "postgres") as server:
+    with start_embedded(settings.home / EMBEDDED) as server:
         migrate(server.url)
         yield server.url

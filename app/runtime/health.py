@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__
 from app.database.engine import transaction
+from app.database.keeping import TOLD_SECONDS, read_keeping
+from app.database.opening import EMBEDDED
 from app.database.schema import HEAD_REVISION, read_revision
 from app.foundation import metrics
 from app.foundation.errors import NotReady
@@ -54,6 +56,28 @@ def check_background(resources: Resources) -> CheckOut:
     return CheckOut(status="warn" if ended else "pass", componentType="component", output=output)
 
 
+def check_server(resources: Resources) -> dict[str, CheckOut]:
+    """Whether the embedded Postgres had to be started again; nothing of a database that others look after."""
+    kept = read_keeping(resources.settings.home / EMBEDDED)
+    if kept is None:
+        return {}
+    output: str | None = None
+    if kept.is_given_up:
+        output = f"It does not stay up, and was given up: see {EMBEDDED}/postgres.log, and restart the service."
+    elif kept.restarted_at is not None and time.time() - kept.restarted_at < TOLD_SECONDS:
+        output = f"It ended, and was started again: see {EMBEDDED}/postgres.log. Was it killed for want of memory?"
+    status: HealthStatus = "fail" if kept.is_given_up else "warn" if output else "pass"
+    return {
+        "database:server": CheckOut(
+            status=status,
+            componentType="datastore",
+            observedValue=kept.restarts,
+            observedUnit="restarts",
+            output=output,
+        )
+    }
+
+
 async def check_parts(resources: Resources) -> Mapping[str, CheckOut]:
     """The checks of parts that need the database; one that it cannot answer fails."""
     found: dict[str, CheckOut] = {}
@@ -71,6 +95,7 @@ async def assess(resources: Resources) -> HealthOut:
     """All checks, and the worst of them. What is stored can be told on this version's schema alone."""
     database, schema = await check_database(resources)
     found: dict[str, CheckOut] = {"database:responseTime": database, "database:schema": schema}
+    found |= check_server(resources)
     for part in resources.parts:
         if part.check is not None:
             found |= part.check(resources)

@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter, Request, Response
 
+from app.database.keeping import read_keeping
+from app.database.opening import EMBEDDED
 from app.foundation.errors import NotReady
 from app.foundation.exposition import MEDIA_TYPE as METRICS_TYPE
 from app.foundation.exposition import render, workers_together
@@ -15,8 +17,13 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/livez", summary="The process lives")
-async def get_livez() -> dict[str, str]:
-    """Says nothing of the database: restarting this process would not mend that."""
+async def get_livez(request: Request) -> dict[str, str]:
+    """Says nothing of the database: restarting this process would not mend that. Only an embedded one that this service
+    has given up is tried anew by a restart: 503."""
+    resources: Resources | None = getattr(request.app.state, "resources", None)
+    kept = None if resources is None else read_keeping(resources.settings.home / EMBEDDED)
+    if kept is not None and kept.is_given_up:
+        raise NotReady("The embedded Postgres does not stay up: see its log, and restart the service.")
     return {"status": "pass"}
 
 

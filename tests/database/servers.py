@@ -28,11 +28,12 @@ def ask(url, *statements):
 
     async def run():
         engine = create_async_engine(url)
-        async with engine.begin() as connection:
-            results = [await connection.execute(text(statement)) for statement in statements]
-            value = results[-1].scalar() if results[-1].returns_rows else None
-        await engine.dispose()
-        return value
+        try:
+            async with engine.begin() as connection:
+                results = [await connection.execute(text(statement)) for statement in statements]
+                return results[-1].scalar() if results[-1].returns_rows else None
+        finally:
+            await engine.dispose()
 
     return asyncio.run(run())
 
