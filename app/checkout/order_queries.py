@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.case_queries import complaint_standing
+from app.customers.consent_queries import consent_words
 from app.customers.linking_queries import in_person
 from app.customers.queries import offered
 from app.database.engine import Statement, compile_statement
@@ -268,6 +269,7 @@ def _restate_customers() -> Statement:
     return compile_statement(
         select(
             *(own, touched.c.numbers, touched.c.texts, offered(own), complaint_standing(own, touched.c.complaints)),
+            consent_words(own),
             *(recorded_stage_key(own), in_person(own, touched)),
         )
     )

@@ -31,9 +31,9 @@ async def restate_orders(batch: Batch) -> None:
         await remove_empty(batch, customer_ids)
     await restate_items(batch, customer_ids)
     for row in await batch.driver.fetch(RESTATE_CUSTOMERS, customer_ids=customer_ids):
-        customer_id, numbers, texts, offered, complaints, recorded, is_in_person = row
+        customer_id, numbers, texts, offered, complaints, words, recorded, is_in_person = row
         if not is_in_person:
-            batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, complaints)
+            batch.states[customer_id] = CustomerState(customer_id, numbers, texts, offered, complaints, words)
             batch.recorded[customer_id] = recorded
 
 

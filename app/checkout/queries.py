@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.case_queries import complaint_standing
+from app.customers.consent_queries import consent_words
 from app.customers.linking_queries import in_person
 from app.customers.queries import offered
 from app.database.engine import Statement, compile_statement
@@ -31,7 +32,7 @@ from app.database.states import aggregated, latest_vector, merge_into, numeric_v
 from app.database.tables import OF_ORDERS, customer_states, events
 from app.ingest.queries import FACTS, unnested_columns
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, POINTS_TYPES
-from app.lifecycle.states import CASE, CUSTOMER, StateSpec
+from app.lifecycle.states import CASE, CONSENT, CUSTOMER, StateSpec
 from app.stages.queries import recorded_stage_key
 
 UNMEASURED: Final = ("data", "digest", "lines")
@@ -43,7 +44,7 @@ def _count_events() -> Statement:
     """Inserts what is new, merges it into the states, returns every touched state.
 
     Parameters: an array for each of FACTS, no (source, id) twice, and `received_us`. Rows: customer_id,
-    numbers, texts, `offered`, `complaint_standing`, `recorded_stage_key` of the stage,
+    numbers, texts, `offered`, `complaint_standing`, `consent_words`, `recorded_stage_key` of the stage,
     `in_person` (the row is not all of the customer), and of all events `counted`, how many were new, and
     `told_before`, of how many of these, orders and points, something was said before of the order. Events go in the
     order of their identity and states in that of customers, so that concurrent statements cannot deadlock.
@@ -76,6 +77,7 @@ def _count_events() -> Statement:
     return compile_statement(
         select(
             *(own, touched.c.numbers, touched.c.texts, offered(own), complaint_standing(own, touched.c.complaints)),
+            consent_words(own),
             *(recorded_stage_key(own), in_person(own, touched), counted, _told_before(inserted)),
         )
     )
@@ -107,3 +109,4 @@ def _merge_events(spec: StateSpec) -> Statement:
 
 
 MERGE_CASES = _merge_events(CASE)
+MERGE_CONSENTS = _merge_events(CONSENT)

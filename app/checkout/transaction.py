@@ -15,19 +15,20 @@ import asyncpg
 
 from app.checkout.answering import answer_erased, answer_tills, record_changed_stages
 from app.checkout.batch import Batch
-from app.checkout.counting import count_cases, count_events, link_customers
+from app.checkout.counting import count_cases, count_consents, count_events, link_customers
 from app.checkout.delivered import cool_down, note_delivered
 from app.checkout.item_queries import FIND_KEPT, FORGET, MERGE, MERGE_SUMMED, REMOVE_ITEMS, RESTATE_ITEMS
 from app.checkout.items import count_items
 from app.checkout.order_owners import FIND_OTHERS, GIVE, REMOVE_EMPTY
 from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS, begin_with
 from app.checkout.orders import lock_states, restate_orders
-from app.checkout.queries import COUNT_EVENTS, MERGE_CASES
+from app.checkout.queries import COUNT_EVENTS, MERGE_CASES, MERGE_CONSENTS
 from app.checkout.refusing import keep_refused
 from app.checkout.retelling import FIND_NAMES
 from app.checkout.sieving import hashes_of, sieve
 from app.checkout.till_refunds import RESTATE_TILL_ORDERS
 from app.customers.case_queries import READ_COMPLAINTS
+from app.customers.consent_queries import READ_CONSENTS
 from app.customers.item_states import READ_ITEMS
 from app.customers.linking_queries import PERSON_STATES
 from app.customers.tombstone_queries import NONE_FOUND, begin_unerased
@@ -78,6 +79,7 @@ COUNTING: Final = (
     ),
     Step("link", link_customers, {}),
     Step("cases", count_cases, {MERGE_CASES: {}, READ_COMPLAINTS: {}}),
+    Step("consents", count_consents, {MERGE_CONSENTS: {}, READ_CONSENTS: {}}),
     Step("deliver", note_delivered, _planned(FIND_RESERVED, DELIVER, ADD_CONTACTS)),
     Step("refuse", keep_refused, {}),
 )
@@ -89,7 +91,7 @@ ANSWERING: Final = (
 """Not waited for beyond what a till waits for: without them the events are counted all the same."""
 STEPS: Final = (*COUNTING, *ANSWERING)
 """In this order rows are locked: orders that have an identity, events and customer states, items of these, links and
-persons, cases, contacts, turns, counters, decisions and offers, stages."""
+persons, cases, consents, contacts, turns, counters, decisions and offers, stages."""
 
 
 class Transactions:

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.as_known import FACTS, OWNER, Known, Reader, read_orders_then, read_persons
 from app.customers.case_queries import STANDING, complaints_in_events
+from app.customers.consent_queries import WORDS, consents_in_events
 from app.customers.linking_queries import members
 from app.customers.state import CustomerState
 from app.database.engine import Statement, compile_statement, unnested
@@ -37,13 +38,15 @@ _OCCURRED = events.c.occurred_us < bindparam("as_of_us", type_=BigInteger)
 
 
 def _states_of(before: SelectBase) -> Statement:
-    """Rows: customer_id as asked for, numbers, texts, complaint_standing, of the events of each."""
+    """Rows: customer_id as asked for, numbers, texts, complaint_standing, consent_words, of the events of each."""
     rows = before.cte("before")
     states, complaints = aggregated(CUSTOMER, rows).subquery("states"), complaints_in_events(rows)
+    consents = consents_in_events(rows)
+    told = (numeric_vector(states), latest_vector(states), complaints.c[STANDING], consents.c[WORDS])
     return compile_statement(
-        select(states.c.customer_id, numeric_vector(states), latest_vector(states), complaints.c[STANDING]).join_from(
-            states, complaints, complaints.c.customer_id == states.c.customer_id, isouter=True
-        )
+        select(states.c.customer_id, *told)
+        .join_from(states, complaints, complaints.c.customer_id == states.c.customer_id, isouter=True)
+        .outerjoin(consents, consents.c.customer_id == states.c.customer_id)
     )
 
 
@@ -120,7 +123,11 @@ async def _read(
     rows = await connection.exec_driver_sql(statement.text, tuple(statement.arguments(asked)))
     return {
         row.customer_id: CustomerState(
-            row.customer_id, row.numbers, row.texts, complaint_standing=row.complaint_standing
+            row.customer_id,
+            row.numbers,
+            row.texts,
+            complaint_standing=row.complaint_standing,
+            consent_words=row.consent_words,
         )
         for row in rows
     }

@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.case_queries import STANDING, complaints_of_members
+from app.customers.consent_queries import WORDS, consents_of_members
 from app.database.engine import Statement, compile_statement, unnested
 from app.database.states import latest_vector, numeric_vector, united
 from app.database.tables import (
@@ -223,7 +224,7 @@ def person_states(asked: FromClause) -> Select[Any]:
         those, customer_states, customer_states.c.customer_id == those.c.member_id
     )
     states, offered = united(CUSTOMER, rows.subquery("rows")).subquery("states"), _offered_to(those)
-    complaints = complaints_of_members(those)
+    complaints, consents = complaints_of_members(those), consents_of_members(those)
     goes_by = select(persons.c.person_id).where(persons.c.customer_id == states.c.customer_id).scalar_subquery()
     return (
         select(
@@ -232,10 +233,12 @@ def person_states(asked: FromClause) -> Select[Any]:
             latest_vector(states),
             offered.c.offered,
             complaints.c[STANDING],
+            consents.c[WORDS],
             goes_by.label("person_id"),
         )
         .join_from(states, offered, offered.c.customer_id == states.c.customer_id, isouter=True)
         .outerjoin(complaints, complaints.c.customer_id == states.c.customer_id)
+        .outerjoin(consents, consents.c.customer_id == states.c.customer_id)
     )
 
 

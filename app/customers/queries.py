@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, column, func, lite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.case_queries import complaint_standing
+from app.customers.consent_queries import consent_words
 from app.customers.linking_queries import in_person, member_ids, members
 from app.customers.state import CustomerState
 from app.database.engine import Statement, compile_statement
@@ -38,6 +39,7 @@ def _read_states() -> Statement:
             latest_vector(customer_states),
             offered(customer_states.c.customer_id),
             complaint_standing(customer_states.c.customer_id, customer_states.c.complaints),
+            consent_words(customer_states.c.customer_id),
             in_person(customer_states.c.customer_id),
         ).where(customer_states.c.customer_id == func.any(wanted))
     )

@@ -33,6 +33,9 @@ class ProfileOut(BaseModel):
     tier: str | None
     points: int
     consents: dict[str, bool]
+    """Channel → the latest word on marketing."""
+    purposes: dict[str, dict[str, bool]]
+    """Purpose → channel → the latest word, of the others than marketing and personalization."""
 
 
 class CrowdOut(BaseModel):

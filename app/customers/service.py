@@ -127,6 +127,7 @@ def render_profile(state: CustomerState, channels: dict[str, int], currency: str
         "tier": state.latest("latest_tier"),
         "points": count("points"),
         "consents": state.consents(),
+        "purposes": state.purposes(),
     }
 
 

@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from app.lifecycle.events import ALL_CHANNELS
+from app.lifecycle.consents import MARKETING, NO_WORDS, Consents, Word, prevailing, settle, words_in
+from app.lifecycle.events import ALL_CHANNELS, ALL_PURPOSES
 from app.lifecycle.measures import EMPTY, LATEST, NUMERIC, latest_us, latest_value, numbers_of
 
 _NUMBER: Final = {measure.name: index for index, measure in enumerate(NUMERIC)}
@@ -24,9 +25,10 @@ class CustomerState(NamedTuple):
     """A customer as read: numbers in the order of NUMERIC, texts of LATEST.
 
     `offered` is a JSON object of action → time of its last offer. `complaint_standing` is how many complaints are open,
-    and when the latest of the others was resolved (µs); None for who never complained. `person_id` is the id that the
-    person goes by, None for one who was not looked for among persons, and goes by the own id. `is_erased`: nothing may
-    be kept of them.
+    and when the latest of the others was resolved (µs); None for who never complained. `consent_words` are purpose,
+    channel and text of the words on purposes beside marketing and personalization, None for no word. `person_id` is the
+    id that the person goes by, None for one who was not looked for among persons, and goes by the own id. `is_erased`:
+    nothing may be kept of them.
     """
 
     customer_id: str
@@ -34,6 +36,7 @@ class CustomerState(NamedTuple):
     texts: list[str | None]
     offered: str | None = None
     complaint_standing: Sequence[int | None] | None = None
+    consent_words: Sequence[Sequence[str]] | None = None
     person_id: str | None = None
     is_erased: bool = False
 
@@ -58,24 +61,28 @@ class CustomerState(NamedTuple):
     def consents(self) -> dict[str, bool]:
         """Channel → the latest word on marketing there.
 
-        A word for every channel overrules what was said before of one; personalization refused is
-        marketing refused, since every action here is personal.
+        As `app.lifecycle.consents` settles it; personalization refused is marketing refused, since every action here is
+        personal.
         """
-        said = [(latest_us(text), channel, text) for channel, at in _CONSENTS if (text := self.texts[at])]
-        if not said and not self.texts[_PERSONALIZATION]:
+        said = [Word(MARKETING, channel, text) for channel, at in _CONSENTS if (text := self.texts[at])]
+        if not said and not self.texts[_PERSONALIZATION] and not self.consent_words:
             return {}
-        general_us = max((us for us, channel, _ in said if channel == ALL_CHANNELS), default=-1)
-        consents = {
-            channel: latest_value(text) == "granted"
-            for us, channel, text in said
-            if channel == ALL_CHANNELS or us > general_us
-        }
+        settled = settle([*said, *words_in(self.consent_words)])
+        consents = settled.get(MARKETING) or settled.get(ALL_PURPOSES) or {}
         return {**dict.fromkeys(consents, False), ALL_CHANNELS: False} if self.refuses_profiling else consents
+
+    def purposes(self) -> Consents:
+        """Purpose → channel → the latest word, of the others than marketing and personalization."""
+        return settle(words_in(self.consent_words)) if self.consent_words else NO_WORDS
 
     @property
     def refuses_profiling(self) -> bool:
-        """Whether the latest word on personalization is no."""
-        return self.latest("consent_personalization") == "denied"
+        """Whether the latest word on personalization is no, or everything was refused since."""
+        own = self.texts[_PERSONALIZATION]
+        if not self.consent_words:
+            return latest_value(own) == "denied"
+        of_all = [word.text for word in words_in(self.consent_words) if word[:2] == (ALL_PURPOSES, ALL_CHANNELS)]
+        return prevailing(own, max(of_all, default=None)) is False
 
     @property
     def csat(self) -> float | None:

@@ -71,7 +71,7 @@ def compare(
 ) -> list[Difference]:
     """The differences of one state: measures in the order of its declaration."""
     customer_id, *others = keys
-    where = "".join(f"{spec.name} {key} " for key in others)
+    where = f"{spec.name} {' '.join(others)} " if others else ""
     if kept is None or recomputed is None:
         presence = ("missing", "present")
         return [Difference(customer_id, f"{where}row", presence[kept is not None], presence[recomputed is not None])]

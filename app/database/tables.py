@@ -34,7 +34,7 @@ from app.database.decision_tables import offers as offers
 from app.database.metadata import metadata as metadata
 from app.database.order_lines import ORDER_LINES
 from app.lifecycle.measures import Measure, Merge
-from app.lifecycle.states import CASE, CUSTOMER, INTEREST, ITEM, StateSpec
+from app.lifecycle.states import CASE, CONSENT, CUSTOMER, INTEREST, ITEM, StateSpec
 
 OF_ORDERS = (
     "type IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)', 'points.earned',"
@@ -111,6 +111,7 @@ def _state_table(spec: StateSpec) -> Table:
 customer_states = _state_table(CUSTOMER)
 Index("ix_customer_states_first_event_us", customer_states.c.first_event_us)
 customer_cases = _state_table(CASE)
+customer_consents = _state_table(CONSENT)
 customer_items = _state_table(ITEM)
 Index("ix_customer_items_drawn", customer_items.c.item_id, func.hashtext(customer_items.c.customer_id))
 customer_interests = _state_table(INTEREST)

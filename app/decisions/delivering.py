@@ -52,6 +52,7 @@ def recall_decided(
         has_open_complaint=state.open_complaints > 0,
         complaint_resolved_us=state.complaint_resolved_us,
         consents=state.consents(),
+        purposes=state.purposes(),
         refuses_profiling=state.refuses_profiling,
         csat=state.csat,
         csat_us=state.csat_us,

@@ -138,6 +138,7 @@ def customer_context(
         value_at_stake=at_stake,
         has_open_complaint=state.open_complaints > 0,
         consents=state.consents(),
+        purposes=state.purposes(),
         offered_us=offered_us,
         person_id=state.person_id,
         complaint_resolved_us=state.complaint_resolved_us,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.lifecycle.conditions import Clause, Condition, Requirement, check_size, clauses_of, facts_in
+from app.lifecycle.consents import MARKETING, Purpose
 from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import Channel
 from app.lifecycle.mechanics import Mechanic
@@ -49,6 +50,10 @@ class Body(BaseModel):
 
 def _group_of(told: Mapping[str, Any]) -> Group:
     return "service" if told.get("complaint") in ("open", "resolved") else "offer"
+
+
+def _purpose_of(told: Mapping[str, Any]) -> str:
+    return "service" if told.get("group") == "service" else MARKETING
 
 
 def _of_size(condition: Condition | None) -> Condition | None:
@@ -103,6 +108,8 @@ class Action(BaseModel):
     """Who it is for, beyond all that is said above; None: everybody."""
     group: Annotated[Group, Field(default_factory=_group_of)]
     """Not told: `service` where it is for complaints, else `offer`."""
+    purpose: Annotated[Purpose, Field(default_factory=_purpose_of)]
+    """What the customer's consent to it is asked for. Not told: `service` of that group, else `marketing`."""
     enabled: bool = True
 
     @cached_property
@@ -173,7 +180,7 @@ def _share(action: Action, required: dict[str, Requirement]) -> Requirement | No
 def bars_of(action: Action, requires: Requirement | None) -> Bars:
     """`requires` is what it requires, or what others that say the same do."""
     least, cool_down_us = (action.min_risk, action.min_value), action.cool_down_days * DAY_US
-    return action.action_id, action.group, action.complaint, *least, cool_down_us, requires
+    return action.action_id, action.group, action.purpose, action.complaint, *least, cool_down_us, requires
 
 
 class ActionCatalogue:

@@ -6,11 +6,11 @@ from typing import Final, Literal, NamedTuple, Protocol, get_args
 from app.lifecycle.actions import Action, Group
 from app.lifecycle.contact_policy import GROUPS, Cap, ContactPolicy
 from app.lifecycle.events import DAY_US
-from app.lifecycle.measures import CONTACT_CHANNELS, Channel
+from app.lifecycle.leave import Consenting, Leave, LeaveCode
+from app.lifecycle.measures import Channel
 
 ContactCode = Literal[
-    "profiling_opt_out",
-    "no_consent",
+    LeaveCode,
     "bad_csat",
     "quiet_hours",
     "cap_reached",
@@ -36,13 +36,9 @@ class Contact(NamedTuple):
     at_us: int
 
 
-class Contactable(Protocol):
+class Contactable(Consenting, Protocol):
     """What the policy needs to know of a customer."""
 
-    @property
-    def consents(self) -> Mapping[str, bool]: ...
-    @property
-    def refuses_profiling(self) -> bool: ...
     @property
     def csat(self) -> float | None: ...
     @property
@@ -57,19 +53,21 @@ Counts = dict[str, int]
 
 
 class Gate:
-    """What is let through, by the group of an action and then by the action. What is taken is counted, so that several
-    actions of one decision keep the caps together. `counts` are of `caps`, in their order."""
+    """What is let through: by the customer's leave, the group of an action and then the action. What is taken is
+    counted, so that several actions of one decision keep the caps together. `counts` are of `caps`, in their order."""
 
-    __slots__ = ("_channel", "by_action", "by_group", "caps", "counts")
+    __slots__ = ("_channel", "by_action", "by_group", "caps", "counts", "leave")
 
     def __init__(
         self,
+        leave: Leave,
         by_group: dict[Group, ContactCode],
         spent: Spent,
         channel: str,
         caps: Sequence[Cap],
         counts: Sequence[Counts],
     ) -> None:
+        self.leave = leave
         self.by_group = by_group
         self.by_action = dict(spent)
         self.caps, self.counts = caps, counts
@@ -79,7 +77,8 @@ class Gate:
 
     def code(self, action: Action) -> ContactCode | None:
         """Why an action is held back; None: it is not."""
-        return self.by_group.get(action.group) or self.by_action.get(action.action_id)
+        refused = self.leave.code(action.group, action.purpose)
+        return refused or self.by_group.get(action.group) or self.by_action.get(action.action_id)
 
     def take(self, action: Action) -> bool:
         """Counts an action that is chosen. Whether more is held back since."""
@@ -108,12 +107,6 @@ class Gate:
     def _close_groups(self, groups: Iterable[Group]) -> None:
         for group in groups:
             self.by_group.setdefault(group, "cap_reached")
-
-
-def has_consent(channel: str, consents: Mapping[str, bool]) -> bool:
-    """Reaching out needs a yes; serving a customer who has come to us only the absence of a no."""
-    granted = consents.get(channel, consents.get("*"))
-    return granted is True if channel in CONTACT_CHANNELS else granted is not False
 
 
 MINUTE_US: Final = 60 * 10**6
@@ -172,14 +165,16 @@ class ContactRules:
         window that has the time in it is to have more than its cap, that of a planned one no more than that of now."""
         caps = self._caps[channel]
         counts = [_count(cap, _around(contacts, at_us, cap.window_days * DAY_US), {}) for cap in caps]
-        return Gate(self._pauses(customer, channel, at_us), spent, channel, caps, counts)
+        leave, pauses = Leave(customer, channel, self.policy), self._pauses(customer, channel, at_us)
+        return Gate(leave, pauses, spent, channel, caps, counts)
 
     def reopen(
         self, customer: Contactable, channel: str, at_us: int, counts: Sequence[Mapping[str, int]], spent: Spent
     ) -> Gate:
         """The gate of a receipt, from what its caps had counted."""
         counted = [dict(each) for each in counts]
-        return Gate(self._pauses(customer, channel, at_us), spent, channel, self._caps[channel], counted)
+        leave, pauses = Leave(customer, channel, self.policy), self._pauses(customer, channel, at_us)
+        return Gate(leave, pauses, spent, channel, self._caps[channel], counted)
 
     def quiet_until_us(self, channel: str, at_us: int, zone: str | None) -> int | None:
         """When the quiet hours end that a time is in, in a customer's zone where it is known; None: it is in none."""
@@ -213,8 +208,11 @@ class ContactRules:
         """All that holds an action back, each by itself, whereas a gate tells the first; what is spent is not asked."""
         caps = self._caps[channel]
         counts = [_count(cap, _around(contacts, at_us, cap.window_days * DAY_US), {}) for cap in caps]
-        capped = Gate({}, NONE_SPENT, channel, caps, counts).code(action)
+        leave = Leave(customer, channel, self.policy)
+        gate = Gate(leave, {}, NONE_SPENT, channel, caps, counts)
+        capped = gate.by_group.get(action.group) or gate.by_action.get(action.action_id)
         found = {code for groups, code in self._reasons(customer, channel, at_us) if action.group in groups}
+        found.update(leave.codes(action.group, action.purpose))
         return frozenset(found if capped is None else found | {capped})
 
     def _pauses(self, customer: Contactable, channel: str, at_us: int) -> dict[Group, ContactCode]:
@@ -225,15 +223,10 @@ class ContactRules:
     def _reasons(
         self, customer: Contactable, channel: str, at_us: int
     ) -> Sequence[tuple[Collection[Group], ContactCode]]:
-        """Why nothing of some groups is let through, whatever it is."""
-        policy = self.policy
+        """Why nothing of some groups is let through now, whatever it is."""
         reasons: list[tuple[Collection[Group], ContactCode]] = []
-        if customer.refuses_profiling:
-            reasons.append((policy.profiled_groups, "profiling_opt_out"))
-        if not has_consent(channel, customer.consents):
-            reasons.append((policy.marketing_groups, "no_consent"))
         if self._is_displeased(customer, at_us):
-            reasons.append((policy.paused_by_bad_csat, "bad_csat"))
+            reasons.append((self.policy.paused_by_bad_csat, "bad_csat"))
         if self.quiet_until_us(channel, at_us, customer.time_zone) is not None:
             reasons.append((GROUPS, "quiet_hours"))
         return reasons

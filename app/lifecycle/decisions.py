@@ -12,6 +12,7 @@ from app.lifecycle.actions import Action, ActionCatalogue, Standing, Terms, bars
 from app.lifecycle.arms import Arm
 from app.lifecycle.condition_tests import Known, know
 from app.lifecycle.conditions import Clause
+from app.lifecycle.consents import NO_WORDS, Consents
 from app.lifecycle.contact_gate import ContactRules, Gate
 from app.lifecycle.contact_policy import GROUPS
 from app.lifecycle.events import DAY_US
@@ -55,6 +56,8 @@ class CustomerContext(NamedTuple):
     csat_us: int | None = None
     time_zone: str | None = None
     """Of the IANA database; None: not known."""
+    purposes: Consents = NO_WORDS
+    """Purpose → channel → granted or denied, of the others than marketing."""
     learned: Mapping[str, AnyLearned] = _NOTHING
     """Action → what was learned of it, for the customer."""
     learned_by: str | None = None

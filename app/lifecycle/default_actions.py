@@ -62,7 +62,7 @@ DEFAULT_ACTIONS: Final = (
         "新客欢迎礼包",
         "new",
         _HERE,
-        **_grow(0.3, 0.12, 3, cool_down_days=365, group="loyalty"),
+        **_grow(0.3, 0.12, 3, cool_down_days=365, group="loyalty", purpose="loyalty"),
     ),
     _action(
         "second-order-coupon",
@@ -78,7 +78,7 @@ DEFAULT_ACTIONS: Final = (
         "邀请加入会员",
         "new growing",
         _EVERYWHERE,
-        **_grow(0.15, 0.12, cool_down_days=60, group="loyalty"),
+        **_grow(0.15, 0.12, cool_down_days=60, group="loyalty", purpose="loyalty"),
     ),
     _action(
         "satisfaction-question",
@@ -86,7 +86,7 @@ DEFAULT_ACTIONS: Final = (
         "购物满意度调查",
         "new growing mature",
         (*_HERE, *_OUT),
-        **_retain(0.12, 0.05, cool_down_days=90, group="survey"),
+        **_retain(0.12, 0.05, cool_down_days=90, group="survey", purpose="research"),
     ),
     # Growing customers: deepen the relation.
     _action(
@@ -103,7 +103,15 @@ DEFAULT_ACTIONS: Final = (
         "本周双倍积分",
         "growing",
         _EVERYWHERE,
-        **_grow(0.2, 0.12, 2, cool_down_days=30, group="loyalty", mechanic={"kind": "points_multiple", "factor": 2}),
+        **_grow(
+            0.2,
+            0.12,
+            2,
+            cool_down_days=30,
+            group="loyalty",
+            purpose="loyalty",
+            mechanic={"kind": "points_multiple", "factor": 2},
+        ),
     ),
     _action(
         "tier-up-nudge",
@@ -111,7 +119,7 @@ DEFAULT_ACTIONS: Final = (
         "即将升级会员等级",
         "growing",
         _EVERYWHERE,
-        **_grow(0.1, 0.18, 1, cool_down_days=60, group="loyalty"),
+        **_grow(0.1, 0.18, 1, cool_down_days=60, group="loyalty", purpose="loyalty"),
     ),
     _action(
         "bundle-offer",
@@ -144,7 +152,7 @@ DEFAULT_ACTIONS: Final = (
         "新品优先购",
         "mature",
         _EVERYWHERE,
-        **_grow(0.1, 0.1, cool_down_days=45, group="loyalty"),
+        **_grow(0.1, 0.1, cool_down_days=45, group="loyalty", purpose="loyalty"),
     ),
     _action(
         "referral-invitation",
@@ -152,7 +160,7 @@ DEFAULT_ACTIONS: Final = (
         "邀请好友有礼",
         "mature",
         _EVERYWHERE,
-        **_grow(0.04, 0.4, 8, cool_down_days=90, group="loyalty"),
+        **_grow(0.04, 0.4, 8, cool_down_days=90, group="loyalty", purpose="loyalty"),
     ),
     # Whoever has complained: nothing is sold or asked before it is settled.
     _action(
@@ -210,7 +218,7 @@ DEFAULT_ACTIONS: Final = (
         "流失原因调查",
         "declining",
         _OUT,
-        **_retain(0.06, 0.06, cool_down_days=120, group="survey"),
+        **_retain(0.06, 0.06, cool_down_days=120, group="survey", purpose="research"),
     ),
     # Lost customers: reactivate at sensible cost, or let go gracefully.
     _action(
@@ -227,7 +235,7 @@ DEFAULT_ACTIONS: Final = (
         "离店问卷",
         "lost",
         ("email", "sms", "wechat"),
-        **_retain(0.02, 0.05, cool_down_days=365, group="survey"),
+        **_retain(0.02, 0.05, cool_down_days=365, group="survey", purpose="research"),
     ),
     # Care, at every stage.
     _action(

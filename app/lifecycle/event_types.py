@@ -80,9 +80,12 @@ class CustomerMergedData(Data):
 
 
 class ConsentChangedData(Data):
-    """Consent to a purpose, by one channel or, where none is named, by every channel."""
+    """Consent to a purpose, by one channel or, where none is named, by every channel.
 
-    purpose: Text
+    Without a `purpose`, or of `all`, it is of every one: so a customer withdraws everything.
+    """
+
+    purpose: Text | None = None
     granted: StrictBool
 
 
@@ -204,7 +207,7 @@ def _read_order(data: Mapping[str, Any], digits: int) -> Facts:
 
 def _read_consent(data: Mapping[str, Any], _: int) -> Facts:
     return {
-        "kind": data["purpose"],
+        "kind": (data.get("purpose") or e.ALL_PURPOSES).strip().lower(),
         "channel": data.get("channel") or e.ALL_CHANNELS,
         "value": "granted" if data["granted"] else "denied",
     }

@@ -55,6 +55,8 @@ POINTS_TYPES: Final = (POINTS_EARNED, POINTS_REDEEMED, POINTS_EXPIRED)
 
 ALL_CHANNELS: Final = "*"
 """The channel of a consent that names none: it speaks for every channel."""
+ALL_PURPOSES: Final = "all"
+"""The purpose of a consent that names none: it speaks for every purpose."""
 
 MAX_AMOUNT_MINOR: Final = 10**12
 _EXACT: Final = 2.0**49

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from app.lifecycle.actions import Candidates
 from app.lifecycle.condition_tests import Known
-from app.lifecycle.conditions import Requirement, Unmet
+from app.lifecycle.conditions import Unmet
 from app.lifecycle.contact_gate import ContactCode, Gate
 from app.lifecycle.sieves import Bars, Sieve
 from app.lifecycle.tact import TactCode
@@ -34,8 +34,8 @@ class Look:
     what risks, values and conditions are compared with, and the actions that are named by themselves."""
 
     __slots__ = (
-        *("_closed", "_complaints", "_contacts", "_exclude", "_known", "_now_us", "_offered_us", "_risk", "_spent"),
-        *("_stake", "_tact", "_unmet", "_without_items"),
+        *("_complaints", "_exclude", "_gate", "_known", "_now_us", "_offered_us", "_risk", "_spent", "_stake"),
+        *("_tact", "_unmet", "_without_items"),
     )
 
     def __init__(
@@ -51,9 +51,7 @@ class Look:
         now_us: int,
         without_items: Mapping[str, Any],
     ) -> None:
-        self._complaints, self._tact, self._contacts = complaints, tact, gate.by_group
-        self._closed: dict[str, TactCode | ContactCode | None]
-        self._closed = {group: code or self._contacts.get(group) for group, code in tact.items()}
+        self._complaints, self._tact, self._gate = complaints, tact, gate
         self._risk, self._stake, self._known, self._unmet = risk, at_stake, known, Unmet(known)
         self._exclude, self._spent, self._without_items = exclude, gate.by_action, without_items
         self._offered_us, self._now_us = offered_us, now_us
@@ -62,7 +60,10 @@ class Look:
         """Of each in its order: by its kind, but for those that something of their own may hold back."""
         sieve, bars = candidates.sieve, candidates.bars
         alike: list[SuppressionCode | None]
-        alike = [self._complaints[complaint] or self._closed[group] for group, complaint in sieve.kinds]
+        alike = [
+            self._complaints[complaint] or self._tact[group] or self._contact_code(group, purpose)
+            for group, purpose, complaint in sieve.kinds
+        ]
         codes = [alike[kind] for kind in sieve.kind_of]
         caught = sieve.catch(self._risk, self._stake, self._known)
         caught.update(self._named(sieve))
@@ -81,7 +82,7 @@ class Look:
 
     def code_of(self, bars: Bars) -> SuppressionCode | None:
         """The first code that applies; None: none does."""
-        action_id, group, complaint, min_risk, min_value, cool_down_us, requires = bars
+        action_id, group, purpose, complaint, min_risk, min_value, cool_down_us, requires = bars
         if action_id in self._exclude:
             return "excluded"
         if code := self._complaints[complaint]:
@@ -90,12 +91,11 @@ class Look:
             return "risk_too_low"
         if min_value > self._stake:
             return "value_too_low"
-        return self._closed_code(group, requires) or self._own_code(action_id, cool_down_us)
+        out_of_place = self._tact[group] or (None if requires is None else self._unmet[requires])
+        return out_of_place or self._contact_code(group, purpose) or self._own_code(action_id, cool_down_us)
 
-    def _closed_code(self, group: Any, requires: Requirement | None) -> SuppressionCode | None:
-        if requires is None:
-            return self._closed[group]
-        return self._tact[group] or self._unmet[requires] or self._contacts.get(group)
+    def _contact_code(self, group: Any, purpose: str) -> ContactCode | None:
+        return self._gate.leave.code(group, purpose) or self._gate.by_group.get(group)
 
     def _own_code(self, action_id: str, cool_down_us: int) -> SuppressionCode | None:
         if action_id in self._spent:

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 from app.lifecycle.condition_tests import Known, Test
 from app.lifecycle.conditions import Requirement
 
-Bars = tuple[str, str, str, float, float, int, Requirement | None]
-"""What may hold an action back: its id, group, complaint, least risk and value, cool-down in microseconds, and what it
-requires of the customer."""
+Bars = tuple[str, Any, str, str, float, float, int, Requirement | None]
+"""What may hold an action back: its id, group, purpose, complaint, least risk and value, cool-down in microseconds, and
+what it requires of the customer."""
 _CUTS: Final[Mapping[str, tuple[Callable[[Sequence[float], float], int], bool]]] = {
     "at_least": (bisect_right, True),
     "above": (bisect_left, True),
@@ -45,20 +45,20 @@ def _bounds_of(how: str, told: Sequence[tuple[float, int]]) -> _Bounds:
 
 
 class Sieve:
-    """Actions by what may hold them back. `kinds` are the groups and complaints that there are, `kind_of` the kind of
-    each action, `at` the places of actions, `longest_us` the longest cool-down."""
+    """Actions by what may hold them back. `kinds` are the groups, purposes and complaints that there are, `kind_of` the
+    kind of each action, `at` the places of actions, `longest_us` the longest cool-down."""
 
     __slots__ = ("_by_fact", "_risks", "_tests", "_values", "at", "has_conditions", "kind_of", "kinds", "longest_us")
 
     def __init__(self, bars: Sequence[Bars]) -> None:
-        numbers: dict[tuple[str, str], int] = {}
-        self.kind_of = [numbers.setdefault((each[1], each[2]), len(numbers)) for each in bars]
+        numbers: dict[tuple[Any, str, str], int] = {}
+        self.kind_of = [numbers.setdefault((each[1], each[2], each[3]), len(numbers)) for each in bars]
         self.kinds = list(numbers)
         self.at = {each[0]: place for place, each in enumerate(bars)}
-        self.longest_us = max((each[5] for each in bars), default=0)
-        self._risks = _bounds_of("at_least", [(each[3], place) for place, each in enumerate(bars) if each[3] > 0])
-        self._values = _bounds_of("at_least", [(each[4], place) for place, each in enumerate(bars) if each[4] > 0])
-        self._by_fact, self._tests = _conditions_of([each[6] for each in bars])
+        self.longest_us = max((each[6] for each in bars), default=0)
+        self._risks = _bounds_of("at_least", [(each[4], place) for place, each in enumerate(bars) if each[4] > 0])
+        self._values = _bounds_of("at_least", [(each[5], place) for place, each in enumerate(bars) if each[5] > 0])
+        self._by_fact, self._tests = _conditions_of([each[7] for each in bars])
         self.has_conditions = bool(self._by_fact or self._tests)
 
     def catch(self, risk: float, at_stake: float, known: Known) -> set[int]:

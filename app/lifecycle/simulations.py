@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from app.lifecycle.actions import Action
 from app.lifecycle.condition_words import Language, say_comparison, say_stages
 from app.lifecycle.conditions import Clause
+from app.lifecycle.consents import SERVING
 from app.lifecycle.contact_gate import Contact, ContactCode, ContactRules
 from app.lifecycle.decisions import (
     CustomerContext,
@@ -62,11 +63,8 @@ class Step(NamedTuple):
     is_of_channel: bool = False
 
 
-_CONTACT: Final[Sequence[tuple[ContactCode, str, str]]] = (
-    ("profiling_opt_out", "Personalization is not refused", "未拒绝个性化"),
-    ("no_consent", "Consent on the channel, where it is needed", "在需要时已同意通过该渠道联系"),
-    ("bad_csat", "No bad satisfaction of late", "近期没有不满意评价"),
-)
+_PROFILING: Final = ("Personalization is not refused", "未拒绝个性化")
+_CSAT: Final = ("No bad satisfaction of late", "近期没有不满意评价")
 _TACT: Final[dict[TactCode, tuple[str, str]]] = {
     "staff": ("Not of the staff", "不是员工"),
     "minor": ("Not known to be a minor", "不是已知的未成年人"),
@@ -90,7 +88,9 @@ def steps_of(action: Action) -> list[Step]:
         _least("min_value", "score.value_at_stake", action.min_value, _has_value),
         *(Step(code, *_TACT[code], partial(_is_tactful, code)) for code in tact_for(action.group)),
         *(Step("eligibility", clause.en, clause.zh, partial(_holds, clause)) for clause in action.clauses),
-        *(Step(code, en, zh, partial(_has_not, code), True) for code, en, zh in _CONTACT),
+        Step("profiling_opt_out", *_PROFILING, partial(_has_not, "profiling_opt_out"), True),
+        Step("no_consent", *_say_consent(action.purpose), partial(_has_not, "no_consent"), True),
+        Step("bad_csat", *_CSAT, partial(_has_not, "bad_csat"), True),
         Step("cap_reached", "Room within the contact caps, as they stand", "联系上限目前尚有余量", _has_room, True),
         Step("limits", "Budget and caps of the action, as they stand", "活动预算和总量上限目前尚有余量", _is_left),
         Step("cooling_down", *_say_cool_down(action.cool_down_days), _is_cool, True),
@@ -113,6 +113,12 @@ def met(action: Action, steps: Sequence[Step], cases: Sequence[Case]) -> list[li
 def _least(name: str, fact: str, value: float, meets: Meets) -> Step:
     en, zh = (say_comparison(FACTS[fact], "at_least", (value,), language) for language in ("en", "zh"))
     return Step(name, en, zh, meets)
+
+
+def _say_consent(purpose: str) -> tuple[str, str]:
+    if purpose in SERVING:
+        return f"No refusal of {purpose} on the channel", f"未拒绝通过该渠道用于“{purpose}”的联系"
+    return f"Consent to {purpose} on the channel, where it is needed", f"在需要时已同意通过该渠道用于“{purpose}”的联系"
 
 
 def _say_stages(action: Action, language: Language) -> str:

@@ -89,6 +89,14 @@ CASE: Final = StateSpec(
 """A service case. `complained_us` is when it was last opened as a complaint. It is an open complaint if it was, and
 has not been resolved since."""
 
+CONSENT: Final = StateSpec(
+    "consent",
+    "customer_consents",
+    {"customer_id": "customer_id", "purpose": "kind", "channel": "channel"},
+    (Measure("word", "text", Merge.LATEST, "value", (e.CONSENT_CHANGED,)),),
+)
+"""The latest word on a purpose and a channel. Of marketing and personalization the customer's state has it too."""
+
 _ORDER: Final = (e.ORDER_COMPLETED,)
 _REFUND: Final = (e.ORDER_REFUNDED,)
 _ANY: Final = (*_ORDER, *_REFUND, e.ORDER_RETURNED)
@@ -139,5 +147,5 @@ INTEREST: Final = StateSpec(
 )
 """What a customer has looked at and laid into a basket."""
 
-STATES: Final = (CUSTOMER, CASE, ITEM, INTEREST)
+STATES: Final = (CUSTOMER, CASE, CONSENT, ITEM, INTEREST)
 """Every state, in the order in which a transaction locks their rows."""

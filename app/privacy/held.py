@@ -7,7 +7,7 @@ from typing import Final
 
 HELD: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("events", "customer_states", "customer_cases", "customer_items"), ("customer_id",)),
-    **dict.fromkeys(("customer_interests", "state_horizons"), ("customer_id",)),
+    **dict.fromkeys(("customer_consents", "customer_interests", "state_horizons"), ("customer_id",)),
     "links": ("low_id", "high_id", "survivor_id"),
     "persons": ("customer_id", "person_id"),
     **dict.fromkeys(("stages", "stage_transitions", "scores", "predictions"), ("customer_id",)),

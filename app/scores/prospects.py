@@ -11,7 +11,7 @@ from app.customers.service import read_states
 from app.customers.state import CustomerState
 from app.database.engine import Driver
 from app.foundation.times import iso
-from app.lifecycle.contact_gate import has_consent
+from app.lifecycle.consents import has_consent
 from app.lifecycle.features import Floats, features, features_of_one
 from app.lifecycle.measures import CONTACT_CHANNELS
 from app.lifecycle.prospects import ProspectCard, has_bought

@@ -37,7 +37,7 @@ from app.lifecycle.measures import (
     fold,
 )
 from app.lifecycle.stages import StagePolicy
-from app.lifecycle.states import CASE, INTEREST, ITEM, fold_states
+from app.lifecycle.states import CASE, CONSENT, INTEREST, ITEM, fold_states
 from app.scores.scoring import Scoring
 from tests.order_lines import lines_of
 
@@ -90,7 +90,7 @@ DATA = st.fixed_dictionaries(
             ),
             max_size=3,
         ),
-        "purpose": st.sampled_from(("marketing", "marketing", "personalization", "research")),
+        "purpose": st.sampled_from(("marketing", "marketing", "personalization", "research", "Research ", None)),
         "granted": st.booleans(),
         "metric": st.sampled_from(("csat", "csat", "nps", "rating")),
         "score": st.integers(1, 5),
@@ -163,6 +163,15 @@ async def read_cases(engine, customer_ids):
         return {(row.customer_id, row.case_id): dict(list(row._mapping.items())[2:]) for row in rows}
 
 
+async def read_words(engine, customer_ids):
+    """(customer, purpose, channel) → the state that is kept."""
+    async with engine.connect() as connection:
+        rows = await connection.exec_driver_sql(
+            "SELECT * FROM customer_consents WHERE customer_id = ANY($1)", (customer_ids,)
+        )
+        return {(row.customer_id, row.purpose, row.channel): {"word": row.word} for row in rows}
+
+
 async def read_states_of(engine, spec, customer_ids):
     """(customer, item) → the state that is kept."""
     async with engine.connect() as connection:
@@ -208,6 +217,7 @@ async def test_the_state_is_the_fold_of_the_events_however_they_came(engine, tra
             assert kept[measure.name] == (pytest.approx(value, rel=1e-9, abs=1e-9) if floats else value), measure.name
     customer_ids = list({event.customer_id for event in events})
     assert await read_cases(engine, customer_ids) == fold_states(CASE, events)
+    assert await read_words(engine, customer_ids) == fold_states(CONSENT, events)
     for spec in (ITEM, INTEREST):
         found, folded = await read_states_of(engine, spec, customer_ids), fold_states(spec, events)
         assert found.keys() == folded.keys()

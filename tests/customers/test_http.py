@@ -90,6 +90,7 @@ async def test_the_profile_of_a_history(client, shop):
         "tier": "gold",
         "points": 50,
         "consents": {"*": True, "sms": False},  # a later word for every channel overrules the e-mail's
+        "purposes": {},
     }
 
 

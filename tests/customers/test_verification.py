@@ -129,6 +129,7 @@ async def test_missing_and_superfluous_states(engine, sql, states):
         ("ghost", "row", "present", "missing"),
         ("A", "row", "present", "missing"),
         ("A", "case K row", "present", "missing"),
+        ("A", "consent marketing * row", "present", "missing"),
     }
     await repair(engine)
     assert await differences(engine) == []

@@ -176,6 +176,37 @@ async def test_an_upgrade_fills_states_of_items(make_database, config):
     await engine.dispose()
 
 
+OLD_WORDS = """
+INSERT INTO events (customer_id, source, id, type, occurred_us, kind, channel, value, amount_minor, discount_minor,
+                    items, points, digest, data, received_us)
+SELECT customer_id, 's', id, 'consent.changed', occurred_us, kind, channel, value, 0, 0, 0, 0, '', '{}', 1
+FROM (VALUES ('C', '1', 10, 'loyalty', 'sms', 'granted'), ('C', '2', 9, 'loyalty', 'sms', 'denied'),
+             ('C', '3', 8, 'loyalty', '*', 'denied'), ('D', '4', 8, 'marketing', '*', 'granted'))
+     AS told (customer_id, id, occurred_us, kind, channel, value)
+"""
+
+
+async def test_an_upgrade_fills_consents(make_database, config):
+    """The latest word on each purpose and channel, as if it had been counted now."""
+    url = make_database()
+    config.attributes["database_url"] = url
+    command.upgrade(config, "0038")
+    engine = create_engine(url)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(OLD_WORDS)
+    migrate(url)
+    async with engine.begin() as connection:
+        words = await connection.exec_driver_sql("SELECT * FROM customer_consents ORDER BY customer_id, channel")
+        assert [tuple(row) for row in words] == [
+            ("C", "loyalty", "*", f"{8:017d}\x1fs\x1f3\x1fdenied"),
+            ("C", "loyalty", "sms", f"{10:017d}\x1fs\x1f1\x1fgranted"),
+            ("D", "marketing", "*", f"{8:017d}\x1fs\x1f4\x1fgranted"),
+        ]
+    async for batch in verification.verify(engine):
+        assert [item for item in batch.differences if item.measure.startswith("consent ")] == []
+    await engine.dispose()
+
+
 OLD_CUSTOMER = """
 INSERT INTO customer_states (customer_id) VALUES ('C'), ('D');
 INSERT INTO events (customer_id, source, id, type, occurred_us, amount_minor, discount_minor, items, points, digest,

@@ -266,6 +266,19 @@ async def test_24_they_were_written_to_three_times_this_week(client, shop, value
     assert offered(await ask(channel="store")), "who comes in is served"
 
 
+async def test_25_they_want_no_more_surveys(client, shop, valued, ask):
+    for customer_id in ("C-1", "C-2"):
+        await valued(customer_id)
+        await send(client, shop.event("consent.changed", customer_id, data=MARKETING, at=shop.ago(days=30)))
+    refused = {"purpose": "research", "granted": False}
+    await send(client, shop.event("consent.changed", "C-2", data=refused))
+    asked, unasked = [await ask(customer_id, channel="email") for customer_id in ("C-1", "C-2")]
+    surveys = {each["action_id"] for each in asked["actions"] if each["group"] == "survey"}
+    assert surveys
+    assert {codes(unasked)[action_id] for action_id in surveys} == {"no_consent"}
+    assert offered(unasked)
+
+
 def rows():
     return [int(number) for number in re.findall(r"^\| (\d+) \|", PAGE.read_text(), re.MULTILINE)]
 

@@ -24,6 +24,7 @@ class Customer(NamedTuple):
     csat: float | None = None
     csat_us: int | None = None
     time_zone: str | None = None
+    purposes: dict[str, dict[str, bool]] = {}  # noqa: RUF012
 
 
 ANYBODY = Customer()
