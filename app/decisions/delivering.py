@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.state import CustomerState
 from app.decisions.contact_book import ContactBook
-from app.decisions.reservation_queries import give_back, hold_longer, lock_contacts, read_delivered
+from app.decisions.reservation_queries import give_back, hold_longer, lock_contacts, read_going_before
 from app.lifecycle.actions import Action
 from app.lifecycle.contact_gate import Contact, Gate
 from app.lifecycle.decisions import CustomerContext, complaint_code
@@ -69,11 +69,16 @@ async def clear(
     connection: AsyncConnection, decided: Decided, asked: Sequence[str] | None, book: ContactBook, now_us: int
 ) -> list[Delivery]:
     """Which of its actions may be delivered now; `asked` None: of all. What may not be is given back, but for what has
-    only to wait for the morning, or to be activated."""
+    only to wait for the morning, or to be activated.
+
+    Those that are not asked of are judged too: what was delivered has its place, and of the rest the foremost goes
+    before. So whoever asks, in whatever order and at the same time, is told of no more than the caps have room for.
+    """
     kept = {row.action_id: row for row in await lock_contacts(connection, decided.customer_id, decided.decision_id)}
     gate = await _open_gate(connection, decided, book, now_us)
-    wanted = [action_id for action_id in decided.actions if asked is None or action_id in asked]
-    told = [_judge(decided, action_id, kept.get(action_id), gate, book, now_us) for action_id in wanted]
+    in_order = sorted(decided.actions, key=lambda action_id: action_id in kept and _is_reserved(kept[action_id]))
+    judged = {each: _judge(decided, each, kept.get(each), gate, book, now_us) for each in in_order}
+    told = [judged[action_id] for action_id in decided.actions if asked is None or action_id in asked]
     refused = [each.action_id for each in told if each.code not in _WAITING]
     await give_back(connection, [kept[each] for each in refused if each in kept and _is_reserved(kept[each])])
     may = [kept[each.action_id] for each in told if each.code is None and each.action_id in kept]
@@ -86,10 +91,12 @@ _WAITING: Final = (None, "quiet_hours", "not_activated")
 
 
 async def _open_gate(connection: AsyncConnection, decided: Decided, book: ContactBook, now_us: int) -> Gate:
-    """By what was delivered: a reservation has its place in the caps, but others may have taken it without asking."""
+    """By what goes before: a reservation has its place in the caps, but others may have taken it without asking. Then
+    the latest decisions go without."""
     rules, contacts = book.rules, list[Contact]()
     if rules.has_caps(decided.channel):
-        rows = await read_delivered(connection, decided.customer_id, decided.decision_id, now_us - rules.window_us)
+        of, since_us = (decided.decided_us, decided.decision_id), now_us - rules.window_us
+        rows = await read_going_before(connection, decided.customer_id, of, since_us, now_us)
         contacts = [Contact(row.action_id, book.page.groups.get(row.action_id), row.channel, row.at_us) for row in rows]
     return rules.gate(decided.customer, decided.channel, now_us, contacts)
 

@@ -54,14 +54,21 @@ async def lock_contacts(connection: AsyncConnection, customer_id: str, decision_
     return (await connection.execute(in_order)).all()
 
 
-async def read_delivered(connection: AsyncConnection, customer_id: str, but_of: str, since_us: int) -> Sequence[Any]:
-    """action_id, channel, at_us of what was delivered to a person after `since_us`, the latest first; but for what a
-    decision gave."""
-    delivered = and_(contacts.c.reserved_until_us.is_(None), contacts.c.at_us > since_us)
+async def read_going_before(
+    connection: AsyncConnection, customer_id: str, of: tuple[int, str], since_us: int, now_us: int
+) -> Sequence[Any]:
+    """action_id, channel, at_us of what goes before a decision `of` (decided_us, decision_id), the latest first: what
+    was delivered to the person after `since_us`, and what earlier decisions reserved and may still deliver: that is of
+    now at the earliest."""
+    is_earlier = tuple_(contacts.c.decided_us, contacts.c.decision_id) < tuple_(*of)
+    is_to_come = and_(contacts.c.reserved_until_us > now_us, is_earlier)
+    is_delivered = contacts.c.reserved_until_us.is_(None)
+    at_us = case((is_delivered, contacts.c.at_us), else_=func.greatest(contacts.c.at_us, now_us)).label("at_us")
     query = (
-        select(contacts.c.action_id, contacts.c.channel, contacts.c.at_us)
-        .where(contacts.c.customer_id == func.any(member_ids(customer_id)), contacts.c.decision_id != but_of, delivered)
-        .order_by(contacts.c.at_us.desc())
+        select(contacts.c.action_id, contacts.c.channel, at_us)
+        .where(contacts.c.customer_id == func.any(member_ids(customer_id)), contacts.c.decision_id != of[1])
+        .where(or_(is_to_come, and_(is_delivered, contacts.c.at_us > since_us)))
+        .order_by(at_us.desc())
     )
     return (await connection.execute(query)).all()
 

@@ -218,3 +218,42 @@ async def test_a_withdrawn_action_is_not_delivered(client):
 
 async def test_a_decision_that_is_not_there_is_not_found(client):
     assert (await client.post("/v1/decisions/none/deliver")).status_code == 404
+
+
+OUTSIDE = {"action_id": "campaign-of-another-tool", "channel": "sms"}
+
+
+async def capped_at(client, catalogue, most, *actions):
+    await catalogue(*actions)
+    await put_policy(client, {**SMALL, "caps": [{"scope": "all", "most": most, "window_days": 7}]})
+
+
+async def test_of_one_decision_no_more_may_be_delivered_than_others_have_left_room_for(client, shop, catalogue):
+    """Whoever asks for each of its actions by itself, at the same time and in whatever order, is told of the same."""
+    await capped_at(client, catalogue, 2, action_of("a-0"), action_of("a-1"))
+    for number in range(6):
+        customer_id = f"C-{number}"
+        await consent(client, shop, customer_id)
+        decision = await decide(client, customer_id, max_actions=2)
+        ids = [action["action_id"] for action in decision["actions"]]
+        assert len(ids) == 2
+        await client.post("/v1/events", json=shop.event("action.delivered", customer_id, data=OUTSIDE))
+        asked = [[ids[1]], [ids[0]], [ids[1]], [ids[0]]]
+        told = await asyncio.gather(*(ask_to_deliver(client, decision, action_ids=each) for each in asked))
+        may = {each["action_id"] for each in told if each["may_deliver"]}
+        assert may == {ids[0]}, "the foremost, and nothing else"
+        await tell_delivered(client, shop, {**decision, "actions": decision["actions"][:1]})
+        assert not (await ask_to_deliver(client, decision, action_ids=[ids[1]]))["may_deliver"]
+
+
+async def test_of_several_decisions_the_latest_goes_without_where_others_took_a_place(client, shop, sql, catalogue):
+    await capped_at(client, catalogue, 2, action_of("a-0"))
+    await consent(client, shop, "C-1")
+    first, second = [await decide(client, "C-1") for _ in range(2)]
+    await client.post("/v1/events", json=shop.event("action.delivered", "C-1", data=OUTSIDE))
+    told = await asyncio.gather(*(ask_to_deliver(client, each) for each in (second, first, second, first)))
+    assert [each["may_deliver"] for each in told] == [False, True, False, True]
+    assert {each["code"] for each in (told[0], told[2])} <= {"cap_reached", "not_reserved"}
+    assert await sql.rows("SELECT decision_id FROM contacts WHERE reserved_until_us IS NOT NULL") == [
+        {"decision_id": first["decision_id"]}
+    ]
