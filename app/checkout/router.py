@@ -1,6 +1,7 @@
 """`POST /v1/checkouts`."""
 
 import time
+from collections.abc import Iterable
 
 import orjson
 from fastapi import APIRouter
@@ -23,7 +24,7 @@ from app.lifecycle.identifiers import BASKET
 from app.lifecycle.order_lines import read_lines
 from app.recommendations.recommending import answer_in_time, recommendation_id_of
 from app.recommendations.schemas import RecommendationOut
-from app.recommendations.wanted import CheckoutRecommendationsIn
+from app.recommendations.wanted import Wanted
 from app.scores.schemas import ScoreOut
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
@@ -72,7 +73,8 @@ async def post_checkout(request: HotRequest) -> bytes:
         return b'{"event":%b,%b' % (result, answer[1:])
     is_known = entry.statuses[0] != "erased" and not event.customer_id.startswith(BASKET)
     customer_id = event.customer_id if is_known else None
-    told = await _recommend(request.resources, checkout.recommendations, event, customer_id, deadline)
+    wanted = checkout.recommendations.wanted(_sold(event), checkout.context)
+    told = await _recommend(request.resources, wanted, event, customer_id, deadline)
     return b'{"event":%b,%b,"recommendations":%b}' % (result, answer[1:-1], told or b"null")
 
 
@@ -86,10 +88,13 @@ async def _carry_items(resources: Resources, answer: bytes, event: Event, deadli
     return orjson.dumps(told)
 
 
+def _sold(event: Event) -> Iterable[str]:
+    return [line.item_id for line in read_lines(event.lines)] if event.type == ORDER_COMPLETED else ()
+
+
 async def _recommend(
-    resources: Resources, asked: CheckoutRecommendationsIn, event: Event, customer_id: str | None, deadline: Deadline
+    resources: Resources, wanted: Wanted, event: Event, customer_id: str | None, deadline: Deadline
 ) -> bytes | None:
     """Once the sale is counted, and with it: what was just bought is not due. None: there was no time."""
-    basket = [line.item_id for line in read_lines(event.lines)] if event.type == ORDER_COMPLETED else ()
     recommendation_id = recommendation_id_of(event.occurred_us, event.source, event.id)
-    return await answer_in_time(resources, asked.wanted(basket), customer_id, recommendation_id, deadline.due_s)
+    return await answer_in_time(resources, wanted, customer_id, recommendation_id, deadline.due_s)

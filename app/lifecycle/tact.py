@@ -19,6 +19,8 @@ OFFER_REFUND_DAYS: Final = 1
 SURVEY_ORDER_DAYS: Final = 1
 """How long after a refund nobody is asked how it was, and nothing is sold; and after an order nobody is asked, since
 nothing has been used yet."""
+BUYERS: Final = ("staff_card", "minor")
+"""What a request may say by its context of who buys."""
 TACT_FACTS: Final = ("state.last_refund_days", "state.last_order_days")
 _SELLING: Final = frozenset({"offer", "loyalty", "survey"})
 
@@ -41,6 +43,11 @@ def tactless(group: Group, facts: Mapping[str, Any], context: Mapping[str, Any])
     if group == "offer" and facts.get("state.last_refund_days", OFFER_REFUND_DAYS) < OFFER_REFUND_DAYS:
         return "just_refunded"
     return None
+
+
+def buyer_in(context: Mapping[str, Any]) -> frozenset[str]:
+    """Those of `BUYERS` that a request says."""
+    return frozenset(name for name in BUYERS if context.get(name) is True)
 
 
 _READS: Final[Mapping[TactCode, tuple[str, ...]]] = {

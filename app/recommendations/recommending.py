@@ -132,7 +132,8 @@ async def _offer(resources: Resources, told: Recommended, now_us: int) -> list[T
     held = resources.of(Recommendations)
     try:
         async with asyncio.timeout(held.keep_patience_s):
-            return await offer_items(resources, told.asked.history, told.item_ids(), held.rules, now_us)
+            asked = told.asked
+            return await offer_items(resources, asked.history, told.item_ids(), held.rules, now_us, asked.wanted.buyer)
     except (TimeoutError, NotReady):
         return None
 

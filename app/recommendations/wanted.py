@@ -1,6 +1,6 @@
 """What recommendations are asked for, in a query or in a body."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, NamedTuple, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 from app.foundation.errors import violation
 from app.http.strict_json import is_plain_text
 from app.items.schemas import ItemId, Word
+from app.lifecycle.tact import buyer_in
 from app.recommendations.merchant_rules import Scenario
 
 MOST: Final = 100
@@ -37,6 +38,8 @@ class Wanted(NamedTuple):
     basket: tuple[str, ...] = ()
     offers: bool = False
     """Whether each item is to have the depth of its offer."""
+    buyer: frozenset[str] = frozenset()
+    """What is said of who buys, as `app.lifecycle.tact.BUYERS` names it: offers go by it."""
 
 
 def _write(item_id: Any) -> Any:
@@ -83,10 +86,12 @@ class _FilteredIn(BaseModel):
     offers: bool = False
     """Whether each item has `offer_depth`."""
 
-    def _want(self, scenario: Scenario, limit: int, store: str | None, basket: Iterable[str]) -> Wanted:
+    def _want(
+        self, scenario: Scenario, limit: int, store: str | None, basket: Iterable[str], context: Mapping[str, Any]
+    ) -> Wanted:
         exclude, category = frozenset(self.exclude), tuple(self.category)
-        lines = tuple(dict.fromkeys(basket))
-        return Wanted(scenario, limit, exclude, category, self.in_stock_only, store, lines, self.offers)
+        lines, buyer = tuple(dict.fromkeys(basket)), buyer_in(context)
+        return Wanted(scenario, limit, exclude, category, self.in_stock_only, store, lines, self.offers, buyer)
 
 
 class CheckoutRecommendationsIn(_FilteredIn):
@@ -95,9 +100,9 @@ class CheckoutRecommendationsIn(_FilteredIn):
     scenario: Scenario = "checkout"
     limit: Annotated[int, Field(ge=1, le=MOST)] = 3
 
-    def wanted(self, basket: Iterable[str]) -> Wanted:
-        """The request, with the items that were sold."""
-        return self._want(self.scenario, self.limit, self.store, basket)
+    def wanted(self, basket: Iterable[str], context: Mapping[str, Any]) -> Wanted:
+        """The request, with the items that were sold, and what the checkout says of itself."""
+        return self._want(self.scenario, self.limit, self.store, basket, context)
 
 
 class RecommendationIn(_FilteredIn):
@@ -110,13 +115,14 @@ class RecommendationIn(_FilteredIn):
     basket: Annotated[list[_Line], Field(default_factory=list, max_length=MOST_LINES)]
     """Items that are in it: ids, or lines as orders have them."""
     context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
-    """Where it is shown. Of its members `store` is read, where there is none beside it."""
+    """Where it is shown. Of its members `store` is read, where there is none beside it, and for offers `staff_card` and
+    `minor`."""
 
     def wanted(self) -> Wanted:
         """The request."""
         lines = [line.product_id for line in self.basket]
         scenario: Scenario = self.scenario or ("cart" if lines else "home")
-        return self._want(scenario, self.limit, self.store or _store_of(self.context), lines)
+        return self._want(scenario, self.limit, self.store or _store_of(self.context), lines, self.context)
 
 
 def _store_of(context: dict[str, Any]) -> str | None:

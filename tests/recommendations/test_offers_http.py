@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -347,3 +348,47 @@ async def test_every_receipt_recomputes_the_offer(client, put_items, shop_for, o
     for row in rows:
         offered = recompute(row["receipt"])
         assert (offered.depth, offered.price_minor) == (row["depth"], row["price_minor"])
+
+
+BARRED = {
+    "staff": ("tier.changed", {"tier": "Staff"}),
+    "minor": ("customer.identified", {"identifiers": [], "birthday": f"{time.gmtime().tm_year - 10}-01-01"}),
+}
+
+
+@pytest.mark.parametrize("code", BARRED)
+async def test_minors_and_staff_have_the_regular_price_at_once_as_decisions_have_it(
+    client, put_items, shop_for, offer, shop, code
+):
+    await put_items(LAMP)
+    await shop_for("C-1", 12, 12)
+    assert (await offer("C-1"))["depth"] == 0.1
+    type_, data = BARRED[code]
+    await client.post("/v1/events", json=shop.event(type_, "C-1", data=data))
+    told = await offer("C-1")
+    assert (told["depth"], told["price"], codes_of(told)) == (0.0, 20.0, [code])
+    assert all(told["reasons"][0][language] for language in ("en", "zh"))
+
+
+@pytest.mark.parametrize(("said", "code"), [("staff_card", "staff"), ("minor", "minor")])
+async def test_who_shows_a_staff_card_or_is_told_to_be_a_minor_has_none(client, put_items, shop_for, shop, said, code):
+    """In an offer, in recommendations and at the till; of who says nothing it is as ever."""
+    await put_items(LAMP)
+    await shop_for("C-1", 12, 12)
+    by_context = {}
+    asked: dict[str, Any]
+    for context in ({said: True}, {said: False}):
+        asked = {"items": ["lamp"], "context": context}
+        (told,) = (await client.post("/v1/customers/C-1/offers", json=asked)).json()["offers"]
+        asked = {"customer_id": "C-1", "scenario": "popular", "offers": True, "context": context}
+        (item,) = (await client.post("/v1/recommendations", json=asked)).json()["items"]
+        asked = {
+            "event": shop.event("store.visited", "C-1"),
+            "context": context,
+            "recommendations": {"scenario": "popular", "offers": True},
+        }
+        (at_till,) = (await client.post("/v1/checkouts", json=asked)).json()["recommendations"]["items"]
+        by_context[context[said]] = [
+            (each["depth"], codes_of(each)[-1]) for each in (told, item["offer_depth"], at_till["offer_depth"])
+        ]
+    assert by_context == {True: [(0.0, code)] * 3, False: [(0.1, "buys_on_offer")] * 3}

@@ -18,6 +18,8 @@ Code = Literal[
     "unknown_customer",
     "control_group",
     "personalization_refused",
+    "staff",
+    "minor",
     "not_in_catalogue",
     "not_for_sale",
     "no_price",

@@ -9,6 +9,8 @@ _SAID: Final[dict[Code, tuple[str, str]]] = {
     "unknown_customer": ("Nothing is known of the customer", "尚无该客户的资料"),
     "control_group": ("Held out, so that effects can be measured", "对照组客户，不提供优惠"),
     "personalization_refused": ("Personal offers were refused", "客户已拒绝个性化优惠"),
+    "staff": ("Not for the shop's own staff", "员工不享受客户优惠"),
+    "minor": ("Not made personal for minors", "不向未成年人提供个性化优惠"),
     "not_in_catalogue": ("The item is not in the catalogue", "商品不在目录中"),
     "not_for_sale": ("The item is not for sale", "商品暂不出售"),
     "no_price": ("The item has no price", "商品没有价格"),

@@ -1,7 +1,7 @@
 """From a customer and items to offers: what is known of both, what is not asked at all, and what is given."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from app.decisions.held import Decisions
@@ -22,12 +22,18 @@ from app.scores.held import Scores
 
 
 async def offer_items(
-    resources: Resources, history: History | None, item_ids: Sequence[str], rules: Sequence[MerchantRule], now_us: int
+    resources: Resources,
+    history: History | None,
+    item_ids: Sequence[str],
+    rules: Sequence[MerchantRule],
+    now_us: int,
+    buyer: Collection[str] = (),
 ) -> list[Told]:
     """An offer of each item, in their order; depth 0 of what is not offered, and why. `history` None: of nobody who is
-    known. Raises NotReady: what could not be kept is not told."""
+    known; `buyer` is what the request says of who buys. Raises NotReady: what could not be kept is not told."""
     offers, catalogue = resources.of(Offers), resources.of(Items).catalogue
-    standing = read_standing(history, resources.of(Scores).scoring(), resources.of(Decisions).arms, now_us)
+    scoring, arms = resources.of(Scores).scoring(), resources.of(Decisions).arms
+    standing = read_standing(history, scoring, arms, now_us, buyer)
     limits = find_limits(rules, item_ids, catalogue, now_us)
     asked = [
         _ask(item_id, standing, offers, catalogue, limit, now_us)

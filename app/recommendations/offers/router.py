@@ -1,7 +1,7 @@
 """`GET /v1/customers/{id}/offers/{item_id}` and `POST /v1/customers/{id}/offers`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from app.http.paths import read_id
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
 from app.http.strict_json import is_plain_text
+from app.lifecycle.tact import buyer_in
 from app.recommendations.held import Recommendations
 from app.recommendations.histories import OfWhom
 from app.recommendations.offers.offering import offer_items, render_offer
@@ -47,13 +48,16 @@ async def post_offers(request: HotRequest, customer_id: str) -> bytes:
     """As `GET`, of each item, in the order asked for."""
     customer_id = read_customer_id(customer_id)
     asked = await read_model(request, OffersIn)
-    offers = await _offer(request.resources, customer_id, list(dict.fromkeys(asked.items)))
+    item_ids, buyer = list(dict.fromkeys(asked.items)), buyer_in(asked.context)
+    offers = await _offer(request.resources, customer_id, item_ids, buyer)
     return orjson.dumps({"customer_id": customer_id, "currency": request.resources.settings.currency, "offers": offers})
 
 
-async def _offer(resources: Resources, customer_id: str, item_ids: Sequence[str]) -> list[dict[str, Any]]:
+async def _offer(
+    resources: Resources, customer_id: str, item_ids: Sequence[str], buyer: Collection[str] = ()
+) -> list[dict[str, Any]]:
     held, digits = resources.of(Recommendations), resources.settings.digits
     async with resources.patience():
         history = await held.histories.submit(OfWhom(customer_id))
-        told = await offer_items(resources, history, item_ids, held.rules, time.time_ns() // 1000)
+        told = await offer_items(resources, history, item_ids, held.rules, time.time_ns() // 1000, buyer)
     return [{"item_id": each.item_id, **render_offer(each, digits)} for each in told]

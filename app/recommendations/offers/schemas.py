@@ -1,6 +1,6 @@
 """Offers on the wire."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,6 +40,8 @@ class OffersIn(BaseModel):
 
     items: Annotated[list[ItemId], Field(min_length=1, max_length=MOST_OFFERED)]
     """Ids of items, each answered once."""
+    context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
+    """Of its members `staff_card` and `minor` are read: what is known of who buys where they are shown the price."""
 
 
 class OffersOut(BaseModel):

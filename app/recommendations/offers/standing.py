@@ -2,15 +2,17 @@
 orders alone. Whatever else is kept of a customer is taken off before it is looked at."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from app.customers.item_states import ItemStates
 from app.customers.state import CustomerState
+from app.decisions.knowing import read_tact
 from app.lifecycle.arms import Arms
 from app.lifecycle.measures import DECAYED, NUMERIC, REFERENCE, TIMES
 from app.lifecycle.pricing.depth import Code, Evidence
 from app.lifecycle.pricing.sensitivity import Habit, ShopShare, count_kept
+from app.lifecycle.tact import tactless
 from app.lifecycle.value import Tier
 from app.recommendations.histories import History
 from app.scores.scoring import Scoring
@@ -49,8 +51,10 @@ class Standing(NamedTuple):
         )
 
 
-def read_standing(history: History | None, scoring: Scoring, arms: Arms, now_us: int) -> Standing:
-    """`history` None: of nobody in particular."""
+def read_standing(
+    history: History | None, scoring: Scoring, arms: Arms, now_us: int, buyer: Collection[str] = ()
+) -> Standing:
+    """`history` None: of nobody in particular. `buyer` is what the request says of who buys (`tact.BUYERS`)."""
     customer = None if history is None else history.customer
     if history is None or customer is None:
         return Standing("", "unknown_customer", Habit(0.0, 0.0, 0.0), None, None, {})
@@ -58,7 +62,7 @@ def read_standing(history: History | None, scoring: Scoring, arms: Arms, now_us:
     score = score_one(only_seen(customer), now_us, scoring)
     return Standing(
         customer.person_id or customer.customer_id,
-        _refuse(customer, arms),
+        _refuse(customer, arms, now_us, buyer),
         habit_of(customer, items),
         score.churn_risk,
         tier_of(score, scoring),
@@ -90,9 +94,13 @@ def count_items(states: ItemStates) -> dict[str, tuple[float, float]]:
     return dict(zip(states.item_ids, zip(orders.tolist(), discounted.tolist(), strict=True), strict=True))
 
 
-def _refuse(customer: CustomerState, arms: Arms) -> Code | None:
-    if customer.latest("consent_personalization") == "denied":
+def _refuse(customer: CustomerState, arms: Arms, now_us: int, buyer: Collection[str]) -> Code | None:
+    """As decisions do, of whom nothing is sold to by their profile: it never bears on how deep an offer is."""
+    if customer.refuses_profiling:
         return "personalization_refused"
+    tact = tactless("offer", read_tact(customer, now_us), dict.fromkeys(buyer, True))
+    if tact == "staff" or tact == "minor":
+        return tact
     if arms.of(customer.person_id or customer.customer_id) == "control":
         return "control_group"
     return None
