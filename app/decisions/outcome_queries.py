@@ -30,14 +30,15 @@ from typing import Any, Final, NamedTuple, Self
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.decisions.window_queries import GIVEN_BACK
 from app.foundation.settings import Settings
 from app.foundation.times import MAX_AHEAD_US
 from app.lifecycle.events import DAY_US
 
-WINDOWS: Final = """
+WINDOWS: Final = f"""
 made AS MATERIALIZED (
   SELECT decisions.decision_id, decisions.customer_id, decisions.decided_us, decisions.receipt,
-         coalesce(decisions.receipt #>> '{customer,person_id}', decisions.customer_id) AS person_id,
+         coalesce(decisions.receipt #>> '{{customer,person_id}}', decisions.customer_id) AS person_id,
          CASE WHEN decisions.activated_us > 0 THEN decisions.activated_us
               WHEN decisions.activated_us IS NULL AND decisions.reserved_until_us IS NULL THEN decisions.decided_us
          END AS activated_us,
@@ -77,17 +78,12 @@ made AS MATERIALIZED (
   FROM said GROUP BY 1, 2
 ), sold AS (
   SELECT chosen.decision_id, chosen.action_id, chosen.withheld, bought.source, bought.id,
-         greatest(bought.amount_minor - coalesce(back.minor, 0), 0) AS minor,
+         greatest(bought.amount_minor - {GIVEN_BACK}, 0) AS minor,
          chosen.action_id IS NOT NULL AND chosen.activated_us IS NOT NULL AS is_shown
   FROM chosen JOIN ids ON ids.decision_id = chosen.decision_id
   JOIN events AS bought ON bought.customer_id = ids.customer_id AND bought.type = 'order.completed'
    AND bought.occurred_us > chosen.decided_us AND bought.occurred_us <= chosen.decided_us + :window_us
    AND bought.received_us > chosen.decided_us
-  LEFT JOIN LATERAL (
-    SELECT sum(refund.amount_minor) AS minor FROM events AS refund
-    WHERE refund.type = 'order.refunded' AND refund.source = bought.source AND refund.reference = bought.reference
-      AND refund.customer_id = bought.customer_id
-  ) AS back ON true
 ), shared AS (
   SELECT *, count(*) FILTER (WHERE is_shown) OVER (PARTITION BY source, id) AS shown,
          count(*) FILTER (WHERE action_id IS NULL) OVER (PARTITION BY source, id) AS bare,
@@ -99,7 +95,7 @@ made AS MATERIALIZED (
                   WHEN action_id IS NOT NULL OR shown > 0 THEN 0
                   WHEN all_withheld > 0 THEN minor * withheld / all_withheld ELSE minor / bare END) AS credited_minor
   FROM shared GROUP BY 1, 2
-)"""
+)"""  # noqa: S608 - ours alone
 """What was decided in `[from_us, until_us)`, and, so that credit is shared with all, a window before and after."""
 
 ROWS: Final = """
