@@ -1,19 +1,21 @@
 """The database: engine, transactions, and statements prepared on the driver's own connection."""
 
 import gc
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import asyncpg
-from sqlalchemy import ARRAY, JSON, BigInteger, ClauseElement, Text, bindparam, column, func, make_url, select
+from sqlalchemy import ARRAY, JSON, BigInteger, ClauseElement, Text, bindparam, column, event, func, make_url, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.database.order_lines import ORDER_LINES
+from app.database.refusals import UNWRITABLE, read_only_at_s, reason_of
 from app.foundation.errors import NotReady, Overloaded, UnusableSettings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -27,9 +29,11 @@ CONNECTION_LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InternalClientError,
+    *UNWRITABLE,
 )
-"""What the driver raises when the server is out of reach or went away. (InterfaceError: the
-connection is closed, in use, or refused before the protocol began.)"""
+"""What the driver raises when the server is out of reach, went away or would not write. (InterfaceError: the connection
+is closed, in use, or refused before the protocol began. A connection that only reads may be to what is no primary any
+more, and is made anew.)"""
 
 
 SURVEY_TIMEOUT_S = 300.0
@@ -64,7 +68,7 @@ def _create_engine(url: str, command_timeout_s: float | None, **pool: int) -> As
         raise UnusableSettings(sentence) from error
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+asyncpg")
-    return create_async_engine(
+    engine = create_async_engine(
         parsed,
         **pool,
         pool_pre_ping=True,
@@ -76,6 +80,20 @@ def _create_engine(url: str, command_timeout_s: float | None, **pool: int) -> As
             "server_settings": {"application_name": "perennial", "jit": "off"},
         },
     )
+    event.listen(engine.sync_engine, "connect", _note_age)
+    event.listen(engine.sync_engine, "checkout", _refuse_old)
+    return engine
+
+
+def _note_age(_: Any, record: Any) -> None:
+    record.info["made_s"] = time.monotonic()
+
+
+def _refuse_old(_: Any, record: Any, __: Any) -> None:
+    """A connection from before the database was last found to be read-only may be to what is no primary any more:
+    the pool makes another in its place."""
+    if record.info["made_s"] <= read_only_at_s():
+        raise DisconnectionError
 
 
 @asynccontextmanager
@@ -89,6 +107,8 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     except PoolTimeout as error:
         raise Overloaded("All connections to the database are in use.") from error
     except DBAPIError as error:
+        if (reason := reason_of(error.orig)) is not None:
+            raise NotReady(reason) from error
         if _is_lost(error):
             raise NotReady("The database went away.") from error
         raise

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from app.database.refusals import reason_of
 from app.foundation.errors import NotReady, Overloaded
 from app.foundation.metrics import BATCHES, OVERLOADS
 
@@ -178,7 +179,8 @@ class Gatherer(Generic[Item, Answer]):
                 await self._answer([batch[place] for place in part])
             return
         except NotReady as error:
-            answers = [error] * len(batch)
+            reason = reason_of(error.__cause__)
+            answers = [error if reason is None else NotReady(reason)] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever failed the batch belongs to its items
             if len(batch) > 1:
                 for single in batch:

@@ -7,6 +7,7 @@ after the service does.
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -25,6 +26,9 @@ MOST_FAILURES: Final = 5
 STEADY_SECONDS: Final = 60.0
 FIRST_PAUSE_SECONDS: Final = 0.5
 """Before the second try in a row; each later one waits twice as long."""
+LONGEST_PAUSE_SECONDS: Final = 5.0
+LEAST_BYTES: Final = 64 * 2**20
+"""With less space on its disk no server stays up: it is tried again until there is some."""
 STOP_SECONDS: Final = 10.0
 TOLD_SECONDS: Final = 3_600.0
 """For so long `/health` warns that it had to be started again."""
@@ -88,12 +92,13 @@ class Keeper:
             if self._stopping.is_set():
                 return
             failures = failures + 1 if time.monotonic() - begun < STEADY_SECONDS else 1
-            log.error("postgres.ended", code=code, failures=failures)
-            if failures > MOST_FAILURES:
+            is_full = shutil.disk_usage(self._home).free < LEAST_BYTES
+            log.error("postgres.ended", code=code, failures=failures, is_disk_full=is_full)
+            if failures > MOST_FAILURES and not is_full:
                 self._give_up(failures)
                 return
             pause_s = FIRST_PAUSE_SECONDS * 2 ** (failures - 2) if failures > 1 else 0.0
-            if self._stopping.wait(pause_s):
+            if self._stopping.wait(min(pause_s, LONGEST_PAUSE_SECONDS)):
                 return
             begun = time.monotonic()
             self._restart()

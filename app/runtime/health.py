@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from app import __version__
 from app.database.engine import transaction
 from app.database.keeping import TOLD_SECONDS, read_keeping
 from app.database.opening import EMBEDDED
+from app.database.refusals import refused_of_late
 from app.database.schema import HEAD_REVISION, read_revision
 from app.foundation import metrics
 from app.foundation.errors import NotReady
@@ -22,6 +24,7 @@ from app.http.health import CheckOut, HealthOut, HealthStatus
 from app.http.resources import Resources
 from app.runtime.connections import Connections
 
+LOW_BYTES: Final = 2**30
 SCRAPE_SECONDS: Final = 2.0
 """A scrape waits no longer for the database; Prometheus gives up after ten."""
 _PAGE_BYTES: Final = resource.getpagesize()
@@ -54,6 +57,23 @@ def check_background(resources: Resources) -> CheckOut:
     ended = ", ".join(resources.ended)
     output = f"Ended by an error of ours, which the log tells: {ended}. Restart the service." if ended else None
     return CheckOut(status="warn" if ended else "pass", componentType="component", output=output)
+
+
+def check_writing(resources: Resources) -> CheckOut:
+    """Whether the database lately wrote what it was to write, and has space for more where its disk is ours."""
+    if (refused := refused_of_late()) is not None:
+        return CheckOut(status="fail", componentType="datastore", output=refused)
+    if read_keeping(resources.settings.home / EMBEDDED) is None:
+        return CheckOut(status="pass", componentType="datastore")
+    free = shutil.disk_usage(resources.settings.home).free
+    output = "The disk is nearly full: what is sent will be refused soon." if free < LOW_BYTES else None
+    return CheckOut(
+        status="warn" if output else "pass",
+        componentType="datastore",
+        observedValue=free // 2**20,
+        observedUnit="MiB free",
+        output=output,
+    )
 
 
 def check_server(resources: Resources) -> dict[str, CheckOut]:
@@ -95,6 +115,7 @@ async def assess(resources: Resources) -> HealthOut:
     """All checks, and the worst of them. What is stored can be told on this version's schema alone."""
     database, schema = await check_database(resources)
     found: dict[str, CheckOut] = {"database:responseTime": database, "database:schema": schema}
+    found["database:writing"] = check_writing(resources)
     found |= check_server(resources)
     for part in resources.parts:
         if part.check is not None:

@@ -71,6 +71,22 @@ def test_one_that_does_not_stay_up_is_given_up(home, monkeypatch):
         assert not kept_in(home).is_given_up
 
 
+def test_one_that_has_no_disk_is_not_given_up(home, monkeypatch):
+    monkeypatch.setattr(keeping, "LEAST_BYTES", 10**18)
+    monkeypatch.setattr(keeping, "MOST_FAILURES", 1)
+    monkeypatch.setattr(keeping, "LONGEST_PAUSE_SECONDS", 0.01)
+    with start_embedded(home, settings=QUICK) as server:
+        control = home / "cluster" / "global" / "pg_control"
+        content, owner = control.read_bytes(), control.stat()
+        control.write_bytes(b"\0" * len(content))
+        os.kill(server.pid, signal.SIGKILL)
+        wait_until(lambda: kept_in(home).restarts >= 3)
+        control.write_bytes(content)
+        os.chown(control, owner.st_uid, owner.st_gid)
+        wait_until(lambda: answers(server))
+        assert not kept_in(home).is_given_up
+
+
 def test_failures_long_apart_are_not_in_a_row(home, monkeypatch):
     monkeypatch.setattr(keeping, "STEADY_SECONDS", 0.0)
     monkeypatch.setattr(keeping, "MOST_FAILURES", 1)
