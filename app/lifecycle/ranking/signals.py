@@ -133,12 +133,13 @@ def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Fl
     """
     width, count = len(facts.factors), len(pairs.items)
     asked = pairs.items if _is_of_one(owned) else pairs.rows * width + pairs.items
-    slots = _zeros((len(owned.starts) - 1) * width)  # 0: not asked about
+    slots = _zeros(len(owned.starts) - 1, width)  # 0: not asked about
     slots[asked] = np.arange(1, count + 1)
     amount = owned.decayed_120d.astype(np.float32)[:, None]
     basket, owners = (
         slots.take(_keys(owned, each.items.take(owned.items, axis=0), width)) for each in (facts.basket, facts.owners)
     )
+    risen = _risen(slots, pairs, owned, facts)
     slots[asked] = 0
     with_basket, with_owners = (each.weights.take(owned.items, axis=0) for each in (facts.basket, facts.owners))
     in_last = (owned.last_age == _spread(buyers, owned)[2]).nonzero()[0]
@@ -148,17 +149,20 @@ def near_signals(pairs: Pairs, owned: Owned, buyers: Buyers, facts: Facts) -> Fl
     near[2] = _sum(owners, with_owners * amount, count)
     factors = facts.factors.take(owned.items, axis=0)
     near[3] = _taste(pairs, owned, factors, facts)
-    near[4] = _rising(pairs, owned, factors, facts)
+    near[4] = _rising(risen, pairs, owned, factors, facts)
     return near
 
 
-def _zeros(count: int) -> NDArray[np.int32]:
-    """(count,): the same ones for each call of a thread, which leaves them as it found them: to clear as many as there
-    are items would cost a customer more memory than all that is looked up."""
-    zeros: NDArray[np.int32] | None = getattr(_KEPT, "zeros", None)
-    if zeros is None or len(zeros) < count:
-        zeros = np.zeros(count, np.int32)
-        if count <= _MOST_KEPT:
+def _zeros(customers: int, width: int) -> NDArray[np.signedinteger[Any]]:
+    """(customers × width,). Of one customer the same ones for each call of a thread, which leaves them as it found
+    them: to clear as many as there are items would cost more memory than all that is looked up. Wide ones, which need
+    not be widened to be counted; of many customers they would be too many."""
+    if customers > 1:
+        return np.zeros(customers * width, np.int32)
+    zeros: Ints | None = getattr(_KEPT, "zeros", None)
+    if zeros is None or len(zeros) < width:
+        zeros = np.zeros(width, np.int64)
+        if width <= _MOST_KEPT:
             _KEPT.zeros = zeros
     return zeros
 
@@ -167,7 +171,7 @@ _KEPT: Final = local()
 _MOST_KEPT: Final = 1_000_000
 
 
-def _sum(slots: NDArray[np.int32], weights: NDArray[np.float32], count: int) -> Floats:
+def _sum(slots: NDArray[np.signedinteger[Any]], weights: NDArray[np.float32], count: int) -> Floats:
     """(count,): of each slot but the first, which stands for all that was not asked about."""
     return np.asarray(np.bincount(slots.ravel(), weights.ravel(), count + 1)[1:], np.float64)
 
@@ -204,15 +208,26 @@ def _liking(factors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(factors.sum(axis=0) / np.float32(max(len(factors), 1)) ** 0.5)
 
 
-def _rising(pairs: Pairs, owned: Owned, factors: NDArray[np.float32], facts: Facts) -> NDArray[np.float32]:
+def _risen(slots: NDArray[np.signedinteger[Any]], pairs: Pairs, owned: Owned, facts: Facts) -> tuple[Ints, Ints]:
+    """(r,) each: places of pairs whose items rise, and those of the items among `facts.rising`."""
+    if _is_of_one(owned):  # fewer rise than are to be looked for among those that do
+        found = slots.take(facts.rising)
+        risen = found.nonzero()[0]
+        return found.take(risen).astype(np.int64) - 1, risen
+    places = facts.rising.searchsorted(pairs.items)
+    known = (facts.rising.take(places, mode="clip") == pairs.items).nonzero()[0] if len(facts.rising) else places[:0]
+    return known, places.take(known)
+
+
+def _rising(
+    risen: tuple[Ints, Ints], pairs: Pairs, owned: Owned, factors: NDArray[np.float32], facts: Facts
+) -> NDArray[np.float32]:
     """(n,), by the factors of the states' items."""
     near = np.full(len(pairs.items), np.nan, np.float32)
-    if not len(facts.rising):
-        return near
-    places = facts.rising.searchsorted(pairs.items)
-    known = (facts.rising.take(places, mode="clip") == pairs.items).nonzero()[0]
-    pulls = facts.pulls.take(places.take(known), axis=0)
-    near[known] = _products(pulls, [_liking(factors[of]) for of in _spans(owned)], pairs.rows.take(known))
+    known, places = risen
+    if len(known):
+        pulls = facts.pulls.take(places, axis=0)
+        near[known] = _products(pulls, [_liking(factors[of]) for of in _spans(owned)], pairs.rows.take(known))
     return near
 
 
