@@ -19,6 +19,7 @@ from app.recommendations.nearness import Nearness
 Ints = NDArray[np.int64]
 _MOST_HELD: Final = 256
 """Masks, and orders of stores, that are held: of 50,000 items some 50 kB and 400 kB each."""
+_MOST_LIFTED: Final = 100
 _ITEM_RECENT: Final = 5
 """Among `signals.ITEM`: what was bought of it of late."""
 _ITEM_ORDERS: Final = 0
@@ -73,6 +74,7 @@ class Assortment:
         self._titles: dict[int, dict[str, str | None]] = {}
         self._shown: dict[tuple[str | None, bool, tuple[str, ...]], tuple[Mask, int]] = {}
         self._wishes: dict[tuple[int, ...], tuple[tuple[MerchantRule, ...], Wishes]] = {}
+        self._lifted: tuple[Wishes, Ints] | None = None
 
     def may_be_shown(self, at_us: int, store: str | None, in_stock_only: bool, category: tuple[str, ...]) -> Mask:
         """(items,): those that are not hidden, valid, in stock where that is asked, and within the category."""
@@ -91,6 +93,16 @@ class Assortment:
         """When the next item becomes valid, or is so no more."""
         times = [self.catalogue.records[name] for name in ("valid_from_us", "valid_to_us")]
         return min(int(each[each > at_us].min(initial=_FOR_EVER)) for each in times)
+
+    def lifted(self, wishes: Wishes | None) -> Ints | None:
+        """Of the items of the model that the merchant wants more of, those that sell best: they are looked at for
+        whoever asks, so that a boost has a score to multiply. None: there are none."""
+        if wishes is None or not wishes.is_weighed:
+            return None
+        if self._lifted is None or self._lifted[0] is not wishes:
+            order = self._numbered.order[: self.known]
+            self._lifted = wishes, order[wishes.factors.take(order) > 1.0][:_MOST_LIFTED]
+        return self._lifted[1]
 
     def wishes(self, rules: Sequence[MerchantRule]) -> Wishes | None:
         """What rules that are in force make of all items; None: there are none."""

@@ -54,6 +54,8 @@ class Asked:
     as_of_us: int
     looked_at: int
     """How many ranked items are chosen from."""
+    lifted: Ints | None = None
+    """Items that are looked at because the merchant wants more of them."""
 
     @property
     def strays(self) -> Sequence[str]:
@@ -132,6 +134,7 @@ def _rank(asked: Asked, bought: Habits, *, only_new: bool) -> Pool:
         asked.looked_at,
         only_new=only_new,
         allowed=asked.allowed[: assortment.known],
+        also=asked.lifted,
     )
     terms = ranked.terms @ _by_subject(ranked.terms.shape[1])
     terms[:, AT["base"]] = (ranker.of_new if only_new else ranker.of_all).intercept

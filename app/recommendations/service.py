@@ -107,7 +107,8 @@ def _ask(
     allowed = _allow(wanted, history, habits, assortment, wishes, now_us)
     is_weighed = wishes is not None and wishes.is_weighed
     looked_at = _EVERY if is_weighed else _LOOKED_AT[0] + _LOOKED_AT[1] * wanted.limit
-    return Asked(wanted, history, habits, bought, assortment, allowed, now_us, as_of_us, looked_at), wishes
+    lifted = assortment.lifted(wishes)
+    return Asked(wanted, history, habits, bought, assortment, allowed, now_us, as_of_us, looked_at, lifted), wishes
 
 
 def _wishes(wanted: Wanted, assortment: Assortment, rules: Sequence[MerchantRule], now_us: int) -> Wishes | None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from app.customers.item_states import read_item_states
@@ -164,6 +166,25 @@ async def test_the_merchants_wishes_are_kept_and_told(model, buy, recommend, cli
     assert tea["terms"]["boost"] == pytest.approx(4.60517)
     assert tea["reasons"][0]["code"] == "boosted"
     assert tea["rank"] == 1
+
+
+@pytest.mark.parametrize("scenario", ["home", "discover"])
+async def test_a_boost_lifts_what_nobody_would_have_looked_at(service, model, buy, recommend, client, scenario):
+    """Of a shop that looks at what sells and at what a customer buys: an item far from both has a score as well."""
+    await buy("C-1", *WEEKLY)
+    facts = model.ranker.facts._replace(popular=np.array([model.places["bread"]]), rising=np.arange(0))
+    lonely = replace(model, ranker=replace(model.ranker, facts=facts._replace(pulls=facts.pulls[:0])))
+    service.resources.of(Models).item_champion = lonely
+    plain = ids_of(await recommend("C-1", scenario=scenario, limit=18))
+    last = plain[-1]
+    rule = {"rule_id": "more", "effect": "boost", "factor": 100, "items": [last]}
+    assert (await client.put("/v1/recommendations/rules/more", json=rule)).status_code == 200
+    boosted = await recommend("C-1", scenario=scenario, limit=18)
+    item = next(each for each in boosted["items"] if each["item_id"] == last)
+    assert item["rank"] <= 3
+    assert item["terms"]["boost"] == pytest.approx(4.60517)
+    assert "customer" in item["terms"]
+    assert ids_of(await recommend("C-1", scenario=scenario, limit=17, exclude=last)) == plain[:-1]
 
 
 async def test_what_is_shown_often_and_never_taken_sinks(model, buy, recommend, client, shop):

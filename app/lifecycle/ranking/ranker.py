@@ -69,12 +69,15 @@ class ItemRanker:
         *,
         only_new: bool = False,
         allowed: NDArray[np.bool_] | None = None,
+        also: Ints | None = None,
     ) -> Ranked:
         """The best of one customer. `allowed` (items,): others are never looked at; so many are found unless fewer of
-        the candidates are."""
+        the candidates are. `also`: items that are candidates whoever the customer is."""
         of_buyer = buyer_signals(owned, buyers)
         strong = owned.strongest(MOST_OWN)
         found = find_candidates(strong, 0, self.facts, only_new)
+        if also is not None and len(also):
+            found = np.union1d(found, also)
         if allowed is not None:
             found = found[allowed[found]]
         if only_new:

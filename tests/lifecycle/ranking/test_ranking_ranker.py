@@ -85,3 +85,17 @@ def test_what_does_not_fit_is_refused(ranker, name, value):
 def test_facts_of_other_items_are_refused(ranker):
     with pytest.raises(ValueError, match="not of 299 items"):
         unpack(pack(ranker), WIDTH - 1)
+
+
+def test_what_is_wanted_is_looked_at_and_scored_as_any_other(ranker):
+    owned, buyers = draw_history(np.array([40]))
+    plain, limit = ranker.rank(owned, buyers, WIDTH), WIDTH
+    new = np.setdiff1d(np.arange(WIDTH), plain.items)[:5]
+    known = plain.items[:2]
+    ranked = ranker.rank(owned, buyers, limit, also=np.append(new, known))
+    assert {*ranked.items.tolist()} == {*plain.items.tolist(), *new.tolist()}
+    told = dict(zip(ranked.items.tolist(), ranked.scores, strict=True))
+    np.testing.assert_allclose([told[item] for item in plain.items.tolist()], plain.scores)
+    assert {*ranker.rank(owned, buyers, limit, also=known).items.tolist()} == {*plain.items.tolist()}
+    none = ranker.rank(owned, buyers, limit, also=new, allowed=~np.isin(np.arange(WIDTH), new))
+    assert none.items.tolist() == plain.items.tolist()
