@@ -1,9 +1,17 @@
-"""API keys and scopes. A key is shown once, when it is made; only its SHA-256 is kept."""
+"""API keys and scopes. A key is shown once, when it is made; only its SHA-256 is kept.
+
+A key ends with a checksum of its secret, so that what is mistyped or guessed is told from a key without looking for it,
+and scanners of repositories can tell one that was committed. Those of before it had none, and are taken still.
+"""
 
 import asyncio
+import base64
+import binascii
 import hashlib
 import secrets
+import string
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
@@ -17,6 +25,9 @@ from app.foundation.errors import Forbidden, NotReady, Unauthorized, UnknownKey
 Scope = Literal["ingest", "read", "decide", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 KEY_PREFIX: Final = "perennial_"
+SECRET_LENGTH: Final = len(secrets.token_urlsafe(32))
+CHECKSUM_LENGTH: Final = 6
+_DIGITS: Final = (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode()
 MOST_HEADERS: Final = 1000
 """How many are remembered: the same key can be written with any number of spaces."""
 MOST_UNKNOWN: Final = 10_000
@@ -74,17 +85,29 @@ class Keyring:
             if scope not in scopes and "admin" not in scopes:
                 raise Forbidden(f"The API key lacks the scope {scope}.")
 
+    def knows(self, authorization: bytes) -> bool:
+        """Whether there is a valid key in the header, as far as is known here; it may be written as Segment's libraries
+        do."""
+        if authorization in self._scopes_by_header:
+            return True
+        try:
+            self._look_up(write_bearer(authorization))
+        except (Unauthorized, NotReady):
+            return False
+        return True
+
     def _look_up(self, authorization: bytes) -> frozenset[str]:
         kind, _, key = authorization.partition(b" ")
         if kind.lower() != b"bearer" or not key:
             raise Unauthorized("Send an API key as 'Authorization: Bearer …'.")
+        if not is_well_formed(key.strip()):
+            raise Unauthorized("The API key is not one that was made here; was it copied whole?")
         if self._scopes_by_hash is None:
             raise NotReady("The keys have not been read from the database yet.")
         digest = hash_key(key.strip())
         scopes = self._scopes_by_hash.get(digest)
         if scopes is None:
-            may_be_new = digest not in self._unknown and key.strip().startswith(KEY_PREFIX.encode())
-            raise (UnknownKey if may_be_new else Unauthorized)(
+            raise (Unauthorized if digest in self._unknown else UnknownKey)(
                 "The API key is not known, has expired or has been revoked."
             )
         self.used.add(digest)
@@ -136,6 +159,42 @@ class Rereading:
             return await self._read()
 
 
+def write_key(secret: str) -> str:
+    """A key as it is shown: prefix, secret, and the checksum of the secret."""
+    return KEY_PREFIX + secret + _checksum_of(secret.encode()).decode()
+
+
+def is_well_formed(key: bytes) -> bool:
+    """Whether it can be a key: what has a checksum has the right one."""
+    secret = key.removeprefix(KEY_PREFIX.encode())
+    if len(secret) == len(key):
+        return False
+    if len(secret) == SECRET_LENGTH + CHECKSUM_LENGTH:
+        return _checksum_of(secret[:SECRET_LENGTH]) == secret[SECRET_LENGTH:]
+    return len(secret) == SECRET_LENGTH
+
+
+def _checksum_of(secret: bytes) -> bytes:
+    """CRC-32, to the base of 62."""
+    left, digits = zlib.crc32(secret), bytearray()
+    for _ in range(CHECKSUM_LENGTH):
+        left, digit = divmod(left, len(_DIGITS))
+        digits.append(_DIGITS[digit])
+    return bytes(digits[::-1])
+
+
+def write_bearer(authorization: bytes) -> bytes:
+    """`Basic` with a key as user name → `Bearer` with that key; anything else as it is."""
+    kind, _, encoded = authorization.partition(b" ")
+    if kind.lower() != b"basic":
+        return authorization
+    try:
+        user_name = base64.b64decode(encoded.strip(), validate=True).partition(b":")[0]
+    except binascii.Error:
+        return authorization
+    return b"Bearer " + user_name
+
+
 def hash_key(key: bytes) -> bytes:
     """SHA-256; enough for a secret of 256 random bits."""
     return hashlib.sha256(key).digest()
@@ -179,7 +238,7 @@ async def create_key(
     connection: AsyncConnection, name: str, scopes: Sequence[Scope], now_us: int, expires_us: int | None = None
 ) -> tuple[str, str]:
     """Makes a key; (key_id, key). The key cannot be read again. `expires_us` None: it is valid until it is revoked."""
-    key_id, key = secrets.token_hex(4), KEY_PREFIX + secrets.token_urlsafe(32)
+    key_id, key = secrets.token_hex(4), write_key(secrets.token_urlsafe(32))
     row: dict[str, Any] = {
         "key_id": key_id,
         "name": name,

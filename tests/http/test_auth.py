@@ -2,25 +2,32 @@
 
 import asyncio
 import hashlib
+import string
 import time
 
 import pytest
 from fastapi.routing import APIRoute
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.routing import Mount, Route
 
 from app.database.engine import transaction
 from app.foundation.errors import Unauthorized, UnknownKey
 from app.foundation.settings import Settings
 from app.http.auth import (
+    CHECKSUM_LENGTH,
     KEY_PREFIX,
     REREAD_SECONDS,
     SCOPES,
     Keyring,
     create_key,
+    hash_key,
     is_valid_key,
+    is_well_formed,
     list_keys,
     read_keyring,
     revoke_key,
+    write_key,
 )
 from app.runtime.main import create_app
 
@@ -123,6 +130,11 @@ async def make_key(engine, running_service):
         return key
 
     return make
+
+
+def well_formed(number):
+    """A key that nobody made."""
+    return write_key(str(number).rjust(43, "-"))
 
 
 async def ask(service, method, path, authorization=None, **options):
@@ -250,7 +262,7 @@ async def test_any_number_of_unknown_keys_costs_the_database_little(serve, sql, 
     async with serve() as service:
         reads.clear()
         begun = time.monotonic()
-        unknown = [f"Bearer {KEY_PREFIX}{number}" for number in range(300)]
+        unknown = [f"Bearer {well_formed(number)}" for number in range(300)]
         answers = await asyncio.gather(*(ask(service, "GET", "/v1/actions", key) for key in unknown))
         assert {answer.status_code for answer in answers} == {401}
         assert len(reads) <= 2 + (time.monotonic() - begun) / REREAD_SECONDS
@@ -265,7 +277,7 @@ async def test_whether_there_is_such_a_key_cannot_be_told_without_the_database(s
     """A till takes a 401 for final: one whose key was just made would throw its sales away."""
     async with serve(patience_ms=200) as service, sql.engine.begin() as other:
         await other.exec_driver_sql("LOCK TABLE api_keys")
-        answer = await ask(service, "GET", "/v1/actions", f"Bearer {KEY_PREFIX}just-made")
+        answer = await ask(service, "GET", "/v1/actions", f"Bearer {well_formed('just-made')}")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert (await ask(service, "GET", "/v1/actions", f"Bearer {service.key}")).status_code == 200
 
@@ -273,7 +285,7 @@ async def test_whether_there_is_such_a_key_cannot_be_told_without_the_database(s
 def test_only_so_many_keys_are_remembered_to_be_none(monkeypatch):
     monkeypatch.setattr("app.http.auth.MOST_UNKNOWN", 2)
     keyring = Keyring({})
-    headers = [f"Bearer {KEY_PREFIX}{number}".encode() for number in range(3)]
+    headers = [f"Bearer {well_formed(number)}".encode() for number in range(3)]
     for header in headers:
         with pytest.raises(UnknownKey):
             keyring.authorize(header, ["read"])
@@ -324,7 +336,7 @@ async def test_only_the_hash_of_a_key_is_kept(engine, sql):
         7,
         None,
     )
-    secret = key.removeprefix(KEY_PREFIX)
+    secret = key.removeprefix(KEY_PREFIX)[:-CHECKSUM_LENGTH]
     assert len(secret) >= 43  # 256 bits
     assert secret not in str({**row, "key_sha256": bytes(row["key_sha256"])})
 
@@ -345,3 +357,36 @@ async def test_keys_are_listed_revoked_and_checked(engine, sql):
         ]
         assert not await is_valid_key(connection, first)
         assert await is_valid_key(connection, second)
+
+
+async def test_a_key_that_was_mistyped_is_refused_before_anything_is_looked_for(engine, serve, sql, reads):
+    async with serve() as service:
+        async with transaction(engine) as connection:
+            _, key = await create_key(connection, "till 3", ["read"], 1)
+        assert is_well_formed(key.encode())
+        reads.clear()
+        other = "B" if key[15] == "A" else "A"
+        for wrong in (key[:15] + other + key[16:], key[:-1], key + "x", key[:-1] + ("0" if key[-1] != "0" else "1")):
+            assert (await ask(service, "GET", "/v1/actions", f"Bearer {wrong}")).status_code == 401
+        assert not reads
+        assert (await ask(service, "GET", "/v1/actions", f"Bearer {key}")).status_code == 200
+
+
+async def test_a_key_of_before_checksums_is_valid(engine, serve, sql):
+    old = KEY_PREFIX + "o" * 43
+    await sql.rows(
+        "INSERT INTO api_keys (key_id, name, key_sha256, scopes, created_us) VALUES ('old', 'old', :sha, '{read}', 1)",
+        sha=hash_key(old.encode()),
+    )
+    async with serve() as service:
+        assert (await ask(service, "GET", "/v1/actions", f"Bearer {old}")).status_code == 200
+    await sql.rows("DELETE FROM api_keys WHERE key_id = 'old'")
+
+
+@given(st.text(alphabet=string.ascii_letters + string.digits + "-_", min_size=43, max_size=43), st.integers(0, 48))
+def test_a_checksum_tells_any_one_wrong_character(secret, place):
+    key = write_key(secret)
+    assert is_well_formed(key.encode())
+    at = len(KEY_PREFIX) + place
+    wrong = key[:at] + ("x" if key[at] != "x" else "y") + key[at + 1 :]
+    assert not is_well_formed(wrong.encode())

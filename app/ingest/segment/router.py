@@ -1,7 +1,5 @@
 """`POST /v1/segment`: messages of Segment and RudderStack as events."""
 
-import base64
-import binascii
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +18,7 @@ from app.foundation.errors import (
     violation,
 )
 from app.foundation.metrics import count_segment
+from app.http.auth import write_bearer
 from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
@@ -63,18 +62,6 @@ class BasicKeyRoute(HotRoute):
             await inner({**scope, "headers": headers}, receive, send)
 
         self.app = serve
-
-
-def write_bearer(authorization: bytes) -> bytes:
-    """`Basic` with a key as user name → `Bearer` with that key; anything else as it is."""
-    kind, _, encoded = authorization.partition(b" ")
-    if kind.lower() != b"basic":
-        return authorization
-    try:
-        user_name = base64.b64decode(encoded.strip(), validate=True).partition(b":")[0]
-    except binascii.Error:
-        return authorization
-    return b"Bearer " + user_name
 
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=BasicKeyRoute)

@@ -7,8 +7,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.database.engine import transaction
-from app.http.auth import create_key
-from app.ingest.segment.router import router, write_bearer
+from app.http.auth import create_key, write_bearer
+from app.ingest.segment.router import router
 
 CANARY = "kanarienvogel@example.com"
 CONFLICT = "urn:perennial:problem:conflict"
