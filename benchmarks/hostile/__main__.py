@@ -18,6 +18,9 @@ from benchmarks.databases import postgres
 from benchmarks.hostile.arena import Arena
 from benchmarks.hostile.findings import Finding, finding_table
 from benchmarks.hostile.heads import endless_heads
+from benchmarks.hostile.silent import silent_connections
+from benchmarks.hostile.slow import slow_clients
+from benchmarks.hostile.strangers import anonymous_floods, wrong_keys
 from benchmarks.options import add_models, make_parser, open_console, plan_of
 from benchmarks.systems import Bench, start_service
 
@@ -25,6 +28,10 @@ Scenario = Callable[[Arena], list[Finding]]
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "heads": endless_heads,
+    "slow": slow_clients,
+    "silent": silent_connections,
+    "floods": anonymous_floods,
+    "keys": wrong_keys,
 }
 SHORT_SECONDS: Final = 1.0
 

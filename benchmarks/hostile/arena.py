@@ -5,7 +5,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.baskets import checkouts
 from benchmarks.load import Load, run_load
-from benchmarks.processes import ServerFailed, resident_mb
+from benchmarks.processes import PERENNIAL, ServerFailed, free_port, resident_mb, serve
 from benchmarks.systems import Service
 
 TILLS: Final = 32
@@ -65,17 +65,33 @@ class Arena:
             time.sleep(0.1)
         return found
 
+    @contextmanager
+    def limited(self, descriptors: int) -> Iterator["Arena"]:
+        """Another process of the service on the same database, which may open so many files."""
+        port = free_port()
+        settings = {**self.service.settings, "PERENNIAL_PORT": str(port)}
+        command = ["prlimit", f"--nofile={descriptors}:{descriptors}", str(PERENNIAL), "serve"]
+        with serve(command, port, settings=settings) as server:
+            yield replace(self, service=replace(self.service, server=server))
+
     def ask(self, path: str) -> tuple[int, float]:
         """Status, and milliseconds from connecting to the end of the answer."""
         began_s = time.perf_counter()
+        status, _ = self._get(path)
+        return status, (time.perf_counter() - began_s) * 1e3
+
+    def read(self, path: str) -> bytes:
+        """What is answered."""
+        return self._get(path)[1]
+
+    def _get(self, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.service.server.host, self.port, timeout=ENDING_S)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
-            response.read()
+            return response.status, response.read()
         finally:
             connection.close()
-        return response.status, (time.perf_counter() - began_s) * 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +113,9 @@ class Compared:
         return median(during.p99_ms / before.p99_ms for during, before in zip(self.during, self.before, strict=True))
 
     @property
-    def errors(self) -> int:
-        """Of tills' requests, those that were not answered with 2xx while it was attacked."""
-        return sum(sum(each.errors.values()) for each in self.during)
+    def errors(self) -> float:
+        """The share of tills' requests that were not answered with 2xx while it was attacked, beyond that of before."""
+        return max(0.0, _share_of_errors(self.during) - _share_of_errors(self.before))
 
 
 @contextmanager
@@ -117,6 +133,10 @@ def attacked(attack: Attack, port: int, *arguments: Any) -> Iterator[None]:
         process.join(ENDING_S)
         with suppress(ValueError):
             process.close()
+
+
+def _share_of_errors(loads: list[Load]) -> float:
+    return sum(sum(each.errors.values()) for each in loads) / sum(each.answers for each in loads)
 
 
 def quantile_ms(latencies_ms: list[float], share: float) -> float:
