@@ -37,12 +37,18 @@ more, and is made anew.)"""
 
 
 SURVEY_TIMEOUT_S = 300.0
+PROBE_TIMEOUT_S = 2
 
 
 def create_survey_engine(url: str) -> AsyncEngine:
     """For what reads much, and no till waits for: four at a time, each statement for SURVEY_TIMEOUT_S at most. Others
     wait for their turn for a minute."""
     return _create_engine(url, SURVEY_TIMEOUT_S, pool_size=1, max_overflow=3, pool_timeout=60)
+
+
+def create_probe_engine(url: str) -> AsyncEngine:
+    """For probes, which are answered whatever else waits for the database: of readiness and of health."""
+    return _create_engine(url, PROBE_TIMEOUT_S, pool_size=2, max_overflow=0, pool_timeout=PROBE_TIMEOUT_S)
 
 
 def create_engine(url: str, *, command_timeout_s: float | None = None) -> AsyncEngine:

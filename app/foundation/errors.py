@@ -19,6 +19,7 @@
     │   └── UnsupportedEncoding 415     unsupported-encoding    Content-Encoding
     ├── Malformed               422     malformed           JSON, but not what the contract says
     ├── HeadersTooLarge         431     headers-too-large
+    ├── TooManyFailures         429     too-many-failures   of an address, with keys that are none
     └── NotReady                503     not-ready           database or schema out of reach
         └── Overloaded          503     overloaded          the queue is full
 
@@ -152,6 +153,19 @@ class UnsupportedEncoding(UnsupportedMediaType):
 
 class Malformed(Problem):
     status, slug, title = 422, "malformed", "The content does not follow the contract"
+
+
+class TooManyFailures(Problem):
+    status, slug, title = 429, "too-many-failures", "Too many wrong API keys came from this address"
+
+    def __init__(self, retry_after_s: int = 60) -> None:
+        super().__init__("A valid key is taken all the same. Others are not looked at for a while.")
+        self._retry_after_s = retry_after_s
+
+    def response(self) -> Response:
+        answer = super().response()
+        answer.headers["Retry-After"] = str(self._retry_after_s)
+        return answer
 
 
 class HeadersTooLarge(Problem):

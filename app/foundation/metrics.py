@@ -105,6 +105,8 @@ STEP_SECONDS = Histogram(
     "perennial_checkout_step_seconds", "Steps of the till's transaction, each for a batch.", COMPUTING_SECONDS, "step"
 )
 CONNECTIONS_CUT = Counter("perennial_connections_cut", "Connections cut off or not let in, by reason.", "reason")
+STRANGERS = Counter("perennial_strangers", "Requests without a valid key, by share.", "share", "outcome")
+WRONG_KEYS = Counter("perennial_wrong_keys", "Requests refused because their key is none.")
 CPU = Counter("process_cpu_seconds", "CPU time of all workers, user and system.")
 
 active_requests: Final[dict[str, int]] = dict.fromkeys(

@@ -138,6 +138,12 @@ class Settings(BaseSettings):
     """Most connections of clients to a worker at once; fewer where the system allows fewer open files."""
     connections_per_address: Annotated[int, Field(ge=1)] | None = None
     """Of these, most of one address (of IPv6 one /64); none: seven eighths, as a proxy or a shop behind one needs."""
+    strangers: Annotated[int, Field(ge=10, le=10_000_000)] = 200
+    """Requests a second without a valid key that a worker answers; of probes more, of documents fewer."""
+    wrong_keys: Annotated[int, Field(ge=1, le=10_000_000)] = 20
+    """Of one address within a minute; then its wrong keys are answered 429. Valid ones are taken all the same."""
+    docs_open: bool = True
+    """Whether /docs, /redoc and /openapi.json are there."""
     drain_seconds: Annotated[float, Field(ge=0, le=15)] = 3.0
     """How long requests are still taken after SIGTERM, while /readyz already says 503."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

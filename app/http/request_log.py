@@ -19,6 +19,8 @@ from app.foundation.tracing import Trace, begin_trace, end_trace
 UNAVAILABLE: Final = 503
 TELLING_S: Final = 1.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_NOT_GUESSED: Final = (b"x-content-type-options", b"nosniff")
+_NOT_KEPT: Final = ((b"cache-control", b"no-store"), _NOT_GUESSED)
 _PROCESS: Final = secrets.token_hex(10)
 _COUNT: Final = itertools.count(1)
 """With the process before it, an id that no other request has."""
@@ -75,7 +77,7 @@ class RequestLog:
             nonlocal status, is_whole
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_safe(message)]
                 if trace is not None:
                     message["headers"].append((b"traceresponse", trace.response))
             else:
@@ -105,6 +107,14 @@ class RequestLog:
         else:
             facts = {"method": method, "route": route or "-", "status": status}
             log.error("request.failed", **facts, elapsed_ms=round(elapsed_s * 1000, 2))
+
+
+def _safe(message: Message) -> tuple[tuple[bytes, bytes], ...]:
+    """Of every answer: nobody guesses what it is, and nobody keeps it who was not told that they may."""
+    for name, _ in message["headers"]:
+        if name == b"cache-control":
+            return (_NOT_GUESSED,)
+    return _NOT_KEPT
 
 
 def _route(scope: Scope) -> str:

@@ -69,11 +69,20 @@ Answer = TypeVar("Answer")
 class Resources:
     """Shared by all requests of a process: settings, engine, keys, and what each part holds, found by its class."""
 
-    def __init__(self, settings: Settings, engine: AsyncEngine, surveys: AsyncEngine, parts: Sequence[Part]) -> None:
-        """`surveys` is for what takes longer than a request may; `parts` from the highest to the lowest."""
+    def __init__(
+        self,
+        settings: Settings,
+        engine: AsyncEngine,
+        surveys: AsyncEngine,
+        parts: Sequence[Part],
+        probes: AsyncEngine | None = None,
+    ) -> None:
+        """`surveys` is for what takes longer than a request may, `probes` for what is asked of the service itself;
+        `parts` from the highest to the lowest."""
         self.settings = settings
         self.engine = engine
         self.surveys = surveys
+        self.probes = engine if probes is None else probes
         self.parts = tuple(parts)
         self.keyring = Keyring()
         self._reading_keys = asyncio.Lock()
@@ -187,6 +196,7 @@ class Resources:
             await driver.close()
         await self.engine.dispose()
         await self.surveys.dispose()
+        await self.probes.dispose()
 
     async def _prepare(self) -> None:
         """The first sale is not to wait for statements to be planned. Those that fail now do so again when used."""

@@ -1,7 +1,7 @@
 """uvicorn's protocol, on a transport that joins writes, for clients that may be hostile or slow.
 
 uvicorn bounds neither the head of a request nor how long it takes: its `h11_max_incomplete_event_size` is
-the other parser's, and its one timer begins after an answer (ADR 0020). What is bounded here costs a request some
+the other parser's, and its one timer begins after an answer (ADR 22). What is bounded here costs a request some
 comparisons, and takes the timer's place, which cost more.
 
 A protocol made of this one that holds a request back before it is parsed leaves the stage as it was: the sweep looks at
@@ -24,7 +24,7 @@ from app.foundation.errors import (
     Unreadable,
     UrlTooLong,
 )
-from app.runtime.connections import Connections, Stage
+from app.runtime.connections import Connections, Stage, network_of
 
 PROBES: Final = (b"/livez", b"/readyz", b"/health", b"/metrics")
 _REFUSALS: Final[dict[int, Problem]] = {
@@ -105,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         self.since = self.loop.time()
-        self.address = _network_of(self.client[0]) if self.client else ""
+        self.address = network_of(self.client[0]) if self.client else ""
         if not self._all.enter(self):
             self.transport.write(_refusal_of(503, self.server_state.default_headers))
             self.transport.close()  # at once: it holds a descriptor that is kept for others
@@ -230,7 +230,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self.unread_since = None
         super().resume_writing()
 
-    def wait(self) -> bool:
+    def begin_waiting(self) -> None:
+        self.stage, self.since = Stage.WAITING, self.loop.time()
+
+    def end_waiting(self) -> None:
+        if self.stage is Stage.WAITING:
+            self.stage, self.since = Stage.BODY if self._body_is_open else Stage.ANSWERING, self.loop.time()
+
+    def is_held_up(self) -> bool:
         return self.flow.read_paused or self.cycle.waiting_for_100_continue
 
     def _refuse(self, status: int) -> None:
@@ -256,11 +263,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def abort(self) -> None:
         self.stage = Stage.ENDING
         self.transport.abort()
-
-
-def _network_of(host: str) -> str:
-    """An IPv6 client has a whole /64 to itself."""
-    return ":".join(host.split(":")[:4]) if ":" in host else host
 
 
 def _refusal_of(status: int, common: list[tuple[bytes, bytes]]) -> bytes:

@@ -39,12 +39,14 @@ class Stage(IntEnum):
     """Nothing has come yet."""
     HEAD = 2
     """A request has begun, its head is not whole."""
-    DROPPING = 3
+    WAITING = 3
+    """Who asks has no valid key, and waits for their turn."""
+    DROPPING = 4
     """It was answered before its body was whole; what still comes of it is dropped."""
-    BODY = 4
-    KEPT = 5
+    BODY = 5
+    KEPT = 6
     """It was answered, and may ask again."""
-    ANSWERING = 6
+    ANSWERING = 7
     """The next step is ours, or the client's that it reads."""
 
 
@@ -80,6 +82,7 @@ class Connection(Protocol):
     since: float
     """When the stage began, in the loop's time."""
     address: str
+    client: tuple[str, int] | None
     body_bytes: int
     unread_since: float | None
     """Since when the client has not taken what was written; None: it takes it."""
@@ -91,8 +94,14 @@ class Connection(Protocol):
     def abort(self) -> None:
         """Ends it without waiting for anything."""
 
-    def wait(self) -> bool:
+    def is_held_up(self) -> bool:
         """Whether it is us who do not read, so that a slow body is not the client's fault."""
+
+    def begin_waiting(self) -> None:
+        """Who asks is to wait for their turn."""
+
+    def end_waiting(self) -> None:
+        """It is their turn, or there is none."""
 
 
 class Connections:
@@ -102,7 +111,7 @@ class Connections:
         self.limits = limits or Limits()
         self.bound = descriptors.room_for_connections(wanted, descriptors.raise_limit())
         self.per_address = min(self.bound, per_address or self.bound - int(self.bound * OTHERS_SHARE))
-        self._by_address: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._by_address: defaultdict[str, dict[object, Connection]] = defaultdict(dict)
         self._victims: dict[str | None, tuple[Stage, list[Connection]]] = {}
         self._number = 0
         self._counted: Counter[str] = Counter()
@@ -114,24 +123,28 @@ class Connections:
 
     def __iter__(self) -> Iterator[Connection]:
         for found in self._by_address.values():
-            yield from found
+            yield from found.values()
 
     def enter(self, connection: Connection) -> bool:
         """Lets one in, in the place of another if there is no room. False: it must go."""
         same = self._by_address[connection.address]
         is_let_in = self._has_room(len(same), connection)
-        same.add(connection)
+        same[connection.client or connection] = connection
         self._number += 1
         return is_let_in
 
     def leave(self, connection: Connection) -> None:
         """It is closed."""
-        same = self._by_address.get(connection.address, set())
-        if connection in same:
-            same.discard(connection)
+        same = self._by_address.get(connection.address, {})
+        if self._is_here(connection):  # not yet another of the same port
+            del same[connection.client or connection]
             self._number -= 1
             if not same:
                 del self._by_address[connection.address]
+
+    def find(self, client: tuple[str, int] | None) -> Connection | None:
+        """The connection of a client's address and port."""
+        return None if client is None else self._by_address.get(network_of(client[0]), {}).get(client)
 
     def _has_room(self, same: int, connection: Connection) -> bool:
         if same >= self.per_address and not self._make_room(connection.address):
@@ -149,7 +162,7 @@ class Connections:
             stage, found = self._victims.get(address, (Stage.ENDING, []))
             while found:
                 victim = found.pop()
-                if victim.stage is stage and victim in self._by_address.get(victim.address, ()):
+                if victim.stage is stage and self._is_here(victim):
                     self.count(f"displaced_{stage.name.lower()}")
                     victim.abort()
                     self.leave(victim)
@@ -157,9 +170,13 @@ class Connections:
             self._victims[address] = self._find_victims(address)
         return False
 
+    def _is_here(self, connection: Connection) -> bool:
+        same = self._by_address.get(connection.address, {})
+        return same.get(connection.client or connection) is connection
+
     def _find_victims(self, address: str | None) -> tuple[Stage, list[Connection]]:
         """Those of the earliest stage; the last of the list, longest in it, is the first to go."""
-        among = self if address is None else self._by_address.get(address, ())
+        among = self if address is None else self._by_address.get(address, {}).values()
         found = [each for each in among if self._may_go(each)]
         stage = min((each.stage for each in found), default=Stage.ENDING)
         waiting = sorted((each for each in found if each.stage is stage), key=lambda each: each.since)
@@ -211,7 +228,7 @@ class Connections:
 
     def _look_at_body(self, connection: Connection, took_s: float) -> None:
         limits = self.limits
-        if connection.wait():
+        if connection.is_held_up():
             connection.since += limits.ticks_per_sweep / 10
         elif took_s > limits.body_s or (
             took_s > limits.body_grace_s
@@ -243,3 +260,8 @@ class Connections:
         """How many there are, and how many there may be."""
         yield "perennial_connections", (), self._number
         yield "perennial_connections_max", (), self.bound
+
+
+def network_of(host: str) -> str:
+    """An IPv6 client has a whole /64 to itself."""
+    return ":".join(host.split(":")[:4]) if ":" in host else host

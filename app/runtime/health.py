@@ -4,9 +4,9 @@ import asyncio
 import resource
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import literal_column, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,14 +27,37 @@ from app.runtime.connections import Connections
 LOW_BYTES: Final = 2**30
 SCRAPE_SECONDS: Final = 2.0
 """A scrape waits no longer for the database; Prometheus gives up after ten."""
+Found = TypeVar("Found")
 _PAGE_BYTES: Final = resource.getpagesize()
+
+
+class Shared(Generic[Found]):
+    """What is looked up for whoever asks meanwhile: any number of probes costs the database one."""
+
+    def __init__(self, look: Callable[[], Coroutine[Any, Any, Found]]) -> None:
+        self._look = look
+        self._under_way: asyncio.Task[Found] | None = None
+
+    async def ask(self) -> Found:
+        """What is found by a look that is under way, or by a new one."""
+        if self._under_way is None or self._under_way.done():
+            self._under_way = asyncio.create_task(self._look(), name="probe")
+        return await asyncio.shield(self._under_way)
+
+
+class Probes:
+    """What probes are answered by."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.readiness = Shared(lambda: check_database(resources))
+        self.health = Shared(lambda: assess(resources))
 
 
 async def check_database(resources: Resources) -> tuple[CheckOut, CheckOut]:
     """The database's round trip, and the schema's revision."""
     started = time.perf_counter()
     try:
-        async with transaction(resources.engine) as connection:
+        async with transaction(resources.probes) as connection:
             await connection.execute(select(literal_column("1")))
             elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
             revision = await read_revision(connection)
@@ -104,7 +127,7 @@ async def check_parts(resources: Resources) -> Mapping[str, CheckOut]:
     for part in resources.parts:
         if part.check_stored is not None:
             try:
-                async with transaction(resources.engine) as connection:
+                async with transaction(resources.probes) as connection:
                     found |= await part.check_stored(resources, connection)
             except NotReady as error:
                 found[f"{part.name}:stored"] = CheckOut(status="fail", componentType="datastore", output=error.detail)

@@ -1,6 +1,10 @@
 """`/livez`, `/readyz` and `/health`: no key, so that probes can ask. `/metrics`: with a key, unless it is open."""
 
+from collections.abc import Callable
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
+from starlette.types import Receive, Scope, Send
 
 from app.database.keeping import read_keeping
 from app.database.opening import EMBEDDED
@@ -9,22 +13,42 @@ from app.foundation.exposition import MEDIA_TYPE as METRICS_TYPE
 from app.foundation.exposition import render, workers_together
 from app.http.health import HealthOut
 from app.http.resources import Resources
-from app.runtime.health import assess, check_database, read_gauges, read_stored_gauges
+from app.http.routes import HotRoute
+from app.runtime.health import Probes, read_gauges, read_stored_gauges
 
 MEDIA_TYPE = "application/health+json"
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/livez", summary="The process lives")
-async def get_livez(request: Request) -> dict[str, str]:
+class LiveRoute(HotRoute):
+    """Asked often, by anybody, and before anything is there."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                answer = Response(await endpoint(Request(scope)), media_type="application/json")
+            except NotReady as problem:
+                answer = problem.response()
+            await answer(scope, receive, send)
+
+        self.app = serve
+
+
+live = APIRouter(tags=["health"], route_class=LiveRoute)
+
+
+@live.get("/livez", summary="The process lives", response_model=dict[str, str])
+async def get_livez(request: Request) -> bytes:
     """Says nothing of the database: restarting this process would not mend that. Only an embedded one that this service
     has given up is tried anew by a restart: 503."""
     resources: Resources | None = getattr(request.app.state, "resources", None)
     kept = None if resources is None else read_keeping(resources.settings.home / EMBEDDED)
     if kept is not None and kept.is_given_up:
         raise NotReady("The embedded Postgres does not stay up: see its log, and restart the service.")
-    return {"status": "pass"}
+    return b'{"status":"pass"}'
 
 
 @router.get("/readyz", summary="Requests can be served")
@@ -33,7 +57,7 @@ async def get_readyz(request: Request) -> dict[str, str]:
     resources: Resources = request.app.state.resources
     if resources.is_draining:
         raise NotReady("The service is stopping.")
-    for check in await check_database(resources):
+    for check in await resources.of(Probes).readiness.ask():
         if check.status != "pass":
             raise NotReady(check.output or "The database is not ready.")
     if not resources.keyring.is_read:
@@ -52,7 +76,8 @@ async def get_readyz(request: Request) -> dict[str, str]:
 )
 async def get_health(request: Request) -> Response:
     """Database, schema, model and its monitoring, event lag, background work, rejected backlog and sweep."""
-    health = await assess(request.app.state.resources)
+    resources: Resources = request.app.state.resources
+    health = await resources.of(Probes).health.ask()
     body = health.model_dump_json(exclude_none=True)
     return Response(body, 503 if health.status == "fail" else 200, media_type=MEDIA_TYPE)
 

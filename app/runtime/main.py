@@ -10,17 +10,23 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from app import __version__
-from app.database.engine import create_engine, create_survey_engine
+from app.database.engine import create_engine, create_probe_engine, create_survey_engine
 from app.foundation.logs import configure_logs, log
 from app.foundation.settings import Settings
 from app.foundation.tracing import configure_tracing
+from app.http.documents import Documents
+from app.http.methods import Methods
 from app.http.openapi import complete_openapi
 from app.http.problems import install_handlers
 from app.http.request_log import RequestLog
 from app.http.resources import Resources
 from app.http.routes import HotPaths
+from app.http.strangers import Strangers
 from app.models.held import Models
 from app.runtime.connections import Connections
+from app.runtime.contract import documents_of, make_bare
+from app.runtime.health import Probes
+from app.runtime.health_router import live
 from app.runtime.health_router import router as health
 from app.runtime.parts import PARTS
 
@@ -41,8 +47,11 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = create_engine(database_url, command_timeout_s=COMMAND_TIMEOUT_S)
-        app.state.resources = resources = Resources(settings, engine, create_survey_engine(database_url), PARTS)
+        app.state.resources = resources = Resources(
+            settings, engine, create_survey_engine(database_url), PARTS, create_probe_engine(database_url)
+        )
         resources.hold(app.state.connections)
+        resources.hold(Probes(resources))
         await resources.start()
         gc.collect()
         _trim()
@@ -54,7 +63,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         await resources.stop()
         log.info("service.stopped")
 
-    app: FastAPI = FastAPIOffline(
+    app = (FastAPIOffline if settings.docs_open else make_bare)(
         title="Perennial",
         version=__version__,
         description=DESCRIPTION,
@@ -63,8 +72,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     app.state.connections = Connections(settings.connections, settings.connections_per_address)
     install_handlers(app)
-    _shorten_hot_paths(app)
-    routers = (health, *(router for part in PARTS for router in part.routers))
+    _shorten_hot_paths(app, settings)
+    routers = (live, health, *(router for part in PARTS for router in part.routers))
     for router in routers:
         app.router.routes.extend(router.routes)  # included routers are matched a good deal slower
     complete_openapi(app, [schema for part in PARTS for schema in part.schemas])
@@ -81,12 +90,14 @@ def create_app_from_environment() -> FastAPI:
     return create_app(settings, settings.database_url)
 
 
-def _shorten_hot_paths(app: FastAPI) -> None:
-    """Puts request ids and logs before everything, and hot routes right behind them."""
+def _shorten_hot_paths(app: FastAPI, settings: Settings) -> None:
+    """Puts request ids and logs before everything, then who has no valid key, and hot routes right behind them."""
     build = app.build_middleware_stack
 
     def build_middleware_stack() -> ASGIApp:
-        return RequestLog(HotPaths(app.router.routes, build()))
+        routes = app.router.routes
+        inner = HotPaths(routes, Methods(routes, Documents(documents_of(app), build())))
+        return RequestLog(Strangers(app.state, inner, settings.strangers, settings.wrong_keys))
 
     app.build_middleware_stack = build_middleware_stack  # type: ignore[method-assign]
 

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from app.foundation import metrics
 from app.foundation.settings import Settings
 from app.runtime import descriptors
-from app.runtime.connections import Connections, Limits
+from app.runtime.connections import Connections, Limits, Stage
 from app.runtime.server import Server
 
 QUICK = {"ticks_per_sweep": 1, "ending_s": 0.05}
@@ -305,7 +305,7 @@ async def test_where_everybody_is_being_served_a_probe_still_gets_in(run):
     waiting = [await running.connect() for _ in range(16)]
     for _, writer in waiting:
         writer.write(get(b"/wait"))
-    await until(lambda: sum(each.stage == 6 for each in running.connections) == 16)
+    await until(lambda: sum(each.stage is Stage.ANSWERING for each in running.connections) == 16)
     assert await running.ask(get(b"/wait"), "127.0.0.2") == 503
     assert await running.ask(get(b"/livez"), "127.0.0.2") == 200
 
@@ -315,7 +315,7 @@ async def test_one_address_leaves_room_for_others(run):
     waiting = [await running.connect() for _ in range(5)]
     for _, writer in waiting:
         writer.write(get(b"/wait"))
-    await until(lambda: sum(each.stage == 6 for each in running.connections) == 5)
+    await until(lambda: sum(each.stage is Stage.ANSWERING for each in running.connections) == 5)
     before = cut("refused_address")
     assert await running.ask(get(b"/livez")) in (503, None)
     assert cut("refused_address") == before + 1
