@@ -29,7 +29,7 @@ SHARE: Final = 0.5
 _MAKE_FIRSTS: Final = """
 CREATE TEMPORARY TABLE firsts (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person_id text, customer_id text, decided_us bigint, arm text,
-  action_id text, stage text, channel text, catalogue_version bigint,
+  action_id text, stage text, channel text, catalogue_version bigint, control_share float8, usual_share float8,
   UNIQUE NULLS NOT DISTINCT (person_id, action_id, stage, channel)
 ) ON COMMIT DROP
 """
@@ -39,7 +39,9 @@ WITH made AS MATERIALIZED (
          coalesce(decisions.receipt #>> '{customer,person_id}', decisions.customer_id) AS person_id,
          decisions.receipt #>> '{customer,arm}' AS arm, decisions.receipt #>> '{customer,stage}' AS stage,
          decisions.receipt #>> '{request,channel}' AS channel,
-         CAST(decisions.receipt ->> 'catalogue_version' AS bigint) AS catalogue_version
+         CAST(decisions.receipt ->> 'catalogue_version' AS bigint) AS catalogue_version,
+         CAST(decisions.receipt #>> '{policy,control_share}' AS float8) AS control_share,
+         CAST(decisions.receipt #>> '{policy,usual_share}' AS float8) AS usual_share
   FROM decisions
   WHERE decisions.decided_us >= :from_us AND decisions.decided_us < :until_us
     AND NOT starts_with(decisions.customer_id, '~basket:') AND decisions.receipt #>> '{customer,arm}' IS NOT NULL
@@ -50,16 +52,23 @@ WITH made AS MATERIALIZED (
   ) AS action (id)
   WHERE made.arm <> 'business_as_usual'
 )
-INSERT INTO firsts (person_id, customer_id, decided_us, arm, action_id, stage, channel, catalogue_version)
+INSERT INTO firsts (person_id, customer_id, decided_us, arm, action_id, stage, channel, catalogue_version,
+                    control_share, usual_share)
 (SELECT DISTINCT ON (person_id, action_id, stage, channel)
-        person_id, customer_id, decided_us, arm, action_id, stage, channel, catalogue_version
+        person_id, customer_id, decided_us, arm, action_id, stage, channel, catalogue_version,
+        control_share, usual_share
  FROM meant ORDER BY person_id, action_id, stage, channel, decided_us, decision_id)
 UNION ALL
-(SELECT DISTINCT ON (person_id) person_id, customer_id, decided_us, arm, NULL, NULL, NULL, NULL
+(SELECT DISTINCT ON (person_id)
+        person_id, customer_id, decided_us, arm, NULL, NULL, NULL, NULL, control_share, usual_share
  FROM made ORDER BY person_id, decided_us, decision_id)
 ON CONFLICT DO NOTHING
 """
 _COUNT_FIRSTS: Final = "SELECT coalesce(max(number), 0) FROM firsts"
+_COUNT_ARMS: Final = """
+SELECT arm, control_share, usual_share, count(*) AS persons FROM firsts
+WHERE action_id IS NULL AND control_share IS NOT NULL AND usual_share IS NOT NULL GROUP BY 1, 2, 3
+"""
 _MEASURE: Final = f"""
 WITH measured AS (
   SELECT first.arm, first.action_id, first.stage, first.channel, after.orders, after.minor,
@@ -116,7 +125,15 @@ class Measured(NamedTuple):
         return Measured(*self[:4], *sums)
 
 
-async def read_effects(connection: AsyncConnection, from_us: int, until_us: int, window_us: int) -> Sequence[Measured]:
+class ReadEffects(NamedTuple):
+    """What came, and how many persons were of each arm under which shares: rows of arm, control_share, usual_share,
+    persons."""
+
+    measured: Sequence[Measured]
+    arms: Sequence[Any]
+
+
+async def read_effects(connection: AsyncConnection, from_us: int, until_us: int, window_us: int) -> ReadEffects:
     """By action, stage, channel and arm, of what was decided in `[from_us, until_us)`: persons, those who bought
     in `(decided, decided + window]` what was told of after the decision, what they bought net of refunds (minor units)
     and the sum of its squares, those who responded. Within a transaction.
@@ -131,7 +148,8 @@ async def read_effects(connection: AsyncConnection, from_us: int, until_us: int,
         for row in map(Measured._make, await connection.execute(text(_MEASURE), {**given, "after": after})):
             found[row.cell] = found[row.cell].with_more(row) if row.cell in found else row
         await yield_to_requests(began_s, SHARE)
-    return [found[cell] for cell in sorted(found)]
+    arms = (await connection.execute(text(_COUNT_ARMS))).all()
+    return ReadEffects([found[cell] for cell in sorted(found)], arms)
 
 
 async def _find_firsts(connection: AsyncConnection, from_us: int, until_us: int) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from app.database.engine import transaction
+from app.decisions.arm_watch import is_mismatch, report_on
 from app.decisions.effect_queries import read_effects
 from app.decisions.effects import Money, compare
 from app.decisions.effects_schemas import EffectsOfActionsOut
@@ -34,8 +35,9 @@ async def get_effects(
     if not from_us <= to_us <= from_us + MOST_DAYS * DAY_US:
         raise Malformed(f"to: It is not before from, and at most {MOST_DAYS} days after it.")
     async with transaction(resources.surveys) as connection:
-        rows = await read_effects(connection, from_us, to_us, settings.attribution_days * DAY_US)
-    told = compare(rows, Money(10**settings.digits, settings.margin))
+        read = await read_effects(connection, from_us, to_us, settings.attribution_days * DAY_US)
+    told, ratio = compare(read.measured, Money(10**settings.digits, settings.margin)), report_on(read.arms)
+    is_mismatched = is_mismatch(ratio)
     return {
         "from": iso(from_us),
         "to": iso(to_us),
@@ -43,4 +45,6 @@ async def get_effects(
         "is_mature": to_us + settings.attribution_days * DAY_US <= now_us,
         "currency": settings.currency,
         **told,
+        "sample_ratio": {"p": ratio["p"], "is_mismatch": is_mismatched},
+        "warnings": ["sample_ratio_mismatch"] if is_mismatched else [],
     }

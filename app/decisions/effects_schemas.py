@@ -1,6 +1,6 @@
 """Effects of actions on the wire. Money in margin, major units of the currency."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -51,8 +51,19 @@ class EffectOfArmOut(GroupOut):
     value_uplift: DifferenceOut | None
 
 
+class SampleRatioOut(BaseModel):
+    """`p`: how probable it is that chance made the sides as large as they are; null: too few to say."""
+
+    p: float | None
+    is_mismatch: bool
+
+
 class EffectsOfActionsOut(BaseModel):
-    """`is_mature`: the window of all that was decided has passed; else what is to come will change the figures."""
+    """`is_mature`: the window of all that was decided has passed; else what is to come will change the figures.
+
+    `sample_ratio` is of the arms' persons of this time: a mismatch says that something keeps persons of an arm away, or
+    has them come more often, and that no figure here is to be believed (`warnings`).
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -63,3 +74,5 @@ class EffectsOfActionsOut(BaseModel):
     currency: str
     actions: list[EffectOfActionOut]
     arms: list[EffectOfArmOut]
+    sample_ratio: SampleRatioOut
+    warnings: list[Literal["sample_ratio_mismatch"]]

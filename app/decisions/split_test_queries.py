@@ -13,6 +13,7 @@ from app.database.decision_tables import split_tests
 from app.decisions.arm_queries import find_piece_end
 from app.decisions.outcome_queries import Rewarding
 from app.decisions.window_queries import AFTER, PERSON
+from app.lifecycle.events import VISIT_TYPES
 from app.lifecycle.split_readings import NOBODY, SideSums
 from app.lifecycle.split_tests import SideName
 
@@ -61,11 +62,13 @@ SELECT side, count(*) AS decisions FROM made GROUP BY side
 _COUNT: Final = """
 SELECT coalesce(max(number), 0) AS last, count(*) FILTER (WHERE is_compared) AS compared FROM entered
 """
+_VISITS: Final = ", ".join(f"'{type_}'" for type_ in VISIT_TYPES)
 _MEASURE: Final = f"""
 WITH measured AS (
   SELECT first.side, first.decided_us + CAST(:window_us AS bigint) <= :now_us AS is_counted,
          after.orders > 0 AS bought, before.orders > 0 AS bought_before,
-         after.minor / :unit * :margin - cost.spent AS value, before.minor / :unit * :margin AS past
+         after.minor / :unit * :margin - cost.spent AS value, before.minor / :unit * :margin AS past,
+         CAST(after.orders AS float8) AS orders, after.minor / :unit * :margin AS earned, seen.visits
   FROM entered AS first
   {PERSON}
   {AFTER}
@@ -76,6 +79,12 @@ WITH measured AS (
       AND first.decided_us - bought.occurred_us BETWEEN 0 AND CAST(:past_us AS bigint) - 1
       AND bought.received_us <= first.decided_us
   ) AS before
+  CROSS JOIN LATERAL (
+    SELECT CAST(count(*) AS float8) AS visits FROM events AS visit
+    WHERE visit.customer_id = ANY(person.ids) AND visit.type IN ({_VISITS})
+      AND visit.occurred_us - first.decided_us BETWEEN 1 AND CAST(:window_us AS bigint)
+      AND visit.received_us > first.decided_us
+  ) AS seen
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(CAST(coalesce(made_with.definition, actions.definition) ->> 'cost' AS float8)), 0) AS spent
     FROM (
@@ -103,7 +112,15 @@ SELECT side, count(*) AS persons,
        coalesce(sum(past * past) FILTER (WHERE is_counted), 0) AS past_squares,
        coalesce(sum(past * value) FILTER (WHERE is_counted), 0) AS past_products,
        count(*) FILTER (WHERE is_counted AND bought_before) AS past_buyers,
-       count(*) FILTER (WHERE is_counted AND bought AND bought_before) AS faithful
+       count(*) FILTER (WHERE is_counted AND bought AND bought_before) AS faithful,
+       coalesce(sum(orders) FILTER (WHERE is_counted), 0) AS orders,
+       coalesce(sum(orders * orders) FILTER (WHERE is_counted), 0) AS orders_squares,
+       coalesce(sum(earned) FILTER (WHERE is_counted), 0) AS earned,
+       coalesce(sum(earned * earned) FILTER (WHERE is_counted), 0) AS earned_squares,
+       coalesce(sum(earned * orders) FILTER (WHERE is_counted), 0) AS earned_orders,
+       coalesce(sum(visits) FILTER (WHERE is_counted), 0) AS visits,
+       coalesce(sum(visits * visits) FILTER (WHERE is_counted), 0) AS visits_squares,
+       coalesce(sum(orders * visits) FILTER (WHERE is_counted), 0) AS orders_visits
 FROM measured GROUP BY side
 """  # noqa: S608 - ours alone
 """A person counts once: by the first decision that either action might have been chosen for (of policies, the first of

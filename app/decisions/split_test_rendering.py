@@ -6,7 +6,7 @@ from app.decisions.split_test_words import Standing, summarise
 from app.decisions.split_testing import KeptTest, ReadTest
 from app.foundation.times import iso
 from app.lifecycle.effects import Difference
-from app.lifecycle.split_readings import SideSums, SplitReading
+from app.lifecycle.split_readings import RATIOS, SideSums, SplitReading
 from app.lifecycle.split_tests import SideName
 
 
@@ -83,6 +83,7 @@ def _render_side(name: str, sums: SideSums) -> dict[str, Any]:
         "buyers": sums.buyers,
         "rate": None if group.rate is None else round(group.rate, 6),
         "value": None if group.mean is None else round(group.mean, 6),
+        **{metric: None if (ratio := sums.ratio(metric)) is None else round(ratio, 6) for metric in RATIOS},
     }
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.decisions.effects_schemas import DifferenceOut
+from app.decisions.effects_schemas import DifferenceOut, SampleRatioOut
 from app.foundation.times import to_us
 from app.http.times import Time
 from app.lifecycle.events import DAY_US
@@ -35,7 +35,7 @@ class SplitTestIn(BaseModel):
     """None: all."""
     metric: Metric = "bought"
     looked_for: Annotated[float, Field(ge=1e-6, le=1e9)]
-    """The least difference that matters: of shares who bought, or of margin a person."""
+    """The least difference that matters: of shares who bought, of margin a person or an order, or of orders a visit."""
     window_days: Annotated[int, Field(ge=1, le=90)] | None = None
     """How long after a person's first decision what comes counts; not told: the attribution window."""
     deviation: Annotated[float, Field(gt=0, le=1e9)] | None = None
@@ -82,7 +82,8 @@ class SampleOut(BaseModel):
 
 class SideOut(BaseModel):
     """`persons` took part, of whom `counted` have had the whole window; `rate` of these bought in it, and `value` is
-    what a person brought, less what the actions cost that they responded to. Null: nobody."""
+    what a person brought, less what the actions cost that they responded to; `value_per_order` is the margin of an
+    order, and `orders_per_visit` the orders to each visit, look, basket line or search. Null: nobody, or none."""
 
     side: Literal["a", "b"]
     decisions: int
@@ -91,18 +92,13 @@ class SideOut(BaseModel):
     buyers: int
     rate: float | None
     value: float | None
-
-
-class SampleRatioOut(BaseModel):
-    """`p`: how probable it is that chance made the sides as large as they are; null: too few to say."""
-
-    p: float | None
-    is_mismatch: bool
+    value_per_order: float | None
+    orders_per_visit: float | None
 
 
 class FixedOut(BaseModel):
     """Side b less side a, read once: `is_final` false, it is not to be believed yet, or ever. `adjusted` is the same
-    less what the time before foretells (CUPED); null: that foretells nothing."""
+    less what the time before foretells (CUPED); null: that foretells nothing, or the metric is a ratio."""
 
     is_final: bool
     difference: DifferenceOut | None

@@ -79,6 +79,8 @@ def _verdict(found: Difference, standing: Standing, *, is_chinese: bool) -> tupl
 
 def _write(value: float, standing: Standing, *, is_chinese: bool) -> str:
     """A difference, with its sign."""
-    if standing.metric == "value":
+    if standing.metric in ("value", "value_per_order"):
         return f"{standing.currency} {value:+,.2f}"
+    if standing.metric == "orders_per_visit":
+        return f"每次到访 {value:+.3f} 单" if is_chinese else f"{value:+.3f} orders a visit"
     return f"{100 * value:+.1f} 个百分点" if is_chinese else f"{100 * value:+.1f} points"

@@ -144,8 +144,8 @@ async def _find_deviation(
     asked = Asked(until_us - _HISTORY_US, until_us, now_us, rewarding.window_us, wanted.action_ids, wanted.channels)
     sums = (await queries.read_sums(connection, asked, rewarding, 0)).get("a", NOBODY)
     if sums.counted >= _ENOUGH:
-        rate = sums.buyers / sums.counted
-        variance = rate * (1.0 - rate) if wanted.metric == "bought" else sums.group.variance
+        rate, group = sums.buyers / sums.counted, sums.group_of(wanted.metric)
+        variance = rate * (1.0 - rate) if wanted.metric == "bought" else 0.0 if group is None else group.variance
         if variance > 0:
             return float(variance**0.5), "history"
     return (_WORST, "worst_case") if wanted.metric == "bought" else (None, "")

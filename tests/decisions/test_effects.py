@@ -239,3 +239,22 @@ async def test_a_window_that_has_not_passed(shop_client, shop):
 )
 async def test_times_that_are_none(client, query):
     assert (await client.get("/v1/effects", params=query)).status_code == 422
+
+
+async def test_arms_that_have_not_their_shares_are_told(shop_client, sql):
+    """Receipts of half of the control group are lost: who is left is not who was assigned."""
+    await decide_all(shop_client)
+    await move_to(sql)
+    told = await read_effects(shop_client)
+    assert 0.001 < told["sample_ratio"]["p"] <= 1.0
+    assert (told["sample_ratio"]["is_mismatch"], told["warnings"]) == (False, [])
+    lost = [each for each in PEOPLE if THIRDS.of(each) == "control"][::2]
+    await sql.rows("DELETE FROM decisions WHERE customer_id = ANY(:lost)", lost=lost)
+    told = await read_effects(shop_client)
+    assert told["sample_ratio"]["p"] < 0.001
+    assert (told["sample_ratio"]["is_mismatch"], told["warnings"]) == (True, ["sample_ratio_mismatch"])
+
+
+async def test_of_nobody_no_ratio_is_told(shop_client):
+    told = await read_effects(shop_client)
+    assert (told["sample_ratio"], told["warnings"]) == ({"p": None, "is_mismatch": False}, [])

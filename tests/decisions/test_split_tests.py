@@ -447,3 +447,42 @@ async def test_a_sample_beyond_all_counting_is_told(shop_client):
     told = await define(shop_client, metric="value", deviation=1e9, looked_for=1e-6)
     assert (told["sample"]["least"], told["sample"]["is_enough"]) == ({"a": 10**15, "b": 10**15}, False)
     assert (await read(shop_client))["sample"] == told["sample"]
+
+
+async def test_margin_of_an_order_and_orders_of_a_visit(shop_client, sql, shop):
+    """Sums of a side, one by the other: who orders twice counts twice. What comes after the window does not count."""
+    people = PEOPLE[:60]
+    told = await define(shop_client, metric="value_per_order", looked_for=2.0)
+    assert told["sample"]["deviation"] is None, "of nobody who bought of late"
+    await decide_all(shop_client, people)
+    await turn_back(sql, 20)
+    mine = {name: [each for each in people if side_of(each) == name] for name in "ab"}
+    orders = [shop.order(each, total=100.0, at=shop.ago(days=18)) for each in mine["a"][:10]]
+    orders += [shop.order(each, total=80.0, at=shop.ago(days=17)) for each in mine["b"][:10]]
+    orders += [shop.order(each, total=140.0, at=shop.ago(days=16)) for each in mine["b"][:5]]
+    looks = [shop.event("product.viewed", each, at=shop.ago(days=18)) for each in people for _ in range(2)]
+    late = [shop.order(each, total=900.0, at=shop.ago(days=2)) for each in people]
+    await send(shop_client, *orders, *looks, *late)
+    read_twice = await read(shop_client), await read(shop_client, **{"Accept-Language": "zh"})
+    a, b = read_twice[0]["sides"]
+    assert (a["value_per_order"], b["value_per_order"]) == (25.0, 25 * (10 * 0.8 + 5 * 1.4) / 15)
+    assert a["orders_per_visit"] == pytest.approx(10 / (2 * len(mine["a"])), abs=1e-6)
+    assert b["orders_per_visit"] == pytest.approx(15 / (2 * len(mine["b"])), abs=1e-6)
+    fixed = read_twice[0]["fixed"]
+    assert (fixed["difference"]["estimate"], fixed["adjusted"]) == (0.0, None)
+    assert fixed["difference"]["low"] < 0 < fixed["difference"]["high"]
+    assert read_twice[0]["summary"].startswith("No difference is shown: B less A may be anything between CNY -")
+    assert read_twice[1]["summary"].startswith("未显示差异：B 与 A 之差在 CNY -")
+
+
+async def test_the_sample_of_a_ratio_is_told_from_what_came_of_late(shop_client, sql, shop):
+    people = PEOPLE[:200]
+    await decide_all(shop_client, people)
+    await turn_back(sql, 20)
+    looks = [shop.event("product.viewed", each, at=shop.ago(days=18)) for each in people for _ in range(2)]
+    orders = [shop.order(each, total=100.0, at=shop.ago(days=18)) for each in people[::2]]
+    await send(shop_client, *looks, *orders)
+    told = await define(shop_client, metric="orders_per_visit", looked_for=0.05)
+    assert told["sample"]["deviation_from"] == "history"
+    assert told["sample"]["deviation"] == pytest.approx(0.25, rel=0.01), "of none or one order at two visits"
+    assert told["sample"]["least"]["a"] > 100
