@@ -31,12 +31,12 @@ LOOK_S: Final = 0.01
 LONG_S: Final = 0.05
 """The head of a line has stood so long: the last come goes in first."""
 MOST_HELD_BYTES: Final = 32 * 1024 * 1024
-MOST_UNRESTED: Final = 3000
-"""Answers a second that turn somebody away; who gets one beyond is not read from for a while, lest all the work be to
-answer those who do not keep to `Retry-After`."""
-REST_S: Final = 1.0
-BUSY_S: Final = 0.1
-AGED_S: Final = 0.05
+MOST_UNRESTED: Final = 200
+"""Of a second are turned away as usual, or as many as were served in the second before. Who is beyond is not read from
+for a while, lest all the work be to answer those who do not keep to `Retry-After`."""
+SHORTEST_REST_S, LONGEST_REST_S = 1.0, 2.0
+"""Longer the more rest: in a second no more are to come back than are served. Shorter where there is room."""
+AGED_S: Final = 0.3
 """What is there so soon after a rest has waited through it."""
 TELLING_S: Final = 1.0
 """From a line in the log of who was turned away to the next."""
@@ -84,9 +84,10 @@ class Line:
         self._window_s, self._spent_s = now(), 0.0
         self._finished = 0
         self._was_full = False
-        self._full_s = -BUSY_S
         self._told_s, self._untold = 0.0, 0
-        self._second, self._this_second = 0, 0
+        self._second = 0
+        self._turned_away = self._served = self._served_before = 0
+        """In the present second, and in the one before."""
 
     @property
     def is_full(self) -> bool:
@@ -94,11 +95,6 @@ class Line:
         if self._standing or len(self.inside) >= self.limit:
             return True
         return self._before is not None and bool(self._before._standing) and len(self.inside) >= LEAST
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it was full just now."""
-        return self._now() < self._full_s + BUSY_S
 
     @property
     def standing(self) -> int:
@@ -120,10 +116,12 @@ class Line:
         if since_s is not None:
             self._spent_s += now_s - since_s
             self._finished += 1
+            self._begin_second(now_s)
+            self._served += 1
         if now_s >= self._window_s + WINDOW_S and self._finished:
             self._settle(now_s)
         if self._standing:
-            self._was_full, self._full_s = True, now_s
+            self._was_full = True
             self._admit(now_s)
 
     def excuse(self, request: Hashable) -> None:
@@ -131,14 +129,10 @@ class Line:
         if self.inside.pop(request, None) is not None and self._standing:
             self._admit(self._now())
 
-    def stand(self, who: Standing, size: int, *, is_aged: bool = False) -> None:
-        """Somebody has come who cannot be let in yet, with so many bytes. Aged: they have waited already."""
-        now_s = self._now()
-        if is_aged:
-            self._standing.appendleft((now_s - self.stands_s, size, who))
-        else:
-            self._was_full, self._full_s = True, now_s
-            self._standing.append((now_s, size, who))
+    def stand(self, who: Standing, size: int) -> None:
+        """Somebody has come who cannot be let in yet, with so many bytes."""
+        self._was_full, now_s = True, self._now()
+        self._standing.append((now_s, size, who))
         self._held_bytes += size
         while self._held_bytes > MOST_HELD_BYTES:
             self.count_refused(self._turn_away(now_s))
@@ -172,8 +166,7 @@ class Line:
         """Lets in whom there is room for."""
         before = self._before
         limit = LEAST if before is not None and before._standing else self.limit
-        late_s = now_s - self.stands_s
-        while self._standing and self._standing[-1][0] > late_s and len(self.inside) < limit:
+        while self._standing and len(self.inside) < limit:
             is_long = now_s - self._standing[0][0] > LONG_S
             who = self._take(first=not is_long)
             if who is not None:
@@ -194,14 +187,20 @@ class Line:
         if who is None:
             return 0
         who.turn_away()
+        self._begin_second(now_s)
+        self._turned_away += 1
+        unrested = max(MOST_UNRESTED, self._served_before)
+        if self._turned_away > unrested:
+            who.rest()
+            wanted_s = len(self._resting) / max(unrested, 1)
+            self._resting.append((now_s + min(max(wanted_s, SHORTEST_REST_S), LONGEST_REST_S), who))
+        return 1
+
+    def _begin_second(self, now_s: float) -> None:
         second = int(now_s)
         if second != self._second:
-            self._second, self._this_second = second, 0
-        self._this_second += 1
-        if self._this_second > MOST_UNRESTED:
-            who.rest()
-            self._resting.append((now_s + REST_S, who))
-        return 1
+            self._served_before = self._served if second == self._second + 1 else 0
+            self._second, self._turned_away, self._served = second, 0, 0
 
     def _watch(self, when_s: float) -> None:
         self._is_watched = True
@@ -217,8 +216,10 @@ class Line:
         if turned_away:
             self.count_refused(turned_away)
         self._admit(now_s)
-        while self._resting and self._resting[0][0] <= now_s:
+        room = self.limit - len(self.inside) - len(self._standing)
+        while self._resting and (self._resting[0][0] <= now_s or room > 0):
             self._resting.popleft()[1].resume()
+            room -= 1
         if self._standing or self._resting:
             self._watch(now_s + LOOK_S)
 

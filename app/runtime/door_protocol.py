@@ -68,13 +68,14 @@ class DoorProtocol(BoundedProtocol):
             return
         if self.stage in _BEGINNING:
             line = self._tills if data.startswith(TILL) else self._others if data.startswith(OTHERS) else None
-            if line is not None and (line.is_full or self._is_aged(line)) and self._hold(data, line):
+            if line is not None and (line.is_full or self._is_aged) and self._hold(data, line):
                 return
         super().data_received(data)
 
-    def _is_aged(self, line: Line) -> bool:
-        """Whether it has waited through a rest, and the line has no room to spare."""
-        return bool(self._resumed_s) and self.loop.time() < self._resumed_s + AGED_S and line.is_busy
+    @property
+    def _is_aged(self) -> bool:
+        """Whether what comes has waited through a rest: whoever sent it has waited too long by now."""
+        return bool(self._resumed_s) and self.loop.time() < self._resumed_s + AGED_S
 
     def _hold(self, data: bytes, line: Line) -> bool:
         """Holds a request back; False: it is not of a kind that can be."""
@@ -106,7 +107,12 @@ class DoorProtocol(BoundedProtocol):
     def _stand(self) -> None:
         self._arrived_s = self.loop.time()
         self._held_at, self.stage = self.stage, Stage.ANSWERING  # the next step is ours
-        self._held_in.stand(self, len(self._held), is_aged=self._is_aged(self._held_in))
+        if self._is_aged:
+            self._resumed_s = 0.0
+            self._held_in.count_refused(1)
+            self.turn_away()
+        else:
+            self._held_in.stand(self, len(self._held))
 
     def _stop_giving_up(self) -> None:
         if self._giving_up is not None:

@@ -205,16 +205,19 @@ def test_who_is_turned_away_beyond_a_number_a_second_is_not_read_from_for_a_whil
         line.stand(Client(line, number, told), 10)
     clock.go_on(line.stands_s + 2 * door.LOOK_S)
     assert [name for what, name in told if what == "rest"] == [2, 3]
-    clock.go_on(door.REST_S)
+    clock.go_on(door.SHORTEST_REST_S)
     assert [name for what, name in told if what == "resume"] == [2, 3]
 
 
-def test_who_has_waited_through_a_rest_is_let_in_by_no_one_elses_room(line, clock, told):
+def test_who_rests_is_read_from_again_as_soon_as_there_is_room(line, clock, told, monkeypatch):
+    monkeypatch.setattr(door, "MOST_UNRESTED", 0)
     fill(line)
-    line.stand(Client(line, "aged", told), 10, is_aged=True)
-    line.leave("a")
+    line.stand(Client(line, "a", told), 10)
+    clock.go_on(line.stands_s + 2 * door.LOOK_S)
+    assert told == [("away", "a"), ("rest", "a")]
+    line.leave("b")
     clock.go_on(2 * door.LOOK_S)
-    assert told == [("away", "aged")]
+    assert told[2:] == [("resume", "a")]
 
 
 def test_refusals_are_counted_each_and_logged_a_line_a_second(line, clock, told, caplog):

@@ -239,3 +239,17 @@ async def test_what_is_inside_is_counted_until_it_is_answered(service):
     await read(reader)
     await asyncio.sleep(0.01)
     assert not service.tills.inside
+
+
+async def test_who_asks_again_at_once_rests_and_what_lay_there_meanwhile_has_waited_too_long(full, monkeypatch):
+    monkeypatch.setattr(door, "MOST_UNRESTED", 0)
+    monkeypatch.setattr(door, "SHORTEST_REST_S", 0.1)
+    reader, writer = await full.connect()
+    assert (await ask(reader, writer, checkout(b"one")))[0] == 503
+    full.tills.limit = 10.0
+    full.tills.inside |= dict.fromkeys(range(10), 0.0)
+    writer.write(checkout(b"two"))
+    await asyncio.sleep(0.02)
+    full.tills.inside.clear()
+    assert (await read(reader))[0] == 503
+    assert await _status_and_body(reader, writer, checkout(b"three")) == (200, b"three")
