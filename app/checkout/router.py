@@ -14,7 +14,7 @@ from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
 from app.decisions.schemas import DecisionOut
 from app.http.resources import Resources
-from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, requires, schema_of
+from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, read_in_turn, requires, schema_of
 from app.ingest.admission import Rejection, admit_with_warnings
 from app.ingest.intake import Intake, Submission
 from app.ingest.receipts import render_result
@@ -27,7 +27,14 @@ from app.recommendations.schemas import RecommendationOut
 from app.recommendations.wanted import Wanted
 from app.scores.schemas import ScoreOut
 
-router = APIRouter(prefix="/v1", tags=["events"], route_class=HotRoute)
+
+class TillRoute(HotRoute):
+    """What a till asks for is bounded by the door alone."""
+
+    is_charged = False
+
+
+router = APIRouter(prefix="/v1", tags=["events"], route_class=TillRoute)
 
 
 class CheckoutOut(BaseModel):
@@ -55,7 +62,7 @@ async def post_checkout(request: HotRequest) -> bytes:
     Without a model the answer comes from rules and says `degraded`.
     """
     intake, now_us, began_s = request.resources.of(Intake), time.time_ns() // 1000, request.began_s
-    checkout, left_out = read_checkout(await read_body(request))
+    checkout, left_out = await read_in_turn(request, await read_body(request), read_checkout)
     event, warnings = admit_with_warnings(checkout.event, intake.rules, now_us, ("event",))
     if isinstance(event, Rejection):
         await intake.till("").submit(Submission((), (event,)))

@@ -108,6 +108,11 @@ class Gatherer(Generic[Item, Answer]):
         return await answer
 
     @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._waiting or self._under_way)
+
+    @property
     def waiting(self) -> int:
         """How many wait to go into a batch."""
         return len(self._waiting)

@@ -97,7 +97,7 @@ async def keep_outcomes(intake: Intake, told: Sequence[Told | Problem]) -> list[
     if not events:
         return [each for each in told if isinstance(each, Problem)]
     submission = Submission(tuple(each.event for each in events))
-    entry = await intake.of_submission(submission, is_single=len(events) == 1).submit(submission)
+    entry = await intake.enter(submission, is_single=len(events) == 1)
     statuses = iter(zip(events, entry.statuses, strict=True))
     return [each if isinstance(each, Problem) else _judge(*next(statuses)) for each in told]
 

@@ -4,6 +4,7 @@ import time
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.foundation.times import MAX_AHEAD_US, to_us
@@ -14,6 +15,7 @@ from app.lifecycle.events import DAY_US
 from app.lifecycle.measures import Channel
 from app.lifecycle.mechanics import Mechanic
 
+CONTEXT_BYTES: Final = 8 * 1024
 PLANNED_DAYS: Final = 30
 """How far ahead a delivery may be planned: until then it holds its place in caps and budgets."""
 
@@ -25,6 +27,12 @@ def _check_delivery(moment: datetime) -> datetime:
     return moment
 
 
+def _check_size(context: dict[str, Any]) -> dict[str, Any]:
+    if len(orjson.dumps(context)) > CONTEXT_BYTES:
+        raise ValueError(f"a context has at most {CONTEXT_BYTES} bytes as JSON")
+    return context
+
+
 class DecisionRequest(BaseModel):
     """What a decision is asked for, whoever it is for."""
 
@@ -32,8 +40,8 @@ class DecisionRequest(BaseModel):
 
     channel: Channel = "store"
     max_actions: Annotated[int, Field(ge=0, le=10)] = 1
-    context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32)]
-    """For conditions of actions, and kept in the receipt."""
+    context: Annotated[dict[str, Any], Field(default_factory=dict, max_length=32), AfterValidator(_check_size)]
+    """For conditions of actions, and kept in the receipt; at most CONTEXT_BYTES as JSON."""
     exclude: Annotated[list[ActionId], Field(default_factory=list, max_length=100)]
     learning_enabled: bool = True
     """Whether a place may be filled at random, so that outcomes can be learned from."""

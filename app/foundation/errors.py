@@ -18,6 +18,7 @@
     ├── UnsupportedMediaType    415     unsupported-media-type
     │   └── UnsupportedEncoding 415     unsupported-encoding    Content-Encoding
     ├── Malformed               422     malformed           JSON, but not what the contract says
+    ├── TooMany                 429     too-many-requests   more than the key may ask for at a time
     ├── HeadersTooLarge         431     headers-too-large
     ├── TooManyFailures         429     too-many-failures   of an address, with keys that are none
     └── NotReady                503     not-ready           database or schema out of reach
@@ -69,7 +70,7 @@ class Problem(Exception):
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal"
     title: ClassVar[str] = "Internal error"
-    headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, detail: str = "", **extensions: Any) -> None:
         self.detail = detail or f"{self.title}."
@@ -166,6 +167,12 @@ class TooManyFailures(Problem):
         answer = super().response()
         answer.headers["Retry-After"] = str(self._retry_after_s)
         return answer
+
+
+class TooMany(Problem):
+    """Its headers say when there is more."""
+
+    status, slug, title = 429, "too-many-requests", "This key asks for too much"
 
 
 class HeadersTooLarge(Problem):

@@ -93,6 +93,7 @@ BATCHES = Histogram(
 )
 OVERLOADS = Counter("perennial_overloads", "Requests refused because too many waited.", "gatherer")
 REFUSALS = Counter("perennial_refusals", "Requests turned away at the door, before they were read.", "line")
+LIMITED = Counter("perennial_limited_requests", "Requests of keys that had asked for too much.")
 SEGMENT = Counter("perennial_segment_messages", "Segment messages by what became of them.", "status", "reason")
 WEBHOOKS = Counter(
     "perennial_webhook_events", "What shops' webhooks told, by what became of it.", "shop", "status", "reason"

@@ -156,6 +156,9 @@ class Settings(BaseSettings):
     queue_limit: Annotated[int, Field(ge=1)] = 4096
     """Most requests that may wait for the database; the next one is refused at once with 503."""
 
+    key_units: Annotated[float, Field(ge=0)] = 20_000
+    """Units a second of one key in one worker, five seconds' worth at once; a checkout costs none. 0: no limit."""
+
     @property
     def models_directory(self) -> Path:
         """Where artefacts are written, with all their files; what serves is in the registry."""

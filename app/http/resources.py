@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from fastapi import APIRouter
@@ -15,14 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database.engine import CONNECTION_LOST, Driver, KeyedDriver, Statement, transaction
 from app.database.gatherer import Gatherer
+from app.database.long_work import LongWork
 from app.foundation.errors import NotReady, UnknownKey
 from app.foundation.logs import log
 from app.foundation.metrics import GaugeValue
 from app.foundation.settings import Settings
+from app.http.allowances import Allowances
 from app.http.auth import Keyring, Rereading, Scope, read_keyring
 from app.http.health import CheckOut
 from app.http.key_lives import USE_WRITTEN_US, note_uses
 
+LONG_LANES: Final = ("bulk", "receipts")
+"""Gatherers that no short request waits for by itself."""
 REFRESH_SECONDS = 2.0
 FIRST_READ_SECONDS = 0.1
 """Until the keys have been read once, no request can be served."""
@@ -92,6 +96,8 @@ class Resources:
         self.is_draining = False
         self.gatherers: list[Gatherer[Any, Any]] = []
         """All of them; the lanes of the till have one name."""
+        self.allowances = Allowances(settings.key_units)
+        self.long_work = LongWork(self._are_short_requests_served)
         self._held: dict[type, object] = {}
         self._drivers: list[Driver] = []
         self._planned: list[tuple[Driver, Statement, dict[str, Any]]] = []
@@ -100,6 +106,9 @@ class Resources:
         for part in reversed(self.parts):
             if part.build is not None:
                 part.build(self)
+
+    def _are_short_requests_served(self) -> bool:
+        return any(gatherer.is_busy for gatherer in self.gatherers if gatherer.name not in LONG_LANES)
 
     def hold(self, held: object) -> None:
         """Keeps what a part holds, to be found by its class."""

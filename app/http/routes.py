@@ -4,6 +4,7 @@ A hot endpoint takes a HotRequest and its path parameters as text, and answers J
 Response; it reads its body with `read_body`. Its `response_model` and `json_body` are for OpenAPI alone.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Final, TypeVar
@@ -35,6 +36,10 @@ from app.http.resources import Resources
 from app.http.strict_json import check_texts, read_json
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+LARGE_BODY_BYTES: Final = 64 * 1024
+"""Reading more takes milliseconds."""
+UNIT_BYTES: Final = 1024
+"""Of a large body so many cost a unit."""
 PACKING_BYTES: Final = 4096
 """A compressed body may be larger by so many as it comes: what cannot be packed grows."""
 JSON_TYPES: Final = frozenset(
@@ -43,6 +48,7 @@ JSON_TYPES: Final = frozenset(
 _JSON: Final = (b"content-type", b"application/json")
 Answer = bytes | Response
 Model = TypeVar("Model", bound=BaseModel)
+Read = TypeVar("Read")
 
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, made with `perennial keys create`.")
@@ -71,12 +77,25 @@ class HotRequest(Request):
         """Of `time.monotonic`: when it came, before the door or at it."""
         self.stood_s = now_s - self.began_s
 
+    def charge(self, units: float) -> None:
+        """Of what its key may ask for. Raises TooMany."""
+        self.resources.allowances.charge(self.fields.get(b"authorization", b""), units)
+
+    def begin_long_work(self, units: float) -> None:
+        """It costs so much, and is no measure of how long short requests take. Raises TooMany."""
+        self.charge(units)
+        line = self.scope.get("line")
+        if line is not None:
+            line.excuse(asyncio.current_task())
+
 
 class HotRoute(APIRoute):
     """Checks the key, calls the endpoint, sends its answer; a Problem becomes a problem document."""
 
     wants_key: ClassVar[bool] = True
     """False: the endpoint itself sees to it that it is asked by whom it should be."""
+    is_charged: ClassVar[bool] = True
+    """False: it costs a key nothing of what it may ask for."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -87,11 +106,15 @@ class HotRoute(APIRoute):
             for scope in dependency.scopes or ()
         ]
 
+        is_charged = self.is_charged
+
         async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
             request = HotRequest(scope, receive)
             try:
                 if self.wants_key:
                     await request.resources.authorize(request.fields.get(b"authorization"), scopes)
+                    if is_charged:
+                        request.charge(1)
                 answer: Answer = await endpoint(request, **scope["path_params"])
             except Problem as problem:
                 answer = problem.response()
@@ -174,12 +197,29 @@ async def read_bytes(request: HotRequest, most_bytes: int = MAX_BODY_BYTES) -> b
     return b"".join(parts)
 
 
+async def read_value(request: HotRequest) -> Any:
+    """The body's JSON value. Raises what `read_body`, `read_in_turn` and `read_json` raise."""
+    return await read_in_turn(request, await read_body(request), read_json)
+
+
+async def read_in_turn(request: HotRequest, body: bytes, read: Callable[[bytes], Read]) -> Read:
+    """What `read` makes of a body. A large one is charged for and read in its turn, as long work is.
+
+    Raises TooMany, Overloaded.
+    """
+    if len(body) <= LARGE_BODY_BYTES:
+        return read(body)
+    request.begin_long_work(len(body) / UNIT_BYTES)
+    async with request.resources.long_work.turn():
+        return read(body)
+
+
 async def read_model(request: HotRequest, model: type[Model], *, strict: bool | None = None) -> Model:
     """The body as a model of the wire, its texts without control characters.
 
     Raises Malformed beside what `read_body` and `read_json` raise.
     """
-    raw = read_json(await read_body(request))
+    raw = await read_value(request)
     written = orjson.dumps(raw)
     check_texts(raw, written)
     try:

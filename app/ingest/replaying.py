@@ -67,7 +67,7 @@ async def replay(kept: Sequence[Kept], resources: Resources, *, is_edited: bool 
         )
     judged = _refuse_conflicts(admitted, known)
     events = tuple(item for item in judged if isinstance(item, Event))
-    entry = await resources.of(Intake).bulk.submit(Submission(events)) if events else None
+    entry = await resources.of(Intake).enter(Submission(events)) if events else None
     statuses = iter(entry.statuses if entry else ())
     replayed = [
         Replayed(item.rejected_id, "rejected", found)

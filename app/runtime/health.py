@@ -1,11 +1,9 @@
 """What `/readyz`, `/health` and `/metrics` say: of the service itself, and of its parts."""
 
 import asyncio
-import resource
 import shutil
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import literal_column, select
@@ -23,12 +21,12 @@ from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut, HealthOut, HealthStatus
 from app.http.resources import Resources
 from app.runtime.connections import Connections
+from app.runtime.memory import resident_bytes
 
 LOW_BYTES: Final = 2**30
 SCRAPE_SECONDS: Final = 2.0
 """A scrape waits no longer for the database; Prometheus gives up after ten."""
 Found = TypeVar("Found")
-_PAGE_BYTES: Final = resource.getpagesize()
 
 
 class Shared(Generic[Found]):
@@ -174,11 +172,7 @@ def read_gauges(resources: Resources) -> Iterator[GaugeValue]:
     yield from resources.of(Connections).gauges()
     yield "perennial_draining", (), resources.is_draining
     yield "perennial_workers", (), 1
-    yield "process_resident_memory_bytes", (), _resident_bytes()
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE_BYTES
+    yield "process_resident_memory_bytes", (), resident_bytes()
 
 
 async def read_stored_gauges(resources: Resources) -> list[GaugeValue]:

@@ -1,6 +1,6 @@
 """The application: parts, middleware, lifespan."""
 
-import ctypes
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +28,7 @@ from app.runtime.contract import documents_of, make_bare
 from app.runtime.health import Probes
 from app.runtime.health_router import live
 from app.runtime.health_router import router as health
+from app.runtime.memory import bound_arenas, keep_trimmed, trim
 from app.runtime.parts import PARTS
 
 DESCRIPTION = """Customer events in; stage, churn risk, value and next best action out.
@@ -53,13 +54,16 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         resources.hold(app.state.connections)
         resources.hold(Probes(resources))
         await resources.start()
+        bound_arenas()
         gc.collect()
-        _trim()
+        trim()
         gc.freeze()  # what lives as long as the process is not looked through again
         gc.set_threshold(*COLLECT_AFTER)
         champion = resources.of(Models).champion
         log.info("service.started", version=__version__, model=champion and champion.version)
+        trimming = asyncio.create_task(keep_trimmed(), name="trim")
         yield
+        trimming.cancel()
         await resources.stop()
         log.info("service.stopped")
 
@@ -100,10 +104,3 @@ def _shorten_hot_paths(app: FastAPI, settings: Settings) -> None:
         return RequestLog(Strangers(app.state, inner, settings.strangers, settings.wrong_keys))
 
     app.build_middleware_stack = build_middleware_stack  # type: ignore[method-assign]
-
-
-def _trim() -> None:
-    """Gives the system what starting has taken and freed. Of glibc; elsewhere there is nothing of the kind to do."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

@@ -16,6 +16,7 @@ from typing import Final
 
 from benchmarks.databases import postgres
 from benchmarks.hostile.arena import Arena
+from benchmarks.hostile.callers import greedy_callers
 from benchmarks.hostile.findings import Finding, finding_table
 from benchmarks.hostile.heads import endless_heads
 from benchmarks.hostile.silent import silent_connections
@@ -32,6 +33,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "silent": silent_connections,
     "floods": anonymous_floods,
     "keys": wrong_keys,
+    "callers": greedy_callers,
 }
 SHORT_SECONDS: Final = 1.0
 

@@ -173,7 +173,7 @@ async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool)
     submission = submission_of(outcomes)
     statuses: Sequence[str] = ()
     if submission.events or submission.rejections:
-        entry = await resources.of(Intake).of_submission(submission, is_single=is_single).submit(submission)
+        entry = await resources.of(Intake).enter(submission, is_single=is_single)
         statuses = entry.statuses
     return list_results(outcomes, statuses, "This messageId came before with other content.")
 

@@ -164,7 +164,7 @@ async def _count(name: str, mapped: list[Mapped], resources: Resources) -> bytes
     statuses: Sequence[str] = ()
     if submission.events or submission.rejections:
         is_single = len(submission.events) == 1
-        statuses = (await intake.of_submission(submission, is_single=is_single).submit(submission)).statuses
+        statuses = (await intake.enter(submission, is_single=is_single)).statuses
     results = list_results(outcomes, statuses, "The order was changed in its total, its lines or its customer.")
     rendered = [
         _render(_settle(result, outcome), warnings) for result, (outcome, warnings) in zip(results, both, strict=True)
