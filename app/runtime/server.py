@@ -1,8 +1,9 @@
 """Running the service in this process: uvicorn on an application of ours.
 
 Stopping takes three steps. At once `/readyz` says 503, and every answer closes its connection, so that balancers
-and clients go elsewhere; requests are still taken. After `drain_seconds` no connection is taken any more
-and what is under way is answered. Then the lifespan ends, and with it the process: 30 seconds at most.
+and clients go elsewhere; requests are still taken. After `drain_seconds` no connection is begun any more, those that
+wait to be let in are (`app.runtime.listening`), and what is under way is answered. Then the lifespan ends, and with it
+the process: 30 seconds at most.
 """
 
 import asyncio
@@ -19,20 +20,27 @@ from fastapi import FastAPI
 
 from app.foundation.logs import log
 from app.foundation.settings import Settings
-from app.runtime.connections import Connections
+from app.runtime.connections import Connections, Stage
 from app.runtime.door_protocol import Door, DoorProtocol
+from app.runtime.listening import keep_newcomers_out
 
 STOP_SECONDS: Final = 20.0
 """From the signal to the last answer. The rest is for writing what waits and giving up connections."""
 LONGEST_SECONDS: Final = 25.0
 """From the signal to giving up; a statement that is cancelled then takes its five seconds at most."""
+LEAST_REST_SECONDS: Final = 0.1
+MOST_REST_SECONDS: Final = 0.5
+"""For what connections that were begun already bring yet."""
 TICKS_A_SECOND: Final = 10
 """Of uvicorn's own loop."""
+_ASKING: Final = (Stage.SILENT, Stage.HEAD, Stage.BODY)
 _CLOSE: Final = (b"connection", b"close")
 
 
 class Server(uvicorn.Server):
     """Tells when requests are served, and drains before it stops."""
+
+    least_rest_s = LEAST_REST_SECONDS
 
     def __init__(self, app: FastAPI, settings: Settings, on_ready: Callable[[], None]) -> None:
         known: Connections | None = getattr(app.state, "connections", None)
@@ -97,11 +105,27 @@ class Server(uvicorn.Server):
         sweeping = asyncio.create_task(self._go_on_sweeping(), name="sweep")
         try:
             async with asyncio.timeout(told_at + LONGEST_SECONDS - time.monotonic()):
+                await self._take_the_rest()
                 await super().shutdown(sockets)
         except TimeoutError:
             log.error("service.cut", elapsed_s=round(time.monotonic() - told_at, 1))
         finally:
             sweeping.cancel()
+
+    async def _take_the_rest(self) -> None:
+        """Lets in who waits to be, and waits for their requests."""
+        began_s = time.monotonic()
+        self.keep_newcomers_out()
+        await asyncio.sleep(self.least_rest_s)
+        while time.monotonic() - began_s < MOST_REST_SECONDS and not self.force_exit:
+            if not any(connection.stage in _ASKING for connection in self.connections):
+                return
+            await asyncio.sleep(0.01)
+
+    def keep_newcomers_out(self) -> None:
+        """Of the sockets of this process alone; whoever shares one says when nobody is to be let in by it."""
+        for listening in (each for server in self.servers for each in server.sockets):
+            keep_newcomers_out(listening.fileno())
 
     def _sweep(self) -> None:
         self.connections.sweep(asyncio.get_running_loop().time())

@@ -19,7 +19,8 @@ from typing import Final
 from app.foundation.errors import Refusal
 from app.foundation.logs import log
 from app.foundation.settings import Settings
-from app.runtime.server import LONGEST_SECONDS
+from app.runtime.listening import keep_newcomers_out
+from app.runtime.server import LONGEST_SECONDS, MOST_REST_SECONDS
 
 BACKLOG: Final = 2048
 KILL_SECONDS: Final = LONGEST_SECONDS + 4.5
@@ -88,8 +89,9 @@ class _Supervisor:
                 task.cancel()
             await asyncio.gather(*keeping, return_exceptions=True)
         finally:
-            self._listening.close()  # else clients would be let in until the last worker has ended
+            closing = asyncio.create_task(self._close(), name="close")
             await self._stop()
+            await closing
 
     async def _start(self, slot: int) -> bool:
         """Starts a worker, and waits until it serves. False: it ended before that."""
@@ -128,6 +130,13 @@ class _Supervisor:
                 log.error("worker.unstarted", worker=slot, errno=error.errno)
                 is_ready = False
             pause_s = 0.0 if is_ready else min(LONGEST_PAUSE_S, 2 * pause_s + 1.0)
+
+    async def _close(self) -> None:
+        """Lets nobody begin a connection once the workers have drained, and closes when they have let in who waited."""
+        await asyncio.sleep(self._settings.drain_seconds if self._stopping.is_set() else 0)
+        if keep_newcomers_out(self._listening.fileno()):
+            await asyncio.sleep(MOST_REST_SECONDS)
+        self._listening.close()
 
     async def _stop(self) -> None:
         running = [worker for worker in self._workers.values() if worker.returncode is None]

@@ -25,6 +25,11 @@ class _Worker(Server):
     """Puts its numbers on the board every second."""
 
     board: Board
+    least_rest_s = 0.3
+    """The supervisor keeps newcomers out by then."""
+
+    def keep_newcomers_out(self) -> None:
+        """The socket is the other workers' too: one that is replaced must not close the shop."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
