@@ -16,7 +16,7 @@ from app.database.engine import Borrowed
 from app.decisions.reservation_queries import uncount
 from app.ingest.naming import ids_in, texts_of
 from app.privacy import erasure_queries as queries
-from app.privacy.held import HELD, NAMED_IN_TEXT
+from app.privacy.held import HELD
 from app.privacy.queries import read_refused
 
 LARGE: Final = (
@@ -30,8 +30,8 @@ _EVER_US: Final = 2**62
 
 
 async def delete_person(connection: AsyncConnection, customer_ids: Sequence[str]) -> Counter[str]:
-    """Deletes every row that is of these ids, what others say of them, and what was refused of them; how many of each
-    table. Others are made anew from what is left of theirs.
+    """Deletes every row that is of these ids, and what others say of them; how many of each table. Others are made anew
+    from what is left of theirs.
     """
     rows: Counter[str] = Counter()
     rows["contact_turns"] = await queries.delete_all(connection, "contact_turns", customer_ids)
@@ -41,7 +41,6 @@ async def delete_person(connection: AsyncConnection, customer_ids: Sequence[str]
     others = await queries.find_neighbours(connection, customer_ids)
     told_by = await queries.delete_naming(connection, customer_ids, others)
     rows["events"] = len(told_by)
-    rows[NAMED_IN_TEXT] = await _delete_refused(connection, customer_ids)
     for name in HELD:
         if name not in _FIRST:
             rows[name] += await queries.delete_all(connection, name, customer_ids)
@@ -50,7 +49,8 @@ async def delete_person(connection: AsyncConnection, customer_ids: Sequence[str]
     return +rows
 
 
-async def _delete_refused(connection: AsyncConnection, customer_ids: Sequence[str]) -> int:
+async def delete_refused(connection: AsyncConnection, customer_ids: Sequence[str]) -> int:
+    """Deletes the rejected events that name one of these ids; how many."""
     found = await read_refused(connection, texts_of(customer_ids))
     named = [each.rejected_id for each in found if not set(ids_in(orjson.loads(each.event))).isdisjoint(customer_ids)]
     return await queries.delete_refused(connection, named) if named else 0

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -24,11 +24,14 @@ from app.foundation.times import iso
 from app.lifecycle.identifiers import is_pseudonym
 from app.lifecycle.tombstones import Tombstones
 from app.privacy import erasure_queries as queries
-from app.privacy.deleting import LARGE, delete_person
+from app.privacy.deleting import LARGE, delete_person, delete_refused
+from app.privacy.held import NAMED_IN_TEXT
 from app.privacy.queries import read_ids
 
-AT_ONCE: Final = 5_000
-"""Events that are erased within the transaction that leaves the tombstones, and rows that one of the others deletes."""
+AT_ONCE: Final = 1_000
+"""Events that are erased within the transaction that leaves the tombstones: others wait for it."""
+PIECE: Final = 5_000
+"""Rows that one of the others deletes, which nobody waits for."""
 SETTLE_SECONDS: Final = 10.0
 """After which nothing is on its way any more: longer than anybody waits for an answer, or a page of a sweep takes."""
 _ATTEMPTS: Final = 5
@@ -55,10 +58,18 @@ async def erase_person(
     """Erases whoever has that id, and leaves tombstones of all of their ids, of an unknown one as well: what comes
     later is not kept either. The receipt; of somebody who is erased, the one of then. Raises NotReady.
     """
-    erasure_id = await _in_turn(lambda: _begin(engine, tombstones, customer_id, asked_by, now_us))
-    await _go_on(engine, erasure_id)
+    begun = await _in_turn(lambda: _begin(engine, tombstones, customer_id, asked_by, now_us))
+    if not begun.is_deleted:
+        await _go_on(engine, begun.erasure_id)
+    await _finish(engine, begun.erasure_id)
     async with transaction(engine) as connection:
-        return render_erasure(await queries.read_erasure(connection, erasure_id))
+        return render_erasure(await queries.read_erasure(connection, begun.erasure_id))
+
+
+class _Begun(NamedTuple):
+    erasure_id: str
+    is_deleted: bool
+    """Whether nothing is left but what was refused."""
 
 
 async def _in_turn(work: Any) -> Any:
@@ -71,12 +82,12 @@ async def _in_turn(work: Any) -> Any:
     return await work()
 
 
-async def _begin(engine: AsyncEngine, tombstones: Tombstones, customer_id: str, asked_by: str, now_us: int) -> str:
-    """Leaves the tombstones; of a person with few events, erases all at once. The erasure's id."""
+async def _begin(engine: AsyncEngine, tombstones: Tombstones, customer_id: str, asked_by: str, now_us: int) -> _Begun:
+    """Leaves the tombstones; of a person with few events, deletes all at once."""
     async with _held(engine) as connection:
         known = await queries.find_erasures(connection, [tombstones.hash(customer_id)])
         if known:
-            return str(known[0].erasure_id)
+            return _Begun(str(known[0].erasure_id), is_deleted=False)
         customer_ids, erasure_id = await read_ids(connection, customer_id), secrets.token_hex(16)
         shared = await queries.find_shared(connection, list(filter(is_pseudonym, customer_ids)), customer_ids)
         hashes = [tombstones.hash(each) for each in customer_ids if each not in shared]
@@ -84,26 +95,36 @@ async def _begin(engine: AsyncEngine, tombstones: Tombstones, customer_id: str, 
             await queries.write_tombstones(connection, hashes, now_us, erasure_id)
         receipt = {"erasure_id": erasure_id, "asked_us": now_us, "asked_by": asked_by, "ids": len(customer_ids)}
         await queries.begin_erasure(connection, {**receipt, "customer_ids": customer_ids})
-        if await queries.count_events(connection, customer_ids, AT_ONCE + 1) <= AT_ONCE:
+        are_few = await queries.count_events(connection, customer_ids, AT_ONCE + 1) <= AT_ONCE
+        if are_few:
             rows = await delete_person(connection, customer_ids)
-            await queries.save_erasure(connection, erasure_id, rows=dict(rows), erased_us=_now_us())
-        return erasure_id
+            await queries.save_erasure(connection, erasure_id, rows=dict(rows))
+        return _Begun(erasure_id, is_deleted=are_few)
 
 
 async def _go_on(engine: AsyncEngine, erasure_id: str) -> None:
-    """Erases what is left, from wherever it stopped."""
+    """Deletes what is left, from wherever it stopped."""
     while await _in_turn(lambda: _delete_piece(engine, erasure_id)):
         pass
 
 
+async def _finish(engine: AsyncEngine, erasure_id: str) -> None:
+    """Deletes what was refused of the person: all that was is looked through, and nobody waits for it."""
+    async with transaction(engine) as connection:
+        erasure = await queries.lock_erasure(connection, erasure_id)
+        if erasure.erased_us is None:
+            refused = await delete_refused(connection, erasure.customer_ids)
+            await _add(connection, erasure, {NAMED_IN_TEXT: refused}, erased_us=_now_us())
+
+
 async def _delete_piece(engine: AsyncEngine, erasure_id: str) -> bool:
-    """Deletes AT_ONCE rows of a large table; where there are none any more, all that is left. Whether to go on."""
+    """Deletes PIECE rows of a large table; where there are none any more, all that is left. Whether to go on."""
     async with transaction(engine) as connection:
         erasure = await queries.lock_erasure(connection, erasure_id)
         if erasure.erased_us is not None:
             return False
         for name in LARGE:
-            deleted = await queries.delete_some(connection, name, erasure.customer_ids, AT_ONCE)
+            deleted = await queries.delete_some(connection, name, erasure.customer_ids, PIECE)
             if deleted:
                 await _add(connection, erasure, {name: deleted})
                 return True
@@ -111,12 +132,12 @@ async def _delete_piece(engine: AsyncEngine, erasure_id: str) -> bool:
         erasure = await queries.lock_erasure(connection, erasure_id)
         if erasure.erased_us is None:
             rows = await delete_person(connection, erasure.customer_ids)
-            await _add(connection, erasure, rows, erased_us=_now_us())
+            await _add(connection, erasure, rows)
         return False
 
 
 async def _add(connection: AsyncConnection, erasure: Any, rows: Mapping[str, int], **values: Any) -> None:
-    total = Counter(erasure.rows) + Counter(rows)
+    total = Counter(erasure.rows) + Counter(rows)  # without what came to none
     await queries.save_erasure(connection, erasure.erasure_id, rows=dict(total), **values)
 
 
@@ -126,6 +147,7 @@ async def settle_erasure(engine: AsyncEngine, tombstones: Tombstones, erasure_id
     What came since by a new consent stays, and what came of an identifier that others have.
     """
     await _go_on(engine, erasure_id)
+    await _finish(engine, erasure_id)
     async with _held(engine) as connection:
         erasure = await queries.lock_erasure(connection, erasure_id)
         if erasure.settled_us is not None:

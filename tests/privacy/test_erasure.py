@@ -260,6 +260,7 @@ async def test_reservations_of_theirs_are_given_back(client, sql, shop, engine):
 
 async def test_a_large_one_is_erased_in_pieces_and_resumed(client, service, sql, shop, monkeypatch, is_clean):
     monkeypatch.setattr(erasure, "AT_ONCE", 100)
+    monkeypatch.setattr(erasure, "PIECE", 100)
     await client.post("/v1/events", json=[shop.order("C-1") for _ in range(350)])
     calls = []
     delete = erasure._delete_piece
