@@ -87,7 +87,11 @@ async def record_changed_stages(batch: Batch) -> None:
         recorded |= {row["customer_id"]: row["recorded_stage_key"] for row in rows}
         for score in score_states(list(persons.values()), batch.now_us, batch.deciding.scoring, explained=False):
             scores[score.state.customer_id] = score
-    changed = [scores[each] for each, key in recorded.items() if stage_key(scores[each], context) != key]
+    changed = [
+        scores[each]
+        for each, key in recorded.items()
+        if not scores[each].state.refuses_profiling and stage_key(scores[each], context) != key
+    ]
     if changed:
         await record_stages(batch.driver, changed, batch.now_us, context)
 

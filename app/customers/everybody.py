@@ -10,16 +10,21 @@ from sqlalchemy import (
     FromClause,
     LargeBinary,
     Text,
+    and_,
     bindparam,
+    exists,
+    false,
     func,
     literal_column,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import array
 
 from app.database.engine import Statement, compile_statement
 from app.database.states import number
-from app.database.tables import customer_states, persons
+from app.database.tables import customer_consents, customer_states, persons
+from app.lifecycle.events import ALL_CHANNELS, ALL_PURPOSES
 from app.lifecycle.features import Floats
 from app.lifecycle.measures import NUMERIC
 
@@ -34,12 +39,34 @@ _VECTOR: Final = np.dtype([("header", "V20"), ("numbers", _NUMBER, (len(NUMERIC)
 """Postgres' binary form of a float8[] without NULL."""
 
 
+def may_be_profiled(states: FromClause) -> ColumnElement[bool]:
+    """Whether a row is of somebody who does not refuse it, as `CustomerState.refuses_profiling` has it: neither
+    personalization, nor everything since that was granted."""
+    own, said = states.c.consent_personalization, customer_consents
+    is_of_all = and_(
+        said.c.customer_id == states.c.customer_id,
+        said.c.purpose == literal_column(f"'{ALL_PURPOSES}'"),
+        said.c.channel == literal_column(f"'{ALL_CHANNELS}'"),
+    )
+    is_since = or_(own.is_(None), _moment(said.c.word) >= _moment(own))
+    of_all = exists(select(said.c.customer_id).where(is_of_all, said.c.word.like(_DENIED), is_since).correlate(states))
+    return ~or_(func.coalesce(own.like(_DENIED), false()), of_all)
+
+
+_DENIED: Final = literal_column("'%denied'", Text)
+
+
+def _moment(word: ColumnElement[str]) -> ColumnElement[str]:
+    """Of the text of a latest value."""
+    return func.left(word, literal_column("17"))
+
+
 def page_of_single_ids() -> FromClause:
-    """The next rows of `customer_states` after `after`, of customers who are one id."""
+    """The next rows of `customer_states` after `after`, of customers who are one id, and may be profiled."""
     joined = select(persons.c.customer_id).where(persons.c.customer_id == customer_states.c.customer_id).exists()
     return (
         select(customer_states)
-        .where(customer_states.c.customer_id > AFTER, ~joined)
+        .where(customer_states.c.customer_id > AFTER, ~joined, may_be_profiled(customer_states))
         .order_by(customer_states.c.customer_id)
         .limit(literal_column(str(PAGE_CUSTOMERS)))
         .subquery("page")

@@ -84,6 +84,10 @@ class CustomerState(NamedTuple):
         of_all = [word.text for word in words_in(self.consent_words) if word[:2] == (ALL_PURPOSES, ALL_CHANNELS)]
         return prevailing(own, max(of_all, default=None)) is False
 
+    def permitted(self) -> "CustomerState":
+        """What a customer may be profiled by: nothing of who refuses it, as of somebody of whom there is no event."""
+        return self._replace(numbers=numbers_of(EMPTY)) if self.refuses_profiling else self
+
     @property
     def csat(self) -> float | None:
         """The latest satisfaction, 1 to 5."""

@@ -205,9 +205,15 @@ def _read_order(data: Mapping[str, Any], digits: int) -> Facts:
     }
 
 
+_PERSONALIZATION: Final = "personalization"
+_PROFILING: Final = "profiling"
+"""Another word for it."""
+
+
 def _read_consent(data: Mapping[str, Any], _: int) -> Facts:
+    purpose = (data.get("purpose") or e.ALL_PURPOSES).strip().lower()
     return {
-        "kind": (data.get("purpose") or e.ALL_PURPOSES).strip().lower(),
+        "kind": _PERSONALIZATION if purpose == _PROFILING else purpose,
         "channel": data.get("channel") or e.ALL_CHANNELS,
         "value": "granted" if data["granted"] else "denied",
     }

@@ -188,7 +188,8 @@ class _MonitoringRun:
         for chunk in cut(sample, CHUNK):
             states = await read_states(self._driver, chunk)
             began = time.perf_counter()
-            buyers = [state for state in states if state is not None and state.number("orders")]
+            known = [state for state in states if state is not None and not state.refuses_profiling]
+            buyers = [state for state in known if state.number("orders")]
             if buyers:
                 customer_ids += [state.customer_id for state in buyers]
                 vectors = np.array([state.numbers for state in buyers], np.float64)

@@ -1,4 +1,4 @@
-"""`GET /v1/customers/{id}/export`, `DELETE /v1/customers/{id}` and `GET /v1/erasures`."""
+"""`GET /v1/customers/{id}/export` and `/consents`, `DELETE /v1/customers/{id}` and `GET /v1/erasures`."""
 
 import time
 from collections.abc import Iterator
@@ -18,17 +18,20 @@ from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.strict_json import is_plain_text
 from app.lifecycle.tombstones import Tombstones
+from app.privacy.consents import read_consents, render_consent
 from app.privacy.erasure import erase_person, render_erasure
 from app.privacy.erasure_queries import find_erasures, list_erasures, read_erasure
 from app.privacy.export import export_person
-from app.privacy.schemas import ErasureOut, ErasurePageOut, ExportOut
+from app.privacy.schemas import ConsentPageOut, ErasureOut, ErasurePageOut, ExportOut
 
 CHUNK_BYTES: Final = 64 * 1024
-router = APIRouter(prefix="/v1", tags=["privacy"], dependencies=[requires("admin")])
+router = APIRouter(prefix="/v1", tags=["privacy"])
+_ADMIN = [requires("admin")]
 
 
 @router.get(
     "/customers/{customer_id:path}/export",
+    dependencies=_ADMIN,
     response_model=ExportOut,
     summary="All that is kept of a person",
 )
@@ -45,7 +48,34 @@ async def get_export(request: Request, customer_id: str) -> StreamingResponse:
     )
 
 
-@router.delete("/customers/{customer_id:path}", response_model=ErasureOut, summary="Erase a person")
+@router.get(
+    "/customers/{customer_id:path}/consents",
+    dependencies=[requires("read")],
+    response_model=ConsentPageOut,
+    summary="What a person consented to, and when",
+)
+async def get_consents(
+    request: Request,
+    customer_id: str,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+) -> dict[str, Any]:
+    """Every word on every purpose, under all ids of the person, latest first, paged."""
+    resources: Resources = request.app.state.resources
+    customer_id = read_customer_id(customer_id)
+    before = None if cursor is None else read_cursor(cursor, int, str, str)
+    async with transaction(resources.engine) as connection:
+        rows = await read_consents(connection, customer_id, before, limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return {
+        "consents": [render_consent(row) for row in rows[:limit]],
+        "next_cursor": None if last is None else write_cursor(last.occurred_us, last.source, last.id),
+    }
+
+
+@router.delete(
+    "/customers/{customer_id:path}", dependencies=_ADMIN, response_model=ErasureOut, summary="Erase a person"
+)
 async def delete_customer(request: Request, customer_id: str) -> dict[str, Any]:
     """All that is kept of the whole person, whichever of the ids is named; what comes of them later is not kept. Of an
     unknown customer that is all. Repeated, it answers the same receipt."""
@@ -57,7 +87,7 @@ async def delete_customer(request: Request, customer_id: str) -> dict[str, Any]:
     return await erase_person(resources.surveys, resources.of(Tombstones), customer_id, asked_by, now_us)
 
 
-@router.get("/erasures", response_model=ErasurePageOut, summary="Receipts of erasures")
+@router.get("/erasures", dependencies=_ADMIN, response_model=ErasurePageOut, summary="Receipts of erasures")
 async def get_erasures(
     request: Request,
     customer_id: Annotated[str | None, Query(min_length=1, max_length=256)] = None,
@@ -79,7 +109,12 @@ async def get_erasures(
     }
 
 
-@router.get("/erasures/{erasure_id}", response_model=ErasureOut, summary="The receipt of an erasure")
+@router.get(
+    "/erasures/{erasure_id}",
+    dependencies=_ADMIN,
+    response_model=ErasureOut,
+    summary="The receipt of an erasure",
+)
 async def get_erasure(request: Request, erasure_id: str) -> dict[str, Any]:
     """It names nobody."""
     resources: Resources = request.app.state.resources

@@ -44,3 +44,26 @@ class ErasurePageOut(BaseModel):
 
     erasures: list[ErasureOut]
     next_cursor: str | None
+
+
+class ConsentOut(BaseModel):
+    """A word on a purpose, by a channel or by all (`*`). `version` and `wording`: what the person was asked, as far as
+    the event tells."""
+
+    customer_id: str
+    purpose: str
+    channel: str
+    granted: bool
+    time: str
+    received_at: str
+    source: str
+    event_id: str
+    version: str | None
+    wording: str | None
+
+
+class ConsentPageOut(BaseModel):
+    """The latest first."""
+
+    consents: list[ConsentOut]
+    next_cursor: str | None

@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, ColumnElement, func, literal_column, select
 
-from app.customers.everybody import AFTER, PAGE_CUSTOMERS, sent_vector
+from app.customers.everybody import AFTER, PAGE_CUSTOMERS, may_be_profiled, sent_vector
 from app.database.engine import Statement, compile_statement
 from app.database.tables import customer_states, persons
 from app.lifecycle.prospects import BOUGHT
@@ -21,6 +21,7 @@ def _read_prospects() -> Statement:
             customer_states.c.customer_id > AFTER,
             *(customer_states.c[measure] == _NOTHING for measure in BOUGHT),
             ~joined,
+            may_be_profiled(customer_states),
         )
         .order_by(customer_states.c.customer_id)
         .limit(_LIMIT)

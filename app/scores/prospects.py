@@ -122,9 +122,10 @@ async def _read_prospects(driver: Driver) -> AsyncIterator[Page]:
 
 
 async def read_prospects(driver: Driver, customer_ids: Sequence[str]) -> list[CustomerState]:
-    """The states, in the order asked for, of those who have not bought to this moment."""
+    """The states, in the order asked for, of those who have not bought to this moment, and may be profiled."""
     states = await read_states(driver, customer_ids) if customer_ids else []
-    return [state for state in states if state is not None and not has_bought(state.numbers)]
+    known = [state for state in states if state is not None and not state.refuses_profiling]
+    return [state for state in known if not has_bought(state.numbers)]
 
 
 def render_listed(

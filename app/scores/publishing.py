@@ -123,14 +123,14 @@ async def _replace(
 
 
 async def read_everybody(driver: Driver) -> AsyncIterator[Page]:
-    """All customers of one moment, in pages; those of several ids by the merge of their rows."""
+    """All customers of one moment who may be profiled, in pages; those of several ids by the merge of their rows."""
     connection = await driver.connection()
     await connection.execute(queries.BEGIN_SNAPSHOT)
     async for rows in _pages(connection, READ_SINGLE_IDS):
         yield [row["customer_id"] for row in rows], read_vectors([row["numbers"] for row in rows])
     async for rows in _pages(connection, READ_PERSONS, ahead=False):
         merged = await read_states(driver, [row["customer_id"] for row in rows])
-        known = [state for state in merged if state is not None]
+        known = [state for state in merged if state is not None and not state.refuses_profiling]
         if known:
             yield [state.customer_id for state in known], np.array([state.numbers for state in known], np.float64)
     await connection.execute("COMMIT")

@@ -79,5 +79,6 @@ def _flags(score: Score) -> list[str]:
         "reactivated": rhythm is not None and rhythm.is_reactivated and score.judgement.stage == "growing",
         "seasonal": rhythm is not None and rhythm.is_seasonal,
         "open_complaint": state.open_complaints > 0,
+        "profiling_refused": state.refuses_profiling,
     }
     return [flag for flag, is_set in flags.items() if is_set]

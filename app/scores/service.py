@@ -54,11 +54,13 @@ class Score(NamedTuple):
 def score_states(
     states: Sequence[CustomerState], as_of_us: int, scoring: Scoring, *, explained: bool = True
 ) -> list[Score]:
-    """Scores of a batch at one time. Without a model they come from rules; prospects have none.
+    """Scores of a batch at one time. Without a model they come from rules; prospects have none. Who refuses profiling
+    is as somebody of whom nothing is known.
 
     Not `explained`, those of many have no terms.
     """
     began_s = time.perf_counter()
+    states = [state.permitted() for state in states]
     if len(states) < MANY:
         return count_scores([score_one(state, as_of_us, scoring) for state in states], began_s)
     return count_scores(_score_many(states, as_of_us, scoring, explained), began_s)

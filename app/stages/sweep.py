@@ -127,7 +127,8 @@ class _Sweep:
             rules_changed = any(last[name] != value for name, value in rules.items())
             self._comparison = Comparison(context, Before(last["as_of_us"], rules_changed), now_us)
         (row,) = await self._fetch(queries.BEGIN_SWEEP, as_of_us=now_us, **rules)
-        self._transitions += len(await self._fetch(queries.RETIRE_JOINED, now_us=now_us))
+        for retire in (queries.RETIRE_JOINED, queries.RETIRE_REFUSING):
+            self._transitions += len(await self._fetch(retire, now_us=now_us))
         await self._sweep_single_ids()
         await self._sweep_persons()
         done = {"finished_us": time.time_ns() // 1000, "customers": self._customers, "transitions": self._transitions}
@@ -154,13 +155,22 @@ class _Sweep:
             for chunk in cut(rows, CHUNK):
                 merged = await read_states(self._driver, [row["customer_id"] for row in chunk])
                 began = time.perf_counter()
-                known = [(row, state) for row, state in zip(chunk, merged, strict=True) if state is not None]
+                both = [(row, state) for row, state in zip(chunk, merged, strict=True) if state is not None]
+                await self._retire([row for row, state in both if state.refuses_profiling])
+                known = [(row, state) for row, state in both if not state.refuses_profiling]
                 if not known:
                     continue
                 customers = [Customer(row["customer_id"], None, read_stored(row)) for row, _ in known]
                 changes = self._judge(customers, np.array([state.numbers for _, state in known], np.float64))
                 await yield_to_requests(began, self._share)
                 await self._write(changes)
+
+    async def _retire(self, rows: Sequence[Any]) -> None:
+        """Ends the record of persons who refuse profiling."""
+        ended = [row["customer_id"] for row in rows if row["stage"] is not None]
+        if ended:
+            given = {"customer_ids": ended, "now_us": self._comparison.now_us}
+            self._transitions += len(await self._fetch(queries.RETIRE_THESE, **given))
 
     def _judge(self, customers: Sequence[Customer], states: Floats) -> list[StageChange]:
         changes = list(find_changes(customers, states, self._comparison))

@@ -1,8 +1,9 @@
 """SQL of the sweep: its log, what it reads, and what it ends."""
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Double,
@@ -18,9 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from app.customers.everybody import AFTER, page_of_persons, page_of_single_ids, sent_vector
+from app.customers.everybody import AFTER, may_be_profiled, page_of_persons, page_of_single_ids, sent_vector
 from app.database.engine import Statement, compile_statement
 from app.database.tables import (
+    customer_states,
     persons,
     stage_transitions,
     stages,
@@ -60,18 +62,16 @@ def _read_persons() -> Statement:
 READ_PERSONS = _read_persons()
 
 
-def _retire_joined() -> Statement:
-    """Ends the record of ids that joined another customer. Parameter `now_us`; a row each."""
+def _retire(is_retired: ColumnElement[bool], rule: str) -> Statement:
+    """Ends the record of some ids. Parameter `now_us`; a row each."""
     now_us = bindparam("now_us", type_=BigInteger)
-    elsewhere = and_(persons.c.customer_id == stages.c.customer_id, persons.c.person_id != stages.c.customer_id)
-    gone = delete(stages).where(select(persons.c.customer_id).where(elsewhere).exists()).returning(*stages.c)
-    ended = gone.cte("ended")
+    ended = delete(stages).where(is_retired).returning(*stages.c).cte("ended")
     rows = select(
         ended.c.customer_id,
         func.greatest(now_us, ended.c.since_us + ONE),
         ended.c.stage,
         literal_column("NULL", Text),
-        literal_column("'joined_another_customer'", Text),
+        literal_column(f"'{rule}'", Text),
         literal_column("'event'", Text),
         literal_column("NULL::float8", Double),
         literal_column("NULL", Text),
@@ -81,7 +81,24 @@ def _retire_joined() -> Statement:
     return compile_statement(entered.returning(stage_transitions.c.customer_id))
 
 
-RETIRE_JOINED = _retire_joined()
+def _is_elsewhere() -> ColumnElement[bool]:
+    """Whether the id joined another customer."""
+    elsewhere = and_(persons.c.customer_id == stages.c.customer_id, persons.c.person_id != stages.c.customer_id)
+    return select(persons.c.customer_id).where(elsewhere).exists()
+
+
+def _is_refusing() -> ColumnElement[bool]:
+    """Whether a customer of one id refuses profiling."""
+    of_several = select(persons.c.customer_id).where(persons.c.customer_id == stages.c.customer_id).exists()
+    own = and_(customer_states.c.customer_id == stages.c.customer_id, ~may_be_profiled(customer_states))
+    return and_(select(customer_states.c.customer_id).where(own).exists(), ~of_several)
+
+
+_REFUSED: Final = "profiling_refused"
+RETIRE_JOINED = _retire(_is_elsewhere(), "joined_another_customer")
+RETIRE_REFUSING = _retire(_is_refusing(), _REFUSED)
+RETIRE_THESE = _retire(stages.c.customer_id == func.any(bindparam("customer_ids", type_=ARRAY(Text))), _REFUSED)
+"""Parameter `customer_ids` too."""
 
 LAST_SWEEP = compile_statement(last_sweep())
 

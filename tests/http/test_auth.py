@@ -91,6 +91,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/customers/{customer_id:path}/events"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}"): {"read"},
     ("GET", "/v1/customers/{customer_id:path}/export"): {"admin"},
+    ("GET", "/v1/customers/{customer_id:path}/consents"): {"read"},
     ("DELETE", "/v1/customers/{customer_id:path}"): {"admin"},
     ("GET", "/v1/erasures"): {"admin"},
     ("GET", "/v1/erasures/{erasure_id}"): {"admin"},
