@@ -117,6 +117,38 @@ def test_every_setting_of_the_compose_file_is_one_of_the_service():
     assert {name.lower() for name in named} <= set(Settings.model_fields)
 
 
+def services():
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+
+
+def test_what_compose_starts_listens_to_its_machine_alone_and_has_bounds():
+    for name, service in services().items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
+        assert service["mem_limit"], name
+        assert service["restart"] == "unless-stopped", name
+
+
+def test_metrics_are_closed_and_prometheus_has_a_key():
+    started = services()
+    assert "PERENNIAL_METRICS_OPEN" not in started["perennial"]["environment"]
+    (scraped,) = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())["scrape_configs"]
+    assert scraped["authorization"]["credentials_file"] == f"/run/secrets/{started['prometheus']['secrets'][0]}"
+
+
+def test_a_service_that_hangs_is_ended_so_that_it_is_started_again():
+    """The probe, with a `kill` and a `python` of ours in the place of theirs."""
+    perennial = services()["perennial"]
+    assert perennial["init"] is True, "else the first process could not be ended from within"
+    kind, probe = perennial["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    for answers, told in (("exit 0", "0 "), ("exit 1", "1 killed -s KILL -1")):
+        script = f"python() {{ {answers}; }}\nkill() {{ echo killed $*; }}\nsleep() {{ :; }}\n".replace(
+            "exit", "return"
+        )
+        run = subprocess.run(["/bin/sh", "-c", script + probe], capture_output=True, text=True, check=False)
+        assert f"{run.returncode} {run.stdout.strip()}" == told
+
+
 def promtool():
     found = os.environ.get("PERENNIAL_TEST_PROMTOOL") or shutil.which("promtool")
     return found or pytest.skip("promtool is not here: install Prometheus, or set PERENNIAL_TEST_PROMTOOL")
