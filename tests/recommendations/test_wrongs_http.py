@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.customers.item_states import read_item_states
+from app.lifecycle.ranking.facts import Neighbours
 from app.models.held import Models
 from app.recommendations import histories
 from app.recommendations.held import Recommendations
@@ -172,8 +173,11 @@ async def test_the_merchants_wishes_are_kept_and_told(model, buy, recommend, cli
 async def test_a_boost_lifts_what_nobody_would_have_looked_at(service, model, buy, recommend, client, scenario):
     """Of a shop that looks at what sells and at what a customer buys: an item far from both has a score as well."""
     await buy("C-1", *WEEKLY)
-    facts = model.ranker.facts._replace(popular=np.array([model.places["bread"]]), rising=np.arange(0))
-    lonely = replace(model, ranker=replace(model.ranker, facts=facts._replace(pulls=facts.pulls[:0])))
+    facts, count = model.ranker.facts, len(model.item_ids)
+    alone = Neighbours(np.arange(count, dtype=np.int32)[:, None], np.zeros((count, 1), np.float32))
+    facts = facts._replace(basket=alone, owners=alone, popular=np.array([model.places["bread"]]))
+    facts = facts._replace(rising=np.arange(0), pulls=facts.pulls[:0])
+    lonely = replace(model, ranker=replace(model.ranker, facts=facts))
     service.resources.of(Models).item_champion = lonely
     plain = ids_of(await recommend("C-1", scenario=scenario, limit=18))
     last = plain[-1]
