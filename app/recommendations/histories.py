@@ -139,9 +139,10 @@ def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us:
     """Habits from states, as they are at a time; items beyond `at` are numbered from `width` on, by id."""
     items, strays = _number(states.item_ids, at, width)
     order = items.argsort()
-    orders, quantity, given_back, first_us, last_us, second_us, event_us, short, long, refunds = states.numbers.T[
-        _READ
-    ].take(order, axis=1)
+    columns = np.ascontiguousarray(states.numbers.take(order, axis=0).T)
+    orders, quantity, given_back, first_us, last_us, second_us, event_us, short, long, refunds = (
+        columns[place] for place in _READ
+    )
     is_returned = (orders <= 0) | ((given_back > 0) & (given_back >= quantity))
     ages_days = np.maximum(as_of_us - event_us, 0.0) / DAY_US
     habits = Habits(
@@ -151,8 +152,8 @@ def read_habits(states: ItemStates, at: Mapping[str, int], width: int, as_of_us:
         first_us,
         last_us,
         second_us,
-        short * 2.0 ** (-ages_days / _HALF_LIVES_DAYS[0]),
-        long * 2.0 ** (-ages_days / _HALF_LIVES_DAYS[1]),
+        short * np.exp2(-ages_days / _HALF_LIVES_DAYS[0]),
+        long * np.exp2(-ages_days / _HALF_LIVES_DAYS[1]),
         is_returned,
         strays,
     )
