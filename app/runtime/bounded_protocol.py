@@ -9,6 +9,8 @@ a connection on which nothing is parsed as at one that is silent or kept.
 """
 
 import asyncio
+import socket
+import struct
 from typing import Any, Final, cast
 
 import httptools
@@ -35,6 +37,10 @@ _REFUSALS: Final[dict[int, Problem]] = {
         Overloaded("There are too many connections."),
     )
 }
+
+
+_RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER of no time."""
 
 
 class _Refused(Exception):
@@ -261,7 +267,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write_eof()
 
     def abort(self) -> None:
+        """With a reset where it is not read: else the system would go on holding what was answered."""
         self.stage = Stage.ENDING
+        if self.unread_since is not None:
+            client = self.transport.get_extra_info("socket")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
 

@@ -214,7 +214,8 @@ class Connections:
             if took_s > limits.ending_s:
                 connection.abort()
         elif connection.unread_since is not None and now - connection.unread_since > limits.reading_s:
-            self._cut(connection, "unread", None)
+            self.count("unread")
+            connection.abort()
         elif stage is Stage.SILENT and took_s > limits.silent_s:
             self._cut(connection, "silent", None)
         elif stage is Stage.HEAD and took_s > limits.head_s:

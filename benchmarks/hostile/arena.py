@@ -13,10 +13,11 @@ import numpy as np
 
 from benchmarks.baskets import checkouts
 from benchmarks.load import Load, run_load
-from benchmarks.processes import PERENNIAL, ServerFailed, free_port, resident_mb, serve
+from benchmarks.processes import PERENNIAL, ServerFailed, cpu_seconds, free_port, resident_mb, serve
 from benchmarks.systems import Service
 
 TILLS: Final = 32
+STARTING_S: Final = 60.0
 ENDING_S: Final = 10.0
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
@@ -56,6 +57,18 @@ class Arena:
             with attacked(attack, self.port, *arguments):
                 during.append(self.sell(2 * number + 1))
         return Compared(before, during)
+
+    def load_of(self, attack: Attack, *arguments: Any) -> float:
+        """The share of a core that an attack costs the service when nobody else asks, beyond what it spends idle."""
+        idle_s = self._cpu_s()
+        with attacked(attack, self.port, *arguments):
+            return (self._cpu_s() - idle_s) / self.seconds
+
+    def _cpu_s(self) -> float:
+        """CPU time in so many seconds."""
+        began_s = cpu_seconds(self.service.server.pid)
+        time.sleep(self.seconds)
+        return cpu_seconds(self.service.server.pid) - began_s
 
     def latencies_ms(self, path: str, seconds: float) -> list[float]:
         """How long each answer to a probe takes that asks on a connection of its own, as kubelets do; ten a second."""
@@ -121,10 +134,13 @@ class Compared:
 @contextmanager
 def attacked(attack: Attack, port: int, *arguments: Any) -> Iterator[None]:
     """An attacker in a process of its own, for as long as the block. Raises ServerFailed where it ended before."""
-    process = _SPAWN.Process(target=attack, args=(port, *arguments), daemon=True)
+    has_begun = _SPAWN.Event()
+    process = _SPAWN.Process(target=_begin, args=(has_begun, attack, port, *arguments), daemon=True)
     process.start()
     try:
-        time.sleep(0.5)  # until it has begun
+        if not has_begun.wait(STARTING_S):  # what it loads before would take from the tills
+            raise ServerFailed(f"the attacker {attack.__name__} does not start")
+        time.sleep(1.0)
         yield
         if not process.is_alive():
             raise ServerFailed(f"the attacker {attack.__name__} ended by itself")
@@ -133,6 +149,11 @@ def attacked(attack: Attack, port: int, *arguments: Any) -> Iterator[None]:
         process.join(ENDING_S)
         with suppress(ValueError):
             process.close()
+
+
+def _begin(has_begun: Any, attack: Attack, port: int, *arguments: Any) -> None:
+    has_begun.set()
+    attack(port, *arguments)
 
 
 def _share_of_errors(loads: list[Load]) -> float:

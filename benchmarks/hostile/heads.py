@@ -62,6 +62,7 @@ def endless_heads(arena: Arena) -> list[Finding]:
     compared = arena.compare(send_heads)
     return [
         *findings,
+        Finding("endless heads", "of a core, by itself", arena.load_of(send_heads), 0.15),
         Finding("endless heads", "tills' p99, during / before", compared.p99, 1.2, of_speed=True),
         Finding("endless heads", "tills turned away, beyond before", compared.errors, 0.01, of_speed=True),
         Finding("endless heads", "growth of memory, MB", arena.resident_mb - before_mb, 30),

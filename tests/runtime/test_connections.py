@@ -264,6 +264,9 @@ async def test_a_client_that_does_not_read_its_answer_is_cut_off(run):
         await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", running.port))
         client.send(get(b"/large"))
         await until(lambda: cut("unread") > before and not len(running.connections))
+        client.setblocking(True)
+        with pytest.raises(ConnectionResetError):  # the system holds nothing for it any more
+            read_all(client)
 
 
 async def test_what_is_answered_early_may_go_on_for_a_while_alone(run):
@@ -320,6 +323,11 @@ async def test_one_address_leaves_room_for_others(run):
     assert await running.ask(get(b"/livez")) in (503, None)
     assert cut("refused_address") == before + 1
     assert await running.ask(get(b"/livez"), "127.0.0.2") == 200
+
+
+def read_all(client):
+    while client.recv(65_536):
+        pass
 
 
 async def until(holds):
