@@ -9,6 +9,7 @@ import numpy as np
 from app.lifecycle.effects import Z95
 from ml.data.trials import Floats, Ints, Trial, TrialColumns, UnusableTrial, alike, halve, load_trial
 from ml.evaluation.uplift_metrics import judge_chance, judge_uplift
+from ml.learning.arm_policy import choose_arms
 from ml.learning.uplift import fit_response, fit_uplift
 
 
@@ -30,7 +31,7 @@ def evaluate_uplift(learned: Trial, judged: Trial) -> dict[str, Any]:
     """The figures, as `perennial evaluate uplift --json` prints them. Both halves have the same arms and features."""
     model, response = fit_uplift(learned), fit_response(learned)
     treated = (judged.arms > 0).astype(np.int64)
-    choices = model.outcomes(judged).argmax(axis=1)
+    choices = choose_arms(model, learned, judged)
     constants = [np.full(len(judged), arm) for arm in range(len(judged.arm_names))]
     return {
         "models": {

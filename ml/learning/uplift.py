@@ -23,7 +23,7 @@ from ml.learning.encoding import Encoding
 
 STRENGTHS: Final = (1.0, 0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08)
 """Of the lasso, as shares of the least that leaves no difference between customers."""
-_FOLDS: Final = 5
+FOLDS: Final = 5
 _ROWS_TO_CHOOSE_BY: Final = 50_000
 _LEVEL_SHRINKAGE: Final = 0.03
 
@@ -176,9 +176,9 @@ def _choose_strength(trial: Trial, seed: int) -> float:
     draw = np.random.default_rng(seed)
     if len(trial) > _ROWS_TO_CHOOSE_BY:
         trial = trial.take(np.sort(draw.choice(len(trial), _ROWS_TO_CHOOSE_BY, replace=False)))
-    folds = _folds(trial.arms, draw)
+    folds = spread_folds(trial.arms, draw)
     losses = np.empty((len(trial), len(STRENGTHS)))
-    for fold in range(_FOLDS):
+    for fold in range(FOLDS):
         held = folds == fold
         learned, judged = trial.take(~held), trial.take(held)
         for place, model in enumerate(_fit(learned, Encoding.of(learned.features), STRENGTHS)):
@@ -188,12 +188,12 @@ def _choose_strength(trial: Trial, seed: int) -> float:
     return STRENGTHS[int(np.flatnonzero(behind.mean(axis=0) <= errors)[0])]
 
 
-def _folds(arms: Ints, draw: np.random.Generator) -> Ints:
+def spread_folds(arms: Ints, draw: np.random.Generator) -> Ints:
     """(n,): each arm spread evenly."""
     folds = np.empty(len(arms), np.int64)
     for arm in np.unique(arms):
         rows = draw.permutation(np.flatnonzero(arms == arm))
-        folds[rows] = np.arange(len(rows)) % _FOLDS
+        folds[rows] = np.arange(len(rows)) % FOLDS
     return folds
 
 

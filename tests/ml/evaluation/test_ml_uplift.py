@@ -10,6 +10,7 @@ import pytest
 from app.commands.main import main
 from ml.data.trials import Trial, TrialColumns, load_trial
 from ml.evaluation.uplift import value_of
+from ml.learning.arm_policy import choose_arms
 from ml.learning.uplift import fit_uplift
 
 HILLSTROM = Path("../shared/data/hillstrom.parquet")
@@ -146,3 +147,17 @@ def test_women_who_are_moved_by_their_email_are_found(monkeypatch, capsys):
     assert run(monkeypatch, "--data", HILLSTROM, *words, "--treated", "Womens E-Mail", "--json") == 0
     models = json.loads(capsys.readouterr().out)["models"]
     assert models["perennial"]["qini"] > models["response"]["qini"] > 0
+
+
+def test_each_customer_is_chosen_for_only_where_that_surely_beats_the_best_arm_for_all():
+    """Real differences are used; what chance makes of a small trial whose arms do the same to all is not."""
+    learned, judged = trial(), trial(seed=5)
+    model = fit_uplift(learned)
+    assert (choose_arms(model, learned, judged) == model.outcomes(judged).argmax(axis=1)).all()
+    for seed in (0, 5):
+        alike = trial(1500, (0.0, 0.0, 0.0), seed)
+        card = alike.arms == 1
+        alike.outcome[card] = np.random.default_rng(seed).random(card.sum()) < 0.36
+        flattered = fit_uplift(alike)
+        assert len(set(flattered.outcomes(judged).argmax(axis=1))) > 1
+        assert len(set(choose_arms(flattered, alike, judged))) == 1
