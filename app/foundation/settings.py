@@ -132,6 +132,8 @@ class Settings(BaseSettings):
     """From so many rejected events on, /health warns."""
     metrics_open: bool = False
     """Whether /metrics answers without a key; else it wants one with the scope `read`."""
+    health_open: bool = True
+    """Whether /health tells its checks without a key; else it says the status alone to who has none of scope `read`."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that serve, one event loop each."""
     connections: Annotated[int, Field(ge=16, le=1_000_000)] = 8192

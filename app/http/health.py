@@ -20,9 +20,10 @@ class CheckOut(BaseModel):
 
 
 class HealthOut(BaseModel):
-    """`fail` is answered with 503, `pass` and `warn` with 200."""
+    """`fail` is answered with 503, `pass` and `warn` with 200. Where the deployment says so, who has no key is told the
+    status alone."""
 
     status: HealthStatus
-    version: str
-    serviceId: str
-    checks: dict[str, list[CheckOut]]
+    version: str | None = None
+    serviceId: str | None = None
+    checks: dict[str, list[CheckOut]] | None = None

@@ -159,3 +159,13 @@ async def test_livez_does_not_even_look_at_the_database(serve):
     app = create_app(Settings(), "postgresql://unused/")
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
         assert (await client.get("/livez")).json() == {"status": "pass"}
+
+
+async def test_strangers_may_be_told_the_status_alone(serve, sql):
+    async with serve(health_open=False) as service, service.connect() as stranger:
+        code, told = await health(stranger)
+        assert (code, told.keys()) == (200, {"status"})
+        wrong = await stranger.get("/health", headers={"Authorization": "Bearer perennial_wrong"})
+        assert (wrong.status_code, wrong.json()) == (200, told)
+        code, whole = await health(service.client)
+        assert (code, whole["status"], CHECKS - set(whole["checks"])) == (200, told["status"], set())
