@@ -25,7 +25,7 @@ NO_WORDS: Final[Consents] = {}
 
 
 def _is_own(purpose: str) -> str:
-    if purpose in (ALL_PURPOSES, PERSONALIZATION):
+    if purpose in (ALL_PURPOSES, PERSONALIZATION, "profiling"):  # the last two are one
         raise ValueError("it is a word on every action, and none that one is for")
     return purpose
 

@@ -124,7 +124,7 @@ async def test_a_simulation_counts_by_purpose_and_says_so(client, shop):
     assert step["condition"]["zh"] == "在需要时已同意通过该渠道用于“loyalty”的联系"
 
 
-@pytest.mark.parametrize("purpose", ["all", "personalization", "Loyalty", "", "two words", 5])
+@pytest.mark.parametrize("purpose", ["all", "personalization", "profiling", "Loyalty", "", "two words", 5])
 async def test_what_is_no_purpose_is_refused(client, purpose):
     action = action_of("odd", purpose=purpose)
     answer = await client.put("/v1/actions/odd", json=action)
