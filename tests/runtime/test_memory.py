@@ -8,32 +8,52 @@ from app.runtime import memory
 from app.runtime.memory import GROWTH_BYTES, keep_trimmed
 
 
-async def given_back_after(sizes, monkeypatch):
-    """How often, where the process holds so much at one look after the other."""
-    monkeypatch.setattr(memory, "LOOK_SECONDS", 0)
-    left, times = list(sizes), []
-    task: Any = asyncio.current_task()
+class Process:
+    """Holds `sizes`, one after the other as time goes by; to give back brings it to `rest`."""
 
-    def look():
-        if not left:
-            task.cancel()
-        return left.pop(0) if left else 0
+    def __init__(self, sizes, rest, monkeypatch):
+        self.sizes, self.rest, self.held = list(sizes), rest, sizes[0]
+        self.given_back, self.waits = [], []
+        self._task: Any = asyncio.current_task()
+        monkeypatch.setattr(asyncio, "sleep", self.sleep)
 
-    with suppress(asyncio.CancelledError):
-        await keep_trimmed(look, lambda: times.append(len(left)))
-    task.uncancel()
-    return len(times)
+    async def sleep(self, seconds):
+        self.waits.append(seconds)
+        if not self.sizes:
+            raise asyncio.CancelledError
+        self.held = self.sizes.pop(0)
+
+    def give_back(self):
+        self.given_back.append(self.held)
+        self.held = min(self.held, self.rest)
+
+    async def run(self):
+        with suppress(asyncio.CancelledError):
+            await keep_trimmed(lambda: self.held, self.give_back)
+        return self.given_back
 
 
-async def test_what_a_burst_left_is_given_back_once(monkeypatch):
-    large = 100 + 2 * GROWTH_BYTES
-    assert await given_back_after([100, large, 110, 120, 110], monkeypatch) == 1
+LARGE = 100 + 4 * GROWTH_BYTES
+
+
+async def test_what_a_burst_left_is_given_back(monkeypatch):
+    assert await Process([100, LARGE, 110, 120], 110, monkeypatch).run() == [LARGE]
 
 
 async def test_a_service_that_does_not_grow_is_left_alone(monkeypatch):
-    assert await given_back_after([100, 110, 120, 90, 100], monkeypatch) == 0
+    assert await Process([100, 110, 120, 90, 100], 90, monkeypatch).run() == []
 
 
-async def test_each_burst_is_given_back(monkeypatch):
-    large = 100 + 2 * GROWTH_BYTES
-    assert await given_back_after([100, large, 100, large, 100, 100], monkeypatch) == 2
+async def test_what_a_burst_still_holds_is_given_back_when_it_is_over(monkeypatch):
+    process = Process([100, LARGE, LARGE, LARGE], LARGE, monkeypatch)
+    process.sizes.append(LARGE)
+    await process.run()
+    assert process.given_back == [LARGE] * 4
+
+
+async def test_what_is_held_for_good_is_looked_for_ever_less_often(monkeypatch):
+    process = Process([100, *[LARGE] * 12], LARGE, monkeypatch)
+    await process.run()
+    waits = process.waits[2:]
+    assert waits == sorted(waits)
+    assert waits[-1] == memory.LONGEST_SECONDS
