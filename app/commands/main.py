@@ -23,6 +23,7 @@ MODULES: Final = {
     **dict.fromkeys(("monitor", "watch"), "monitoring"),
     "audit": "offers",
     "keys": "keys",
+    **dict.fromkeys(("backup", "restore"), "backups"),
     **dict.fromkeys(("export-customer", "erase"), "persons"),
     "evaluate": "policies",
 }
