@@ -43,6 +43,16 @@ _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of no time."""
 
 
+# Looked up at every request, where a member of a class costs as much again as a comparison.
+_SILENT: Final = Stage.SILENT
+_HEAD: Final = Stage.HEAD
+_DROPPING: Final = Stage.DROPPING
+_BODY: Final = Stage.BODY
+_KEPT: Final = Stage.KEPT
+_ANSWERING: Final = Stage.ANSWERING
+_ENDING: Final = Stage.ENDING
+
+
 class _Refused(Exception):
     """Ends the parsing of what has come; not seen outside of it."""
 
@@ -97,7 +107,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(**options)
         self._all = connections
         self._limits = connections.limits
-        self.stage = Stage.SILENT
+        self._most_headers, self._most_head_bytes = self._limits.headers, self._limits.head_bytes
+        self.stage = _SILENT
         self.since = 0.0
         self.address = ""
         self.body_bytes = 0
@@ -115,7 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._all.enter(self):
             self.transport.write(_refusal_of(503, self.server_state.default_headers))
             self.transport.close()  # at once: it holds a descriptor that is kept for others
-            self.stage = Stage.ENDING
+            self.stage = _ENDING
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.leave(self)
@@ -123,11 +134,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         stage = self.stage
-        if stage is Stage.KEPT or stage is Stage.SILENT:
-            self.stage, self.since, self._head_bytes = Stage.HEAD, self.loop.time(), 0
-        elif stage is Stage.BODY or stage is Stage.DROPPING:
+        if stage is _KEPT or stage is _SILENT:
+            self.stage, self.since, self._head_bytes = _HEAD, self.loop.time(), 0
+        elif stage is _BODY or stage is _DROPPING:
             self._framing_bytes += len(data)  # less what `on_body` is given of it
-        elif stage is Stage.ENDING:
+        elif stage is _ENDING:
             return
         heads, self._read_bytes = self._heads, len(data)
         try:
@@ -137,15 +148,15 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(self._refusal)
             return
-        if self._heads == heads and self.stage is Stage.HEAD:
+        if self._heads == heads and self.stage is _HEAD:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_bytes:
                 self._refuse(431)
-        elif self._framing_bytes > self._limits.head_bytes + self.body_bytes:
+        elif self._framing_bytes > self._most_head_bytes + self.body_bytes:
             self._refuse(431)
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        HttpToolsProtocol.on_message_begin(self)
         self._head_is_open = True
 
     def on_url(self, url: bytes) -> None:
@@ -157,7 +168,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """uvicorn's, which would go on; of the trailers of a body too."""
         headers = self.headers
-        if len(headers) >= self._limits.headers:
+        if len(headers) >= self._most_headers:
             self._refusal = 431
             raise _Refused
         name = name.lower()
@@ -169,14 +180,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.is_spare and not self.url.startswith(PROBES):
             self._refusal = 503
             raise _Refused
-        if self._read_bytes > self._limits.head_bytes and self._size_of_headers() > self._limits.head_bytes:
+        if self._read_bytes > self._most_head_bytes and self._size_of_headers() > self._limits.head_bytes:
             self._refusal = 431  # it came whole, in one piece
             raise _Refused
-        super().on_headers_complete()
+        HttpToolsProtocol.on_headers_complete(self)
         self._heads += 1
         self._head_is_open, self._body_is_open = False, True
-        if self.stage is Stage.HEAD:
-            self.stage, self.since = Stage.BODY, self.loop.time()
+        if self.stage is _HEAD:
+            self.stage, self.since = _BODY, self.loop.time()
             self.body_bytes = self._framing_bytes = 0
 
     def _size_of_headers(self) -> int:
@@ -186,33 +197,33 @@ class BoundedProtocol(HttpToolsProtocol):
         size = len(body)
         self.body_bytes += size
         self._framing_bytes -= size
-        if self.stage is Stage.DROPPING:
+        if self.stage is _DROPPING:
             self._dropped_bytes += size
             if self._dropped_bytes > self._limits.dropped_bytes:
                 self._all.count("unwanted_body")
                 self.abort()
             return
-        super().on_body(body)
+        HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        HttpToolsProtocol.on_message_complete(self)
         self._body_is_open = False
-        if self.stage is Stage.BODY:
-            self.stage = Stage.ANSWERING
-        elif self.stage is Stage.DROPPING:
-            self.stage, self.since = Stage.KEPT, self.loop.time()
+        if self.stage is _BODY:
+            self.stage = _ANSWERING
+        elif self.stage is _DROPPING:
+            self.stage, self.since = _KEPT, self.loop.time()
 
     def on_response_complete(self) -> None:
         """uvicorn's, without a timer."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
-            self.stage, self.since = Stage.ENDING, self.loop.time() + self._limits.reading_s
+            self.stage, self.since = _ENDING, self.loop.time() + self._limits.reading_s
             return
         self.flow.resume_reading()
         if self.is_spare:
             self.transport.close()
         elif self.pipeline:
-            self.stage = Stage.ANSWERING
+            self.stage = _ANSWERING
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
         else:
@@ -222,11 +233,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def _stage_after_answer(self) -> Stage:
         if self._head_is_open:
             self._head_bytes = 0
-            return Stage.HEAD
+            return _HEAD
         if self._body_is_open:
             self._dropped_bytes = self._framing_bytes = 0
-            return Stage.DROPPING
-        return Stage.KEPT
+            return _DROPPING
+        return _KEPT
 
     def pause_writing(self) -> None:
         self.unread_since = self.loop.time()
@@ -241,7 +252,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def end_waiting(self) -> None:
         if self.stage is Stage.WAITING:
-            self.stage, self.since = Stage.BODY if self._body_is_open else Stage.ANSWERING, self.loop.time()
+            self.stage, self.since = _BODY if self._body_is_open else _ANSWERING, self.loop.time()
 
     def is_held_up(self) -> bool:
         return self.flow.read_paused or self.cycle.waiting_for_100_continue
@@ -252,10 +263,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def cut(self, status: int | None) -> None:
         """Answers where nobody has yet, then stops to read: a sweep later it is closed, whatever was sent meanwhile."""
-        if self.stage is Stage.ENDING:
+        if self.stage is _ENDING:
             return
         was_answered = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-        self.stage, self.since = Stage.ENDING, self.loop.time()
+        self.stage, self.since = _ENDING, self.loop.time()
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -268,7 +279,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def abort(self) -> None:
         """With a reset where it is not read: else the system would go on holding what was answered."""
-        self.stage = Stage.ENDING
+        self.stage = _ENDING
         if self.unread_since is not None:
             client = self.transport.get_extra_info("socket")
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
