@@ -31,10 +31,18 @@ MOST_ADDRESSES: Final = 10_000
 UNAUTHORIZED: Final = 401
 _REST: Final = ""
 
-PARTS: Final[Mapping[str, float]] = {"probes": 2.5, "signed": 2.5, "others": 1.0, "documents": 0.25, "health": 0.1}
+PARTS: Final[Mapping[str, float]] = {
+    "probes": 2.5,
+    "signed": 2.5,
+    "others": 1.0,
+    "readiness": 0.25,
+    "documents": 0.25,
+    "health": 0.1,
+}
 """Of what strangers may ask for a second; each answer costs the more, the smaller its part."""
 _BY_PATH: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("/livez", "/readyz"), "probes"),
+    "/livez": "probes",
+    "/readyz": "readiness",
     **dict.fromkeys(("/v1/shopify", "/v1/woocommerce"), "signed"),
     **dict.fromkeys(("/health", "/metrics"), "health"),
 }

@@ -85,7 +85,7 @@ async def test_who_went_away_takes_nobodys_turn(clock):
 @pytest.mark.parametrize(
     ("path", "share"),
     [
-        *(("/livez", "probes"), ("/readyz", "probes"), ("/health", "health"), ("/metrics", "health")),
+        *(("/livez", "probes"), ("/readyz", "readiness"), ("/health", "health"), ("/metrics", "health")),
         *(("/docs", "documents"), ("/static-offline-docs/x.js", "documents"), ("/openapi.json", "documents")),
         *(("/v1/shopify", "signed"), ("/v1/checkouts", "others"), ("/nowhere", "others")),
     ],
