@@ -77,6 +77,10 @@ CUSTOMERS = st.builds(
     complaint_resolved_us=st.none() | st.just(NOW_US - DAY_US),
     csat=st.none() | st.just(1.0),
     csat_us=st.just(NOW_US - DAY_US),
+    arm=st.just("learner"),
+    treatment=st.none(),
+    learned=st.just({}),
+    purposes=st.just({}),
 )
 CONTEXTS = st.fixed_dictionaries({}, optional={"size": st.sampled_from([1, True, "one", 0.5]), "minor": st.booleans()})
 SPENT = st.dictionaries(st.sampled_from(NAMES), st.just("budget_spent"), max_size=2)
