@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel
 
 from app.lifecycle.amounts import read_number
-from app.lifecycle.events import CUSTOMER_IDENTIFIED
+from app.lifecycle.events import CONSENT_CHANGED, CUSTOMER_IDENTIFIED
 from app.lifecycle.money_texts import read_money
 from app.lifecycle.wrappings import LINE_NAMES, NOTHING, as_identifiers, as_lines, read_object
 
@@ -63,6 +63,8 @@ class Mending:
         self._required |= {"currency", "total"}
         if type_ == CUSTOMER_IDENTIFIED:
             self._required.add("identifiers")  # they are what it is about
+        elif type_ == CONSENT_CHANGED:
+            self._required.add("purpose")  # without one it is of every purpose
         self._void: set[Path] = set()
 
     def name_lines(self) -> None:
