@@ -244,6 +244,7 @@ async def test_what_is_inside_is_counted_until_it_is_answered(service):
 async def test_who_asks_again_at_once_rests_and_what_lay_there_meanwhile_has_waited_too_long(full, monkeypatch):
     monkeypatch.setattr(door, "MOST_UNRESTED", 0)
     monkeypatch.setattr(door, "SHORTEST_REST_S", 0.1)
+    monkeypatch.setattr(door_protocol, "AGED_S", 60.0)
     reader, writer = await full.connect()
     assert (await ask(reader, writer, checkout(b"one")))[0] == 503
     full.tills.limit = 10.0

@@ -70,7 +70,7 @@ async def test_what_is_refused_is_given_up_at_once(door, library, options):
     """An answer that the library could not read would be tried ten times, each later than the one before."""
     (error,) = await asyncio.to_thread(send_by, library, door.base, WRONG_KEY, "A-1", **options)
     assert (error.status, error.code) == (401, "unauthorized")
-    assert error.message == "The API key is not known, has expired or has been revoked."
+    assert error.message == "The API key is not one that was made here; was it copied whole?"
     assert await door.answers() == {401: 1}
 
 
