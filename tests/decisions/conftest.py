@@ -32,3 +32,14 @@ async def capped(client, shop, catalogue):
     await catalogue(action_of("coupon", cost=2, total_cap=2, cool_down_days=30, effect=1))
     await put_policy(client, SMALL)
     await consent(client, shop, "C-1")
+
+
+@pytest.fixture
+async def shop_service(serve, sql):
+    async with serve() as service:
+        yield service
+
+
+@pytest.fixture
+def shop_client(shop_service):
+    return shop_service.client
