@@ -35,7 +35,6 @@ REACH_S = {"service": 1.0, "postgres": 5.0}
 FLOOR_ROUNDS = 3
 BETWEEN_KILLS_S = (0.2, 0.8)
 SHOWN = 5
-LOG_SHOWN = 1500
 
 
 async def strike(
@@ -172,8 +171,7 @@ def run(kills: Mapping[str, int], workers: int, seed: int) -> int:
         print(verified.stderr.strip().splitlines()[0])
         breaches["states that do not verify"] = verified.stdout.splitlines()
         if breaches["answers that no till should get"]:
-            causes = (line[-LOG_SHOWN:] for line in service.log.splitlines() if '"exception"' in line)
-            print("the service's log:", *sorted(set(causes))[:SHOWN], sep="\n    ")
+            service.print_causes()
     for promise, found in breaches.items():
         print(f"{promise}: {len(found)}", *sorted(set(found))[:SHOWN], sep="\n    ")
     return sum(map(bool, breaches.values())) + bool(verified.returncode)

@@ -210,7 +210,13 @@ def run(plan: Plan, workers: int, seed: int) -> int:
         with closing(service):
             service.await_readiness()
             victims: dict[str, Victim] = {"service": service, "postgres": postgres}
-            return asyncio.run(_run(plan, service, created.stdout.strip(), victims, postgres.url, seed))
+            broken = 1
+            try:
+                broken = asyncio.run(_run(plan, service, created.stdout.strip(), victims, postgres.url, seed))
+            finally:
+                if broken:
+                    service.print_causes()
+            return broken
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,6 +19,8 @@ from benchmarks.processes import LOOPBACK, PERENNIAL, free_port, server_environm
 ASKING_S = 2.0
 GIVE_UP_S = 180.0
 POLL_S = 0.005
+CAUSES = 5
+CAUSE_CHARACTERS = 2000
 WORKER = "app.runtime.worker"
 STARTED = '"service.started"'
 
@@ -85,6 +87,11 @@ class Service:
     def log(self) -> str:
         """What it said."""
         return self._log.read_text(errors="replace")
+
+    def print_causes(self) -> None:
+        """What it said of exceptions, so much of each, each once."""
+        causes = {line[-CAUSE_CHARACTERS:] for line in self.log.splitlines() if '"exception"' in line}
+        print("the service's log:", *sorted(causes)[:CAUSES], sep="\n    ")
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """A `perennial` command on the same database."""

@@ -266,6 +266,14 @@ class Sql:
 
 
 @pytest.fixture
+def cut_connections(server_url, database_url):
+    """Ends every connection to the database, while the caller's loop stands still and so hears of none."""
+    name = make_url(database_url).database
+    ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    return lambda: _administer(server_url, ended)
+
+
+@pytest.fixture
 async def sql(engine):
     """The database, its tables empty but for keys and catalogue."""
     async with engine.begin() as connection:

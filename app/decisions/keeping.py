@@ -72,8 +72,9 @@ async def _write(driver: Driver, book: ContactBook, kept: Sequence[Keeping], bat
     connection = await driver.connection()
     for item in kept:
         item.is_begun = True
+    timeout = asyncio.timeout_at(min(limits_s, default=None))
     try:
-        async with connection.transaction(), asyncio.timeout_at(min(limits_s, default=None)) as timeout:
+        async with connection.transaction(), timeout:
             return await _settle(driver, book, [item.draft for item in kept])
     except CONNECTION_LOST as error:
         if timeout.expired():

@@ -2,11 +2,18 @@
 
 import asyncio
 import json
+from unittest.mock import create_autospec
 
 import pytest
 
 from app.database.embedded import start_embedded
+from app.database.engine import Driver
 from app.database.schema import migrate
+from app.decisions.contact_book import ContactBook
+from app.decisions.keeping import Keeping, keep_decisions
+from app.decisions.settling import Draft
+from app.foundation.errors import NotReady
+from app.foundation.settings import Settings
 
 QUICK = {"fsync": "off", "shared_buffers": "16MB"}
 
@@ -150,6 +157,30 @@ async def test_a_connection_lost_in_the_middle_of_a_statement(service, sql, shop
             response = await waiting
         assert_not_ready(response)
         assert (await REQUESTS[name](client, shop)).status_code == 200
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_connections_lost_that_nobody_has_heard_of_yet(service, cut_connections, shop, name):
+    """As when the server was killed a moment ago: the first statement of a request finds it out."""
+    headers = {"Authorization": f"Bearer {service.key}"}
+    await service.client.post("/v1/events", json=shop.order(at=shop.ago(days=900)))
+    async with service.connect(raises=False, headers=headers) as client:
+        await REQUESTS[name](client, shop)
+        cut_connections()
+        response = await REQUESTS[name](client, shop)
+        if response.status_code != 200:
+            assert_not_ready(response)
+        assert (await REQUESTS[name](client, shop)).status_code == 200
+
+
+async def test_a_decision_whose_transaction_cannot_begin(engine, cut_connections):
+    """Nothing else of the loop ran meanwhile, and so nobody has told the driver that its connection is gone."""
+    driver, draft = Driver(engine), create_autospec(Draft, instance=True)
+    await driver.connection()
+    cut_connections()
+    with pytest.raises(NotReady):
+        await keep_decisions(driver, ContactBook(Settings()), [Keeping(draft)])
+    await driver.close()
 
 
 async def test_more_requests_than_connections_while_the_database_hangs(serve, sql, shop):
