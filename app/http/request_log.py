@@ -17,6 +17,8 @@ from app.foundation.metrics import active_requests, end_request
 from app.foundation.tracing import Trace, begin_trace, end_trace
 
 UNAVAILABLE: Final = 503
+ALLOWANCE: Final = "allowance"
+"""Where a request's scope has the headers that tell what its key has left; of what is not limited there are none."""
 TELLING_S: Final = 1.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _NOT_GUESSED: Final = (b"x-content-type-options", b"nosniff")
@@ -77,7 +79,8 @@ class RequestLog:
             nonlocal status, is_whole
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_safe(message)]
+                own = (b"x-request-id", request_id.encode()), *_safe(message), *scope.get(ALLOWANCE, ())
+                message["headers"] = [*message["headers"], *own]
                 if trace is not None:
                     message["headers"].append((b"traceresponse", trace.response))
             else:

@@ -32,6 +32,7 @@ from app.foundation.errors import (
 from app.http.auth import Scope
 from app.http.encodings import begin_unpacking
 from app.http.paths import keep_slashes
+from app.http.request_log import ALLOWANCE
 from app.http.resources import Resources
 from app.http.strict_json import check_texts, read_json
 
@@ -55,9 +56,17 @@ _bearer = HTTPBearer(auto_error=False, description="An API key, made with `peren
 
 
 async def authorize(request: Request, wanted: SecurityScopes, _: Annotated[Any, Security(_bearer)]) -> None:
-    """The dependency of every route that needs a key."""
+    """The dependency of every route that needs a key. Raises TooMany, as hot routes do."""
     resources: Resources = request.app.state.resources
-    await resources.authorize(request.headers.get("authorization", "").encode(), wanted.scopes)  # type: ignore[arg-type]
+    authorization = request.headers.get("authorization", "").encode()
+    await resources.authorize(authorization, wanted.scopes)  # type: ignore[arg-type]
+    charge(request.scope, resources, authorization, 1)
+
+
+def charge(scope: ASGIScope, resources: Resources, authorization: bytes, units: float) -> None:
+    """Of what a key may ask for; the answer tells what is left. Raises TooMany."""
+    scope.pop(ALLOWANCE, None)  # of who asked for less, before they asked for too much
+    scope[ALLOWANCE] = resources.allowances.charge(authorization, units)
 
 
 def requires(scope: Scope) -> Any:
@@ -79,7 +88,7 @@ class HotRequest(Request):
 
     def charge(self, units: float) -> None:
         """Of what its key may ask for. Raises TooMany."""
-        self.resources.allowances.charge(self.fields.get(b"authorization", b""), units)
+        charge(self.scope, self.resources, self.fields.get(b"authorization", b""), units)
 
     def begin_long_work(self, units: float) -> None:
         """It costs so much, and is no measure of how long short requests take. Raises TooMany."""

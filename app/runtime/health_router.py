@@ -81,7 +81,9 @@ async def get_health(request: Request) -> Response:
     if not resources.settings.health_open and not await _may_read(request):
         health = HealthOut(status=health.status)
     body = health.model_dump_json(exclude_none=True)
-    return Response(body, 503 if health.status == "fail" else 200, media_type=MEDIA_TYPE)
+    if health.status == "fail":
+        return Response(body, NotReady.status, NotReady.headers, media_type=MEDIA_TYPE)
+    return Response(body, media_type=MEDIA_TYPE)
 
 
 async def _may_read(request: Request) -> bool:

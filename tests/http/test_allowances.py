@@ -59,6 +59,15 @@ def test_the_answer_tells_how_much_is_left_and_when_to_come_again(clock):
     keys.charge(b"a", 30)
 
 
+def test_who_is_answered_is_told_what_is_left_and_when_all_is_there_again(clock):
+    keys = Allowances(10, clock)
+    assert dict(keys.charge(b"a", 1)) == {b"ratelimit-policy": b'"units";q=50;w=5', b"ratelimit": b'"units";r=49;t=1'}
+    assert dict(keys.charge(b"a", 28.5))[b"ratelimit"] == b'"units";r=20;t=3'
+    clock.now_s += 1
+    assert dict(keys.charge(b"a", 0))[b"ratelimit"] == b'"units";r=30;t=2'
+    assert Allowances(0, clock).charge(b"a", 1) == ()
+
+
 def test_what_costs_more_than_a_full_bucket_waits_for_a_full_one(clock):
     keys = Allowances(10, clock)
     keys.charge(b"a", 1000)

@@ -109,6 +109,7 @@ async def test_a_schema_of_another_version_is_a_failure(client, stale_schema):
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.headers["content-type"]) == (503, "application/problem+json")
     assert int(ready.headers["retry-after"]) > 0
+    assert int((await client.get("/health")).headers["retry-after"]) > 0
     assert (await client.get("/livez")).json() == {"status": "pass"}
 
 

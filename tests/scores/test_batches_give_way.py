@@ -90,16 +90,29 @@ async def test_a_key_that_asks_for_too_much_is_told_when_to_come_again_and_its_t
     async with serve(key_units=2) as service:
         client = service.client
         asked = {"customer_ids": [f"C-{number}" for number in range(9)]}
-        assert (await client.post("/v1/scores:batch", json=asked)).status_code == 200
+        taken = await client.post("/v1/scores:batch", json=asked)
+        assert (taken.status_code, taken.headers["ratelimit-policy"]) == (200, '"units";q=10;w=5')
+        assert taken.headers["ratelimit"] == '"units";r=0;t=5'
         refused = await client.post("/v1/scores:batch", json=asked)
         assert refused.status_code == 429
         assert refused.json()["type"] == "urn:perennial:problem:too-many-requests"
         assert int(refused.headers["retry-after"]) >= 1
-        assert refused.headers["ratelimit-policy"] == '"units";q=10;w=5'
-        assert refused.headers["ratelimit"].startswith('"units";r=')
-        assert (await client.get("/livez")).status_code == 200
+        assert refused.headers.get_list("ratelimit-policy") == ['"units";q=10;w=5']
+        assert refused.headers["ratelimit"] == f'"units";r=0;t={refused.headers["retry-after"]}'
+        probed = await client.get("/livez")
+        assert (probed.status_code, "ratelimit" in probed.headers) == (200, False)
         for _ in range(20):
-            assert (await client.post("/v1/checkouts", json={"event": shop.order("C-1")})).status_code == 200
+            sold = await client.post("/v1/checkouts", json={"event": shop.order("C-1")})
+            assert (sold.status_code, "ratelimit" in sold.headers) == (200, False)
+
+
+async def test_calls_that_fastapi_solves_cost_a_unit_too(serve, sql):
+    async with serve(key_units=1) as service:
+        answers = [await service.client.get("/v1/erasures") for _ in range(6)]
+    assert [each.status_code for each in answers] == [200] * 5 + [429]
+    assert [each.headers["ratelimit"] for each in answers[:5]] == [f'"units";r={4 - n};t={1 + n}' for n in range(5)]
+    assert answers[5].headers.get_list("ratelimit") == ['"units";r=0;t=1']
+    assert answers[5].headers["retry-after"] == "1"
 
 
 async def test_a_context_has_at_most_8_kib(client, shop):
