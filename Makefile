@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCK := requirements.lock
 
-.PHONY: run test lint types bench chaos hostile spark lock clean
+.PHONY: run test lint types bench chaos hostile spark lock sbom clean
 
 run: .venv/ready
 	@exec $(BIN)/perennial run
@@ -66,6 +66,10 @@ lock:
 	  --no-header --quiet -c $(LOCK) -o requirements-spark.lock
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --upgrade --quiet -c $(LOCK) -o requirements-server.lock
+
+# What is in the image, for whoever must know: made again whenever the server's lock has changed.
+sbom: .venv/ready
+	$(BIN)/python deploy/sbom.py
 
 clean:
 	rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache
