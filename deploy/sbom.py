@@ -54,8 +54,9 @@ def write_sbom(lock: str, version: str) -> str:
     bom.metadata.component = root
     for name, asked in {"perennial": root, **components}.items():
         bom.register_dependency(asked, [components[pin.name] for pin in pins if name in pin.asked_for_by])
-    bom.metadata.timestamp = None  # type: ignore[assignment]
-    return JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
+    bom.metadata.timestamp = None  # type: ignore[assignment,unused-ignore]
+    written: str = JsonV1Dot6(bom).output_as_string(indent=1)
+    return f"{written}\n"
 
 
 def _component(pin: Pin) -> Component:
