@@ -25,6 +25,7 @@ MODULES: Final = {
     "keys": "keys",
     **dict.fromkeys(("backup", "restore"), "backups"),
     **dict.fromkeys(("export-customer", "erase"), "persons"),
+    "retain": "retention",
     "evaluate": "policies",
 }
 """Command → module of this package, in the order of the help."""

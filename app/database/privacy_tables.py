@@ -1,6 +1,6 @@
-"""Tables of who was erased. They name nobody: ids are keyed hashes here."""
+"""Tables of who was erased, and of what was too old to be kept. They name nobody: ids are keyed hashes here."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.database.metadata import metadata
@@ -32,3 +32,13 @@ erasures = Table(
 )
 """Receipts of erasures: how many `ids` the person had, and how many rows were deleted of each table. `erased_us`: when
 all was. `customer_ids` are there until it has been looked once more for what was on its way, at `settled_us`."""
+
+retention_runs = Table(
+    "retention_runs",
+    metadata,
+    Column("run_id", BigInteger, Identity(), primary_key=True),
+    Column("began_us", BigInteger, nullable=False),
+    Column("rows", JSONB, nullable=False),
+    Column("finished_us", BigInteger),
+)
+"""When it was looked for what is too old, and how many rows left of each kind."""

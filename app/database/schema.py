@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.database.engine import CONNECTION_LOST, create_engine, transaction
 from app.foundation.errors import NotReady, Refusal
 
-HEAD_REVISION: Final = "0039"
+HEAD_REVISION: Final = "0040"
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -57,6 +57,8 @@ GAUGES: Final = {
         "Refunds of the last 30 days whose order has not come; of 1,000.", (), max
     ),
     "perennial_sweep_age_seconds": Gauge("Time since the last sweep ended.", (), max),
+    "perennial_retention_age_seconds": Gauge("Time since the last look for what is too old to be kept ended.", (), max),
+    "perennial_retention_rows": Gauge("Rows that left in it, by kind.", ("kind",), max),
     "perennial_monitoring_age_seconds": Gauge("Time since the champion was last monitored.", (), max),
     "perennial_watch_age_seconds": Gauge("The same under its former name, for one release.", (), max),
     "perennial_model_brier": Gauge("Brier score of the latest matured risks.", ("version",), max),

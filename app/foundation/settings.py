@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +20,7 @@ from app.lifecycle.contact_policy import TimeZone
 from app.lifecycle.decisions import COMPLAINT_RISK, Policy
 from app.lifecycle.events import minor_digits
 from app.lifecycle.pricing.policy import OfferPolicy
+from app.lifecycle.retention import Retention, read_retention
 from app.lifecycle.stages import StagePolicy
 from app.lifecycle.states import ITEMS_KEPT
 from app.lifecycle.value import ValueShares
@@ -41,6 +42,11 @@ class Calendar(StrEnum):
     US = "US"
     DE = "DE"
     CN = "CN"
+
+
+def _check_retention(text: str) -> str:
+    read_retention(text)
+    return text
 
 
 class Settings(BaseSettings):
@@ -128,6 +134,8 @@ class Settings(BaseSettings):
     """Churn risk from which a customer is warned of."""
     recommendation_days: Annotated[int, Field(ge=1, le=3650)] = 400
     """After which what was recommended is forgotten; what was bought of it stays an order as always."""
+    retention: Annotated[str, AfterValidator(_check_retention)] = ""
+    """How long what is kept, by kind: `rejected=90d, receipts=2y`; what is not named, for ever."""
     rejected_warn: Annotated[int, Field(ge=1, le=10_000)] = 1000
     """From so many rejected events on, /health warns."""
     metrics_open: bool = False
@@ -170,6 +178,11 @@ class Settings(BaseSettings):
     def digits(self) -> int:
         """Decimal digits of the currency's minor unit."""
         return minor_digits(self.currency)
+
+    @property
+    def kept_for(self) -> Retention:
+        """How long what is kept."""
+        return read_retention(self.retention)
 
     @property
     def value_shares(self) -> ValueShares:

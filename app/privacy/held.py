@@ -34,6 +34,7 @@ HELD_OF_NOBODY: Final[dict[str, str]] = {
     "models": "sums over thousands of customers, as step tables",
     **dict.fromkeys(("model_changes", "model_approvals"), "who changed which model, and why"),
     "model_reports": "how models fare over samples",
+    "retention_runs": "when what is too old left, and how many rows",
     "shop_shares": "how much of all is bought on discount",
     "split_tests": "what is compared, and how many persons are needed",
     "sweeps": "when all were judged, and how many changed",

@@ -1,10 +1,26 @@
-"""What persons may ask of the service, as it runs it."""
+"""What persons may ask of the service, and how long it keeps what, as it runs it."""
 
-from app.http.resources import BackgroundTask, Part
+from collections.abc import Coroutine
+from typing import Any
+
+from app.http.resources import BackgroundTask, Part, Resources
 from app.lifecycle.tombstones import Tombstones
 from app.privacy.erasure import keep_settling
+from app.privacy.retention import check_retention, keep_retaining, retention_gauges
 from app.privacy.router import router
+
+
+def _retaining(resources: Resources) -> Coroutine[Any, Any, None] | None:
+    kept_for = resources.settings.kept_for
+    return keep_retaining(resources.surveys, kept_for) if kept_for.days else None
+
 
 _SETTLING = BackgroundTask("erasures", lambda resources: keep_settling(resources.surveys, resources.of(Tombstones)))
 
-PART = Part("privacy", routers=(router,), background=(_SETTLING,))
+PART = Part(
+    "privacy",
+    routers=(router,),
+    background=(_SETTLING, BackgroundTask("retention", _retaining)),
+    check_stored=check_retention,
+    stored_gauges=retention_gauges,
+)
