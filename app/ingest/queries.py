@@ -1,35 +1,24 @@
 """SQL of events: their facts, refusals, imports, exports."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
 from sqlalchemy import (
     JSON,
     Boolean,
-    Double,
     Text,
-    and_,
     cast,
-    column,
     exists,
     func,
     literal_column,
     select,
-    true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import Statement, compile_statement, unnested
-from app.database.item_tables import items
-from app.database.tables import events, imports, persons, rejected_events
-from app.lifecycle.events import ORDER_COMPLETED, ORDER_REFUNDED, Event
-from app.lifecycle.identifiers import BASKET
+from app.database.tables import events, imports, rejected_events
+from app.lifecycle.events import Event
 
 FACTS = tuple(item for item in events.c if item.name in Event._fields)
 """What comes with an event: the fields of `Event`, in its order."""
@@ -96,61 +85,6 @@ async def has_events(connection: AsyncConnection) -> bool:
 
 DEMO_SOURCES = "/demo/"
 """What the sources of the simulated shop begin with."""
-
-
-async def export_events(
-    connection: "asyncpg.Connection[Any]", file: Path, columns: Sequence[str], simulated: bool
-) -> None:
-    """Writes columns of the real events, or of the demo shop's, to a CSV file.
-
-    `customer_id` is the person's, of those known by several ids. Purchases without a customer are left out.
-    """
-    is_demo = events.c.source.startswith(DEMO_SOURCES)
-    person_id = func.coalesce(persons.c.person_id, events.c.customer_id).label("customer_id")
-    wanted = [person_id if name == "customer_id" else events.c[name] for name in columns]
-    query = (
-        select(*wanted)
-        .join_from(events, persons, persons.c.customer_id == events.c.customer_id, isouter=True)
-        .where(is_demo if simulated else ~is_demo, ~events.c.customer_id.startswith(BASKET))
-    )
-    text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
-    await connection.copy_from_query(str(text), output=file, format="csv")
-
-
-_STORE_OF_SOURCE: Final = "/pos/([^/]+)"
-
-
-async def export_order_items(connection: "asyncpg.Connection[Any]", file: Path, simulated: bool) -> None:
-    """Writes the lines of real orders and refunds, or of the demo shop's, to a CSV file: `customer_id` as in
-    `export_events`, type, time, order, item, quantity, category, store.
-
-    The category is the last of the catalogue's, else the line's. The store is what the order says in `store`, else what
-    its source names: `/pos/STORE/…`. Both may be NULL.
-    """
-    is_demo = events.c.source.startswith(DEMO_SOURCES)
-    told = (
-        select(events)
-        .where(events.c.type.in_((ORDER_COMPLETED, ORDER_REFUNDED)))
-        .where(is_demo if simulated else ~is_demo, ~events.c.customer_id.startswith(BASKET))
-        .subquery("told")
-    )
-    columns = (column("item_id", Text), column("category", Text), column("quantity", Double))
-    line = func.unnest(told.c.lines, type_=ARRAY(Text)).table_valued(*columns, name="line").render_derived(name="line")
-    in_catalogue = and_(items.c.item_id == line.c.item_id, ~items.c.is_deleted)
-    query = (
-        select(
-            func.coalesce(persons.c.person_id, told.c.customer_id),
-            *(told.c.type, told.c.occurred_us, func.coalesce(told.c.reference, told.c.id)),
-            *(line.c.item_id, line.c.quantity),
-            func.coalesce(items.c.category[-1].as_string(), line.c.category),
-            func.coalesce(told.c.data["store"].as_string(), func.substring(told.c.source, _STORE_OF_SOURCE)),
-        )
-        .join_from(told, line, true())
-        .join(persons, persons.c.customer_id == told.c.customer_id, isouter=True)
-        .join(items, in_catalogue, isouter=True)
-    )
-    text = query.compile(dialect=asyncpg_dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
-    await connection.copy_from_query(str(text), output=file, format="csv")
 
 
 async def has_demo_events(connection: AsyncConnection) -> bool:

@@ -7,8 +7,8 @@ from typing import Final
 import duckdb
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database.engine import Driver
-from app.ingest.queries import export_events, export_order_items
+from app.customers.teaching_queries import count_refusing, export_events, export_order_items
+from app.database.engine import Driver, transaction
 
 _COLUMNS: Final = {
     "customer_id": "VARCHAR",
@@ -64,7 +64,8 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, table: str, file: Path, col
 async def load_events(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection, simulated: bool) -> int:
     """Makes the table `events` that `ml.data.states` reads, from real events or those of the demo shop.
 
-    Never both: a model is trained on one or the other. Returns how many there are.
+    Never both: a model is trained on one or the other. Whatever engine reads them then, nobody who refuses profiling is
+    among them. Returns how many there are.
     """
     driver = Driver(engine)
     with tempfile.TemporaryDirectory(prefix="perennial-") as directory:
@@ -74,3 +75,9 @@ async def load_events(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection
         finally:
             await driver.close()
         return _read_csv(connection, "events", file, _COLUMNS)
+
+
+async def count_left_out(engine: AsyncEngine) -> int:
+    """How many persons refuse profiling, whose events are in neither table."""
+    async with transaction(engine) as connection:
+        return await count_refusing(connection)

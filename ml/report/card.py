@@ -18,6 +18,13 @@ FEW_CUSTOMERS: Final = 1000
 POOR_CALIBRATION: Final = 0.05
 NOT_GIVEN: Final = "not given"
 ABSENT: Final = "–"
+LEFT_OUT: Final = (
+    "Who was erased, or refused profiling, when it was made is not in its data; who is erased or refuses since is left "
+    "out of the next."
+)
+LEFT_OUT_BY_NOBODY: Final = (
+    "Whether anybody in its data was erased or refuses profiling is not known: a file is taken as it is."
+)
 
 _METHODS: Final = {
     "additive_trees": "boosted trees of one feature each, compiled into one step table a feature",
@@ -100,6 +107,7 @@ def _describe_data(manifest: Members) -> str:
         "Until": _day(training.get("data_until")),
         "Days": _span_days(manifest),
         "Customers": population.get("customers"),
+        "Persons left out, who refuse profiling": data.get("refusing"),
         "Cut-offs": len(training["cutoffs"]) if "cutoffs" in training else None,
         "Rows (a customer at a cut-off)": training.get("rows"),
         "Share without an order in the horizon": training.get("base_rate"),
@@ -214,7 +222,7 @@ def _find_limits(manifest: Members) -> Iterator[str]:
         if error is not None and error > POOR_CALIBRATION:
             yield f"Its calibration error was {_write(error)}: its risks rank better than they count."
     yield "It knows of prices, assortment, competitors and campaigns only what shows in the customers' own events."
-    yield "Who was erased before it was made is not in its data; who is erased since is left out of the next."
+    yield LEFT_OUT if data.get("refusing") is not None else LEFT_OUT_BY_NOBODY
     yield "What changes after its data end is not in it: the watch (drift, matured scores) tells when it has aged."
 
 

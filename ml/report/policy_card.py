@@ -6,6 +6,8 @@ Written from the manifest alone, as that of scores is (`ml.report.card`); what t
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ml.report.card import LEFT_OUT
+
 Members = Mapping[str, Any]
 
 _NAMES: Final = {"rules": "the rules, without chance", "learned": "this policy", "champion": "the champion of then"}
@@ -22,7 +24,7 @@ LIMITS: Final = (
     "How sure effects are is reckoned as of independent decisions: of the same persons again and again, less sure.",
     "An action that conditions of other facts let through, birthdays say, is credited with what these buy anyway.",
     "The estimates are without weights, levers and exploration, and of the customers of then.",
-    "Who was erased before it was made is not in its data; who is erased since is left out of the next.",
+    LEFT_OUT,
     "Whom it would choose for beside the others is not here: it is compared when it is to be put in force.",
 )
 

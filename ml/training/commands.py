@@ -16,7 +16,7 @@ from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import has_demo_events
 from app.models.service import register
 from ml.data.cutoffs import Untrainable
-from ml.data.database import load_events
+from ml.data.database import count_left_out, load_events
 from ml.data.engines import open_engine
 from ml.data.file_reading import AS_IT_IS, FileReading
 from ml.data.histories import find_oddities, read_history
@@ -52,7 +52,7 @@ async def train_from_database(
     for sentence in find_oddities(events, settings.currency, OrderIdentity.of(settings.order_identity)):
         say(sentence)
     try:
-        return await _train(engine, events, "database", settings, states_by, simulated)
+        return await _train(engine, events, "database", settings, states_by, simulated, await count_left_out(engine))
     except Untrainable as error:
         raise Untrainable(f"{error} {await say_what_to_do(engine, simulated)}") from error
 
@@ -101,7 +101,8 @@ async def recommend_from_database(
         sales = await load_sales(engine, simulated, sums)
     if sales is None:
         raise Untrainable(await no_orders(engine, simulated))
-    return await _recommend(engine, Recommending(sales, "database", simulated, horizon_days), settings)
+    training = Recommending(sales, "database", simulated, horizon_days, await count_left_out(engine))
+    return await _recommend(engine, training, settings)
 
 
 async def _recommend(engine: AsyncEngine, training: Recommending, settings: Settings) -> str:
@@ -139,11 +140,18 @@ async def say_what_to_do(engine: AsyncEngine, simulated: bool) -> str:
 
 
 async def _train(
-    engine: AsyncEngine, events: ir.Table, source: str, settings: Settings, states_by: str, simulated: bool
+    engine: AsyncEngine,
+    events: ir.Table,
+    source: str,
+    settings: Settings,
+    states_by: str,
+    simulated: bool,
+    refusing: int | None = None,
 ) -> str:
     made_at = datetime.now(UTC)
     with open_engine(states_by, settings.spark_master, settings.spark_directory) as states:
         horizon_days = settings.churn_horizon_days
-        training = Training(states.take(events), source, simulated, horizon_days, settings.digits, settings.calendar)
+        told = (source, simulated, horizon_days, settings.digits, settings.calendar, refusing)
+        training = Training(states.take(events), *told)
         directory = train(training, settings.models_directory, made_at, say)
     return await _register(engine, directory, made_at)

@@ -1,11 +1,13 @@
 """The database → what a policy is learned of and judged on."""
 
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.customers.teaching_queries import find_refusing_ids
 from app.database.engine import transaction
 from app.decisions.catalogue_queries import read_catalogue
 from app.decisions.outcome_queries import Rewarding, read_log
@@ -30,6 +32,7 @@ async def read_training(engine: AsyncEngine, settings: Settings, days: int = DAY
     since_us = now_us - days * DAY_US
     async with transaction(engine) as connection:
         catalogue = await read_catalogue(connection)
+        refusing = await find_refusing_ids(connection)
         rows = await read_log(connection, since_us, now_us, now_us, Rewarding.of(settings))
         is_demo, held = await has_demo_events(connection), await queries.read_champion(connection, POLICY)
         champion = None if held is None else await _read_policy(connection, held.version)
@@ -38,8 +41,13 @@ async def read_training(engine: AsyncEngine, settings: Settings, days: int = DAY
     told = {"digest": catalogue.digest, "version": catalogue.version}
     rates = {action.action_id: action.response_rate for action in catalogue.actions}
     in_force = (None if champion is None else champion.effects, None if held is None else held.version)
-    log = read_decisions(rows, groups, rates)
+    log = read_decisions([row for row in rows if not _is_refusing(row, refusing)], groups, rates)
     return PolicyTraining(log, groups, since, until, settings.attribution_days, told, is_demo, *in_force)
+
+
+def _is_refusing(row: Any, refusing: Collection[str]) -> bool:
+    """Whether a decision is of somebody who refuses profiling, or did so then."""
+    return row.customer_id in refusing or bool(row.receipt["customer"].get("refuses_profiling"))
 
 
 async def _read_policy(connection: AsyncConnection, version: str) -> PolicyModel | None:

@@ -22,6 +22,7 @@ from app.models.item_artefact import ItemModel
 from app.models.kinds import RECOMMEND
 from app.models.service import load_stored, register
 from ml.data.cutoffs import Untrainable, to_time
+from ml.data.database import count_left_out
 from ml.data.sales import load_sales
 from ml.evaluation.next_basket import Figures, Trial, judge_habits, judge_ranker, lead_of
 from ml.learning.ranking import TooFewBaskets
@@ -50,10 +51,9 @@ async def retrain_recommender(engine: AsyncEngine, settings: Settings) -> str:
     sales = await load_sales(engine, simulated=False)
     if sales is None:
         raise Untrainable(await no_orders(engine, simulated=False))
+    training = Recommending(sales, "database", False, refusing=await count_left_out(engine))
     try:
-        made = make_recommender(
-            Recommending(sales, "database", False), settings.models_directory, datetime.now(UTC), say
-        )
+        made = make_recommender(training, settings.models_directory, datetime.now(UTC), say)
     except TooFewBaskets as error:
         told = await say_what_to_do(engine, simulated=False)
         raise Untrainable(f"Recommendations are not learned: {error}. {told}") from error

@@ -49,12 +49,14 @@ _SEED: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Recommending:
-    """What a model is made from; `source` names the data, `simulated`: they are the demo shop's."""
+    """What a model is made from; `source` names the data, `simulated`: they are the demo shop's; `refusing`: how many
+    persons refuse profiling and are left out, None: nobody can tell."""
 
     sales: Sales
     source: str
     simulated: bool
     horizon_days: int = HORIZON_DAYS
+    refusing: int | None = None
 
 
 class _Taught(NamedTuple):
@@ -126,7 +128,7 @@ def make_recommender(training: Recommending, models_directory: Path, made_at: da
             "items": len(baskets.item_ids),
             "baskets": int((baskets.last_baskets() + 1).sum()),
         },
-        "data": {"source": training.source, "simulated": training.simulated},
+        "data": {"source": training.source, "simulated": training.simulated, "refusing": training.refusing},
         "metrics": {} if twin is None else _measure_before(twin, last.trial, training.horizon_days),
     }
     directory = write_item_artefact(models_directory, made_at, parts, members)

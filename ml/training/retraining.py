@@ -39,7 +39,7 @@ from app.models.service import (
 from app.scores.columns import score_columns
 from app.scores.scoring import Scoring
 from ml.data.cutoffs import Untrainable, span_of, to_time
-from ml.data.database import load_events
+from ml.data.database import count_left_out, load_events
 from ml.data.histories import find_oddities
 from ml.data.states import LabelledStates, labelled_states
 from ml.evaluation.metrics import brier, log_loss, rmse
@@ -107,7 +107,8 @@ async def _retrain(engine: AsyncEngine, settings: Settings) -> str:
     events = duck.table("events")
     for sentence in find_oddities(events, settings.currency, OrderIdentity.of(settings.order_identity)):
         say(sentence)
-    training = Training(events, "database", False, settings.churn_horizon_days, settings.digits, settings.calendar)
+    told = (settings.churn_horizon_days, settings.digits, settings.calendar, await count_left_out(engine))
+    training = Training(events, "database", False, *told)
     try:
         directory = train(training, settings.models_directory, datetime.now(UTC), say)
     except Untrainable as error:

@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 class Training:
     """What a model is made from. `source` names the data; `simulated`: they are the demo shop's; `digits`
     are those of the currency's minor unit, for what is told of money; `calendar` is the country whose trade is the
-    prior of the season."""
+    prior of the season. `refusing`: how many persons refuse profiling and are left out; None: nobody can tell."""
 
     events: ir.Table
     source: str
@@ -41,6 +41,7 @@ class Training:
     horizon_days: int
     digits: int = 2
     calendar: str | None = None
+    refusing: int | None = None
 
 
 def train(training: Training, models_directory: Path, made_at: datetime, say: Say) -> Path:
@@ -75,7 +76,7 @@ def train(training: Training, models_directory: Path, made_at: datetime, say: Sa
         },
         **({"unknown_targets": unknown} if unknown else {}),
         **({"calendar": training.calendar} if training.calendar else {}),
-        "data": {"source": training.source, "simulated": training.simulated},
+        "data": {"source": training.source, "simulated": training.simulated, "refusing": training.refusing},
         "prospects": prospects.describe()
         | judge_prospects(training.events, [span.until_us - training.horizon_days * DAY_US], training.horizon_days),
         "metrics": _measure_before(training, span.until_us - training.horizon_days * DAY_US, say),

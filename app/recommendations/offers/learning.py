@@ -51,7 +51,11 @@ async def _learn(driver: Driver, share: float) -> ShopShare:
         states, items = await read_states(driver, chunk), await read_item_states(driver, chunk)
         began = time.perf_counter()
         pairs = zip(states, items, strict=True)
-        habits += [habit_of(state, count_items(theirs)) for state, theirs in pairs if state is not None]
+        habits += [
+            habit_of(state, count_items(theirs))
+            for state, theirs in pairs
+            if state is not None and not state.refuses_profiling
+        ]
         await yield_to_requests(began, share)
     return fit_shop_share(np.array([each.orders for each in habits]), np.array([each.share for each in habits]))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ml.evaluation.metrics import churn_metrics, orders_metrics, spend_metrics
-from ml.report.card import render_card
+from ml.report.card import LEFT_OUT, LEFT_OUT_BY_NOBODY, render_card
 
 MANIFEST: dict[str, Any] = {
     "version": "churn-20110914T000000-0a1b2c3d",
@@ -138,6 +138,23 @@ def test_the_level_tells_how_well_it_is_known():
 )
 def test_each_limit_is_said_where_it_holds(members, sentence):
     assert sentence in section(render_card(changed(**members)), "Limits")
+
+
+@pytest.mark.parametrize(
+    ("data", "row", "sentence"),
+    [
+        (
+            {"source": "database", "simulated": False, "refusing": 12},
+            "| Persons left out, who refuse profiling | 12 |",
+            LEFT_OUT,
+        ),
+        ({"source": "orders.csv", "simulated": False, "refusing": None}, "| not given |", LEFT_OUT_BY_NOBODY),
+    ],
+)
+def test_it_says_who_was_left_out(data, row, sentence):
+    card = render_card(changed(data=data))
+    assert row in next(line for line in section(card, "Data").splitlines() if "left out" in line)
+    assert f"- {sentence}\n" in section(card, "Limits")
 
 
 def test_no_limit_is_said_where_it_does_not_hold():
