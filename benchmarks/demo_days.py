@@ -32,8 +32,8 @@ from app.database.engine import create_engine, transaction
 from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.http.auth import SCOPES, create_key
-from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
+from app.ingest.rules import Rules
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import ORDER_COMPLETED
 from app.runtime.main import create_app

@@ -23,7 +23,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from app.ingest.admission import Rules, admit
+from app.ingest.admission import admit
+from app.ingest.rules import Rules
 from app.lifecycle.events import DAY_US, Event
 from app.lifecycle.stages import StagePolicy
 from ml.data.cutoffs import matured, monthly_cutoffs, span_of, to_time, to_us

@@ -24,8 +24,8 @@ from app.decisions.service import (
 )
 from app.decisions.settling import Draft, draft_of, note_contacts, settle
 from app.decisions.writing import write_decisions
-from app.ingest.admission import customer_by_sender
 from app.ingest.intake import Submission
+from app.ingest.repeats import customer_by_sender
 from app.lifecycle.decisions import CustomerContext, DecisionOptions
 from app.lifecycle.identifiers import BASKET
 from app.scores.rendering import render_score

@@ -11,9 +11,9 @@ from app.database.engine import Driver
 from app.decisions.deadlines import Deadline
 from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding, Decision
-from app.ingest.admission import is_same_content
 from app.ingest.intake import Status, Submission
 from app.ingest.order_identity import OrderIdentity
+from app.ingest.repeats import is_same_content
 from app.lifecycle.events import Event
 from app.lifecycle.states import ITEMS_KEPT
 from app.scores.service import Score

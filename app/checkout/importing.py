@@ -15,9 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.checkout.order_versions import Versions, begin_versions, settle_versions
 from app.checkout.transaction import Transactions
 from app.database.engine import KeyedDriver, transaction
-from app.ingest.admission import Rejection, Rules, admit_or_reject
+from app.ingest.admission import admit_or_reject
 from app.ingest.intake import Entry, Submission
 from app.ingest.queries import begin_import, save_import_progress
+from app.ingest.refusals import Rejection
+from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 from app.lifecycle.tombstones import Tombstones
 

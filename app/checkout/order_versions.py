@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.checkout.unnamed_orders import Owner, find_owners
 from app.database.engine import Driver, compile_statement
-from app.ingest.admission import digest_content
 from app.ingest.intake import Submission
 from app.ingest.order_identity import ID_BY_SENDER, NAMED, ORDER_NUMBER, name_order
+from app.ingest.repeats import digest_content
 from app.lifecycle.events import ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, SALES, Event, to_major
 from app.lifecycle.identifiers import BASKET
 

@@ -13,9 +13,9 @@ from app.database.long_work import LongWork
 from app.decisions.held import Decisions
 from app.foundation.errors import NotReady
 from app.http.resources import Part, Resources
-from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 from app.ingest.intake import Entry, Intake, Submission
+from app.ingest.rules import Rules
 from app.lifecycle.tombstones import Tombstones
 
 BULK_PATIENCE_S = 10.0

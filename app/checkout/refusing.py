@@ -5,9 +5,9 @@ import orjson
 from app.checkout.batch import Batch
 from app.foundation.errors import Conflict
 from app.foundation.times import iso
-from app.ingest.admission import Rejection
 from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import KEEP_REJECTED
+from app.ingest.refusals import Rejection
 from app.lifecycle.events import Event
 
 

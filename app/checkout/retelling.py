@@ -13,8 +13,8 @@ from sqlalchemy import ARRAY, Text, bindparam, text
 
 from app.checkout.batch import Batch, Known
 from app.database.engine import compile_statement
-from app.ingest.admission import digest_content, is_same_content
 from app.ingest.order_identity import AGAIN, ID_BY_SENDER, NAMED, SHOPS, OrderIdentity, id_by_sender, name_order
+from app.ingest.repeats import digest_content, is_same_content
 from app.lifecycle.events import ORDER_COMPLETED, ORDER_UPDATED, Event, told_type
 from app.lifecycle.identifiers import BASKET, is_pseudonym, pseudonyms_in
 from app.lifecycle.persons import CUSTOMERS_BEFORE

@@ -15,9 +15,10 @@ from app.decisions.held import Decisions
 from app.decisions.schemas import DecisionOut
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, read_in_turn, requires, schema_of
-from app.ingest.admission import Rejection, admit_with_warnings
+from app.ingest.admission import admit_with_warnings
 from app.ingest.intake import Intake, Submission
 from app.ingest.receipts import render_result
+from app.ingest.refusals import Rejection
 from app.ingest.schemas import ResultOut
 from app.lifecycle.events import ORDER_COMPLETED, Event
 from app.lifecycle.identifiers import BASKET

@@ -8,9 +8,9 @@ import orjson
 from app.customers.linking import edges_of
 from app.customers.tombstone_queries import FIND_ERASED, LIFT
 from app.database.engine import Driver
-from app.ingest.admission import Rejection
 from app.ingest.intake import Entry, Submission
 from app.ingest.naming import ids_in
+from app.ingest.refusals import Rejection
 from app.lifecycle.events import CONSENT_CHANGED, CUSTOMER_MERGED, CUSTOMER_UNMERGED, Event
 from app.lifecycle.tombstones import Tombstone, Tombstones
 

@@ -15,9 +15,9 @@ from app.commands.access import database, engine_of
 from app.commands.file_options import reads_file
 from app.commands.progress import counting, say
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
 from app.ingest.order_identity import FILES
+from app.ingest.rules import Rules
 
 if TYPE_CHECKING:
     from ml.data.file_reading import FileReading

@@ -10,9 +10,11 @@ from app.decisions.outcome_schemas import OutcomeIn
 from app.decisions.receipt_queries import find_choice, find_latest_choice
 from app.foundation.errors import Conflict, NotFound, Problem, TooLate, violation
 from app.foundation.times import MAX_AHEAD_US, iso, to_us
-from app.ingest.admission import Rejection, Rules, admit_with_warnings
+from app.ingest.admission import admit_with_warnings
 from app.ingest.intake import Intake, Submission
 from app.ingest.receipts import render_receipt
+from app.ingest.refusals import Rejection
+from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 
 SOURCE: Final = "/v1/outcomes"

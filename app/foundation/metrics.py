@@ -99,6 +99,7 @@ WEBHOOKS = Counter(
     "perennial_webhook_events", "What shops' webhooks told, by what became of it.", "shop", "status", "reason"
 )
 WARNINGS = Counter("perennial_warnings", "Details of accepted events that were mended or left out, by code.", "code")
+DECLINED_MEMBERS = Counter("perennial_declined_members", "Members of events' data that were declined.")
 ITEM_CHANGES = Counter("perennial_item_changes", "Items of the catalogue by what became of them.", "status")
 OFFERS = Counter("perennial_offers", "Offers told of items, by their depth.", "depth")
 REPLAYED = Counter("perennial_replayed_events", "Replays of rejected events by what became of them.", "status")

@@ -19,6 +19,7 @@ from app.foundation.errors import UnusableSettings
 from app.lifecycle.contact_policy import TimeZone
 from app.lifecycle.decisions import COMPLAINT_RISK, Policy
 from app.lifecycle.events import minor_digits
+from app.lifecycle.kept_members import KeptMembers
 from app.lifecycle.pricing.policy import OfferPolicy
 from app.lifecycle.retention import Retention, read_retention
 from app.lifecycle.stages import StagePolicy
@@ -33,6 +34,11 @@ FORMER_NAMES = {"watch_hours": "monitoring_hours"}
 
 _POLICIES: Mapping[str, Any] = {"stages": StagePolicy, "offers": OfferPolicy}
 """Settings that are JSON."""
+
+
+def _check_kept_members(given: str) -> str:
+    KeptMembers.of(given)
+    return given
 
 
 class Calendar(StrEnum):
@@ -76,6 +82,9 @@ class Settings(BaseSettings):
     each with all below it."""
     items_kept: Annotated[int, Field(ge=10, le=100_000)] = ITEMS_KEPT
     """How many items that a customer bought, and how many looked at, are kept: the latest."""
+    kept_members: Annotated[str, AfterValidator(_check_kept_members)] = ""
+    """Members of events' data that are kept beside what is counted, with commas between: `text,products.name`; `none`:
+    no more than is counted; empty: all."""
     churn_horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
     control_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of customers held out of every action, so that the effect of actions can be measured."""

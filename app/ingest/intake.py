@@ -6,7 +6,8 @@ from typing import Final, Literal, NamedTuple
 
 from app.database.gatherer import Gatherer
 from app.database.long_work import LongWork
-from app.ingest.admission import Rejection, Rules
+from app.ingest.refusals import Rejection
+from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 
 EVENTS_GIVING_WAY: Final = 64

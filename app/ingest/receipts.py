@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 
 from app.foundation.errors import Conflict, Problem, pointer
 from app.foundation.metrics import count_warnings
-from app.ingest.admission import Rejection
 from app.ingest.intake import Submission
+from app.ingest.refusals import Rejection
 from app.lifecycle.events import Event
 from app.lifecycle.mending import Path, Warned
 

@@ -21,17 +21,12 @@ from app.foundation.errors import (
 )
 from app.foundation.metrics import REPLAYED
 from app.http.resources import Resources
-from app.ingest.admission import (
-    Content,
-    Rejection,
-    Rules,
-    admit_or_reject,
-    digest_content,
-    is_same_content,
-    is_size_alone,
-)
+from app.ingest.admission import admit_or_reject
 from app.ingest.intake import Intake, Status, Submission
+from app.ingest.refusals import Rejection, is_size_alone
 from app.ingest.rejected_queries import delete_rejected, read_contents, renew_problems
+from app.ingest.repeats import Content, digest_content, is_same_content
+from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 from app.lifecycle.identifiers import is_nobody, is_pseudonym, make_pseudonym, pseudonyms_in
 

@@ -18,7 +18,7 @@ from app.http.routes import (
     requires,
     schema_of,
 )
-from app.ingest.admission import Rejection, Rules, admit_with_warnings, refuse
+from app.ingest.admission import admit_with_warnings
 from app.ingest.base64_data import has_bytes, read_bytes_as_data, without_bytes
 from app.ingest.binary_mode import find_missing, is_binary, read_binary
 from app.ingest.intake import EVENTS_GIVING_WAY, Intake
@@ -28,6 +28,8 @@ from app.ingest.receipts import (
     render_result,
     submission_of,
 )
+from app.ingest.refusals import Rejection, refuse
+from app.ingest.rules import Rules
 from app.ingest.schemas import EventIn, ReceiptOut
 from app.lifecycle.events import Event
 from app.lifecycle.mending import Warned

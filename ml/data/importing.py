@@ -21,7 +21,9 @@ from app.foundation.errors import Problem
 from app.foundation.settings import Settings
 from app.foundation.times import iso
 from app.http.strict_json import read_json
-from app.ingest.admission import Rejection, Rules, admit_or_reject
+from app.ingest.admission import admit_or_reject
+from app.ingest.refusals import Rejection
+from app.ingest.rules import Rules
 from app.lifecycle.events import DAY_US, ORDER_CANCELLED
 from ml.data.file_reading import refuse_lost
 from ml.data.leavings import count_lost

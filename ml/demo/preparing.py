@@ -14,8 +14,8 @@ from app.database.engine import create_engine, transaction
 from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.errors import Problem
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules
 from app.ingest.identity_key import read_identity_key
+from app.ingest.rules import Rules
 from app.items.service import admit_items, put_items
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.models.kinds import SCORE

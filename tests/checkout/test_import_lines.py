@@ -3,7 +3,7 @@
 import orjson
 
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules
+from app.ingest.rules import Rules
 from ml.data.importing import ImportOptions, import_file
 
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 import pytest
 
 from app.checkout.importing import import_id, run_import
-from app.ingest.admission import Rules
+from app.ingest.rules import Rules
 
 RULES = Rules("CNY", 2, b"key")
 

@@ -8,9 +8,9 @@ from app.checkout import items as counting
 from app.checkout.importing import run_import
 from app.checkout.transaction import Transactions
 from app.database.engine import Driver
-from app.ingest.admission import Rules
 from app.ingest.intake import Submission
 from app.ingest.order_identity import OrderIdentity
+from app.ingest.rules import Rules
 from tests.checkout.orders import differences
 from tests.checkout.test_item_bound import order
 from tests.checkout.test_transaction import make_events

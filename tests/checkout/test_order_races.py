@@ -8,9 +8,10 @@ from app.checkout.batch import Batch
 from app.checkout.order_queries import begin_with
 from app.checkout.transaction import open_transaction, run_steps
 from app.customers.verification import verify
-from app.ingest.admission import Rules, admit
+from app.ingest.admission import admit
 from app.ingest.intake import Submission
 from app.ingest.order_identity import OrderIdentity
+from app.ingest.rules import Rules
 from tests.checkout.test_transaction import NOW_US, opened
 
 RULES = Rules("CNY", 2, b"k")

@@ -4,8 +4,8 @@ import pytest
 
 from app.customers.verification import verify
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules
 from app.ingest.order_identity import FILES
+from app.ingest.rules import Rules
 from ml.data.importing import ImportOptions, import_file
 
 RULES = Rules("CNY", 2, b"key")

@@ -20,9 +20,10 @@ from app.decisions.queries import WRITE_DECISIONS
 from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules, admit
+from app.ingest.admission import admit
 from app.ingest.intake import Submission
 from app.ingest.order_identity import CHANGES, OrderIdentity
+from app.ingest.rules import Rules
 from app.lifecycle.actions import ActionCatalogue
 from app.lifecycle.decisions import Policy
 from app.lifecycle.default_actions import DEFAULT_ACTIONS

@@ -11,9 +11,11 @@ from app.checkout.transaction import Transactions
 from app.customers import service as customers
 from app.customers.verification import verify
 from app.database.engine import Driver
-from app.ingest.admission import Rules, admit, hash_forms
+from app.ingest.admission import admit
 from app.ingest.intake import Submission
 from app.ingest.order_identity import OrderIdentity
+from app.ingest.pseudonyms import hash_forms
+from app.ingest.rules import Rules
 from app.lifecycle.identifiers import make_pseudonym
 from app.lifecycle.measures import (
     LATEST,

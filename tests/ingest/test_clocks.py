@@ -3,8 +3,11 @@
 import pytest
 
 from app.foundation.times import iso
-from app.ingest.admission import Rejection, Rules, admit, admit_or_reject, admit_with_warnings, is_same_content
+from app.ingest.admission import admit, admit_or_reject, admit_with_warnings
 from app.ingest.clocks import right_time
+from app.ingest.refusals import Rejection
+from app.ingest.repeats import is_same_content
+from app.ingest.rules import Rules
 from app.ingest.segment.admission import admit_message
 from app.lifecycle.events import DAY_US, Event
 

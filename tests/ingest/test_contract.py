@@ -5,8 +5,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules, admit_with_warnings
+from app.ingest.admission import admit_with_warnings
 from app.ingest.contract import example_of
+from app.ingest.rules import Rules
 from app.ingest.schemas import DATA_OF_TYPE
 from app.lifecycle.event_types import EVENT_TYPES, NO_FACTS
 from app.lifecycle.events import Event

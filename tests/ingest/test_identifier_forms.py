@@ -3,7 +3,8 @@
 import pytest
 
 from app.ingest import admission
-from app.ingest.admission import Rules, hash_forms
+from app.ingest.pseudonyms import hash_forms
+from app.ingest.rules import Rules
 from app.lifecycle.identifiers import identifier_forms, make_pseudonym
 from tests.ingest.rejections import kept_ids, listed, replay
 

@@ -2,8 +2,10 @@
 
 import pytest
 
-from app.ingest.admission import Rejection, Rules, admit_with_warnings
+from app.ingest.admission import admit_with_warnings
 from app.ingest.order_identity import OrderIdentity
+from app.ingest.refusals import Rejection
+from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 from tests.order_lines import lines_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.foundation.metrics import WARNINGS
 from app.ingest import admission
-from app.ingest.admission import Rules
+from app.ingest.rules import Rules
 from app.lifecycle import identifiers
 
 PLACEHOLDERS = (

@@ -8,7 +8,7 @@ import pytest
 
 from app.foundation.settings import Settings
 from app.ingest import rejected_queries
-from app.ingest.admission import Rules
+from app.ingest.rules import Rules
 from ml.data.importing import ImportOptions, import_file
 from tests.ingest.rejections import (
     CANARY,

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app.ingest.admission import Rejection, Rules, admit_with_warnings
+from app.ingest.admission import admit_with_warnings
+from app.ingest.refusals import Rejection
+from app.ingest.rules import Rules
 from app.ingest.segment.mapping import Ignored, map_message
 from app.ingest.segment.properties import as_object, as_time
 from app.lifecycle.events import Event

@@ -1,6 +1,7 @@
 """Messages as the specification of Segment shows them, and the events that are made of them."""
 
-from app.ingest.admission import Rules, admit_or_reject
+from app.ingest.admission import admit_or_reject
+from app.ingest.rules import Rules
 from app.ingest.segment.mapping import Ignored, map_message
 
 PRODUCTS = [

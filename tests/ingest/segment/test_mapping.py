@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.ingest.admission import is_same_content
+from app.ingest.repeats import is_same_content
 from app.ingest.segment.mapping import Ignored, map_message
 from app.ingest.segment.properties import write_dotted
 from app.lifecycle.events import Event

@@ -3,7 +3,9 @@
 import orjson
 import pytest
 
-from app.ingest.admission import Rejection, Rules, is_same_content
+from app.ingest.refusals import Rejection
+from app.ingest.repeats import is_same_content
+from app.ingest.rules import Rules
 from app.ingest.segment.admission import admit_message
 from app.lifecycle.events import Event
 from tests.order_lines import lines_of

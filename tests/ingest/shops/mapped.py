@@ -4,7 +4,8 @@ import copy
 
 from hypothesis import strategies as st
 
-from app.ingest.admission import Rules, admit_or_reject
+from app.ingest.admission import admit_or_reject
+from app.ingest.rules import Rules
 from app.ingest.segment.mapping import Ignored
 from app.ingest.shops.known import REFUNDS, VERSION
 

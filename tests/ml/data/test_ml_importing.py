@@ -3,7 +3,8 @@
 import duckdb
 
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules, admit_or_reject
+from app.ingest.admission import admit_or_reject
+from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 from ml.data.order_events import read_orders
 from ml.data.transactions import load_orders

@@ -6,7 +6,7 @@ import pytest
 
 from app.customers.verification import verify
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules
+from app.ingest.rules import Rules
 from ml.data.database import load_events
 from ml.data.histories import read_history
 from ml.data.importing import ImportOptions, import_file

@@ -9,7 +9,7 @@ import pytest
 
 from app.checkout.importing import run_import
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules
+from app.ingest.rules import Rules
 from app.lifecycle.ranking.signals import ITEM, SIGNALS
 from app.models.item_artefact import load_item_model
 from ml.data.cutoffs import Untrainable

@@ -12,7 +12,7 @@ from app.checkout.importing import run_import
 from app.database.engine import transaction
 from app.database.tables import models
 from app.foundation.settings import Settings
-from app.ingest.admission import Rules
+from app.ingest.rules import Rules
 from app.lifecycle.events import DAY_US
 from app.lifecycle.scorer import Scorecard
 from app.models.artefact import load_model
