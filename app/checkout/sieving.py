@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 import orjson
 
 from app.customers.linking import edges_of
-from app.customers.tombstone_queries import FIND_ERASED, LIFT
+from app.customers.tombstone_queries import FIND_ERASED, LIFT, SPREAD
 from app.database.engine import Driver
 from app.ingest.intake import Entry, Submission
 from app.ingest.naming import ids_in
 from app.ingest.refusals import Rejection
+from app.ingest.shops.redactions import ORDER
 from app.lifecycle.events import CONSENT_CHANGED, CUSTOMER_MERGED, CUSTOMER_UNMERGED, Event
+from app.lifecycle.identifiers import is_pseudonym, kind_of
 from app.lifecycle.tombstones import Tombstone, Tombstones
 
 
@@ -63,9 +65,27 @@ async def sieve(driver: Driver, submissions: Sequence[Submission], hashes: Mappi
     rows = await driver.fetch(FIND_ERASED, hashes=list(hashes.values()))
     found = {bytes(row["id_hash"]): Tombstone(row["erased_us"], row["lifted_us"]) for row in rows}
     known = {customer_id: found[hashed] for customer_id, hashed in hashes.items() if hashed in found}
-    known = await _lift(driver, known, hashes, [event for item in submissions for event in item.events])
-    barred = frozenset(id(event) for item in submissions for event in item.events if _is_barred(event, known))
+    events = [event for item in submissions for event in item.events]
+    known = await _lift(driver, known, hashes, events)
+    left_out = [event for event in events if _is_barred(event, known)]
+    await _spread(driver, known, hashes, left_out)
+    barred = frozenset(map(id, left_out))
     return Sieved([_left_of(item, barred, known) for item in submissions], barred)
+
+
+async def _spread(
+    driver: Driver, known: Mapping[str, Tombstone], hashes: Mapping[str, bytes], barred: Iterable[Event]
+) -> None:
+    """An order that is not kept leaves a tombstone, too: a shop's refund names it, and nobody else."""
+    theirs = {
+        hashes[each]: hashes[event.customer_id]
+        for event in barred
+        if event.customer_id in known
+        for each in named_by(event) - known.keys()
+        if is_pseudonym(each) and kind_of(each) == ORDER
+    }
+    if theirs:
+        await driver.fetch(SPREAD, own=list(theirs.values()), other=list(theirs))
 
 
 async def _lift(

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, func, select, update
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import compile_statement
@@ -36,6 +36,18 @@ LIFT: Final = compile_statement(
     .where(erased_ids.c.id_hash == func.any(_HASHES))
 )
 """The earlier time stays."""
+
+
+SPREAD: Final = compile_statement(
+    text("""
+INSERT INTO erased_ids (id_hash, erased_us, lifted_us, erasure_id)
+SELECT given.other, own.erased_us, own.lifted_us, own.erasure_id
+FROM unnest(CAST(:own AS bytea[]), CAST(:other AS bytea[])) AS given (own, other)
+JOIN erased_ids AS own ON own.id_hash = given.own
+ON CONFLICT DO NOTHING
+""").bindparams(bindparam("own", type_=ARRAY(LargeBinary)), bindparam("other", type_=ARRAY(LargeBinary)))
+)
+"""Leaves tombstones of ids that are theirs who have one already."""
 
 
 async def find_barred(connection: AsyncConnection, hashes: Collection[bytes]) -> set[bytes]:

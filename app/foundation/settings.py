@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
     shopify_secrets: str | None = None
     """With which Shopify signs its webhooks: one, or several as a JSON list; none: none is taken."""
+    shopify_erases: bool = True
+    """Whether `customers/redact` of Shopify erases whom it names; else it is kept with the customer and logged."""
     woocommerce_secrets: str | None = None
     """The same of WooCommerce."""
     model_max_age_days: Annotated[int, Field(ge=1)] = 120

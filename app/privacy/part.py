@@ -6,8 +6,13 @@ from typing import Any
 from app.http.resources import BackgroundTask, Part, Resources
 from app.lifecycle.tombstones import Tombstones
 from app.privacy.erasure import keep_settling
+from app.privacy.redacting import make_redactor
 from app.privacy.retention import check_retention, keep_retaining, retention_gauges
 from app.privacy.router import router
+
+
+def _build(resources: Resources) -> None:
+    resources.hold(make_redactor(resources))
 
 
 def _retaining(resources: Resources) -> Coroutine[Any, Any, None] | None:
@@ -20,6 +25,7 @@ _SETTLING = BackgroundTask("erasures", lambda resources: keep_settling(resources
 PART = Part(
     "privacy",
     routers=(router,),
+    build=_build,
     background=(_SETTLING, BackgroundTask("retention", _retaining)),
     check_stored=check_retention,
     stored_gauges=retention_gauges,

@@ -32,6 +32,7 @@ from app.ingest.shops import shopify, woocommerce
 from app.ingest.shops.deliveries import TEST, Door, Mapped
 from app.ingest.shops.known import consider, ids_to_look_up
 from app.ingest.shops.queries import read_known
+from app.ingest.shops.redactions import SHOPIFY_REDACTS, Redactor, is_redaction, read_redaction
 from app.ingest.shops.signatures import check_signature, read_secrets
 from app.lifecycle.events import ORDER_COMPLETED, Event
 
@@ -102,6 +103,8 @@ async def post_shopify(request: HotRequest) -> bytes:
     door = _door(request, "/shopify", _field(request, b"x-shopify-shop-domain"))
     if topic in shopify.PRIVACY_TOPICS:
         log.warning("privacy.requested", topic=topic)
+    if topic == SHOPIFY_REDACTS and request.resources.settings.shopify_erases and is_redaction(payload):
+        return await _redact(payload, door, request.resources)
     is_test = _field(request, b"x-shopify-test").lower() == "true"
     mapped: list[Mapped] = [TEST] if is_test else shopify.map_delivery(topic, payload, door)
     return await _count("shopify", mapped, request.resources)
@@ -126,6 +129,13 @@ async def post_woocommerce(request: HotRequest) -> bytes:
     address = _field(request, b"x-wc-webhook-source").partition("://")[2].rstrip("/")
     door = _door(request, "/woocommerce", address)
     return await _count("woocommerce", woocommerce.map_delivery(topic, payload, door), request.resources)
+
+
+async def _redact(payload: Any, door: Door, resources: Resources) -> bytes:
+    """Erases whom the shop names: 200 says that it is done, 503 that it is to be asked again."""
+    await resources.of(Redactor).erase(read_redaction(payload, door, resources.of(Intake).rules), door.source)
+    count_webhook("shopify", "erased", "")
+    return orjson.dumps(render_receipt([{"status": "erased"}], STATUSES))
 
 
 def _field(request: HotRequest, name: bytes) -> str:

@@ -36,6 +36,7 @@ from app.ingest.shops.deliveries import (
     present,
 )
 from app.ingest.shops.known import VERSION, name_cancellation, name_order
+from app.ingest.shops.redactions import ORDER
 from app.lifecycle.events import (
     CONSENT_CHANGED,
     CUSTOMER_IDENTIFIED,
@@ -47,8 +48,6 @@ from app.lifecycle.events import (
 
 REDACT_REQUESTED: Final = "privacy.redact.requested"
 DATA_REQUESTED: Final = "privacy.data.requested"
-ORDER: Final = "order"
-"""The kind of identifier by which a refund finds its order's customer."""
 
 _CHANNELS: Final = {"web": "web", "pos": "store", "iphone": "app", "android": "app"}
 _SIDES: Final = ("shop_money", "presentment_money")
@@ -262,7 +261,7 @@ def _map_merge(merge: Json, door: Door) -> Iterator[Mapped]:
 
 
 def _map_redaction(request: Json, door: Door) -> Iterator[Mapped]:
-    """Kept with the customer, for whoever must see to it; nothing is deleted by it."""
+    """Kept with the customer, for whoever must see to it, where it is not seen to at once."""
     id_ = as_object(request.get("customer")).get("id")
     orders = request.get("orders_to_redact")
     data = {"orders": [as_text(each) for each in orders] if isinstance(orders, list) else None}

@@ -253,11 +253,11 @@ async def test_a_cancelled_order_is_worth_nothing(deliver, door, deliveries):
     assert (await profile(door))["spend"] == 324.0
 
 
-async def test_a_request_of_privacy_is_kept_with_the_customer(deliver, door):
+async def test_a_request_for_data_is_kept_with_the_customer(deliver, door):
     await deliver("orders/create", order())
-    request = {"customer": {"id": int(CUSTOMER_ID), "email": "john@example.com"}, "orders_to_redact": [1]}
-    assert told(await deliver("customers/redact", request)) == [("accepted", None)]
-    assert told(await deliver("customers/redact", request, x_shopify_triggered_at="")) == [("duplicate", None)]
+    request = {"shop_domain": "a.myshopify.com", "customer": {"id": int(CUSTOMER_ID)}, "data_request": {"id": 9}}
+    assert told(await deliver("customers/data_request", request)) == [("accepted", None)]
+    assert told(await deliver("customers/data_request", request, x_shopify_triggered_at="")) == [("duplicate", None)]
     kept = (await door.client.get(f"/v1/customers/{CUSTOMER_ID}/events")).text
-    assert "privacy.redact.requested" in kept
+    assert "privacy.data.requested" in kept
     assert told(await deliver("shop/redact", {"shop_id": 1})) == [("ignored", "shop_redacted")]
