@@ -3,7 +3,9 @@
 uvicorn's own supervisor does not serve here: it makes workers of its own server class alone, which knows no
 draining; it looks twice a second whether they live; and it holds the socket open while they drain, so that
 clients connect to what nobody accepts. This one is told at once when a worker ends and starts another in
-its place. The socket is shared: connections that wait in its queue outlive a worker.
+its place. The socket is shared: connections that wait in its queue outlive a worker. One that hangs is ended
+(`app.runtime.pulse`): SIGABRT has it write to the log where each of its threads stands, and SIGKILL ends it if that did
+not.
 """
 
 import asyncio
@@ -20,11 +22,16 @@ from app.foundation.errors import Refusal
 from app.foundation.logs import log
 from app.foundation.settings import Settings
 from app.runtime.listening import keep_newcomers_out
+from app.runtime.pulse import LOOK_SECONDS, Pulse, Work
 from app.runtime.server import LONGEST_SECONDS, MOST_REST_SECONDS
 
 BACKLOG: Final = 2048
 KILL_SECONDS: Final = LONGEST_SECONDS + 4.5
 LONGEST_PAUSE_S: Final = 30.0
+LONGEST_START_S: Final = 300.0
+"""After which a worker that does not serve yet hangs."""
+STACKS_SECONDS: Final = 2.0
+"""For a worker that hangs to write where it stands."""
 _STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -61,6 +68,35 @@ def _bind(settings: Settings) -> socket.socket:
     return listening
 
 
+async def watch(worker: asyncio.subprocess.Process, slot: int) -> None:
+    """Ends a worker that hangs; returns when it says nothing any more because it has ended."""
+    assert worker.stdout is not None
+    pulse = Pulse(Work(worker.pid))
+    while True:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                if not await worker.stdout.read(4096):
+                    return
+            pulse.hear()
+        except TimeoutError:
+            if pulse.look():
+                await end_hanging(worker, slot, pulse.silent_s)
+                return
+
+
+async def end_hanging(worker: asyncio.subprocess.Process, slot: int, silent_s: float) -> None:
+    """SIGABRT, at which it writes the stacks of its threads to the log, and SIGKILL where that does not end it."""
+    log.error("worker.hangs", worker=slot, pid=worker.pid, silent_s=silent_s)
+    for sign in (signal.SIGABRT, signal.SIGKILL):
+        if worker.returncode is None:
+            worker.send_signal(sign)
+        try:
+            await asyncio.wait_for(worker.wait(), STACKS_SECONDS)
+        except TimeoutError:
+            continue
+        return
+
+
 class _Supervisor:
     def __init__(
         self, settings: Settings, listening: socket.socket, directory: Path, environment: dict[str, str]
@@ -94,7 +130,7 @@ class _Supervisor:
             await closing
 
     async def _start(self, slot: int) -> bool:
-        """Starts a worker, and waits until it serves. False: it ended before that."""
+        """Starts a worker, and waits until it serves. False: it ended before that, or was ended for taking too long."""
         descriptor = self._listening.fileno()
         worker = await asyncio.create_subprocess_exec(
             *(
@@ -115,13 +151,22 @@ class _Supervisor:
         )
         self._workers[slot] = worker
         assert worker.stdout is not None
-        return await worker.stdout.readline() != b""
+        try:
+            return await asyncio.wait_for(worker.stdout.readline(), LONGEST_START_S) != b""
+        except TimeoutError:
+            await end_hanging(worker, slot, LONGEST_START_S)
+            return False
 
     async def _keep(self, slot: int) -> None:
         """Replaces the worker of a place whenever it ends: at once, then ever later while it cannot start."""
         pause_s = 0.0
         while True:
-            code = await self._workers[slot].wait()
+            worker = self._workers[slot]
+            watching = asyncio.create_task(watch(worker, slot), name=f"watch {slot}")
+            try:
+                code = await worker.wait()
+            finally:
+                watching.cancel()
             log.error("worker.ended", worker=slot, code=code)
             await asyncio.sleep(pause_s)
             try:

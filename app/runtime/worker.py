@@ -1,10 +1,12 @@
 """One worker of several: `python -m app.runtime.worker SLOT DESCRIPTOR DIRECTORY`, started by `app.runtime.supervisor`.
 
 SLOT is its place, DESCRIPTOR the listening socket, DIRECTORY where the workers share their numbers. It writes a
-line to standard output once it serves, and drains when its standard input ends: the supervisor is gone.
+line to standard output once it serves and every second from then on, for as long as its event loop turns, and drains
+when its standard input ends: the supervisor is gone.
 """
 
 import asyncio
+import faulthandler
 import os
 import signal
 import socket
@@ -18,6 +20,7 @@ from app.foundation.settings import Settings
 from app.foundation.tracing import configure_tracing
 from app.runtime.health import read_gauges
 from app.runtime.main import create_app
+from app.runtime.pulse import BEAT_SECONDS
 from app.runtime.server import TICKS_A_SECOND, Server
 
 
@@ -34,6 +37,7 @@ class _Worker(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._on_input)
+        self._beating = asyncio.create_task(_beat(sys.stdout.fileno()), name="beat")  # while it drains, too
 
     def _on_input(self) -> None:
         if not os.read(sys.stdin.fileno(), 4096):
@@ -46,8 +50,18 @@ class _Worker(Server):
         return await super().on_tick(counter)
 
 
+async def _beat(descriptor: int) -> None:
+    """Never waits for a supervisor that does not read."""
+    os.set_blocking(descriptor, False)
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        with suppress(OSError):
+            os.write(descriptor, b"\n")
+
+
 def main(slot: int, descriptor: int, directory: Path) -> None:
     """Serves until it is told to stop."""
+    faulthandler.enable()  # the supervisor sends SIGABRT to one that hangs
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has drained
     settings = Settings.from_environment()
     configure_logs(settings.log_level)
