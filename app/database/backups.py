@@ -74,6 +74,8 @@ async def _copy_out(connection: "asyncpg.Connection[Any]", file: Any, created_at
     rows: dict[str, int] = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            if (revision := await connection.fetchval("SELECT version_num FROM alembic_version")) != HEAD_REVISION:
+                raise UnusableBackup(f"The schema is {revision}, of another version: back up with that.")
             for table in metadata.sorted_tables:
                 with archive.open(table.name, "w", force_zip64=True) as member:
 

@@ -3,17 +3,21 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import asyncpg
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.engine import CONNECTION_LOST, create_engine, transaction
 from app.foundation.errors import NotReady, Refusal
+from app.foundation.logs import log
 
 HEAD_REVISION: Final = "0040"
+OLDEST_CODE: Final = "0039"
+"""The oldest version, told by the revision that it needs, whose processes go on serving on the schema of this one: what
+came since then only adds to it. To be raised by a migration that does not (`tests/database/test_migrations.py`)."""
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -22,35 +26,76 @@ class UnusableDatabase(Refusal):
     """No database, or not one of ours; the sentence says why."""
 
 
-async def read_revision(connection: AsyncConnection) -> str | None:
-    """The schema revision of the database; None: it was never migrated."""
+class Schema(NamedTuple):
+    """The revision of a database, None where it was never migrated, and the oldest code that serves on it."""
+
+    revision: str | None
+    oldest_code: str | None = None
+
+    @property
+    def standing(self) -> Literal["fits", "behind", "ahead", "too far ahead"]:
+        """As this version sees it. It serves on one that is ahead, as it must while a later version takes over."""
+        if self.revision == HEAD_REVISION:
+            return "fits"
+        if self.revision is None or self.revision < HEAD_REVISION:
+            return "behind"
+        return "ahead" if self.oldest_code is not None and self.oldest_code <= HEAD_REVISION else "too far ahead"
+
+    @property
+    def sentence(self) -> str | None:
+        """What to do; None: nothing."""
+        if self.standing == "behind":
+            return f"Schema behind: this version needs {HEAD_REVISION}. Run 'perennial migrate'."
+        if self.standing == "ahead":
+            return f"Schema ahead, of a later version: this one ({HEAD_REVISION}) serves on until it is replaced."
+        if self.standing == "too far ahead":
+            return f"Schema ahead: this version ({HEAD_REVISION}) cannot serve on it. Install the one that migrated."
+        return None
+
+
+_READ: Final = """
+SELECT max(version_num), max(obj_description('alembic_version'::regclass, 'pg_class')) FROM alembic_version
+"""
+
+
+async def read_schema(connection: AsyncConnection) -> Schema:
+    """Of the database."""
     known = await connection.execute(select(func.to_regclass("alembic_version")))
     if known.scalar_one() is None:
-        return None
-    return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+        return Schema(None)
+    return Schema(*(await connection.execute(text(_READ))).one())
+
+
+def say_who_may_serve(connection: Connection) -> None:
+    """Leaves with a migrated schema what processes of versions before this one ask it."""
+    connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{OLDEST_CODE}'"))
 
 
 def migrate(database_url: str) -> None:
-    """Brings the schema to `HEAD_REVISION`. Concurrent calls wait for each other (advisory lock).
+    """Brings the schema to `HEAD_REVISION`, or leaves one that is ahead where this version may serve on it.
 
-    Raises UnusableDatabase.
+    Concurrent calls wait for each other (advisory lock). Raises UnusableDatabase.
     """
     try:
         with ThreadPoolExecutor(1) as thread:  # there may be an event loop in this one
-            revision = thread.submit(asyncio.run, _find_revision(database_url)).result()
-        if revision != HEAD_REVISION:
+            found = thread.submit(asyncio.run, _find_schema(database_url)).result()
+        if found.standing == "behind":
             _upgrade(database_url)
     except (SQLAlchemyError, NotReady, asyncpg.PostgresError, *CONNECTION_LOST) as error:
         cause = error.__cause__ if isinstance(error, NotReady) else error
         reason = (str(cause).splitlines() or [type(cause).__name__])[0]  # a time-out says nothing
         raise UnusableDatabase(f"The database cannot be used: {reason}") from error
+    if found.standing == "too far ahead":
+        raise UnusableDatabase(f"The schema is one of a later version. {found.sentence}")
+    if found.standing == "ahead":
+        log.warning("schema.ahead", revision=found.revision, needed=HEAD_REVISION)
 
 
-async def _find_revision(database_url: str) -> str | None:
+async def _find_schema(database_url: str) -> Schema:
     engine = create_engine(database_url)
     try:
         async with transaction(engine) as connection:
-            return await read_revision(connection)
+            return await read_schema(connection)
     finally:
         await engine.dispose()
 

@@ -14,7 +14,7 @@ from app.database.engine import transaction
 from app.database.keeping import TOLD_SECONDS, read_keeping
 from app.database.opening import EMBEDDED
 from app.database.refusals import refused_of_late
-from app.database.schema import HEAD_REVISION, read_revision
+from app.database.schema import Schema, read_schema
 from app.foundation import metrics
 from app.foundation.errors import NotReady
 from app.foundation.metrics import GaugeValue
@@ -58,19 +58,23 @@ async def check_database(resources: Resources) -> tuple[CheckOut, CheckOut]:
         async with transaction(resources.probes) as connection:
             await connection.execute(select(literal_column("1")))
             elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
-            revision = await read_revision(connection)
+            schema = await read_schema(connection)
     except NotReady as error:
         lost = CheckOut(status="fail", componentType="datastore", output=error.detail)
         return lost, lost
     database = CheckOut(status="pass", componentType="datastore", observedValue=elapsed_ms, observedUnit="ms")
-    matches = revision == HEAD_REVISION
-    schema = CheckOut(
-        status="pass" if matches else "fail",
+    return database, check_schema(schema)
+
+
+def check_schema(schema: Schema) -> CheckOut:
+    """Whether this version serves on it; on that of a later one it may, and warns."""
+    statuses: dict[str, HealthStatus] = {"fits": "pass", "ahead": "warn"}
+    return CheckOut(
+        status=statuses.get(schema.standing, "fail"),
         componentType="datastore",
-        observedValue=revision,
-        output=None if matches else f"Run 'perennial migrate': this version needs {HEAD_REVISION}.",
+        observedValue=schema.revision,
+        output=schema.sentence,
     )
-    return database, schema
 
 
 def check_background(resources: Resources) -> CheckOut:
@@ -133,7 +137,7 @@ async def check_parts(resources: Resources) -> Mapping[str, CheckOut]:
 
 
 async def assess(resources: Resources) -> HealthOut:
-    """All checks, and the worst of them. What is stored can be told on this version's schema alone."""
+    """All checks, and the worst of them. What is stored can be told on a schema that this version serves on alone."""
     database, schema = await check_database(resources)
     found: dict[str, CheckOut] = {"database:responseTime": database, "database:schema": schema}
     found["database:writing"] = check_writing(resources)
@@ -143,7 +147,7 @@ async def assess(resources: Resources) -> HealthOut:
             found |= part.check(resources)
     found["service:background"] = check_background(resources)
     found["service:connections"] = resources.of(Connections).check()
-    if schema.status == "pass":
+    if schema.status != "fail":
         found |= await check_parts(resources)
     statuses = [check.status for check in found.values()]
     if resources.is_draining:

@@ -53,12 +53,13 @@ async def get_livez(request: Request) -> bytes:
 
 @router.get("/readyz", summary="Requests can be served")
 async def get_readyz(request: Request) -> dict[str, str]:
-    """The database answers and has this version's schema, the keys are read; 503 where not, and while stopping."""
+    """The database answers and its schema is one that this version serves on, the keys are read; 503 where not, and
+    while stopping."""
     resources: Resources = request.app.state.resources
     if resources.is_draining:
         raise NotReady("The service is stopping.")
     for check in await resources.of(Probes).readiness.ask():
-        if check.status != "pass":
+        if check.status == "fail":
             raise NotReady(check.output or "The database is not ready.")
     if not resources.keyring.is_read:
         raise NotReady("The keys have not been read yet.")

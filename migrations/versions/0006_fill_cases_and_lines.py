@@ -1,7 +1,7 @@
 """service cases and order lines of the events there are
 
-In ranges of customers, each committed by itself, so that no till waits: tills go on, and what they add meanwhile is
-not touched. Begun again after it was cut short, it changes nothing that is filled already.
+In ranges of customers, each committed by itself, so that no till waits: those of the version before go on, and what
+they add meanwhile is not touched. Begun again after it was cut short, it changes nothing that is filled already.
 
 Revises: 0005
 """

@@ -1,5 +1,7 @@
 """an order is one thing: what is said of it is found, and Segment's orders are known by their order id
 
+Stop processes of the version before first: what they count meanwhile is kept as it was named until then.
+
 Revises: 0007
 """
 

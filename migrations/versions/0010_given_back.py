@@ -1,5 +1,7 @@
 """what is void is kept under a type that no sender can say; points are found by their order
 
+Stop processes of the version before first: what they count meanwhile is kept as it was named until then.
+
 Revises: 0009
 """
 

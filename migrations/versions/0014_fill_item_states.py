@@ -4,6 +4,8 @@ Looks get their item as reference, orders lose what was given back of them, and 
 of customers, each statement committed by itself, so that no till waits. Begun again after it was cut short, it makes
 the same once more. Nobody else writes these tables before it is done.
 
+Stop processes of the version before first: they would count no items of what they keep.
+
 Revises: 0013
 """
 

@@ -3,6 +3,8 @@
 Whoever sent `order-7` for another event blocked order 7. Such events get the prefix that they are kept under now. A
 latest value that came by one of them names it by the id that it had: `rebuild` names it anew.
 
+Stop processes of the version before first: what they count meanwhile is kept as it was named until then.
+
 Revises: 0019
 """
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.database.schema import HEAD_REVISION
+from app.database.schema import HEAD_REVISION, OLDEST_CODE
 from app.models.held import Models
 from app.runtime.main import create_app
 
@@ -111,6 +111,41 @@ async def test_a_schema_of_another_version_is_a_failure(client, stale_schema):
     assert int(ready.headers["retry-after"]) > 0
     assert int((await client.get("/health")).headers["retry-after"]) > 0
     assert (await client.get("/livez")).json() == {"status": "pass"}
+
+
+@pytest.fixture
+async def set_schema(sql):
+    """Gives the database a revision, and the oldest code that serves on it."""
+
+    async def put(revision, oldest_code):
+        await sql.rows(f"COMMENT ON TABLE alembic_version IS '{oldest_code}'")
+        await sql.rows("UPDATE alembic_version SET version_num = :revision", revision=revision)
+
+    yield put
+    await put(HEAD_REVISION, OLDEST_CODE)
+
+
+async def test_a_schema_that_a_later_version_only_added_to_is_served_on_and_warned_of(client, set_schema, shop):
+    await set_schema("9999", OLDEST_CODE)
+    assert (await client.get("/readyz")).status_code == 200
+    assert (await client.post("/v1/checkouts", json={"event": shop.order()})).status_code == 200
+    code, told = await health(client)
+    assert (code, told["status"]) == (200, "warn")
+    assert "Schema ahead" in check(told, "database:schema")["output"]
+
+
+async def test_a_schema_that_is_too_far_ahead_is_not_ready_and_says_so(client, set_schema):
+    await set_schema("9999", "9998")
+    ready = await client.get("/readyz")
+    assert ready.status_code == 503
+    assert "Schema ahead" in ready.json()["detail"]
+    assert "cannot serve" in ready.json()["detail"]
+    code, told = await health(client)
+    assert (code, check(told, "database:schema")["status"]) == (503, "fail")
+
+
+async def test_a_schema_that_is_behind_is_not_ready_and_says_what_to_run(client, stale_schema):
+    assert "Schema behind" in (await client.get("/readyz")).json()["detail"]
 
 
 async def test_a_database_that_was_never_migrated_is_a_failure(serve, make_database):
