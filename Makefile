@@ -8,8 +8,9 @@ LOCK := requirements.lock
 run: .venv/ready
 	@exec $(BIN)/perennial run
 
+# Two workers share the cores: threads of numerical libraries beside them would spin, waiting for one another.
 test: .venv/ready
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check .
