@@ -1,15 +1,24 @@
 """`perennial evaluate` as it is typed: what it prints, and what it says of files that it cannot use."""
 
 import json
+import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from app.commands.main import main
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # as in a process of its own; others fail the test
 
 ROOT = Path(__file__).parents[3]
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -20,6 +29,17 @@ def perennial(*arguments):
     """The command in a process of its own, as a person starts it."""
     command = [sys.executable, "-m", "app", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=300)
+
+
+def perennial_here(*arguments):
+    """The same in this process, which has imported what takes the longer part of a refusal; a warning is an error."""
+    out, err = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["perennial", *map(str, arguments)])
+        patch.setattr(signal, "signal", lambda *_: None)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return subprocess.CompletedProcess(sys.argv, int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def write(path, rows, header="customer_id,timestamp,order_id,amount"):
@@ -88,7 +108,7 @@ def assert_refused_in_a_sentence(done, reason):
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_evaluate_says_what_is_missing_and_what_serves_instead(name, target, tmp_path):
     make, reason = UNUSABLE[name]
-    done = perennial("evaluate", target, "--data", make(tmp_path / "orders.csv"), "--json")
+    done = perennial_here("evaluate", target, "--data", make(tmp_path / "orders.csv"), "--json")
     assert_refused_in_a_sentence(done, reason)
 
 
@@ -96,7 +116,7 @@ def test_evaluate_says_what_is_missing_and_what_serves_instead(name, target, tmp
 def test_train_says_what_is_missing_and_what_serves_instead(name, tmp_path, monkeypatch):
     make, reason = UNUSABLE[name]
     monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path / "home"))
-    done = perennial("train", "--data", make(tmp_path / "orders.csv"))
+    done = perennial_here("train", "--data", make(tmp_path / "orders.csv"))
     assert_refused_in_a_sentence(done, reason)
     assert not list((tmp_path / "home" / "models").glob("*"))
 
@@ -118,14 +138,14 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def outlier(tmp_path_factory):
+def outlier(tmp_path_factory, one_bag):
     """A shop with one order larger than all the others together."""
     directory = tmp_path_factory.mktemp("outlier")
     rows = shop_rows()
     rows[len(rows) // 2] = (*rows[len(rows) // 2][:3], 9_000_000.0)
     page = directory / "report.html"
     data = write(directory / "orders.csv", rows)
-    return perennial("evaluate", "spend", "--data", data, "--horizon", 60, "--json", "--html", page), page
+    return perennial_here("evaluate", "spend", "--data", data, "--horizon", 60, "--json", "--html", page), page
 
 
 def test_one_huge_order_is_pointed_out_and_does_not_stop_the_run(outlier):
