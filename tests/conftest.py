@@ -8,6 +8,7 @@ PERENNIAL_TEST_DATABASE_URL points the tests at another server, where they may c
 """
 
 import asyncio
+import gc
 import itertools
 import os
 import signal
@@ -88,6 +89,17 @@ def pytest_configure_node(node: Any) -> None:
 
 
 SERVER_URL = pytest.StashKey[str]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Millions of objects live: it is too seldom worth looking for those that do not."""
+    gc.set_threshold(50_000, 20, 100)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The tests themselves live to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
