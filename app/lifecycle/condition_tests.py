@@ -3,18 +3,26 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from app.lifecycle.consents import NO_WORDS, Consents
 from app.lifecycle.facts import CONTEXT, plain
 
 Known = Mapping[str, Any]
-"""What is known of a customer and a request: facts by name, and `stage` and `consents`."""
+"""What is known of a customer and a request: facts by name, and `stage`, `consents` and `purposes`."""
 Test = Callable[[Known], bool | None]
 """None: it is not known."""
 
 
-def know(stage: str, consents: Mapping[str, bool], facts: Mapping[str, Any], context: Mapping[str, Any]) -> Known:
-    """`facts` by name, of those that conditions read; `context` as the request told it."""
+def know(
+    stage: str,
+    consents: Mapping[str, bool],
+    facts: Mapping[str, Any],
+    context: Mapping[str, Any],
+    purposes: Consents = NO_WORDS,
+) -> Known:
+    """`facts` by name, of those that conditions read; `context` as the request told it; `consents` to marketing by
+    channel, to the other `purposes` by purpose and channel."""
     told = {CONTEXT + name: plain(value) for name, value in context.items()}
-    return {**facts, **told, "stage": stage, "consents": consents}
+    return {**facts, **told, "stage": stage, "consents": consents, "purposes": purposes}
 
 
 def numeric(name: str, compare: Callable[[Any, Any], bool], value: float) -> Test:

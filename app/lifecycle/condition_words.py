@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+from app.lifecycle.consents import MARKETING
 from app.lifecycle.facts import Fact
 
 Language = Literal["en", "zh"]
@@ -31,6 +32,13 @@ STAGES_ZH: Final = {
     "lost": "流失",
 }
 _UNITS_ZH: Final = {"minor": "（最小货币单位）", "points": "分"}
+
+
+def say_consent(channel: str, purpose: str, language: Language) -> str:
+    """A yes on a channel, to marketing where no other purpose is named."""
+    if purpose == MARKETING:
+        return f"Consent to {channel}" if language == "en" else f"同意通过{channel}接收营销"
+    return f"Consent to {purpose} on {channel}" if language == "en" else f"同意通过{channel}接收“{purpose}”"
 
 
 def say_comparison(fact: Fact, how: str, values: Sequence[Any], language: Language) -> str:

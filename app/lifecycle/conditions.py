@@ -10,7 +10,16 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from app.lifecycle.condition_tests import Known, Test, combine, numeric, one_of
-from app.lifecycle.condition_words import Language, say_comparison, say_contrary, say_stages, say_together
+from app.lifecycle.condition_words import (
+    Language,
+    say_comparison,
+    say_consent,
+    say_contrary,
+    say_stages,
+    say_together,
+)
+from app.lifecycle.consents import MARKETING, Purpose, word_on
+from app.lifecycle.events import ALL_CHANNELS
 from app.lifecycle.facts import CONTEXT, FACTS, Fact, is_protected
 from app.lifecycle.measures import Channel
 from app.lifecycle.stages import Stage
@@ -105,16 +114,19 @@ class StageIs(_Part):
 
 
 class ConsentTo(_Part):
-    """The customer has said yes to marketing on this channel, or on all."""
+    """The customer has said yes on this channel, or on all: to marketing, or to another purpose."""
 
     consent: Channel
+    purpose: Annotated[Purpose | None, _SPARE] = None
 
     def compile(self) -> Test:
-        channel = self.consent
-        return lambda known: known["consents"].get(channel, known["consents"].get("*"))
+        channel, purpose = self.consent, self.purpose or MARKETING
+        if purpose == MARKETING:
+            return lambda known: known["consents"].get(channel, known["consents"].get(ALL_CHANNELS))
+        return lambda known: word_on(purpose, channel, known["purposes"])
 
     def say(self, language: Language) -> str:
-        return f"Consent to {self.consent}" if language == "en" else f"同意通过{self.consent}接收营销"
+        return say_consent(self.consent, self.purpose or MARKETING, language)
 
 
 class InSegment(_Part):

@@ -175,7 +175,7 @@ def failing_clause(action: Action, customer: CustomerContext, wanted: DecisionOp
 
 def known_of(customer: CustomerContext, wanted: DecisionOptions) -> Known:
     """What conditions read."""
-    return know(customer.stage, customer.consents, customer.facts, wanted.context)
+    return know(customer.stage, customer.consents, customer.facts, wanted.context, customer.purposes)
 
 
 def complaint_code(action: Action, customer: CustomerContext, now_us: int) -> ComplaintCode | None:

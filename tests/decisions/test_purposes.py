@@ -46,6 +46,19 @@ async def test_each_purpose_goes_by_its_own_words(client, shop):
     assert await held_back(client, "store") == {"ask", "recall", "help"}
 
 
+async def test_a_condition_may_ask_for_consent_to_a_purpose(client, shop, catalogue):
+    """Beside that to what the action is for."""
+    await catalogue(action_of("panel", channels=["store"], eligibility={"consent": "sms", "purpose": "research"}))
+    assert suppressed(await decide(client, "C-1", channel="store")) == {"panel": "condition_unknown"}
+    await consent(client, shop, "C-1", channel="sms")
+    assert suppressed(await decide(client, "C-1", channel="store")) == {"panel": "condition_unknown"}
+    await consent(client, shop, "C-1", purpose="research", channel="sms", granted=False)
+    told = (await decide(client, "C-1", channel="store"))["suppressed"]
+    assert told == [{"action_id": "panel", "code": "condition_failed", "condition": "Consent to research on sms"}]
+    await consent(client, shop, "C-1", purpose="research", channel="sms")
+    assert [each["action_id"] for each in (await decide(client, "C-1", channel="store"))["actions"]] == ["panel"]
+
+
 @pytest.mark.usefixtures("shelf")
 async def test_a_refused_purpose_is_not_granted_by_a_channel(client, shop):
     await consent(client, shop, "C-1", purpose="loyalty", granted=False)

@@ -22,7 +22,11 @@ NOBODY = know("growing", {}, {}, {})
 
 
 SOMEBODY = know(
-    "growing", {"email": True}, {"score.churn_risk": 0.6, "state.latest_tier": "gold"}, {"weather": "rain", "lane": 7}
+    "growing",
+    {"email": True},
+    {"score.churn_risk": 0.6, "state.latest_tier": "gold"},
+    {"weather": "rain", "lane": 7},
+    {"survey": {"email": False, "sms": True}, "receipts": {"*": True}},
 )
 
 
@@ -51,6 +55,12 @@ TRUTHS = [
     ({"stage": ["lost"]}, False),
     ({"consent": "email"}, True),
     ({"consent": "sms"}, None),
+    ({"consent": "email", "purpose": "marketing"}, True),
+    ({"consent": "email", "purpose": "survey"}, False),
+    ({"consent": "sms", "purpose": "survey"}, True),
+    ({"consent": "push", "purpose": "survey"}, None),
+    ({"consent": "push", "purpose": "receipts"}, True),
+    ({"consent": "email", "purpose": "care"}, None),
     ({"all_of": [RISK, TIER]}, True),
     ({"all_of": [RISK, {"stage": ["lost"]}]}, False),
     ({"any_of": [{"stage": ["lost"]}, TIER]}, True),
@@ -64,7 +74,10 @@ def test_what_a_condition_comes_to(condition, truth):
     assert holds(condition) is truth
 
 
-@pytest.mark.parametrize("condition", [RISK, TIER, RAIN, {"consent": "email"}, {"fact": "context.x", "equals": True}])
+UNKNOWN = [RISK, TIER, RAIN, {"consent": "email"}, {"consent": "email", "purpose": "survey"}]
+
+
+@pytest.mark.parametrize("condition", [*UNKNOWN, {"fact": "context.x", "equals": True}])
 def test_what_is_not_known_satisfies_nothing_nor_does_its_contrary(condition):
     assert holds(condition, NOBODY) is None
     assert holds({"not": condition}, NOBODY) is None
@@ -98,6 +111,7 @@ NONSENSE = {
     "a tier that is none": {"fact": "score.value_tier", "equals": "platinum"},
     "an unknown stage": {"stage": ["asleep"]},
     "an unknown channel": {"consent": "pigeon"},
+    "a purpose of every action": {"consent": "email", "purpose": "profiling"},
     "no parts": {"all_of": []},
     "a member too many": {"stage": ["new"], "and": 1},
     "a segment": {"segment": "vip"},
@@ -170,6 +184,7 @@ WORDS = [
     ({"fact": "state.points", "at_least": 1000000}, "Points is at least 1,000,000 points", "积分不少于1,000,000分"),
     ({"fact": "customer.has_birthday", "equals": True}, "It is the customer's birthday", "今天是顾客生日"),
     ({"consent": "email"}, "Consent to email", "同意通过email接收营销"),
+    ({"consent": "email", "purpose": "survey"}, "Consent to survey on email", "同意通过email接收“survey”"),
     (
         {"all_of": [{"stage": ["new"]}, {"any_of": [RISK, {"not": RAIN}]}]},
         "Stage is new and (Churn risk is at least 0.5 or not (The request's weather is rain))",
