@@ -125,7 +125,17 @@ def test_what_compose_starts_listens_to_its_machine_alone_and_has_bounds():
     for name, service in services().items():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
         assert service["mem_limit"], name
-        assert service["restart"] == "unless-stopped", name
+        assert service["restart"] == ("no" if name == "owner" else "unless-stopped"), name
+
+
+def test_the_service_has_no_way_to_the_owner_of_the_database():
+    """One that ends before it begins migrates, and makes the roles."""
+    started = services()
+    assert started["perennial"]["depends_on"] == {"owner": {"condition": "service_completed_successfully"}}
+    assert started["owner"]["command"] == ["roles", "--apply"]
+    assert started["perennial"]["environment"]["PERENNIAL_DATABASE_URL"].startswith("postgresql://perennial_app:")
+    assert "PERENNIAL_DATABASE_OWNER_URL" not in started["perennial"]["environment"]
+    assert "POSTGRES_PASSWORD" not in json.dumps(started["perennial"])
 
 
 def test_metrics_are_closed_and_prometheus_has_a_key():

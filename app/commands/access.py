@@ -11,9 +11,10 @@ from app.foundation.settings import Settings
 
 
 @contextmanager
-def database() -> Iterator[tuple[Settings, str]]:
+def database(*, as_owner: bool = False) -> Iterator[tuple[Settings, str]]:
+    """The settings, and the URL of the migrated database. `as_owner`: for keys, backups, and what changes tables."""
     settings = Settings.from_environment()
-    with open_database(settings) as url:
+    with open_database(settings, as_owner=as_owner) as url:
         yield settings, url
 
 

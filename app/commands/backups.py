@@ -17,7 +17,7 @@ commands = typer.Typer()
 @commands.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where it is written; what is there is replaced")]) -> None:
     """Write all that the database holds into one file, as of one moment, while the service goes on."""
-    with database() as (_, url):
+    with database(as_owner=True) as (_, url):
         rows = asyncio.run(write_backup(url, file, datetime.now(UTC).isoformat(timespec="seconds")))
     say(f"{sum(rows.values()):,} rows of {len(rows)} tables, {rows['events']:,} events, are in {file}.")
 
@@ -25,6 +25,6 @@ def backup(file: Annotated[Path, typer.Argument(help="Where it is written; what 
 @commands.command()
 def restore(file: Annotated[Path, typer.Argument(help="As `perennial backup` wrote it")]) -> None:
     """Restore a backup into an empty database."""
-    with database() as (_, url):
+    with database(as_owner=True) as (_, url):
         rows = asyncio.run(restore_backup(url, file))
     say(f"{sum(rows.values()):,} rows of {len(rows)} tables, {rows['events']:,} events, are restored.")

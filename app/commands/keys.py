@@ -47,7 +47,7 @@ def create_key_command(
         say(f"Key {key_id} for {name}: {', '.join(scopes)}" + _until(expires_us))
         return key
 
-    with database() as (_, url):
+    with database(as_owner=True) as (_, url):
         print(asyncio.run(work(url)))
 
 
@@ -60,7 +60,7 @@ def list_keys_command() -> None:
             for row in await list_keys(connection):
                 print(_line(row))
 
-    with database() as (_, url):
+    with database(as_owner=True) as (_, url):
         asyncio.run(work(url))
 
 
@@ -88,7 +88,7 @@ def rotate_key_command(
         async with engine_of(url) as engine, transaction(engine) as connection:
             return await rotate_key(connection, key_id, now_us, overlap_us, expires_us)
 
-    with database() as (_, url):
+    with database(as_owner=True) as (_, url):
         made = asyncio.run(work(url))
     if made is None:
         say("There is no valid key of this id.")
@@ -123,7 +123,7 @@ def revoke_key_command(key_id: Annotated[str, typer.Argument(help="As listed")])
         async with engine_of(url) as engine, transaction(engine) as connection:
             return await revoke_key(connection, key_id, time.time_ns() // 1000)
 
-    with database() as (_, url):
+    with database(as_owner=True) as (_, url):
         if not asyncio.run(work(url)):
             say("There is no valid key of this id.")
             raise typer.Exit(1)

@@ -23,6 +23,7 @@ MODULES: Final = {
     **dict.fromkeys(("monitor", "watch"), "monitoring"),
     "audit": "offers",
     "keys": "keys",
+    "roles": "roles",
     **dict.fromkeys(("backup", "restore"), "backups"),
     **dict.fromkeys(("export-customer", "erase"), "persons"),
     "retain": "retention",

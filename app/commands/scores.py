@@ -33,7 +33,7 @@ def score_command() -> None:
                 return await publish_scores(engine, scoring, time.time_ns() // 1000, report_progress=progress), scoring
 
     began = time.monotonic()
-    with database() as (settings, url):
+    with database(as_owner=True) as (settings, url):
         published, scoring = asyncio.run(work(url, settings))
     if published.outcome == "runs elsewhere":
         say("Another process is publishing scores.")

@@ -37,7 +37,8 @@ def run() -> None:
         if not asyncio.run(_is_prepared(url)):
             # in a process of its own: the service loads neither scikit-learn nor DuckDB
             subprocess.run([sys.executable, "-m", "app", "demo"], check=True)
-        new_key = _keep_dev_key(url, settings.home / "dev-api-key")
+        with open_database(settings, as_owner=True) as owner_url:
+            new_key = _keep_dev_key(owner_url, settings.home / "dev-api-key")
         customer_id = asyncio.run(_some_customer(url))
         serve(settings, url, on_ready=lambda: _greet(settings, new_key, customer_id))
 
@@ -123,12 +124,14 @@ def serve_command() -> None:
         asyncio.run(prepare(url))
         if settings.database_url is not None:
             # The same process goes on without what commands and migrations have loaded, a tenth of its memory.
-            os.execv(sys.executable, [sys.executable, "-X", "no_debug_ranges", "-m", "app.runtime"])  # noqa: S606 - our own
+            # The owner's URL is left behind too.
+            left = {name: value for name, value in os.environ.items() if name != "PERENNIAL_DATABASE_OWNER_URL"}
+            os.execve(sys.executable, [sys.executable, "-X", "no_debug_ranges", "-m", "app.runtime"], left)  # noqa: S606 - our own
         serve(settings, url, lambda: say(f"Perennial serves on http://{settings.host}:{settings.port}"))
 
 
 @commands.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    with database():
+    with database(as_owner=True):
         say("The schema is up to date.")

@@ -78,10 +78,10 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
     def url(self) -> str:
         return self.url_for(self.database)
 
-    def url_for(self, database: str) -> str:
+    def url_for(self, database: str, role: str = SUPERUSER) -> str:
         """SQLAlchemy's URL for asyncpg. The database is not created here."""
         host = quote(str(self.socket_directory))
-        return f"postgresql+asyncpg://{SUPERUSER}@/{quote(database, safe='')}?host={host}"
+        return f"postgresql+asyncpg://{role}@/{quote(database, safe='')}?host={host}"
 
     def stop(self) -> None:
         """Open transactions are rolled back and the server is gone on return. Repeating it does nothing."""

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from sqlalchemy import make_url
+
+from app.database.roles import Roles, check_access, ensure_roles
 from app.database.schema import migrate
+from app.foundation.errors import UnusableSettings
 from app.foundation.settings import Settings
 
 EMBEDDED: Final = "postgres"
@@ -12,18 +16,26 @@ EMBEDDED: Final = "postgres"
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[str]:
-    """The URL of a migrated database, for as long as the block lasts.
+def open_database(settings: Settings, *, as_owner: bool = False) -> Iterator[str]:
+    """The URL of a migrated database, for as long as the block lasts: as the role of the service, or as its owner.
 
     Without PERENNIAL_DATABASE_URL a real Postgres is started under `home`, or attached to where another
-    process has started it. Raises EmbeddedPostgresError where none can be had.
+    process has started it. Raises EmbeddedPostgresError where none can be had, UnusableDatabase where the role may not
+    do what is needed.
     """
     if settings.database_url is not None:
-        migrate(settings.database_url)
-        yield settings.database_url
+        owner_url = settings.database_owner_url or settings.database_url
+        migrate(owner_url, as_owner=as_owner)
+        if not as_owner:
+            check_access(settings.database_url)
+        yield owner_url if as_owner else settings.database_url
         return
+    if settings.database_owner_url is not None:
+        raise UnusableSettings("PERENNIAL_DATABASE_OWNER_URL is there without PERENNIAL_DATABASE_URL.")
     from app.database.embedded import start_embedded  # an installation with a database of its own lacks the wheel
 
     with start_embedded(settings.home / EMBEDDED) as server:
         migrate(server.url)
-        yield server.url
+        roles = Roles(owner=make_url(server.url).username or "")
+        ensure_roles(server.url, roles)
+        yield server.url if as_owner else server.url_for(server.database, roles.app)

@@ -19,6 +19,10 @@ OLDEST_CODE: Final = "0039"
 """The oldest version, told by the revision that it needs, whose processes go on serving on the schema of this one: what
 came since then only adds to it. To be raised by a migration that does not (`tests/database/test_migrations.py`)."""
 
+_MAY_CHANGE: Final = text(
+    "SELECT has_schema_privilege(coalesce(current_schema(), 'public'), 'CREATE'), current_user::text"
+)
+
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -71,16 +75,24 @@ def say_who_may_serve(connection: Connection) -> None:
     connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{OLDEST_CODE}'"))
 
 
-def migrate(database_url: str) -> None:
+def migrate(database_url: str, *, as_owner: bool = False) -> None:
     """Brings the schema to `HEAD_REVISION`, or leaves one that is ahead where this version may serve on it.
 
-    Concurrent calls wait for each other (advisory lock). Raises UnusableDatabase.
+    `as_owner`: who connects must be one who may change it. Concurrent calls wait for each other (advisory lock). Raises
+    UnusableDatabase.
     """
     try:
         with ThreadPoolExecutor(1) as thread:  # there may be an event loop in this one
-            found = thread.submit(asyncio.run, _find_schema(database_url)).result()
+            found, may_change, role = thread.submit(asyncio.run, _look(database_url)).result()
         if found.standing == "behind":
+            if not may_change:
+                raise UnusableDatabase(
+                    f"The schema is {found.revision or 'not there'}, this version needs {HEAD_REVISION}, and the role "
+                    f"{role} may not change it: run 'perennial migrate' with the owner's PERENNIAL_DATABASE_OWNER_URL."
+                )
             _upgrade(database_url)
+        elif as_owner and not may_change:
+            raise UnusableDatabase(f"The role {role} may not do this: set the owner's PERENNIAL_DATABASE_OWNER_URL.")
     except (SQLAlchemyError, NotReady, asyncpg.PostgresError, *CONNECTION_LOST) as error:
         cause = error.__cause__ if isinstance(error, NotReady) else error
         reason = (str(cause).splitlines() or [type(cause).__name__])[0]  # a time-out says nothing
@@ -91,11 +103,13 @@ def migrate(database_url: str) -> None:
         log.warning("schema.ahead", revision=found.revision, needed=HEAD_REVISION)
 
 
-async def _find_schema(database_url: str) -> Schema:
+async def _look(database_url: str) -> tuple[Schema, bool, str]:
+    """The schema, whether who connects may make tables, and as whom."""
     engine = create_engine(database_url)
     try:
         async with transaction(engine) as connection:
-            return await read_schema(connection)
+            may_change, role = (await connection.execute(_MAY_CHANGE)).one()
+            return await read_schema(connection), may_change, role
     finally:
         await engine.dispose()
 

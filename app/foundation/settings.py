@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     """State of this installation: embedded database, models, keys."""
     database_url: str | None = None
     """Any Postgres 15+, `postgresql://…`; none: the embedded one under `home`."""
+    database_owner_url: str | None = None
+    """The same database as its owner, who migrates it and makes keys; none: `database_url` is the owner's. The service
+    itself goes without."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "CNY"

@@ -53,7 +53,8 @@ class Cap(BaseModel):
     def _keep_to_its_name(cls, told: Any) -> Any:
         """Else a cap of a channel where customers are served would have only those on which they are reached, and hold
         nothing back."""
-        if isinstance(told, dict) and told.get("name") in SCOPES.get(told.get("scope"), ()):
+        scope = told.get("scope") if isinstance(told, dict) else None
+        if isinstance(scope, str) and told.get("name") in SCOPES.get(scope, ()):
             return {**told, f"{told['scope']}s": (told["name"],)}
         return told
 

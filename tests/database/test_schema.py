@@ -247,6 +247,6 @@ def test_a_server_that_never_answers_is_told_of_in_a_sentence(monkeypatch):
     async def give_up(_):
         raise NotReady("The database is out of reach.") from TimeoutError()
 
-    monkeypatch.setattr("app.database.schema._find_schema", give_up)
+    monkeypatch.setattr("app.database.schema._look", give_up)
     with pytest.raises(UnusableDatabase, match="cannot be used: TimeoutError"):
         migrate("postgresql://nobody@/none")

@@ -287,3 +287,9 @@ def test_the_beginning_is_sensible():
     assert codes(rules, OFFER, SERVICE, channel="email", contacts=told(1, 2, 3)) == ["cap_reached", None]
     assert codes(rules, OFFER, channel="store", contacts=told(1, 2, 3)) == [None], "who has come is served"
     assert ContactPolicy.model_validate(rules.policy.model_dump(mode="json")) == rules.policy
+
+
+@pytest.mark.parametrize("scope", [["channel"], {"channel": 1}, None, 1])
+def test_a_scope_of_another_type_is_refused(scope):
+    with pytest.raises(ValidationError):
+        Cap.model_validate({"scope": scope, "name": "sms", "most": 1, "window_days": 7})
