@@ -25,7 +25,7 @@ MODULES: Final = {
     "keys": "keys",
     "roles": "roles",
     **dict.fromkeys(("backup", "restore"), "backups"),
-    **dict.fromkeys(("export-customer", "erase"), "persons"),
+    **dict.fromkeys(("export-customer", "erase", "hash-ids"), "persons"),
     "retain": "retention",
     "evaluate": "policies",
 }

@@ -1,4 +1,4 @@
-"""`perennial export-customer` and `erase`."""
+"""`perennial export-customer`, `erase` and `hash-ids`."""
 
 import asyncio
 import json
@@ -14,10 +14,13 @@ from app.commands.progress import say
 from app.database.engine import create_survey_engine, transaction
 from app.foundation.settings import Settings
 from app.ingest.identity_key import read_identity_key
+from app.ingest.pseudonyms import ask_for, ids_asked_for
+from app.ingest.rules import Rules
 from app.lifecycle.tombstones import Tombstones
 from app.privacy.erasure import SETTLE_SECONDS, erase_person, render_erasure, settle_erasure
 from app.privacy.erasure_queries import read_erasure
 from app.privacy.export import export_person
+from app.privacy.renaming import hash_plain_ids
 
 commands = typer.Typer()
 
@@ -26,17 +29,18 @@ commands = typer.Typer()
 def export_command(customer_id: Annotated[str, typer.Argument(help="Any id of the person")]) -> None:
     """Print all that is kept of a person as one JSON document."""
 
-    async def work(url: str) -> None:
+    async def work(url: str, settings: Settings) -> None:
         engine = create_survey_engine(url)
         try:
-            with await export_person(engine, customer_id, time.time_ns() // 1000) as document:
+            asked = ask_for(customer_id, Rules.of(settings, read_identity_key(settings)))
+            with await export_person(engine, asked, time.time_ns() // 1000) as document:
                 shutil.copyfileobj(document, sys.stdout.buffer)
             sys.stdout.flush()
         finally:
             await engine.dispose()
 
-    with database() as (_, url):
-        asyncio.run(work(url))
+    with database() as (settings, url):
+        asyncio.run(work(url, settings))
 
 
 @commands.command(name="erase")
@@ -44,9 +48,11 @@ def erase_command(customer_id: Annotated[str, typer.Argument(help="Any id of the
     """Erase all that is kept of a person, and keep nothing that comes of them later; print the receipt."""
 
     async def work(url: str, settings: Settings) -> dict[str, Any]:
-        tombstones, engine = Tombstones(read_identity_key(settings)), create_survey_engine(url)
+        key = read_identity_key(settings)
+        tombstones, engine = Tombstones(key), create_survey_engine(url)
+        named = ids_asked_for(customer_id, Rules.of(settings, key))
         try:
-            told = await erase_person(engine, tombstones, customer_id, "a command", time.time_ns() // 1000)
+            told = await erase_person(engine, tombstones, named, "a command", time.time_ns() // 1000)
             if told["settled_at"] is None:
                 say(f"Erased. What may be on its way is looked for in {SETTLE_SECONDS:g} seconds.")
                 await asyncio.sleep(SETTLE_SECONDS)
@@ -58,3 +64,21 @@ def erase_command(customer_id: Annotated[str, typer.Argument(help="Any id of the
 
     with database() as (settings, url):
         print(json.dumps(asyncio.run(work(url, settings))))
+
+
+@commands.command(name="hash-ids")
+def hash_command() -> None:
+    """Keep whoever was kept under a phone or an e-mail in clear under its hash. Safe to repeat, resumes."""
+
+    async def work(url: str, settings: Settings) -> int:
+        engine, done = create_survey_engine(url), 0
+        try:
+            async for count in hash_plain_ids(engine, Rules.of(settings, read_identity_key(settings))):
+                done = count
+        finally:
+            await engine.dispose()
+        return done
+
+    with database() as (settings, url):
+        done = asyncio.run(work(url, settings))
+    say(f"{done:,} customers were kept under a phone or an e-mail in clear, and are under its hash.")

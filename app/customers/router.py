@@ -13,6 +13,7 @@ from app.foundation.errors import UnknownCustomer
 from app.http.paging import read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
+from app.ingest.intake import Intake
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], dependencies=[requires("read")])
 
@@ -26,7 +27,7 @@ async def get_events(
 ) -> dict[str, Any]:
     """Latest first, paged."""
     resources: Resources = request.app.state.resources
-    customer_id = read_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id, resources.of(Intake).rules)
     before = None if cursor is None else read_cursor(cursor, int, str, str)
     async with transaction(resources.engine) as connection:
         rows = await queries.read_events(connection, customer_id, before, limit + 1)
@@ -44,7 +45,7 @@ async def get_events(
 async def get_profile(request: Request, customer_id: str) -> dict[str, Any]:
     """What is known of a customer now."""
     resources: Resources = request.app.state.resources
-    customer_id = read_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id, resources.of(Intake).rules)
     async with resources.patience():
         customers = resources.of(Customers)
         state = await customers.reader.submit(customer_id)

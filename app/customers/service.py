@@ -16,6 +16,8 @@ from app.foundation.errors import NotReady, UnknownCustomer
 from app.foundation.times import iso
 from app.http.paths import read_id
 from app.http.strict_json import is_plain_text
+from app.ingest.pseudonyms import ask_for
+from app.ingest.rules import Rules
 from app.lifecycle.events import DAY_US, to_major, told_type
 from app.lifecycle.tombstones import Tombstones
 
@@ -144,8 +146,14 @@ def render_event(row: Any) -> dict[str, Any]:
     }
 
 
-def read_customer_id(in_path: str) -> str:
-    """The id in a path. Raises UnknownCustomer for one that no customer can have."""
+def read_customer_id(in_path: str, rules: Rules) -> str:
+    """The id in a path; of a phone or an e-mail, the one that it is kept under. Raises UnknownCustomer for one that no
+    customer can have."""
+    return ask_for(read_plain_customer_id(in_path), rules)
+
+
+def read_plain_customer_id(in_path: str) -> str:
+    """The id in a path as it was asked for. Raises UnknownCustomer."""
     customer_id = read_id(in_path)
     if not is_plain_text(customer_id):
         raise UnknownCustomer("There is no event of this customer.")

@@ -12,6 +12,7 @@ from app.foundation.errors import Conflict, NotFound, Problem, TooLate, violatio
 from app.foundation.times import MAX_AHEAD_US, iso, to_us
 from app.ingest.admission import admit_with_warnings
 from app.ingest.intake import Intake, Submission
+from app.ingest.pseudonyms import ask_for
 from app.ingest.receipts import render_receipt
 from app.ingest.refusals import Rejection
 from app.ingest.rules import Rules
@@ -38,6 +39,8 @@ class Told(NamedTuple):
 async def find_event(connection: AsyncConnection, outcome: OutcomeIn, rules: Rules, times: Times) -> Told | Problem:
     """The event of an outcome; or why it is refused: NotFound, TooLate, or Malformed."""
     occurred_us = times.now_us if outcome.time is None else to_us(outcome.time)
+    if outcome.customer_id is not None:
+        outcome = outcome.model_copy(update={"customer_id": ask_for(outcome.customer_id, rules)})
     decision = await _find_decision(connection, outcome, occurred_us, times)
     if decision is None:
         return NotFound("There is no decision that chose this action, in whose window it falls.")

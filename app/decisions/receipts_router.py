@@ -18,6 +18,7 @@ from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.strict_json import is_plain_text
 from app.http.times import read_moment
+from app.ingest.intake import Intake
 from app.lifecycle.funnels import funnel_in
 
 router = APIRouter(prefix="/v1", tags=["decisions"], dependencies=[requires("read")])
@@ -62,7 +63,14 @@ async def get_decisions_of(
     cursor: Cursor = None,
 ) -> dict[str, Any]:
     """Newest first, paged; under all ids of the person. None of somebody there were no decisions for."""
-    return await _list(request.app.state.resources, read_customer_id(customer_id), since, until, limit, cursor)
+    return await _list(
+        request.app.state.resources,
+        read_customer_id(customer_id, request.app.state.resources.of(Intake).rules),
+        since,
+        until,
+        limit,
+        cursor,
+    )
 
 
 async def _list(

@@ -29,6 +29,8 @@ from app.http.routes import (
     requires,
     schema_of,
 )
+from app.ingest.intake import Intake
+from app.ingest.pseudonyms import ask_for
 from app.scores.service import score_states
 
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=HotRoute)
@@ -48,6 +50,7 @@ async def post_decision(request: HotRequest) -> bytes:
     """
     began_s = time.monotonic()
     wanted = await read_model(request, DecisionIn)
+    wanted.customer_id = ask_for(wanted.customer_id, request.resources.of(Intake).rules)
     settings = request.resources.settings
     deadline = None if wanted.deadline_ms is None else deadline_of(wanted.deadline_ms, began_s, settings)
     async with request.resources.patience():

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     """Of the IANA database: where quiet hours are kept and days begin, for customers whose own is not known."""
     country_code: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")] = ""
     """Digits, `86` say: of phones that are written without one. Another one later makes other hashes."""
+    ids_are_phones: bool = False
+    """Whether customer ids that are mobile numbers of that country are phones, kept as hashes; else digits are ids."""
     ahead_minutes: Annotated[int, Field(ge=5, le=525_600)] = 5
     """How far ahead an event's time may be with no right time beside it: beyond 5, it is counted as of its receipt."""
     order_identity: str = ""
@@ -182,6 +184,13 @@ class Settings(BaseSettings):
 
     key_units: Annotated[float, Field(ge=0)] = 20_000
     """Units a second of one key in one worker, five seconds' worth at once; a checkout costs none. 0: no limit."""
+
+    @field_validator("ids_are_phones")
+    @classmethod
+    def _check_country(cls, given: bool, told: ValidationInfo) -> bool:
+        if given and not told.data.get("country_code"):
+            raise ValueError("phones have a country: set PERENNIAL_COUNTRY_CODE")
+        return given
 
     @property
     def models_directory(self) -> Path:

@@ -12,7 +12,7 @@ from app.foundation.times import iso, to_us
 from app.http.strict_json import check_texts, clean_texts
 from app.ingest.clocks import CLAIMED_TIME, is_placeholder, is_possible, right_time
 from app.ingest.order_identity import ID_BY_SENDER, digest_order
-from app.ingest.pseudonyms import pseudonymise
+from app.ingest.pseudonyms import pseudonymise, with_subject
 from app.ingest.reading import read_event
 from app.ingest.refusals import Rejection, refuse
 from app.ingest.repeats import digest_content
@@ -83,9 +83,10 @@ def _admit(raw: Any, rules: Rules, now_us: int, within: tuple[str, ...]) -> tupl
         warnings.append(Warned(("data", "discount"), DROPPED, "It is beyond 10^12 minor units, and was left out."))
     if abs(facts["amount_minor"]) > MAX_AMOUNT_MINOR:
         raise violation((*within, "data"), "An amount is beyond 10^12 minor units.")
-    kept = pseudonymise(data, rules)
+    envelope.subject, told = with_subject(envelope.subject, data, rules)
+    kept = pseudonymise(told, rules)
     kept.pop(CUSTOMERS_BEFORE, None)
-    if "identifiers" in kept and _has_nobodies(data["identifiers"], kept["identifiers"]):
+    if "identifiers" in kept and _has_nobodies(told["identifiers"], kept["identifiers"]):
         warnings += _tell_nobodies(data["identifiers"], rules)
     customer_id = _find_customer(envelope, kept, within, warnings)
     kept, written = _write_clean(kept, warnings)

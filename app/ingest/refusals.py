@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from app.foundation.errors import Problem
-from app.ingest.pseudonyms import pseudonymise
+from app.ingest.pseudonyms import ask_for, pseudonymise, with_subject
 from app.ingest.rules import Rules
 from app.lifecycle.wrappings import NOTHING, read_object
 
@@ -33,7 +33,15 @@ def _keep(raw: Any, rules: Rules) -> Any:
     if not isinstance(raw, dict):
         return _size_of(raw)
     kept = {name: _keep_attribute(member) for name, member in raw.items() if name.lower() in _ATTRIBUTES}
-    return {**kept, "data": _keep_data(raw["data"], rules)} if "data" in raw else kept
+    subject, data = kept.get("subject"), read_object(raw.get("data", {}))
+    if data is NOTHING:
+        kept["data"] = None if raw["data"] is None else [_size_of(raw["data"])]
+        return {**kept, "subject": ask_for(subject, rules)} if isinstance(subject, str) else kept
+    if isinstance(subject, str):
+        kept["subject"], data = with_subject(subject, data, rules)
+    if kept.get("subject", "") is None and subject is not None:
+        del kept["subject"]
+    return {**kept, "data": _keep_data(data, rules)} if data or "data" in raw else kept
 
 
 def _size_of(value: Any) -> dict[str, int]:
@@ -45,14 +53,9 @@ def _keep_attribute(member: Any) -> Any:
     return _size_of(member) if isinstance(member, dict | list) else member
 
 
-def _keep_data(data: Any, rules: Rules) -> Any:
-    """Data as they are kept of an event that counts; of what are none, the size."""
-    if data is None:
-        return None
-    read = read_object(data)
-    if read is NOTHING:
-        return [_size_of(data)]
-    kept = pseudonymise(read, rules)
+def _keep_data(data: dict[str, Any], rules: Rules) -> Any:
+    """Data as they are kept of an event that counts."""
+    kept = pseudonymise(data, rules)
     return kept if rules.kept_members is None else rules.kept_members.sift(kept)[0]
 
 

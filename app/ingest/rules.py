@@ -16,23 +16,34 @@ class Rules(NamedTuple):
     digits: int
     identity_key: bytes
     country_code: str = ""
+    ids_are_phones: bool = False
+    """Whether customer ids that are mobile numbers of that country are phones."""
     ahead_us: int = MAX_AHEAD_US
     """How far ahead an event's time may be where nothing tells the right one."""
     orders: OrderIdentity = OrderIdentity()
     items_kept: int = ITEMS_KEPT
+    former_keys: tuple[bytes, ...] = ()
+    """By which identifiers were hashed before, the latest first: who is known by them is found."""
     kept_members: KeptMembers | None = None
     """Members of data that are kept beside what is counted; None: all."""
 
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """By which identifiers are hashed, the latest first."""
+        return (self.identity_key, *self.former_keys)
+
     @classmethod
-    def of(cls, settings: Settings, identity_key: bytes) -> "Rules":
+    def of(cls, settings: Settings, identity_key: bytes, former_keys: tuple[bytes, ...] = ()) -> "Rules":
         """Those of the settings."""
         return cls(
             settings.currency,
             settings.digits,
             identity_key,
             settings.country_code,
+            settings.ids_are_phones,
             settings.ahead_minutes * 60_000_000,
             OrderIdentity.of(settings.order_identity),
             settings.items_kept,
+            former_keys,
             KeptMembers.of(settings.kept_members, settings.audit_attribute),
         )

@@ -11,7 +11,7 @@ import unicodedata
 from typing import Final, NamedTuple
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 _LEAST_PHONE_DIGITS: Final = 5
 _LEAST_SUBSCRIBER_DIGITS: Final = 10
@@ -181,6 +181,16 @@ def _parse(number: str, region: str | None) -> PhoneNumber | None:
         return phonenumbers.parse(number, region)
     except NumberParseException:
         return None
+
+
+def is_mobile(form: str, country_code: str) -> bool:
+    """Whether a number in its normal form is a mobile phone's in the plan of that country."""
+    parsed = _parse(form, None) if form.startswith(f"+{country_code}") and country_code else None
+    return (
+        parsed is not None
+        and phonenumbers.is_valid_number(parsed)
+        and phonenumbers.number_type(parsed) in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    )
 
 
 def _is_stable(found: str, country_code: str) -> bool:

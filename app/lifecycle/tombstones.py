@@ -11,13 +11,22 @@ class Tombstones:
     a customer is among the erased.
     """
 
-    def __init__(self, identity_key: bytes) -> None:
-        self._key = hashlib.sha256(identity_key).digest()
+    def __init__(self, identity_key: bytes, former_keys: tuple[bytes, ...] = ()) -> None:
+        """Those of before the key was rotated are found by the former ones."""
+        self._keys = [hashlib.sha256(each).digest() for each in (identity_key, *former_keys)]
 
     def hash(self, customer_id: str) -> bytes:
-        """Of any id: the retailer's, or a pseudonym."""
+        """Of any id: the retailer's, or a pseudonym. By the latest key, as it is written."""
+        return _hash(customer_id.encode(), self._keys[0])
+
+    def hashes(self, customer_id: str) -> tuple[bytes, ...]:
+        """By every key, the latest first, as it is looked for."""
         given = customer_id.encode()
-        return hashlib.blake2b(given, key=self._key, digest_size=HASH_BYTES, person=b"erased").digest()
+        return tuple([_hash(given, key) for key in self._keys])
+
+
+def _hash(given: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(given, key=key, digest_size=HASH_BYTES, person=b"erased").digest()
 
 
 class Tombstone(NamedTuple):

@@ -39,7 +39,7 @@ _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 
 @asynccontextmanager
-async def _held(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def held_alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction beside which nobody counts events. Raises NotReady where it cannot have that in time."""
     try:
         async with transaction(engine) as connection:
@@ -53,12 +53,13 @@ async def _held(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 async def erase_person(
-    engine: AsyncEngine, tombstones: Tombstones, customer_id: str, asked_by: str, now_us: int
+    engine: AsyncEngine, tombstones: Tombstones, named: Sequence[str], asked_by: str, now_us: int
 ) -> dict[str, Any]:
-    """Erases whoever has that id, and leaves tombstones of all of their ids, of an unknown one as well: what comes
-    later is not kept either. The receipt; of somebody who is erased, the one of then. Raises NotReady.
+    """Erases whoever has these ids, of which one is the other, and leaves tombstones of all of their ids, of unknown
+    ones as well: what comes later is not kept either. The receipt; of somebody who is erased, the one of then. Raises
+    NotReady.
     """
-    begun = await _in_turn(lambda: _begin(engine, tombstones, customer_id, asked_by, now_us))
+    begun = await in_turn(lambda: _begin(engine, tombstones, named, asked_by, now_us))
     if not begun.is_deleted:
         await _go_on(engine, begun.erasure_id)
     await _finish(engine, begun.erasure_id)
@@ -72,7 +73,7 @@ class _Begun(NamedTuple):
     """Whether nothing is left but what was refused."""
 
 
-async def _in_turn(work: Any) -> Any:
+async def in_turn(work: Any) -> Any:
     """Tries again where others were at work."""
     for attempt in range(1, _ATTEMPTS):
         try:
@@ -82,13 +83,16 @@ async def _in_turn(work: Any) -> Any:
     return await work()
 
 
-async def _begin(engine: AsyncEngine, tombstones: Tombstones, customer_id: str, asked_by: str, now_us: int) -> _Begun:
+async def _begin(
+    engine: AsyncEngine, tombstones: Tombstones, named: Sequence[str], asked_by: str, now_us: int
+) -> _Begun:
     """Leaves the tombstones; of a person with few events, deletes all at once."""
-    async with _held(engine) as connection:
-        known = await queries.find_erasures(connection, [tombstones.hash(customer_id)])
+    async with held_alone(engine) as connection:
+        known = await queries.find_erasures(connection, [each for name in named for each in tombstones.hashes(name)])
         if known:
             return _Begun(str(known[0].erasure_id), is_deleted=False)
-        customer_ids, erasure_id = await read_ids(connection, customer_id), secrets.token_hex(16)
+        customer_ids = sorted({each for name in named for each in await read_ids(connection, name)})
+        erasure_id = secrets.token_hex(16)
         shared = await queries.find_shared(connection, list(filter(is_pseudonym, customer_ids)), customer_ids)
         hashes = [tombstones.hash(each) for each in customer_ids if each not in shared]
         if hashes:
@@ -104,7 +108,7 @@ async def _begin(engine: AsyncEngine, tombstones: Tombstones, customer_id: str, 
 
 async def _go_on(engine: AsyncEngine, erasure_id: str) -> None:
     """Deletes what is left, from wherever it stopped."""
-    while await _in_turn(lambda: _delete_piece(engine, erasure_id)):
+    while await in_turn(lambda: _delete_piece(engine, erasure_id)):
         pass
 
 
@@ -128,7 +132,7 @@ async def _delete_piece(engine: AsyncEngine, erasure_id: str) -> bool:
             if deleted:
                 await _add(connection, erasure, {name: deleted})
                 return True
-    async with _held(engine) as connection:
+    async with held_alone(engine) as connection:
         erasure = await queries.lock_erasure(connection, erasure_id)
         if erasure.erased_us is None:
             rows = await delete_person(connection, erasure.customer_ids)
@@ -148,7 +152,7 @@ async def settle_erasure(engine: AsyncEngine, tombstones: Tombstones, erasure_id
     """
     await _go_on(engine, erasure_id)
     await _finish(engine, erasure_id)
-    async with _held(engine) as connection:
+    async with held_alone(engine) as connection:
         erasure = await queries.lock_erasure(connection, erasure_id)
         if erasure.settled_us is not None:
             return
@@ -164,7 +168,7 @@ async def settle_all(engine: AsyncEngine, tombstones: Tombstones, before_us: int
     async with transaction(engine) as connection:
         erasure_ids = await queries.list_unsettled(connection, before_us)
     for erasure_id in erasure_ids:
-        await _in_turn(lambda each=erasure_id: settle_erasure(engine, tombstones, each))
+        await in_turn(lambda each=erasure_id: settle_erasure(engine, tombstones, each))
     return erasure_ids
 
 

@@ -4,9 +4,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 from app.http.resources import BackgroundTask, Part, Resources
+from app.ingest.intake import Intake
 from app.lifecycle.tombstones import Tombstones
 from app.privacy.erasure import keep_settling
 from app.privacy.redacting import make_redactor
+from app.privacy.renaming import keep_hashed
 from app.privacy.retention import check_retention, keep_retaining, retention_gauges
 from app.privacy.router import router
 
@@ -22,11 +24,13 @@ def _retaining(resources: Resources) -> Coroutine[Any, Any, None] | None:
 
 _SETTLING = BackgroundTask("erasures", lambda resources: keep_settling(resources.surveys, resources.of(Tombstones)))
 
+_HASHING = BackgroundTask("plain ids", lambda resources: keep_hashed(resources.surveys, resources.of(Intake).rules))
+
 PART = Part(
     "privacy",
     routers=(router,),
     build=_build,
-    background=(_SETTLING, BackgroundTask("retention", _retaining)),
+    background=(_SETTLING, _HASHING, BackgroundTask("retention", _retaining)),
     check_stored=check_retention,
     stored_gauges=retention_gauges,
 )

@@ -33,4 +33,4 @@ async def _redact(resources: Resources, named: Named, asked_by: str) -> None:
 
 async def _erase(resources: Resources, customer_id: str, asked_by: str) -> None:
     now_us = time.time_ns() // 1000
-    await erase_person(resources.surveys, resources.of(Tombstones), customer_id, asked_by, now_us)
+    await erase_person(resources.surveys, resources.of(Tombstones), [customer_id], asked_by, now_us)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
-from app.customers.service import read_customer_id
+from app.customers.service import read_customer_id, read_plain_customer_id
 from app.database.engine import transaction
 from app.foundation.errors import NotFound
 from app.http.auth import sign_by_key
@@ -17,6 +17,8 @@ from app.http.paging import read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.strict_json import is_plain_text
+from app.ingest.intake import Intake
+from app.ingest.pseudonyms import ids_asked_for
 from app.lifecycle.tombstones import Tombstones
 from app.privacy.consents import read_consents, render_consent
 from app.privacy.erasure import erase_person, render_erasure
@@ -38,7 +40,7 @@ _ADMIN = [requires("admin")]
 async def get_export(request: Request, customer_id: str) -> StreamingResponse:
     """Of the whole person, whichever of the ids is asked for, as it was at one moment."""
     resources: Resources = request.app.state.resources
-    customer_id = read_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id, resources.of(Intake).rules)
     document = await export_person(resources.surveys, customer_id, time.time_ns() // 1000)
     return StreamingResponse(
         _chunks(document),
@@ -62,7 +64,7 @@ async def get_consents(
 ) -> dict[str, Any]:
     """Every word on every purpose, under all ids of the person, latest first, paged."""
     resources: Resources = request.app.state.resources
-    customer_id = read_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id, resources.of(Intake).rules)
     before = None if cursor is None else read_cursor(cursor, int, str, str)
     async with transaction(resources.engine) as connection:
         rows = await read_consents(connection, customer_id, before, limit + 1)
@@ -80,11 +82,11 @@ async def delete_customer(request: Request, customer_id: str) -> dict[str, Any]:
     """All that is kept of the whole person, whichever of the ids is named; what comes of them later is not kept. Of an
     unknown customer that is all. Repeated, it answers the same receipt."""
     resources: Resources = request.app.state.resources
-    customer_id = read_customer_id(customer_id)
+    named = ids_asked_for(read_plain_customer_id(customer_id), resources.of(Intake).rules)
     async with transaction(resources.engine) as connection:
         asked_by = await sign_by_key(connection, request.headers.get("authorization", "").encode())
     now_us = time.time_ns() // 1000
-    return await erase_person(resources.surveys, resources.of(Tombstones), customer_id, asked_by, now_us)
+    return await erase_person(resources.surveys, resources.of(Tombstones), named, asked_by, now_us)
 
 
 @router.get("/erasures", dependencies=_ADMIN, response_model=ErasurePageOut, summary="Receipts of erasures")
@@ -99,7 +101,8 @@ async def get_erasures(
     before = None if cursor is None else read_cursor(cursor, int, str)
     async with transaction(resources.engine) as connection:
         if customer_id is not None:
-            rows = await find_erasures(connection, [resources.of(Tombstones).hash(customer_id)])
+            named, tombstones = ids_asked_for(customer_id, resources.of(Intake).rules), resources.of(Tombstones)
+            rows = await find_erasures(connection, [each for name in named for each in tombstones.hashes(name)])
         else:
             rows = await list_erasures(connection, None if before is None else (before[0], before[1]), limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None

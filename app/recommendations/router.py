@@ -6,6 +6,8 @@ from fastapi import APIRouter
 
 from app.customers.service import read_customer_id
 from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
+from app.ingest.intake import Intake
+from app.ingest.pseudonyms import ask_for
 from app.recommendations.merchant_rules import Scenario
 from app.recommendations.recommending import answer
 from app.recommendations.schemas import RecommendationOut
@@ -41,7 +43,7 @@ _PARAMETERS: Final = [
 async def get_recommendations(request: HotRequest, customer_id: str) -> bytes:
     """Of somebody there is no event of, what sells. The same request has the same items while nothing has changed."""
     wanted = read_wanted(request.query_params) if request.scope["query_string"] else _ANY
-    return await answer(request.resources, wanted, read_customer_id(customer_id))
+    return await answer(request.resources, wanted, read_customer_id(customer_id, request.resources.of(Intake).rules))
 
 
 @router.post(
@@ -54,4 +56,5 @@ async def get_recommendations(request: HotRequest, customer_id: str) -> bytes:
 async def post_recommendations(request: HotRequest) -> bytes:
     """As `GET`, with a basket, and without a customer where there is none."""
     asked = await read_model(request, RecommendationIn)
-    return await answer(request.resources, asked.wanted(), asked.customer_id)
+    customer_id = None if asked.customer_id is None else ask_for(asked.customer_id, request.resources.of(Intake).rules)
+    return await answer(request.resources, asked.wanted(), customer_id)

@@ -22,6 +22,8 @@ from app.http.routes import (
     schema_of,
 )
 from app.http.times import check_past, read_moment
+from app.ingest.intake import Intake
+from app.ingest.pseudonyms import ask_for
 from app.scores.held import Scores
 from app.scores.rendering import render_score
 from app.scores.schemas import ScoreBatchIn, ScoreBatchOut, ScoreOut
@@ -63,7 +65,7 @@ router = APIRouter(prefix="/v1", tags=["scores"], route_class=HotRoute)
 async def get_score(request: HotRequest, customer_id: str) -> bytes:
     """The score now, or at any past time."""
     resources = request.resources
-    customer_id = read_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id, request.resources.of(Intake).rules)
     now_us = time.time_ns() // 1000
     as_of_us, known_us = _read_times(request, now_us)
     if as_of_us is not None:
@@ -106,12 +108,16 @@ async def _read_state(
     openapi_extra=json_body(schema_of(ScoreBatchIn)),
 )
 async def post_score_batch(request: HotRequest) -> bytes:
-    """Scores now, or at any past time, in the order asked for; made in slices, between which others are served."""
+    """Scores now, or at any past time, in the order asked for and by the ids asked for; made in slices, between which
+    others are served."""
     resources = request.resources
     wanted = await read_model(request, ScoreBatchIn)
     now_us = time.time_ns() // 1000
     as_of_us = now_us if wanted.as_of is None else check_past(wanted.as_of, "as_of", now_us)
-    customer_ids, language = list(dict.fromkeys(wanted.customer_ids)), language_of(request)
+    asked_by: dict[str, str] = {}
+    for each in wanted.customer_ids:
+        asked_by.setdefault(ask_for(each, resources.of(Intake).rules), each)
+    customer_ids, language = list(asked_by), language_of(request)
     request.begin_long_work(len(customer_ids) * (1 if wanted.as_of is None else PAST_UNITS))
     scoring = resources.of(Scores).scoring()
     told, unknown = list[dict[str, Any]](), list[str]()
@@ -122,6 +128,8 @@ async def post_score_batch(request: HotRequest) -> bytes:
             async with resources.patience():
                 states = await read_states_as_of(resources.engine, asked, None if wanted.as_of is None else as_of_us)
             known = [states[customer_id] for customer_id in asked if customer_id in states]
-            told += [render_score(score, scoring, language) for score in score_states(known, as_of_us, scoring)]
-        unknown += [customer_id for customer_id in asked if customer_id not in states]
+            for score in score_states(known, as_of_us, scoring):
+                rendered = render_score(score, scoring, language)
+                told.append({**rendered, "customer_id": asked_by[rendered["customer_id"]]})
+        unknown += [asked_by[customer_id] for customer_id in asked if customer_id not in states]
     return orjson.dumps({"scores": told, "unknown": unknown})

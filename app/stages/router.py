@@ -13,6 +13,7 @@ from app.http.paging import read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.times import read_moment
+from app.ingest.intake import Intake
 from app.stages import queries
 from app.stages.schemas import FlowsOut, TransitionPageOut, WarningPageOut
 from app.stages.service import render_flows, render_transition, render_warning
@@ -34,7 +35,7 @@ async def get_transitions(
 ) -> dict[str, Any]:
     """Newest first, paged; those before `as_of`, or all."""
     resources: Resources = request.app.state.resources
-    customer_id = read_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id, resources.of(Intake).rules)
     bounds_us = [] if cursor is None else [read_cursor(cursor, int)[0]]
     if as_of is not None:
         bounds_us.append(read_moment(as_of, "as_of", time.time_ns() // 1000))

@@ -13,6 +13,7 @@ from app.http.paths import read_id
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
 from app.http.strict_json import is_plain_text
+from app.ingest.intake import Intake
 from app.lifecycle.tact import buyer_in
 from app.recommendations.held import Recommendations
 from app.recommendations.histories import OfWhom
@@ -33,7 +34,9 @@ async def get_offer(request: HotRequest, customer_id: str, item_id: str) -> byte
     sought = read_id(item_id)
     if not is_plain_text(sought):
         raise NotFound("No item has such an id.")
-    (offer,) = await _offer(request.resources, read_customer_id(customer_id), [sought])
+    (offer,) = await _offer(
+        request.resources, read_customer_id(customer_id, request.resources.of(Intake).rules), [sought]
+    )
     return orjson.dumps(offer)
 
 
@@ -46,7 +49,7 @@ async def get_offer(request: HotRequest, customer_id: str, item_id: str) -> byte
 )
 async def post_offers(request: HotRequest, customer_id: str) -> bytes:
     """As `GET`, of each item, in the order asked for."""
-    customer_id = read_customer_id(customer_id)
+    customer_id = read_customer_id(customer_id, request.resources.of(Intake).rules)
     asked = await read_model(request, OffersIn)
     item_ids, buyer = list(dict.fromkeys(asked.items)), buyer_in(asked.context)
     offers = await _offer(request.resources, customer_id, item_ids, buyer)
