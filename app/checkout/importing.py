@@ -108,7 +108,7 @@ async def count_events(
     While the database works on a batch, a thread reads and admits the next.
     """
     driver, count = KeyedDriver(engine), ImportCount(versions=versions)
-    tombstones, loop = Tombstones(rules.identity_key), asyncio.get_running_loop()
+    tombstones, loop = Tombstones(rules.identity_key, rules.former_keys), asyncio.get_running_loop()
     transactions = Transactions(driver, rules.orders, items_kept=rules.items_kept, tombstones=tombstones)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
         try:

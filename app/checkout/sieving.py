@@ -1,6 +1,7 @@
 """What comes of persons who were erased is taken out of a batch before any of its steps sees it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -13,7 +14,7 @@ from app.ingest.naming import ids_in
 from app.ingest.refusals import Rejection
 from app.ingest.shops.redactions import ORDER
 from app.lifecycle.events import CONSENT_CHANGED, CUSTOMER_MERGED, CUSTOMER_UNMERGED, Event
-from app.lifecycle.identifiers import is_pseudonym, kind_of
+from app.lifecycle.identifiers import groups_of, is_pseudonym, kind_of
 from app.lifecycle.tombstones import Tombstone, Tombstones
 
 
@@ -38,16 +39,16 @@ class Sieved(NamedTuple):
         return Entry(tuple(statuses), entry.answer if answer is None else answer)
 
 
-def hashes_of(submissions: Iterable[Submission], tombstones: Tombstones) -> dict[str, bytes]:
-    """Id → its hash, of all ids that submissions name."""
-    found: dict[str, bytes] = {}
+def hashes_of(submissions: Iterable[Submission], tombstones: Tombstones) -> dict[str, tuple[bytes, ...]]:
+    """Id → its hashes, of all ids that submissions name."""
+    found: dict[str, tuple[bytes, ...]] = {}
     for submission in submissions:
         for event in submission.events:
             for each in named_by(event):
                 if each not in found:
-                    found[each] = tombstones.hash(each)
+                    found[each] = tombstones.hashes(each)
         for rejection in submission.rejections:
-            found |= {each: tombstones.hash(each) for each in ids_in(orjson.loads(rejection.raw))}
+            found |= {each: tombstones.hashes(each) for each in ids_in(orjson.loads(rejection.raw))}
     return found
 
 
@@ -56,15 +57,15 @@ def named_by(event: Event) -> set[str]:
     return {event.customer_id, *(each for edge in edges_of(event) for each in edge.pair)}
 
 
-async def sieve(driver: Driver, submissions: Sequence[Submission], hashes: Mapping[str, bytes]) -> Sieved:
+async def sieve(driver: Driver, submissions: Sequence[Submission], hashes: Mapping[str, tuple[bytes, ...]]) -> Sieved:
     """Takes out what names an erased person, in the transaction that is to count the rest.
 
     Whoever gives consent anew, later than the erasure, begins anew: what happened from then on is kept. An identifier
     of an erased person that another customer is said to have joins nobody: it is left out of what is kept.
     """
-    rows = await driver.fetch(FIND_ERASED, hashes=list(hashes.values()))
+    rows = await driver.fetch(FIND_ERASED, hashes=[*chain(*hashes.values())])
     found = {bytes(row["id_hash"]): Tombstone(row["erased_us"], row["lifted_us"]) for row in rows}
-    known = {customer_id: found[hashed] for customer_id, hashed in hashes.items() if hashed in found}
+    known = {customer_id: found[hashed] for customer_id, each in hashes.items() for hashed in each if hashed in found}
     events = [event for item in submissions for event in item.events]
     known = await _lift(driver, known, hashes, events)
     left_out = [event for event in events if _is_barred(event, known)]
@@ -74,12 +75,13 @@ async def sieve(driver: Driver, submissions: Sequence[Submission], hashes: Mappi
 
 
 async def _spread(
-    driver: Driver, known: Mapping[str, Tombstone], hashes: Mapping[str, bytes], barred: Iterable[Event]
+    driver: Driver, known: Mapping[str, Tombstone], hashes: Mapping[str, tuple[bytes, ...]], barred: Iterable[Event]
 ) -> None:
     """An order that is not kept leaves a tombstone, too: a shop's refund names it, and nobody else."""
     theirs = {
-        hashes[each]: hashes[event.customer_id]
+        hashes[each][0]: own
         for event in barred
+        for own in hashes[event.customer_id]
         if event.customer_id in known
         for each in named_by(event) - known.keys()
         if is_pseudonym(each) and kind_of(each) == ORDER
@@ -89,29 +91,39 @@ async def _spread(
 
 
 async def _lift(
-    driver: Driver, known: Mapping[str, Tombstone], hashes: Mapping[str, bytes], events: Sequence[Event]
+    driver: Driver, known: Mapping[str, Tombstone], hashes: Mapping[str, tuple[bytes, ...]], events: Sequence[Event]
 ) -> dict[str, Tombstone]:
     """Tombstones after the consents among these events, which are kept."""
     after = dict(known)
     for event in events:
-        if event.type != CONSENT_CHANGED or event.value != "granted" or event.customer_id not in known:
+        if event.type != CONSENT_CHANGED or event.value != "granted" or known.keys().isdisjoint(_own_ids(event)):
             continue
         for each in named_by(event) & known.keys():
             after[each] = after[each].lift(event.occurred_us)
     for each in sorted(each for each, stone in after.items() if stone != known[each]):
-        await driver.fetch(LIFT, hashes=[hashes[each]], lifted_us=after[each].lifted_us)
+        await driver.fetch(LIFT, hashes=[*hashes[each]], lifted_us=after[each].lifted_us)
     return after
 
 
 def _is_barred(event: Event, known: Mapping[str, Tombstone]) -> bool:
     """Whether it is of an erased person, or says nothing but of one."""
-    own = known.get(event.customer_id)
+    own = next((known[each] for each in _own_ids(event) if each in known), None)
     if own is not None:
         return own.bars(event.occurred_us)
     if event.type not in (CUSTOMER_MERGED, CUSTOMER_UNMERGED):
         return False
     merged = known.get(orjson.loads(event.data)["merged"])
     return merged is not None and merged.bars(event.occurred_us)
+
+
+def _own_ids(event: Event) -> Iterable[str]:
+    """The customer's id; of a pseudonym also those that the identifier had by former keys and forms."""
+    yield event.customer_id
+    if is_pseudonym(event.customer_id) and '"form"' in event.data:
+        for group in groups_of(orjson.loads(event.data).get("identifiers", ())):
+            theirs = list(ids_in(group))
+            if event.customer_id in theirs:
+                yield from theirs
 
 
 def _left_of(item: Submission, barred: frozenset[int], known: Mapping[str, Tombstone]) -> Submission:
@@ -125,7 +137,8 @@ def _without_identifiers(event: Event, known: Mapping[str, Tombstone]) -> Event:
     if not any(stone.bars(event.occurred_us) for each in named_by(event) if (stone := known.get(each)) is not None):
         return event
     data: dict[str, Any] = orjson.loads(event.data)
-    kept = [each for each in data["identifiers"] if not _is_of(each, known, event.occurred_us)]
+    groups = groups_of(data["identifiers"])
+    kept = [each for group in groups if not _is_of(group, known, event.occurred_us) for each in group]
     return event._replace(data=orjson.dumps({**data, "identifiers": kept}).decode())
 
 

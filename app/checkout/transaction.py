@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import asyncpg
@@ -117,7 +118,7 @@ class Transactions:
         connection = await self._driver.connection()
         batch, sieved = self._gather(submissions), None
         hashes = {} if self._tombstones is None else hashes_of(submissions, self._tombstones)
-        begin = begin_unerased(begin_with(self._identity.claims_of(batch.events.values())), hashes.values())
+        begin = begin_unerased(begin_with(self._identity.claims_of(batch.events.values())), [*chain(*hashes.values())])
         try:
             async with open_transaction(connection, begin) as told:
                 if hashes and told != NONE_FOUND:

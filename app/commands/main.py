@@ -26,6 +26,7 @@ MODULES: Final = {
     "roles": "roles",
     **dict.fromkeys(("backup", "restore"), "backups"),
     **dict.fromkeys(("export-customer", "erase", "hash-ids"), "persons"),
+    "identity-key": "identity",
     "retain": "retention",
     "evaluate": "policies",
 }

@@ -13,7 +13,7 @@ from app.commands.access import database
 from app.commands.progress import say
 from app.database.engine import create_survey_engine, transaction
 from app.foundation.settings import Settings
-from app.ingest.identity_key import read_identity_key
+from app.ingest.identity_key import read_identity_keys
 from app.ingest.pseudonyms import ask_for, ids_asked_for
 from app.ingest.rules import Rules
 from app.lifecycle.tombstones import Tombstones
@@ -32,7 +32,7 @@ def export_command(customer_id: Annotated[str, typer.Argument(help="Any id of th
     async def work(url: str, settings: Settings) -> None:
         engine = create_survey_engine(url)
         try:
-            asked = ask_for(customer_id, Rules.of(settings, read_identity_key(settings)))
+            asked = ask_for(customer_id, Rules.of(settings, *read_identity_keys(settings)))
             with await export_person(engine, asked, time.time_ns() // 1000) as document:
                 shutil.copyfileobj(document, sys.stdout.buffer)
             sys.stdout.flush()
@@ -48,9 +48,9 @@ def erase_command(customer_id: Annotated[str, typer.Argument(help="Any id of the
     """Erase all that is kept of a person, and keep nothing that comes of them later; print the receipt."""
 
     async def work(url: str, settings: Settings) -> dict[str, Any]:
-        key = read_identity_key(settings)
-        tombstones, engine = Tombstones(key), create_survey_engine(url)
-        named = ids_asked_for(customer_id, Rules.of(settings, key))
+        keys = read_identity_keys(settings)
+        tombstones, engine = Tombstones(*keys), create_survey_engine(url)
+        named = ids_asked_for(customer_id, Rules.of(settings, *keys))
         try:
             told = await erase_person(engine, tombstones, named, "a command", time.time_ns() // 1000)
             if told["settled_at"] is None:
@@ -73,7 +73,7 @@ def hash_command() -> None:
     async def work(url: str, settings: Settings) -> int:
         engine, done = create_survey_engine(url), 0
         try:
-            async for count in hash_plain_ids(engine, Rules.of(settings, read_identity_key(settings))):
+            async for count in hash_plain_ids(engine, Rules.of(settings, *read_identity_keys(settings))):
                 done = count
         finally:
             await engine.dispose()

@@ -62,11 +62,11 @@ async def meet_newcomers(
 ) -> list[CustomerState]:
     """The states of those who have sent no event, in the order asked for, with what they were offered before, or that
     they were erased. For the gatherer of newcomers. Raises NotReady, Overloaded."""
-    hashes = {customer_id: tombstones.hash(customer_id) for customer_id in customer_ids}
+    hashes = {customer_id: tombstones.hashes(customer_id) for customer_id in customer_ids}
     async with transaction(engine) as connection:
         offered = await queries.read_offered(connection, list(hashes))
-        barred = await find_barred(connection, list(hashes.values()))
-    return [newcomer(each, offered.get(each), is_erased=hashes[each] in barred) for each in customer_ids]
+        barred = await find_barred(connection, [each for theirs in hashes.values() for each in theirs])
+    return [newcomer(each, offered.get(each), is_erased=not barred.isdisjoint(hashes[each])) for each in customer_ids]
 
 
 async def read_states_as_of(

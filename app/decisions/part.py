@@ -35,7 +35,7 @@ from app.decisions.split_test_schemas import SplitTestIn
 from app.decisions.split_tests_router import router as tests
 from app.foundation.metrics import GaugeValue
 from app.http.resources import BackgroundTask, Checks, Part, Resources
-from app.ingest.identity_key import read_identity_key
+from app.ingest.identity_key import read_arms_key
 from app.lifecycle.actions import Action
 from app.lifecycle.arms import Arms
 from app.lifecycle.contact_policy import ContactPolicy
@@ -48,7 +48,7 @@ def _build(resources: Resources) -> None:
     settings = resources.settings
     book = ContactBook(settings)
     receipts: Receipts = resources.gather("receipts", partial(keep_decisions, driver, book))
-    arms = Arms(settings.control_share, settings.usual_share, read_identity_key(settings))
+    arms = Arms(settings.control_share, settings.usual_share, read_arms_key(settings))
     resources.hold(Decisions(settings, resources.of(Scores), receipts, arms, book, resources.of(Models)))
     resources.of(Models).gates |= gates_of(settings)
     resources.plan(driver, WRITE_DECISIONS)

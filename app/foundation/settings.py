@@ -41,6 +41,12 @@ def _check_kept_members(given: str) -> str:
     return given
 
 
+def _check_keys(given: str | None) -> str | None:
+    if given is not None and given.startswith("["):
+        TypeAdapter(list[str]).validate_json(given)
+    return given
+
+
 class Calendar(StrEnum):
     """Countries whose trade through the year is known to `ml.learning.trade`."""
 
@@ -126,6 +132,10 @@ class Settings(BaseSettings):
     """How often it is learned from a sample of customers how much is bought on discount; 0: never."""
     identity_key: str | None = None
     """Secret that keys the hashes of identifiers; none: one is made and kept under `home`."""
+    former_identity_keys: Annotated[str | None, AfterValidator(_check_keys)] = None
+    """The one before it, or several as a JSON list, the latest first: who is known by them is still found."""
+    arms_key: str | None = None
+    """Secret by which persons have their arms; none: the identity key that was the first."""
     shopify_secrets: str | None = None
     """With which Shopify signs its webhooks: one, or several as a JSON list; none: none is taken."""
     shopify_erases: bool = True

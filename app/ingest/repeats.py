@@ -1,7 +1,7 @@
 """Whether an event that comes again is the same."""
 
 import hashlib
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
@@ -9,7 +9,7 @@ from app.foundation.times import iso
 from app.ingest.clocks import CLAIMED_TIME
 from app.ingest.order_identity import ID_BY_SENDER, is_same_id
 from app.lifecycle.events import told_type
-from app.lifecycle.identifiers import BASKET, is_nobody, make_pseudonym
+from app.lifecycle.identifiers import BASKET, groups_of, is_nobody, make_pseudonym
 from app.lifecycle.kept_members import MEMBERS_DECLINED
 from app.lifecycle.persons import CUSTOMERS_BEFORE
 
@@ -47,8 +47,19 @@ def is_same_content(one: Content, other: Content) -> bool:
     return told_type(one.type) == told_type(other.type) and _are_alike(_canonical(one), _canonical(other))
 
 
-def _are_alike(one: list[Any], other: list[Any]) -> bool:
+class Said(NamedTuple):
+    """The hashes of each identifier; and customer, time and data."""
+
+    identifiers: list[set[str]]
+    content: list[Any]
+
+
+def _are_alike(one_said: Said, other_said: Said) -> bool:
     """Where members of one of them were declined, by what both have."""
+    one, other = one_said.content, other_said.content
+    pairs = zip(one_said.identifiers, other_said.identifiers, strict=False)
+    if any(ours.isdisjoint(theirs) for ours, theirs in pairs):
+        return False
     if MEMBERS_DECLINED in one[-1] or MEMBERS_DECLINED in other[-1]:
         one, other = _shared(one, other), _shared(other, one)
     return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
@@ -63,8 +74,9 @@ def _shared(one: Any, other: Any) -> Any:
     return one
 
 
-def _canonical(event: Content) -> list[Any]:
-    """Customer, time and data, identifiers by version 1 of their normal form: that may have counted it at first.
+def _canonical(event: Content) -> "Said":
+    """What it says. An identifier is the same where one of its hashes is: a former form, or key, may have counted it
+    at first.
 
     It took a placeholder for a customer, too. The time is that of the device's own clock, whichever it is counted at.
     """
@@ -73,14 +85,14 @@ def _canonical(event: Content) -> list[Any]:
     data.pop(ID_BY_SENDER, None)
     customer_id = data.pop(CUSTOMERS_BEFORE, [customer_id])[0]
     given = data.get("identifiers", ())
+    told = groups_of(given)
     theirs = {make_pseudonym(each["kind"], each.get("hash") or each["void"]) for each in given}
     if customer_id in theirs or customer_id.startswith(BASKET) or is_nobody(customer_id):
         customer_id = BASKET
     if given:
-        data["identifiers"] = [
-            {"kind": each["kind"], "hash": each.get("hash") or each["void"]} for each in given if "form" not in each
-        ]
-    return [customer_id, claimed, _whole_as_integers(data)]
+        data["identifiers"] = len(told)
+    hashes = [{make_pseudonym(each["kind"], each.get("hash") or each["void"]) for each in group} for group in told]
+    return Said(hashes, [customer_id, claimed, _whole_as_integers(data)])
 
 
 def customer_by_sender(content: Content) -> str:

@@ -30,8 +30,8 @@ from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 from app.lifecycle.identifiers import is_nobody, is_pseudonym, make_pseudonym, pseudonyms_in
 
-_FORMS: Final = range(2, 6)
-"""What `form` says of a hash: how many normal forms the identifier has had."""
+_FORMS: Final = range(2, 33)
+"""What `form` says of a hash: how many there are of the identifier from this one on, by normal forms and keys."""
 
 
 class Kept(NamedTuple):

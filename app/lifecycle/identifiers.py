@@ -7,7 +7,7 @@ else, the hash stands for the customer: a *pseudonym*.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.lifecycle.emails import is_made_up, normalise_email
@@ -118,3 +118,13 @@ def pseudonyms_in(data: Mapping[str, Any]) -> list[str]:
         if isinstance(item, dict)
     ]
     return [pseudonym for pseudonym in written if is_pseudonym(pseudonym)]
+
+
+def groups_of(given: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """The identifiers of an event, as they are stored, each with all its hashes: those that say a `form`, then one."""
+    groups: list[list[Mapping[str, Any]]] = [[]]
+    for each in given:
+        groups[-1].append(each)
+        if "form" not in each:
+            groups.append([])
+    return [group for group in groups if group]

@@ -156,9 +156,9 @@ async def settle_erasure(engine: AsyncEngine, tombstones: Tombstones, erasure_id
         erasure = await queries.lock_erasure(connection, erasure_id)
         if erasure.settled_us is not None:
             return
-        hashes = {tombstones.hash(each): each for each in erasure.customer_ids}
+        hashes = {hashed: each for each in erasure.customer_ids for hashed in tombstones.hashes(each)}
         barred = [hashes[each] for each in await find_barred(connection, list(hashes))]
-        rows = await delete_person(connection, sorted(barred)) if barred else {}
+        rows = await delete_person(connection, sorted(set(barred))) if barred else {}
         await _add(connection, erasure, rows, settled_us=_now_us(), customer_ids=None)
     log.info("person.erased", erasure_id=erasure_id, rows=sum(erasure.rows.values()))
 

@@ -49,9 +49,11 @@ def _keep() -> Statement:
         **dict.fromkeys(("customer_id", "recommendation_id", "scenario", "store", "model_version", *_ARRAYS), Text()),
         given_us=BigInteger(),
         id_hash=LargeBinary(),
+        former_hash=LargeBinary(),
     )
     names = [each.name for each in recommendations.c]
-    is_barred = exists().where(erased_ids.c.id_hash == given.c.id_hash, erased_ids.c.lifted_us.is_(None))
+    hashes = (given.c.id_hash, given.c.former_hash)
+    is_barred = exists().where(erased_ids.c.id_hash.in_(hashes), erased_ids.c.lifted_us.is_(None))
     whose = {"customer_id": case((is_barred, literal_column(f"'{NOBODY}'")), else_=given.c.customer_id)}
     columns = [cast(given.c[name], JSONB) if name in _ARRAYS else whose.get(name, given.c[name]) for name in names]
     rows = pg_insert(recommendations).from_select(names, select(*columns))
@@ -80,6 +82,7 @@ async def keep_recommendations(driver: Driver, givens: Sequence[Given], tombston
         "offers": [_write(given.offers) for given in givens],
         "given_us": [given.given_us for given in givens],
         "id_hash": [None if tombstones is None else tombstones.hash(given.customer_id) for given in givens],
+        "former_hash": [None if tombstones is None else tombstones.hashes(given.customer_id)[-1] for given in givens],
     }
     await driver.fetch(KEEP, **columns)
 

@@ -14,7 +14,7 @@ from app.database.engine import create_engine, transaction
 from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.errors import Problem
 from app.foundation.settings import Settings
-from app.ingest.identity_key import read_identity_key
+from app.ingest.identity_key import IdentityKeys, read_identity_keys
 from app.ingest.rules import Rules
 from app.items.service import admit_items, put_items
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
@@ -29,7 +29,7 @@ DAYS: Final = 730
 
 
 async def fill_demo(
-    engine: AsyncEngine, settings: Settings, identity_key: bytes, on_progress: Callable[[int, int], None]
+    engine: AsyncEngine, settings: Settings, keys: IdentityKeys, on_progress: Callable[[int, int], None]
 ) -> ImportCount:
     """Counts two years of the simulated shop up to now. Resumes a filling that was cut short."""
     total = 0
@@ -42,7 +42,7 @@ async def fill_demo(
         return iter(shop)
 
     count = ImportCount()
-    async for count in run_import(engine, IMPORT_ID, open_events, Rules.of(settings, identity_key)):
+    async for count in run_import(engine, IMPORT_ID, open_events, Rules.of(settings, *keys)):
         on_progress(count.total, total)
     return count
 
@@ -65,7 +65,7 @@ async def prepare_demo(database_url: str, settings: Settings) -> None:
         if await needs_events(engine):
             say(f"Filling the demo shop: {CUSTOMERS:,} simulated customers, {DAYS} days …")
             with counting("Counting the demo shop's events") as progress:
-                count = await fill_demo(engine, settings, read_identity_key(settings), progress)
+                count = await fill_demo(engine, settings, read_identity_keys(settings), progress)
             say(f"{count.accepted:,} events counted")
         if await needs_items(engine):
             say(f"{await fill_items(engine, settings)} items in the catalogue")
