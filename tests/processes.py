@@ -19,7 +19,7 @@ from app.database.engine import transaction
 from app.http.auth import create_key
 
 ROOT = Path(__file__).resolve().parent.parent
-QUIET = {"sweep_minutes": 0, "monitoring_hours": 0, "offer_hours": 0}
+QUIET = {"sweep_minutes": 0, "monitoring_hours": 0, "offer_hours": 0, "audit_days": 0}
 """No work of its own accord: a service that outlives a test would do it on the tables of the next."""
 
 

@@ -15,6 +15,7 @@ ORDERS = {
         "commands",
         "runtime",
         "privacy",
+        "audit",
         "checkout",
         "recommendations",
         "items",

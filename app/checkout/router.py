@@ -13,6 +13,7 @@ from app.decisions.carrying import carry_items, may_carry
 from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
 from app.decisions.schemas import DecisionOut
+from app.http.auditing import CUSTOMERS
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, read_in_turn, requires, schema_of
 from app.ingest.admission import admit_with_warnings
@@ -68,6 +69,7 @@ async def post_checkout(request: HotRequest) -> bytes:
     if isinstance(event, Rejection):
         await intake.till("").submit(Submission((), (event,)))
         raise event.problem
+    request.scope[CUSTOMERS] = (event.customer_id,)
     deadline = deadline_of(checkout.deadline_ms, began_s, request.resources.settings, request.stood_s)
     asked = Asked(event.customer_id, checkout, language_of(request), deadline)
     entry = await intake.till(event.customer_id).submit(Submission((event,), (), asked), deadline.gone_s)

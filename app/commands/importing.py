@@ -14,6 +14,8 @@ from app.checkout.order_versions import Versions
 from app.commands.access import database, engine_of
 from app.commands.file_options import reads_file
 from app.commands.progress import counting, say
+from app.commands.recording import record_command
+from app.database.engine import transaction
 from app.foundation.settings import Settings
 from app.ingest.identity_key import read_identity_keys
 from app.ingest.order_identity import FILES
@@ -66,6 +68,8 @@ def import_command(
         async with engine_of(url) as engine:
             with counting(f"Importing {file.name}") as progress:
                 count = await import_file(file, options, engine, settings, rules, progress, say)
+            async with transaction(engine) as connection:
+                await record_command(connection, settings, "import", target=source, calls=count.accepted)
         say(f"{count.accepted:,} accepted, {count.duplicate:,} duplicates, {count.rejected:,} rejected")
         for sentence in _tell_versions(count.versions):
             say(sentence)

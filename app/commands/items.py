@@ -13,6 +13,7 @@ import typer
 from app.commands.access import database, engine_of
 from app.commands.importing import SOMETHING_LOST
 from app.commands.progress import say
+from app.commands.recording import record_command
 from app.database.engine import transaction
 from app.foundation.errors import Problem, Refusal
 from app.foundation.settings import Settings
@@ -60,7 +61,8 @@ def import_items_command(
             refused = _tell_refused(raws, admitted)
             if refused and strict:
                 raise Refusal(f"{refused:,} items are refused: nothing was put (--strict).")
-            counts = asyncio.run(_put(url, [each for each in admitted if not isinstance(each, Problem)]))
+            put = [each for each in admitted if not isinstance(each, Problem)]
+            counts = asyncio.run(_put(url, settings, put))
         told = ", ".join(f"{counts[status]:,} {status}" for status in ("created", "updated", "unchanged"))
         say(f"{told}, {refused:,} rejected")
     if refused:
@@ -74,13 +76,15 @@ def _columns(given: Sequence[str]) -> dict[str, str]:
     return {meaning: name for meaning, _, name in pairs}
 
 
-async def _put(url: str, rows: Sequence[Row]) -> Counter[str]:
+async def _put(url: str, settings: Settings, rows: Sequence[Row]) -> Counter[str]:
     """How many came to each status."""
     counts: Counter[str] = Counter()
     async with engine_of(url) as engine:
         for at in range(0, len(rows), MOST_ITEMS):
             async with transaction(engine) as connection:
-                counts.update(await put_items(connection, rows[at : at + MOST_ITEMS], time.time_ns() // 1000))
+                piece = rows[at : at + MOST_ITEMS]
+                counts.update(await put_items(connection, piece, time.time_ns() // 1000))
+                await record_command(connection, settings, "import-items", calls=len(piece))
     return counts
 
 

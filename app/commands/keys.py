@@ -10,7 +10,9 @@ import typer
 
 from app.commands.access import database, engine_of
 from app.commands.progress import say
+from app.commands.recording import record_command
 from app.database.engine import transaction
+from app.foundation.settings import Settings
 from app.foundation.times import iso, to_us
 from app.http.auth import (
     SCOPES,
@@ -41,14 +43,15 @@ def create_key_command(
     now_us = time.time_ns() // 1000
     expires_us = None if expires is None else _read_end(expires, now_us)
 
-    async def work(url: str) -> str:
+    async def work(url: str, settings: Settings) -> str:
         async with engine_of(url) as engine, transaction(engine) as connection:
             key_id, key = await create_key(connection, name, scopes, now_us, expires_us)
+            await record_command(connection, settings, "keys create", target=key_id)
         say(f"Key {key_id} for {name}: {', '.join(scopes)}" + _until(expires_us))
         return key
 
-    with database(as_owner=True) as (_, url):
-        print(asyncio.run(work(url)))
+    with database(as_owner=True) as (settings, url):
+        print(asyncio.run(work(url, settings)))
 
 
 @commands.command(name="list")
@@ -84,12 +87,15 @@ def rotate_key_command(
     overlap_us = _read_end(overlap, now_us) - now_us
     expires_us = None if expires is None else _read_end(expires, now_us)
 
-    async def work(url: str) -> Successor | None:
+    async def work(url: str, settings: Settings) -> Successor | None:
         async with engine_of(url) as engine, transaction(engine) as connection:
-            return await rotate_key(connection, key_id, now_us, overlap_us, expires_us)
+            made = await rotate_key(connection, key_id, now_us, overlap_us, expires_us)
+            if made is not None:
+                await record_command(connection, settings, "keys rotate", target=f"{key_id} {made.key_id}")
+            return made
 
-    with database(as_owner=True) as (_, url):
-        made = asyncio.run(work(url))
+    with database(as_owner=True) as (settings, url):
+        made = asyncio.run(work(url, settings))
     if made is None:
         say("There is no valid key of this id.")
         raise typer.Exit(1)
@@ -119,12 +125,15 @@ def _read_end(text: str, now_us: int) -> int:
 def revoke_key_command(key_id: Annotated[str, typer.Argument(help="As listed")]) -> None:
     """Revoke a key; running services refuse it within seconds."""
 
-    async def work(url: str) -> bool:
+    async def work(url: str, settings: Settings) -> bool:
         async with engine_of(url) as engine, transaction(engine) as connection:
-            return await revoke_key(connection, key_id, time.time_ns() // 1000)
+            is_done = await revoke_key(connection, key_id, time.time_ns() // 1000)
+            if is_done:
+                await record_command(connection, settings, "keys revoke", target=key_id)
+            return is_done
 
-    with database(as_owner=True) as (_, url):
-        if not asyncio.run(work(url)):
+    with database(as_owner=True) as (settings, url):
+        if not asyncio.run(work(url, settings)):
             say("There is no valid key of this id.")
             raise typer.Exit(1)
         say("Revoked.")

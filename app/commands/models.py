@@ -16,6 +16,7 @@ from app.commands.calendar import CalendarOption, name_calendar
 from app.commands.file_options import reads_file, refuse_without_file
 from app.commands.policies import train_policy_command
 from app.commands.progress import say
+from app.commands.recording import record_command
 from app.database.engine import transaction
 from app.decisions.fairness_gate import gates_of
 from app.decisions.policy_watch import REALISED, describe_realised
@@ -134,15 +135,17 @@ def _ask(work: Callable[[AsyncConnection], Awaitable[Told]]) -> Told:
         return asyncio.run(ask(url))
 
 
-def _ask_gated(work: Callable[[AsyncConnection, Gates], Awaitable[Told]]) -> Told:
-    """The same of what may be held up at a gate."""
+def _change(command: str, target: str, work: Callable[[AsyncConnection, Gates], Awaitable[Told]]) -> Told:
+    """What may be held up at a gate, and is recorded where it is done."""
 
-    async def ask(url: str, gates: Gates) -> Told:
+    async def change(url: str, settings: Settings) -> Told:
         async with engine_of(url) as engine, at_gate(engine) as connection:
-            return await work(connection, gates)
+            told = await work(connection, gates_of(settings))
+            await record_command(connection, settings, f"models {command}", target=target)
+            return told
 
     with database() as (settings, url):
-        return asyncio.run(ask(url, gates_of(settings)))
+        return asyncio.run(change(url, settings))
 
 
 def _name(by: str) -> str:
@@ -267,9 +270,11 @@ def _describe_shadow(pair: dict[str, Any]) -> str:
 @registry.command()
 def promote(version: Version, reason: Reason = "", by: By = "") -> None:
     """Put a model in force; running services answer by it within five seconds."""
-    _say_promoted(
-        _ask_gated(lambda connection, gates: service.promote(connection, version, _now_us(), _name(by), reason, gates))
-    )
+
+    async def work(connection: AsyncConnection, gates: Gates) -> service.Promoted:
+        return await service.promote(connection, version, _now_us(), _name(by), reason, gates)
+
+    _say_promoted(_change("promote", version, work))
 
 
 @registry.command()
@@ -281,9 +286,11 @@ def approve(
     """Give the word of a second person for a policy that would treat some customers otherwise than the champion."""
     if not (by.strip() and reason.strip()):
         raise typer.BadParameter("say who you are, and why")
-    told = _ask_gated(
-        lambda connection, gates: service.approve(connection, version, _now_us(), _name(by), reason, gates)
-    )
+
+    async def work(connection: AsyncConnection, gates: Gates) -> dict[str, Any]:
+        return await service.approve(connection, version, _now_us(), _name(by), reason, gates)
+
+    told = _change("approve", version, work)
     say(f"{told['sentence']} {told['made_by']} approves. Somebody else may put it in force within 30 days.")
 
 
@@ -293,7 +300,11 @@ def rollback(
     kind: Annotated[Literal["score", "recommend", "policy"], typer.Option(help="Of which models")] = SCORE,
 ) -> None:
     """Go back to the model that was in force before; again, to the one before that."""
-    _say_promoted(_ask(lambda connection: service.rollback(connection, _now_us(), COMMAND_LINE, reason, kind)))
+
+    async def work(connection: AsyncConnection, _: Gates) -> service.Promoted:
+        return await service.rollback(connection, _now_us(), COMMAND_LINE, reason, kind)
+
+    _say_promoted(_change("rollback", kind, work))
 
 
 def _say_promoted(promoted: service.Promoted) -> None:
@@ -306,10 +317,11 @@ def register(
     directory: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="An artefact, models/<version>")],
 ) -> None:
     """Take an artefact into the registry, of another installation say."""
-    registered = _ask_gated(
-        lambda connection, gates: service.register(connection, directory, _now_us(), COMMAND_LINE, gates=gates)
-    )
-    say(registered.sentence)
+
+    async def work(connection: AsyncConnection, gates: Gates) -> service.Registered:
+        return await service.register(connection, directory, _now_us(), COMMAND_LINE, gates=gates)
+
+    say(_change("register", directory.name, work).sentence)
 
 
 def _now_us() -> int:

@@ -1,4 +1,4 @@
-"""`perennial audit`."""
+"""`perennial compare-offers`."""
 
 import asyncio
 import csv
@@ -19,8 +19,8 @@ _CUSTOMER: Final = "customer_id"
 _FEW: Final = 30
 
 
-@commands.command(name="audit")
-def audit_command(
+@commands.command(name="compare-offers")
+def compare_command(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, UTF-8: customer_id, and attributes")],
     days: Annotated[int, typer.Option(min=1, help="Offers of so many days")] = 90,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from app.commands.access import database
 from app.commands.progress import say
+from app.commands.recording import recording
 from app.database.engine import create_survey_engine, transaction
 from app.foundation.settings import Settings
 from app.ingest.identity_key import read_identity_keys
@@ -34,6 +35,8 @@ def export_command(customer_id: Annotated[str, typer.Argument(help="Any id of th
         try:
             asked = ask_for(customer_id, Rules.of(settings, *read_identity_keys(settings)))
             with await export_person(engine, asked, time.time_ns() // 1000) as document:
+                async with transaction(engine) as connection:  # before a byte of it is told
+                    await recording(settings, "export-customer", "export")(connection, [asked])
                 shutil.copyfileobj(document, sys.stdout.buffer)
             sys.stdout.flush()
         finally:
@@ -52,7 +55,8 @@ def erase_command(customer_id: Annotated[str, typer.Argument(help="Any id of the
         tombstones, engine = Tombstones(*keys), create_survey_engine(url)
         named = ids_asked_for(customer_id, Rules.of(settings, *keys))
         try:
-            told = await erase_person(engine, tombstones, named, "a command", time.time_ns() // 1000)
+            record, now_us = recording(settings, "erase", "erase"), time.time_ns() // 1000
+            told = await erase_person(engine, tombstones, named, "a command", now_us, record)
             if told["settled_at"] is None:
                 say(f"Erased. What may be on its way is looked for in {SETTLE_SECONDS:g} seconds.")
                 await asyncio.sleep(SETTLE_SECONDS)

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import typer
 
 from app.commands.access import database, engine_of
 from app.commands.demo_shop import is_prepared
 from app.commands.progress import say
+from app.commands.recording import record_command
 from app.customers.queries import find_frequent_customer
 from app.database.engine import transaction
 from app.database.opening import open_database
@@ -38,7 +38,7 @@ def run() -> None:
             # in a process of its own: the service loads neither scikit-learn nor DuckDB
             subprocess.run([sys.executable, "-m", "app", "demo"], check=True)
         with open_database(settings, as_owner=True) as owner_url:
-            new_key = _keep_dev_key(owner_url, settings.home / "dev-api-key")
+            new_key = _keep_dev_key(owner_url, settings)
         customer_id = asyncio.run(_some_customer(url))
         serve(settings, url, on_ready=lambda: _greet(settings, new_key, customer_id))
 
@@ -94,15 +94,17 @@ async def _some_customer(url: str) -> str:
         return await find_frequent_customer(connection) or "C-1001"
 
 
-def _keep_dev_key(url: str, path: Path) -> str | None:
-    """Sees to it that the file has a valid key; a new one with every scope where it had none, else None."""
+def _keep_dev_key(url: str, settings: Settings) -> str | None:
+    """Sees to it that `dev-api-key` has a valid key; a new one with every scope where it had none, else None."""
+    path = settings.home / "dev-api-key"
     kept = path.read_text().strip() if path.exists() else ""
 
     async def renew() -> str | None:
         async with engine_of(url) as engine, transaction(engine) as connection:
             if kept and await is_valid_key(connection, kept):
                 return None
-            _, key = await create_key(connection, "development", SCOPES, time.time_ns() // 1000)
+            key_id, key = await create_key(connection, "development", SCOPES, time.time_ns() // 1000)
+            await record_command(connection, settings, "run", target=key_id)
             return key
 
     key = asyncio.run(renew())

@@ -53,6 +53,7 @@ async def put_action(request: HotRequest, action_id: str) -> bytes:
             time.time_ns() // 1000,
             await queries.name_sender(connection, request.fields.get(b"authorization")),
         )
+        await resources.audit.record(connection, request.scope)
     return orjson.dumps(action.model_dump(mode="json"))
 
 
@@ -67,6 +68,7 @@ async def delete_action(request: HotRequest, action_id: str) -> Response:
         )
         if not is_plain_text(action_id) or not await queries.delete_action(connection, action_id, now_us, who):
             raise NotFound("There is no such action.")
+        await resources.audit.record(connection, request.scope)
     return Response(status_code=204)
 
 

@@ -71,6 +71,7 @@ async def put_policy(request: HotRequest) -> bytes:
     async with resources.of(Decisions).changing(resources.engine) as connection:
         changed_by = await name_sender(connection, request.fields.get(b"authorization"))
         added = await queries.add_version(connection, policy, now_us, changed_by)
+        await resources.audit.record(connection, request.scope)
     return _render(added)
 
 

@@ -16,6 +16,7 @@ from app.decisions.knowing import read_tact
 from app.decisions.receipt_queries import read_decision
 from app.foundation.errors import NotFound
 from app.foundation.times import iso
+from app.http.auditing import name_customers
 from app.http.routes import HotRequest, HotRoute, has_body, json_body, read_model, requires, schema_of
 from app.http.strict_json import is_plain_text
 from app.lifecycle.actions import ActionId
@@ -68,6 +69,7 @@ async def post_deliver(request: HotRequest, decision_id: str) -> bytes:
             row = await read_decision(connection, decision_id) if is_plain_text(decision_id) else None
         if row is None:
             raise NotFound("There is no such decision.")
+        name_customers(request.scope, (row.customer_id,))
         state = await resources.of(Customers).read_or_meet(row.customer_id)
         zone = wanted.time_zone or row.receipt["customer"].get("time_zone") or held.book.rules.zone
         facts = read_tact(state, now_us, ZoneInfo(zone))

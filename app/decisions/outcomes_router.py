@@ -14,6 +14,7 @@ from app.decisions.outcome_schemas import ActivationOut, OutcomeIn, OutcomesOut
 from app.decisions.outcomes import Times, Told, find_event, keep_outcomes, render_outcomes
 from app.foundation.errors import NotFound, Problem, TooLarge, malformed
 from app.foundation.times import iso
+from app.http.auditing import name_customers
 from app.http.routes import HotRequest, HotRoute, json_body, read_body, requires, schema_of
 from app.http.strict_json import is_plain_text, read_json
 from app.ingest.intake import Intake
@@ -43,7 +44,9 @@ async def post_outcomes(request: HotRequest) -> bytes:
     if len(given) > MOST_OUTCOMES:
         raise TooLarge(f"A batch has at most {MOST_OUTCOMES} outcomes.")
     read = [_read(each) for each in given]
-    results = await keep_outcomes(request.resources.of(Intake), await _find_events(request, read))
+    told = await _find_events(request, read)
+    name_customers(request.scope, (each.event.customer_id for each in told if not isinstance(each, Problem)))
+    results = await keep_outcomes(request.resources.of(Intake), told)
     if not isinstance(raw, list) and isinstance(results[0], Problem):
         raise results[0]
     return orjson.dumps(render_outcomes(results))

@@ -13,6 +13,7 @@ from app.decisions.receipt_queries import list_decisions, read_decision
 from app.decisions.receipt_schemas import DecisionReceiptOut, DecisionReceiptPageOut
 from app.foundation.errors import NotFound
 from app.foundation.times import iso
+from app.http.auditing import name_customers
 from app.http.paging import read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
@@ -33,7 +34,9 @@ async def get_decisions(
     request: Request, since: Moment, until: Moment | None = None, limit: Limit = 50, cursor: Cursor = None
 ) -> dict[str, Any]:
     """Newest first, paged; those made in `[since, until)`."""
-    return await _list(request.app.state.resources, None, since, until, limit, cursor)
+    told = await _list(request.app.state.resources, None, since, until, limit, cursor)
+    name_customers(request.scope, (each["customer_id"] for each in told["decisions"]))
+    return told
 
 
 @router.get("/decisions/{decision_id}", response_model=DecisionReceiptOut, summary="The receipt of a decision")
@@ -45,6 +48,7 @@ async def get_decision(request: Request, decision_id: str) -> dict[str, Any]:
             row = await read_decision(connection, decision_id)
             told = [] if row is None else await tell_actions(connection, [row.receipt])
         if row is not None:
+            name_customers(request.scope, (row.customer_id,))
             return _render(row, told[0])
     raise NotFound("There is no such decision.")
 

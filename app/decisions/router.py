@@ -19,6 +19,7 @@ from app.decisions.schemas import DecisionIn, DecisionOut
 from app.decisions.service import Decision, customer_context, decide, options_of, undecided
 from app.decisions.settling import draft_of
 from app.foundation.metrics import count_unkept
+from app.http.auditing import name_customers
 from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
@@ -51,6 +52,7 @@ async def post_decision(request: HotRequest) -> bytes:
     began_s = time.monotonic()
     wanted = await read_model(request, DecisionIn)
     wanted.customer_id = ask_for(wanted.customer_id, request.resources.of(Intake).rules)
+    name_customers(request.scope, (wanted.customer_id,))
     settings = request.resources.settings
     deadline = None if wanted.deadline_ms is None else deadline_of(wanted.deadline_ms, began_s, settings)
     async with request.resources.patience():

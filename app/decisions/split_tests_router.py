@@ -71,6 +71,7 @@ async def put(request: HotRequest, test_id: str) -> bytes:
         sender = await name_sender(connection, request.fields.get(b"authorization"))
         now_us = time.time_ns() // 1000  # to prepare it takes seconds, in which another may have begun
         kept = await put_test(connection, test_id, wanted, sample, now_us, sender)
+        await resources.audit.record(connection, request.scope)
     return orjson.dumps(render_test(kept, now_us))
 
 
@@ -121,4 +122,5 @@ async def delete_test(request: HotRequest, test_id: str) -> Response:
     async with resources.of(Decisions).changing(resources.engine) as connection:
         if not is_plain_text(test_id) or not await drop_test(connection, test_id, now_us):
             raise NotFound("There is no such test.")
+        await resources.audit.record(connection, request.scope)
     return Response(status_code=204)

@@ -48,6 +48,7 @@ GAUGES: Final = {
     "perennial_model_refused": Gauge("1 when a registered model was refused.", (), max),
     "perennial_items": Gauge("Items of the catalogue.", (), max),
     "perennial_items_age_seconds": Gauge("Time since a worker last looked for changes of them.", (), max),
+    "perennial_audit_waiting_calls": Gauge("Calls that are noted for the audit and not written yet."),
     "perennial_draining": Gauge("Workers that are stopping."),
     "perennial_workers": Gauge("Workers that serve."),
     "process_resident_memory_bytes": Gauge("Memory of all workers."),

@@ -136,6 +136,10 @@ class Settings(BaseSettings):
     """The one before it, or several as a JSON list, the latest first: who is known by them is still found."""
     arms_key: str | None = None
     """Secret by which persons have their arms; none: the identity key that was the first."""
+    audit_days: Annotated[int, Field(ge=0, le=36_500)] = 400
+    """How long it is kept who read, changed, exported and erased what; 0: it is not recorded."""
+    audit_key: str | None = None
+    """Secret that seals the audit, and keys its hashes of ids; none: that of `arms_key`."""
     shopify_secrets: str | None = None
     """With which Shopify signs its webhooks: one, or several as a JSON list; none: none is taken."""
     shopify_erases: bool = True

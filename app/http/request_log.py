@@ -5,6 +5,7 @@ import itertools
 import re
 import secrets
 import time
+from collections.abc import Callable
 from contextvars import Context
 from typing import Final
 
@@ -26,6 +27,14 @@ _NOT_KEPT: Final = ((b"cache-control", b"no-store"), _NOT_GUESSED)
 _PROCESS: Final = secrets.token_hex(10)
 _COUNT: Final = itertools.count(1)
 """With the process before it, an id that no other request has."""
+
+
+Note = Callable[[Scope, int | None, str], None]
+"""A call by its scope, the status of its answer (None: there was none), and its request id."""
+
+
+def _note_nothing(_: Scope, __: int | None, ___: str) -> None:
+    """Nothing."""
 
 
 class _Unavailable:
@@ -60,8 +69,10 @@ class RequestLog:
     The path is logged, counted and traced as its route, so that customer ids stay out.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, note: Note | None = None) -> None:
+        """`note` is told each call that was answered."""
         self._app = app
+        self._note = note or _note_nothing
         self._unavailable = _Unavailable()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,6 +110,7 @@ class RequestLog:
         finally:
             elapsed_s, route = time.perf_counter() - started, _route(scope)
             end_request(method, route, status, elapsed_s)
+            self._note(scope, status, request_id)
             if trace is not None:
                 end_trace(trace, method, route, status)
             if status is None or status >= 500:

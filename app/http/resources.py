@@ -21,6 +21,7 @@ from app.foundation.logs import log
 from app.foundation.metrics import GaugeValue
 from app.foundation.settings import Settings
 from app.http.allowances import Allowances
+from app.http.auditing import Auditing, NoAudit
 from app.http.auth import Keyring, Rereading, Scope, read_keyring
 from app.http.health import CheckOut
 from app.http.key_lives import USE_WRITTEN_US, note_uses
@@ -97,6 +98,7 @@ class Resources:
         self.gatherers: list[Gatherer[Any, Any]] = []
         """All of them; the lanes of the till have one name."""
         self.allowances = Allowances(settings.key_units)
+        self.audit: Auditing = NoAudit()
         self.long_work = LongWork(self._are_short_requests_served)
         self._held: dict[type, object] = {}
         self._drivers: list[Driver] = []

@@ -29,6 +29,7 @@ from app.foundation.errors import (
     UnsupportedMediaType,
     malformed,
 )
+from app.http.auditing import KEY
 from app.http.auth import Scope
 from app.http.encodings import begin_unpacking
 from app.http.paths import keep_slashes
@@ -59,6 +60,7 @@ async def authorize(request: Request, wanted: SecurityScopes, _: Annotated[Any, 
     """The dependency of every route that needs a key. Raises TooMany, as hot routes do."""
     resources: Resources = request.app.state.resources
     authorization = request.headers.get("authorization", "").encode()
+    request.scope[KEY] = authorization
     await resources.authorize(authorization, wanted.scopes)  # type: ignore[arg-type]
     charge(request.scope, resources, authorization, 1)
 
@@ -121,7 +123,8 @@ class HotRoute(APIRoute):
             request = HotRequest(scope, receive)
             try:
                 if self.wants_key:
-                    await request.resources.authorize(request.fields.get(b"authorization"), scopes)
+                    scope[KEY] = authorization = request.fields.get(b"authorization", b"")
+                    await request.resources.authorize(authorization, scopes)
                     if is_charged:
                         request.charge(1)
                 answer: Answer = await endpoint(request, **scope["path_params"])

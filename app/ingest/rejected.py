@@ -88,6 +88,7 @@ async def delete_one(request: Request, rejected_id: Annotated[int, Path(ge=1, le
     async with transaction(resources.engine) as connection:
         if not await queries.delete_rejected(connection, [rejected_id]):
             raise NotFound("There is no such refused event.")
+        await resources.audit.record(connection, request.scope)
     return Response(status_code=204)
 
 
@@ -101,6 +102,8 @@ async def purge(request: Request, before: Time) -> dict[str, int]:
     while True:
         async with transaction(resources.engine) as connection:
             portion = await queries.purge_some(connection, before_us)
+            if portion < queries.PURGED_AT_ONCE:
+                await resources.audit.record(connection, request.scope)
         purged += portion
         if portion < queries.PURGED_AT_ONCE:
             return {"purged": purged}

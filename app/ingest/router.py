@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter
 
 from app.foundation.errors import Malformed, Problem, TooLarge
+from app.http.auditing import name_customers
 from app.http.routes import (
     HotRequest,
     HotRoute,
@@ -63,6 +64,7 @@ async def post_events(request: HotRequest) -> bytes:
     intake = request.resources.of(Intake)
     (admitted, warnings), is_single = await _admit_body(request, intake)
     submission = submission_of(admitted)
+    name_customers(request.scope, (event.customer_id for event in submission.events))
     entry = await intake.enter(submission, is_single=is_single)
     results = list_results(admitted, entry.statuses, "This source and id came before with other content.")
     if is_single and isinstance(results[0], Problem):

@@ -96,7 +96,9 @@ async def post_promotion(request: HotRequest, version: str) -> bytes:
     gates = resources.of(Models).gates
     async with at_gate(resources.surveys) as connection:  # which may read much
         who = await _who(connection, request)
-        return _render(await promote(connection, version, time.time_ns() // 1000, who, reason, gates))
+        promoted = await promote(connection, version, time.time_ns() // 1000, who, reason, gates)
+        await resources.audit.record(connection, request.scope)
+    return _render(promoted)
 
 
 @changes.post(
@@ -114,6 +116,7 @@ async def post_approval(request: HotRequest, version: str) -> bytes:
     async with at_gate(resources.surveys) as connection:  # which may read much
         who = await _who(connection, request)
         told = await approve(connection, version, time.time_ns() // 1000, who, wanted.reason, gates)
+        await resources.audit.record(connection, request.scope)
     return orjson.dumps(told)
 
 
@@ -135,7 +138,9 @@ async def post_rollback(request: HotRequest) -> bytes:
     wanted = await read_model(request, RollbackIn) if has_body(request) else RollbackIn()
     async with transaction(resources.engine) as connection:
         who = await _who(connection, request)
-        return _render(await rollback(connection, time.time_ns() // 1000, who, wanted.reason, wanted.kind))
+        promoted = await rollback(connection, time.time_ns() // 1000, who, wanted.reason, wanted.kind)
+        await resources.audit.record(connection, request.scope)
+    return _render(promoted)
 
 
 async def _read_reason(request: HotRequest) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -38,6 +38,10 @@ _ATTEMPTS: Final = 5
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 
+Record = Callable[[AsyncConnection, Sequence[str]], Awaitable[None]]
+"""Writes with a transaction that it erases these ids."""
+
+
 @asynccontextmanager
 async def held_alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction beside which nobody counts events. Raises NotReady where it cannot have that in time."""
@@ -53,13 +57,15 @@ async def held_alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 async def erase_person(
-    engine: AsyncEngine, tombstones: Tombstones, named: Sequence[str], asked_by: str, now_us: int
+    engine: AsyncEngine, tombstones: Tombstones, named: Sequence[str], asked_by: str, now_us: int, record: Record
 ) -> dict[str, Any]:
     """Erases whoever has these ids, of which one is the other, and leaves tombstones of all of their ids, of unknown
     ones as well: what comes later is not kept either. The receipt; of somebody who is erased, the one of then. Raises
     NotReady.
+
+    `record` writes into the audit that it was done, with the transaction that leaves the tombstones.
     """
-    begun = await in_turn(lambda: _begin(engine, tombstones, named, asked_by, now_us))
+    begun = await in_turn(lambda: _begin(engine, tombstones, named, asked_by, now_us, record))
     if not begun.is_deleted:
         await _go_on(engine, begun.erasure_id)
     await _finish(engine, begun.erasure_id)
@@ -84,7 +90,7 @@ async def in_turn(work: Any) -> Any:
 
 
 async def _begin(
-    engine: AsyncEngine, tombstones: Tombstones, named: Sequence[str], asked_by: str, now_us: int
+    engine: AsyncEngine, tombstones: Tombstones, named: Sequence[str], asked_by: str, now_us: int, record: Record
 ) -> _Begun:
     """Leaves the tombstones; of a person with few events, deletes all at once."""
     async with held_alone(engine) as connection:
@@ -103,6 +109,7 @@ async def _begin(
         if are_few:
             rows = await delete_person(connection, customer_ids)
             await queries.save_erasure(connection, erasure_id, rows=dict(rows))
+        await record(connection, customer_ids)
         return _Begun(erasure_id, is_deleted=are_few)
 
 

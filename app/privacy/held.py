@@ -24,6 +24,7 @@ HELD_OF_NOBODY: Final[dict[str, str]] = {
     "action_counters": "how often an action was given to all, and what that costs",
     **dict.fromkeys(("actions", "action_versions"), "what the retailer offers, and which key changed it"),
     "api_keys": "who may call",
+    "audit_log": "who did what and when; ids of customers as hashes, by a key that is not in the database",
     "arm_reports": "how many persons each arm has",
     "contact_policies": "how often anybody may be told anything",
     "erased_ids": "hashes of who was erased, by a key that is not in the database",

@@ -3,6 +3,7 @@
 import time
 from functools import partial
 
+from app.audit.recorder import Recorder
 from app.database.engine import transaction
 from app.http.resources import Resources
 from app.ingest.shops.redactions import Named, Redactor
@@ -33,4 +34,5 @@ async def _redact(resources: Resources, named: Named, asked_by: str) -> None:
 
 async def _erase(resources: Resources, customer_id: str, asked_by: str) -> None:
     now_us = time.time_ns() // 1000
-    await erase_person(resources.surveys, resources.of(Tombstones), [customer_id], asked_by, now_us)
+    record = partial(resources.of(Recorder).record_erasure, made_by=asked_by)
+    await erase_person(resources.surveys, resources.of(Tombstones), [customer_id], asked_by, now_us, record)

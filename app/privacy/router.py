@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 from app.customers.service import read_customer_id, read_plain_customer_id
 from app.database.engine import transaction
 from app.foundation.errors import NotFound
+from app.http.auditing import recording
 from app.http.auth import sign_by_key
 from app.http.paging import read_cursor, write_cursor
 from app.http.resources import Resources
@@ -42,6 +43,8 @@ async def get_export(request: Request, customer_id: str) -> StreamingResponse:
     resources: Resources = request.app.state.resources
     customer_id = read_customer_id(customer_id, resources.of(Intake).rules)
     document = await export_person(resources.surveys, customer_id, time.time_ns() // 1000)
+    async with transaction(resources.engine) as connection:  # before a byte of it is sent
+        await resources.audit.record(connection, request.scope)
     return StreamingResponse(
         _chunks(document),
         media_type="application/json",
@@ -86,7 +89,8 @@ async def delete_customer(request: Request, customer_id: str) -> dict[str, Any]:
     async with transaction(resources.engine) as connection:
         asked_by = await sign_by_key(connection, request.headers.get("authorization", "").encode())
     now_us = time.time_ns() // 1000
-    return await erase_person(resources.surveys, resources.of(Tombstones), named, asked_by, now_us)
+    record = recording(resources.audit, request.scope)
+    return await erase_person(resources.surveys, resources.of(Tombstones), named, asked_by, now_us, record)
 
 
 @router.get("/erasures", dependencies=_ADMIN, response_model=ErasurePageOut, summary="Receipts of erasures")

@@ -5,6 +5,7 @@ from typing import Any, Final, get_args
 from fastapi import APIRouter
 
 from app.customers.service import read_customer_id
+from app.http.auditing import name_customers
 from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
 from app.ingest.intake import Intake
 from app.ingest.pseudonyms import ask_for
@@ -57,4 +58,5 @@ async def post_recommendations(request: HotRequest) -> bytes:
     """As `GET`, with a basket, and without a customer where there is none."""
     asked = await read_model(request, RecommendationIn)
     customer_id = None if asked.customer_id is None else ask_for(asked.customer_id, request.resources.of(Intake).rules)
+    name_customers(request.scope, () if customer_id is None else (customer_id,))
     return await answer(request.resources, asked.wanted(), customer_id)

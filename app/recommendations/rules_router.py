@@ -41,6 +41,7 @@ async def put_rule(request: HotRequest, rule_id: str) -> bytes:
     async with transaction(resources.engine) as connection:
         await rule_queries.put_rule(connection, rule, time.time_ns() // 1000)
         resources.of(Recommendations).rules = await rule_queries.read_rules(connection)
+        await resources.audit.record(connection, request.scope)
     return orjson.dumps(rule.model_dump(mode="json"))
 
 
@@ -52,4 +53,5 @@ async def delete_rule(request: HotRequest, rule_id: str) -> Response:
         if not is_plain_text(rule_id) or not await rule_queries.delete_rule(connection, rule_id):
             raise NotFound("There is no such rule.")
         resources.of(Recommendations).rules = await rule_queries.read_rules(connection)
+        await resources.audit.record(connection, request.scope)
     return Response(status_code=204)

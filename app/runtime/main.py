@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from app import __version__
 from app.database.engine import create_engine, create_probe_engine, create_survey_engine
@@ -94,6 +94,13 @@ def create_app_from_environment() -> FastAPI:
     return create_app(settings, settings.database_url)
 
 
+def _note(app: FastAPI, scope: Scope, status: int | None, request_id: str) -> None:
+    """For the audit; before the service has started there is none."""
+    resources: Resources | None = getattr(app.state, "resources", None)
+    if resources is not None:
+        resources.audit.note(scope, status, request_id)
+
+
 def _shorten_hot_paths(app: FastAPI, settings: Settings) -> None:
     """Puts request ids and logs before everything, then who has no valid key, and hot routes right behind them."""
     build = app.build_middleware_stack
@@ -101,6 +108,7 @@ def _shorten_hot_paths(app: FastAPI, settings: Settings) -> None:
     def build_middleware_stack() -> ASGIApp:
         routes = app.router.routes
         inner = HotPaths(routes, Methods(routes, Documents(documents_of(app), build())))
-        return RequestLog(Strangers(app.state, inner, settings.strangers, settings.wrong_keys))
+        guarded = Strangers(app.state, inner, settings.strangers, settings.wrong_keys)
+        return RequestLog(guarded, lambda *call: _note(app, *call))
 
     app.build_middleware_stack = build_middleware_stack  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from app.audit.part import PART as AUDIT
 from app.checkout.part import PART as CHECKOUT
 from app.customers.part import PART as CUSTOMERS
 from app.decisions.part import PART as DECISIONS
@@ -16,5 +17,18 @@ from app.scores.part import PART as SCORES
 from app.stages.part import PART as STAGES
 
 PARTS: Final[tuple[Part, ...]] = (
-    *(PRIVACY, CHECKOUT, RECOMMENDATIONS, ITEMS, DECISIONS, STAGES, MONITORING, SCORES, MODELS, CUSTOMERS, INGEST),
+    *(
+        PRIVACY,
+        AUDIT,
+        CHECKOUT,
+        RECOMMENDATIONS,
+        ITEMS,
+        DECISIONS,
+        STAGES,
+        MONITORING,
+        SCORES,
+        MODELS,
+        CUSTOMERS,
+        INGEST,
+    ),
 )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from app.database.engine import Driver
 from app.foundation.errors import Malformed
 from app.foundation.times import iso
+from app.http.auditing import name_customers
 from app.http.paging import read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
@@ -35,6 +36,7 @@ async def get_prospects(
         states = await read_prospects(driver, [place.customer_id for place in found[:limit]])
     finally:
         await driver.close()
+    name_customers(request.scope, (place.customer_id for place in found[:limit]))
     card, lack = scoring.prospects, scoring.prospects_lack
     return {
         "by": by,

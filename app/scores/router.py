@@ -11,6 +11,7 @@ from app.customers.held import Customers
 from app.customers.service import read_customer_id, read_states_as_of
 from app.customers.state import CustomerState
 from app.foundation.errors import UnknownCustomer
+from app.http.auditing import name_customers
 from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
@@ -118,6 +119,7 @@ async def post_score_batch(request: HotRequest) -> bytes:
     for each in wanted.customer_ids:
         asked_by.setdefault(ask_for(each, resources.of(Intake).rules), each)
     customer_ids, language = list(asked_by), language_of(request)
+    name_customers(request.scope, customer_ids)
     request.begin_long_work(len(customer_ids) * (1 if wanted.as_of is None else PAST_UNITS))
     scoring = resources.of(Scores).scoring()
     told, unknown = list[dict[str, Any]](), list[str]()

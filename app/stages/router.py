@@ -9,6 +9,7 @@ from app.customers.service import read_customer_id
 from app.database.engine import transaction
 from app.foundation.errors import Malformed, UnknownCustomer
 from app.foundation.times import iso
+from app.http.auditing import name_customers
 from app.http.paging import read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
@@ -80,6 +81,7 @@ async def get_warnings(request: Request, since: Moment, limit: Limit = 50, curso
         rows = await queries.read_warnings(connection, since_us, after, limit + 1)
         sweep = await queries.read_last_sweep(connection)
     page = rows[:limit]
+    name_customers(request.scope, (row.customer_id for row in page))
     return {
         "threshold": settings.warning_risk,
         "currency": settings.currency,

@@ -100,6 +100,7 @@ def test_every_command_that_is_named_exists():
             "models": {},
             "evaluate": {},
             "keys": {},
+            "audit": {},  # of a file, as it was called before
         }, words
 
 

@@ -93,6 +93,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/customers/{customer_id:path}/export"): {"admin"},
     ("GET", "/v1/customers/{customer_id:path}/consents"): {"read"},
     ("DELETE", "/v1/customers/{customer_id:path}"): {"admin"},
+    ("GET", "/v1/audit"): {"admin"},
     ("GET", "/v1/erasures"): {"admin"},
     ("GET", "/v1/erasures/{erasure_id}"): {"admin"},
     ("GET", "/v1/identifiers/shared"): {"read"},

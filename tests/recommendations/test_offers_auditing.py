@@ -1,4 +1,4 @@
-"""`perennial audit`: groups beside each other, by an attribute that is not kept."""
+"""`perennial compare-offers`: groups beside each other, by an attribute that is not kept."""
 
 import asyncio
 import time
@@ -44,7 +44,9 @@ async def given(sql):
 async def test_the_command_prints_a_table_an_attribute(given, perennial, tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("customer_id,gender,city\nC-1b,女,Kiel\nC-2,男,Kiel\nC-3,男,\n,男,x\n", encoding="utf-8-sig")
-    told = await asyncio.to_thread(perennial, "audit", path)
+    told = await asyncio.to_thread(perennial, "compare-offers", path)
+    assert await asyncio.to_thread(perennial, "audit", path, "--days", 90) == told, "as it was called before"
+    assert await asyncio.to_thread(perennial, "audit", "--days", 90, path) == told
     assert "1 rows without a customer are left out" in told
     assert "3 customers in the file, 2 of them were told offers in 90 days" in told
     rows = {line.split()[0]: line.split() for line in told.splitlines() if line.startswith(("女", "男", "Kiel"))}
@@ -63,4 +65,4 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(perennial, tmp_path, conte
     path = tmp_path / "groups.csv"
     path.write_bytes(content)
     with pytest.raises(Refusal, match=r"groups\.csv"):
-        perennial("audit", path)
+        perennial("compare-offers", path)

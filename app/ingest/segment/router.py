@@ -18,8 +18,8 @@ from app.foundation.errors import (
     violation,
 )
 from app.foundation.metrics import count_segment
+from app.http.auditing import name_customers
 from app.http.auth import write_bearer
-from app.http.resources import Resources
 from app.http.routes import (
     HotRequest,
     HotRoute,
@@ -59,7 +59,8 @@ class BasicKeyRoute(HotRoute):
             headers = [
                 (name, write_bearer(value) if name == b"authorization" else value) for name, value in scope["headers"]
             ]
-            await inner({**scope, "headers": headers}, receive, send)
+            scope["headers"] = headers  # of this very call, so that what is left of its key stands in its answer
+            await inner(scope, receive, send)
 
         self.app = serve
 
@@ -132,7 +133,7 @@ async def _count(request: HotRequest, body: Any) -> bytes:
     messages, is_single = _messages(body)
     rules, now_us = request.resources.of(Intake).rules, time.time_ns() // 1000
     both = [admit_message(message, source, rules, now_us) for message in messages]
-    results = await _enter([outcome for outcome, _ in both], request.resources, is_single)
+    results = await _enter([outcome for outcome, _ in both], request, is_single)
     count_segment(results)
     if is_single and isinstance(results[0], Problem):
         raise results[0]
@@ -168,12 +169,13 @@ def _with_times(message: Any, batch: Mapping[str, Any]) -> Any:
     return {**told, **message} if told and isinstance(message, dict) else message
 
 
-async def _enter(outcomes: list[Outcome], resources: Resources, is_single: bool) -> list[str | Problem | Ignored]:
+async def _enter(outcomes: list[Outcome], request: HotRequest, is_single: bool) -> list[str | Problem | Ignored]:
     """Counts the events and keeps the refusals; what became of each message."""
     submission = submission_of(outcomes)
+    name_customers(request.scope, (event.customer_id for event in submission.events))
     statuses: Sequence[str] = ()
     if submission.events or submission.rejections:
-        entry = await resources.of(Intake).enter(submission, is_single=is_single)
+        entry = await request.resources.of(Intake).enter(submission, is_single=is_single)
         statuses = entry.statuses
     return list_results(outcomes, statuses, "This messageId came before with other content.")
 

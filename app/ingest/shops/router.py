@@ -19,6 +19,7 @@ from app.foundation.errors import Conflict, Problem, violation
 from app.foundation.logs import log
 from app.foundation.metrics import count_webhook
 from app.foundation.times import iso
+from app.http.auditing import name_customers
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, read_bytes
 from app.http.strict_json import read_json
@@ -107,7 +108,7 @@ async def post_shopify(request: HotRequest) -> bytes:
         return await _redact(payload, door, request.resources)
     is_test = _field(request, b"x-shopify-test").lower() == "true"
     mapped: list[Mapped] = [TEST] if is_test else shopify.map_delivery(topic, payload, door)
-    return await _count("shopify", mapped, request.resources)
+    return await _count("shopify", mapped, request)
 
 
 @_webhook(
@@ -121,14 +122,14 @@ async def post_woocommerce(request: HotRequest) -> bytes:
     """Answers as `POST /v1/shopify`. The ping, which comes unsigned when a webhook is made, is answered too."""
     signature, body = request.fields.get(b"x-wc-webhook-signature"), await read_bytes(request)
     if _PING.fullmatch(body):
-        return await _count("woocommerce", [], request.resources)
+        return await _count("woocommerce", [], request)
     secrets = request.resources.settings.woocommerce_secrets
     check_signature(signature, body, read_secrets(secrets), "PERENNIAL_WOOCOMMERCE_SECRETS")
     payload = read_json(body)
     topic = _field(request, b"x-wc-webhook-topic").lower()
     address = _field(request, b"x-wc-webhook-source").partition("://")[2].rstrip("/")
     door = _door(request, "/woocommerce", address)
-    return await _count("woocommerce", woocommerce.map_delivery(topic, payload, door), request.resources)
+    return await _count("woocommerce", woocommerce.map_delivery(topic, payload, door), request)
 
 
 async def _redact(payload: Any, door: Door, resources: Resources) -> bytes:
@@ -163,14 +164,15 @@ async def _look_up(mapped: list[Mapped], resources: Resources) -> list[Mapped]:
         return consider(mapped, await read_known(connection, source, event_ids))
 
 
-async def _count(name: str, mapped: list[Mapped], resources: Resources) -> bytes:
-    mapped = await _look_up(mapped, resources)
-    intake, now_us = resources.of(Intake), time.time_ns() // 1000
+async def _count(name: str, mapped: list[Mapped], request: HotRequest) -> bytes:
+    mapped = await _look_up(mapped, request.resources)
+    intake, now_us = request.resources.of(Intake), time.time_ns() // 1000
     both = [
         (each, ()) if isinstance(each, Ignored) else admit_with_warnings(each, intake.rules, now_us) for each in mapped
     ]
     outcomes = [outcome for outcome, _ in both]
     submission = submission_of(outcomes)
+    name_customers(request.scope, (event.customer_id for event in submission.events))
     statuses: Sequence[str] = ()
     if submission.events or submission.rejections:
         is_single = len(submission.events) == 1
