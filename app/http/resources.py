@@ -166,8 +166,9 @@ class Resources:
 
     @property
     def ended(self) -> list[str]:
-        """What this worker was to do beside answering, for as long as it lives, and does no more."""
-        return [task.get_name() for task in self._background if task.done()]
+        """What this worker was to do beside answering, and does no more, though it is not done with."""
+        done = [task for task in self._background if task.done()]
+        return [task.get_name() for task in done if task.cancelled() or task.exception() is not None]
 
     @asynccontextmanager
     async def patience(self) -> AsyncIterator[None]:
