@@ -48,7 +48,13 @@ from app.models.artefact import Model
 from app.runtime.main import create_app
 from tests.processes import QUIET
 
-QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+QUICK = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "200",
+}
 HUNG_SECONDS = 90
 BLOCKED = """
 SELECT pid FROM pg_stat_activity

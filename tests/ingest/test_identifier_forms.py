@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.ingest import admission
+from app.ingest import pseudonyms
 from app.ingest.pseudonyms import hash_forms
 from app.ingest.rules import Rules
 from app.lifecycle.identifiers import identifier_forms, make_pseudonym
@@ -26,10 +26,10 @@ def before(monkeypatch):
 
     class Before:
         def __enter__(self):
-            monkeypatch.setattr(admission, "identifier_forms", lambda *given: forms(*given)[-1:])
+            monkeypatch.setattr(pseudonyms, "identifier_forms", lambda *given: forms(*given)[-1:])
 
         def __exit__(self, *_):
-            monkeypatch.setattr(admission, "identifier_forms", forms)
+            monkeypatch.setattr(pseudonyms, "identifier_forms", forms)
 
     return Before()
 
