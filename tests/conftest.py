@@ -39,6 +39,7 @@ from app.database.schema import migrate
 from app.database.tables import metadata
 from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.settings import Settings
+from app.foundation.times import received_now_us
 from app.http.auth import SCOPES, create_key
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.features import FEATURE_NAMES
@@ -291,6 +292,12 @@ class Sql:
             return found if len(found) >= backends else None
 
         return (await wait_until(look))[0]["pid"]
+
+
+@pytest.fixture(autouse=True)
+def forget_the_clock_of_before(monkeypatch):
+    """A test that set the clock ahead is over: the next one begins at its own time."""
+    monkeypatch.setattr(received_now_us, "_offset_us", 0)
 
 
 @pytest.fixture

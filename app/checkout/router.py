@@ -1,6 +1,5 @@
 """`POST /v1/checkouts`."""
 
-import time
 from collections.abc import Iterable
 
 import orjson
@@ -13,6 +12,7 @@ from app.decisions.carrying import carry_items, may_carry
 from app.decisions.deadlines import Deadline, deadline_of
 from app.decisions.held import Decisions
 from app.decisions.schemas import DecisionOut
+from app.foundation.times import received_now_us
 from app.http.auditing import CUSTOMERS
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_body, read_in_turn, requires, schema_of
@@ -63,7 +63,7 @@ async def post_checkout(request: HotRequest) -> bytes:
 
     Without a model the answer comes from rules and says `degraded`.
     """
-    intake, now_us, began_s = request.resources.of(Intake), time.time_ns() // 1000, request.began_s
+    intake, now_us, began_s = request.resources.of(Intake), received_now_us(), request.began_s
     checkout, left_out = await read_in_turn(request, await read_body(request), read_checkout)
     event, warnings = admit_with_warnings(checkout.event, intake.rules, now_us, ("event",))
     if isinstance(event, Rejection):

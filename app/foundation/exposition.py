@@ -25,7 +25,7 @@ STALE_SECONDS: Final = 5.0
 """A worker that wrote nothing for so long is not running: its gauges do not count."""
 
 Snapshot = dict[str, Any]
-"""JSON: at, counters and histograms by name as pairs of labels and value, gauges, last_event."""
+"""JSON: at_s, counters and histograms by name as pairs of labels and value, gauges, last_event."""
 
 
 class Gauge(NamedTuple):
@@ -105,7 +105,7 @@ def take_snapshot(gauges: Iterable[GaugeValue]) -> Snapshot:
     """The numbers of this process."""
     metrics.CPU.values[()] = _cpu_before_s + time.process_time()
     return {
-        "at": time.time(),
+        "at_s": time.monotonic(),  # one clock for all processes of a machine, which nobody sets
         "counters": {name: list(counter.values.items()) for name, counter in metrics.COUNTERS.items()},
         "histograms": {name: list(found.cells.items()) for name, found in metrics.HISTOGRAMS.items()},
         "gauges": list(gauges),
@@ -145,8 +145,8 @@ class Board:
     def read(self) -> list[Snapshot]:
         """The numbers of every worker; those that are gone without gauges."""
         found: list[Snapshot] = [orjson.loads(path.read_bytes()) for path in self._directory.glob("*.json")]
-        oldest = time.time() - STALE_SECONDS
-        return [taken if taken["at"] >= oldest else {**taken, "gauges": []} for taken in found]
+        oldest_s = time.monotonic() - STALE_SECONDS
+        return [taken if taken["at_s"] >= oldest_s else {**taken, "gauges": []} for taken in found]
 
 
 board: Board | None = None

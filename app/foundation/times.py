@@ -1,5 +1,6 @@
 """Times inside: microseconds since 1970 UTC. As they are written: RFC 3339 in UTC."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -13,6 +14,32 @@ _MINUTES: Final = [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute i
 _FIRST_DAY: Final = date(1970, 1, 1).toordinal()
 MAX_AHEAD_US: Final = 5 * 60 * 1_000_000
 """How far ahead a clock may be: a till's and ours need not agree to the second."""
+
+
+HELD_AHEAD_US: Final = 3 * 3600 * 1_000_000
+"""A clock that is set back by more was far ahead before, and is believed."""
+
+
+class ForwardClock:
+    """Microseconds since 1970 by the wall clock, as far forward as it was in this process and the time since.
+
+    For what refuses events from the future: were our clock set back by an hour, each sale of the tills' right clocks
+    would be one.
+    """
+
+    def __init__(self) -> None:
+        self._offset_us = 0
+
+    def __call__(self) -> int:
+        steady_us = time.monotonic_ns() // 1000
+        wall_us = time.time_ns() // 1000 - steady_us
+        if not wall_us < self._offset_us <= wall_us + HELD_AHEAD_US:
+            self._offset_us = wall_us
+        return steady_us + self._offset_us
+
+
+received_now_us: Final = ForwardClock()
+"""When an event is received, for its admission."""
 
 
 def to_us(moment: datetime) -> int:

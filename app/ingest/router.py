@@ -1,6 +1,5 @@
 """`POST /v1/events`."""
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -9,6 +8,7 @@ import orjson
 from fastapi import APIRouter
 
 from app.foundation.errors import Malformed, Problem, TooLarge
+from app.foundation.times import received_now_us
 from app.http.auditing import name_customers
 from app.http.routes import (
     HotRequest,
@@ -103,7 +103,7 @@ def _admit_binary(request: HotRequest, body: bytes, rules: Rules) -> Sequence[_B
 
 def _admit_all(raws: Sequence[Any], rules: Rules) -> list[_Both]:
     """Each event, or why it is refused; and what was mended of each."""
-    now_us = time.time_ns() // 1000
+    now_us = received_now_us()
     return [
         _admit_bytes(raw, rules, now_us) if has_bytes(raw) else admit_with_warnings(raw, rules, now_us) for raw in raws
     ]

@@ -109,7 +109,7 @@ def check_server(resources: Resources) -> dict[str, CheckOut]:
     output: str | None = None
     if kept.is_given_up:
         output = f"It does not stay up, and was given up: see {EMBEDDED}/postgres.log, and restart the service."
-    elif kept.restarted_at is not None and time.time() - kept.restarted_at < TOLD_SECONDS:
+    elif kept.restarted_at is not None and abs(time.time() - kept.restarted_at) < TOLD_SECONDS:
         output = f"It ended, and was started again: see {EMBEDDED}/postgres.log. Was it killed for want of memory?"
     status: HealthStatus = "fail" if kept.is_given_up else "warn" if output else "pass"
     return {

@@ -260,7 +260,7 @@ def test_workers_are_added_up_and_a_successor_goes_on(tmp_path, alone):
 def test_the_gauges_of_a_worker_that_is_gone_do_not_count(tmp_path, alone):
     metrics.OVERLOADS.add(("till",))
     (tmp_path / "0.json").write_text(
-        json.dumps({**take_snapshot([("perennial_workers", (), 1)]), "at": 0}, default=list)
+        json.dumps({**take_snapshot([("perennial_workers", (), 1)]), "at_s": 0}, default=list)
     )
     board = Board(tmp_path, 1)
     board.publish([("perennial_workers", (), 1)])

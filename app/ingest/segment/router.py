@@ -1,7 +1,6 @@
 """`POST /v1/segment`: messages of Segment and RudderStack as events."""
 
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from app.foundation.errors import (
     violation,
 )
 from app.foundation.metrics import count_segment
+from app.foundation.times import received_now_us
 from app.http.auditing import name_customers
 from app.http.auth import write_bearer
 from app.http.routes import (
@@ -131,7 +131,7 @@ async def post_batch(request: HotRequest) -> bytes:
 async def _count(request: HotRequest, body: Any) -> bytes:
     source = _read_source(request.query_params.get("source"))
     messages, is_single = _messages(body)
-    rules, now_us = request.resources.of(Intake).rules, time.time_ns() // 1000
+    rules, now_us = request.resources.of(Intake).rules, received_now_us()
     both = [admit_message(message, source, rules, now_us) for message in messages]
     results = await _enter([outcome for outcome, _ in both], request, is_single)
     count_segment(results)

@@ -18,7 +18,7 @@ from app.database.engine import transaction
 from app.foundation.errors import Conflict, Problem, violation
 from app.foundation.logs import log
 from app.foundation.metrics import count_webhook
-from app.foundation.times import iso
+from app.foundation.times import iso, received_now_us
 from app.http.auditing import name_customers
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, read_bytes
@@ -166,7 +166,7 @@ async def _look_up(mapped: list[Mapped], resources: Resources) -> list[Mapped]:
 
 async def _count(name: str, mapped: list[Mapped], request: HotRequest) -> bytes:
     mapped = await _look_up(mapped, request.resources)
-    intake, now_us = request.resources.of(Intake), time.time_ns() // 1000
+    intake, now_us = request.resources.of(Intake), received_now_us()
     both = [
         (each, ()) if isinstance(each, Ignored) else admit_with_warnings(each, intake.rules, now_us) for each in mapped
     ]
