@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCK := requirements.lock
 
-.PHONY: run test lint types bench chaos hostile spark lock sbom clean
+.PHONY: run test lint types bench chaos stops hostile spark lock sbom clean
 
 run: .venv/ready
 	@exec $(BIN)/perennial run
@@ -36,6 +36,10 @@ bench: .venv/ready
 chaos: .venv/ready
 	$(BIN)/python -m benchmarks.chaos $(ARGS)
 	$(BIN)/python -m benchmarks.rush $(filter --short,$(ARGS))
+
+# Stops of the service under load, a hundred with one worker and with two; ARGS="--stops 10" for fewer.
+stops: .venv/ready
+	$(BIN)/python -m benchmarks.stops $(ARGS)
 
 # Hostile and slow clients beside the tills; ARGS=--short in CI, ARGS="--only heads" for one of them.
 hostile: .venv/ready

@@ -77,7 +77,7 @@ class Tills:
         made = 0
         while not self.stopping:
             made += 1
-            await self._sell(_make_order(f"{number}-{made}", f"C-{draw.randrange(CUSTOMERS)}"), draw)
+            await self._sell(make_order(f"{number}-{made}", f"C-{draw.randrange(CUSTOMERS)}"), draw)
             await asyncio.sleep(draw.uniform(0, PAUSE_S))
 
     async def _sell(self, event: Json, draw: random.Random) -> None:
@@ -118,7 +118,7 @@ class Tills:
             self._watch[1].set_result(ended_s)
 
 
-def _make_order(event_id: str, customer_id: str) -> Json:
+def make_order(event_id: str, customer_id: str) -> Json:
     """Of a few lines, the same for the same id: a repeat is no other order."""
     draw = random.Random(event_id)
     names = [f"item-{draw.randrange(ITEMS)}" for _ in range(draw.randint(1, 5))]
