@@ -28,10 +28,11 @@ LIMITED: Final = {
     "model_approvals": ("SELECT", "INSERT"),
     "model_changes": ("SELECT", "INSERT"),
     "action_versions": ("SELECT", "INSERT"),
+    "audit_log": ("SELECT", "INSERT", "DELETE"),
 }
 """Tables of which the service does less than read and write: keys, and who changed what."""
-HIDDEN: Final = frozenset(("api_keys", "erased_ids"))
-"""From analysts: hashes of keys, and of the ids of whom there is nothing any more."""
+HIDDEN: Final = frozenset(("api_keys", "erased_ids", "audit_log"))
+"""From analysts: hashes of keys, and of the ids of whom there is nothing any more; who looked at whom."""
 TYPES: Final = ("order_line",)
 
 APPLYING: Final = 0x726F6C65
