@@ -29,14 +29,13 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from app.commands.main import app as commands
 from app.database.embedded import start_embedded
 from app.database.engine import create_engine, transaction
 from app.database.schema import migrate
-from app.database.tables import metadata
 from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.foundation.times import received_now_us
@@ -48,6 +47,7 @@ from app.lifecycle.value import ValueCurve
 from app.models.artefact import Model
 from app.runtime.main import create_app
 from tests.processes import QUIET
+from tests.second_connection import Sql, empty_tables, wait_until
 
 QUICK = {
     "fsync": "off",
@@ -57,22 +57,6 @@ QUICK = {
     "max_connections": "200",
 }
 HUNG_SECONDS = 90
-BLOCKED = """
-SELECT pid FROM pg_stat_activity
- WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'perennial'
-"""
-KEPT = ("api_keys", "actions", "action_versions")
-EMPTIED = [name for name in metadata.tables if name not in KEPT]
-EMPTY = f"""
-DO $$
-DECLARE written text;
-BEGIN
-    SELECT string_agg(name, ', ') INTO written
-      FROM unnest('{{{",".join(EMPTIED)}}}'::text[]) AS name WHERE pg_relation_size(name::regclass) > 0;
-    IF written IS NOT NULL THEN EXECUTE 'TRUNCATE ' || written; END IF;
-END $$
-"""
-"""Truncates what has been written to since: a table without rows or rooms costs as much to truncate as a full one."""
 
 
 def _start_server(config: pytest.Config) -> str:
@@ -252,46 +236,9 @@ async def running_service(anyio_backend, serve):
         yield service
 
 
-async def wait_until(look):
-    """What `look` returns as soon as it is true. For what happens elsewhere and sets no event of ours."""
-    async with asyncio.timeout(60):
-        while not (found := await look()):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    return found
-
-
 @pytest.fixture(scope="session", name="wait_until")
 def wait_until_fixture():
     return wait_until
-
-
-@dataclass
-class Sql:
-    """A second pair of eyes on the database, through a connection that is not the service's."""
-
-    engine: Any
-
-    async def rows(self, statement, **parameters):
-        async with self.engine.begin() as connection:
-            found = await connection.execute(text(statement), parameters)
-            return found.mappings().all() if found.returns_rows else []
-
-    async def row(self, statement, **parameters):
-        (row,) = await self.rows(statement, **parameters)
-        return dict(row)
-
-    async def value(self, statement, **parameters):
-        (value,) = (await self.row(statement, **parameters)).values()
-        return value
-
-    async def wait_for_lock(self, backends=1):
-        """A backend of a service that waits for a lock, as soon as there are so many."""
-
-        async def look():
-            found = await self.rows(BLOCKED)
-            return found if len(found) >= backends else None
-
-        return (await wait_until(look))[0]["pid"]
 
 
 @pytest.fixture(autouse=True)
@@ -311,9 +258,7 @@ def cut_connections(server_url, database_url):
 @pytest.fixture
 async def sql(engine):
     """The database, its tables empty but for keys and catalogue."""
-    async with engine.begin() as connection:
-        await connection.execute(text("SET LOCAL lock_timeout = '30s'"))  # a test before has left a transaction open
-        await connection.exec_driver_sql(EMPTY)
+    await empty_tables(engine)
     return Sql(engine)
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from app.database.engine import create_engine
 from app.database.schema import migrate
-from tests.conftest import Sql
 from tests.decisions.acting import action_of, consent, decide, put_policy
 from tests.processes import make_key, starting
+from tests.second_connection import Sql
 
 MOST = 60
 DECISIONS = 240
