@@ -67,7 +67,7 @@ def _component(pin: Pin) -> Component:
     return Component(
         name=pin.name,
         version=pin.version,
-        type=ComponentType.LIBRARY,
+        type=ComponentType("library"),
         bom_ref=str(purl),
         purl=purl,
         licenses=[_licence(_told_licence(pin))],

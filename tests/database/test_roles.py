@@ -115,6 +115,7 @@ async def test_the_service_answers_as_its_role(split, serve, shop):
         "DELETE FROM api_keys",
         "UPDATE alembic_version SET version_num = '0001'",
         "DELETE FROM model_changes",
+        "UPDATE audit_log SET act = 'read'",
     ],
 )
 async def test_the_service_changes_no_table_and_no_key(connections, statement):
@@ -132,6 +133,7 @@ async def test_the_service_changes_no_table_and_no_key(connections, statement):
         "CREATE TEMPORARY TABLE made (id int)",
         "SELECT * FROM api_keys",
         "SELECT * FROM erased_ids",
+        "SELECT * FROM audit_log",
     ],
 )
 async def test_analysts_neither_write_nor_read_keys(connections, statement):

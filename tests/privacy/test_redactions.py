@@ -28,33 +28,32 @@ async def door(anyio_backend, serve):
 
 
 @pytest.fixture
-def deliver(door, sql):
-    async def send(topic, payload):
+def signed(door, sql):
+    """Sends what is signed in the header of this name."""
+
+    async def send(path, payload, signature, **headers):
         written = encode(payload)
-        headers = {
-            "content-type": "application/json",
-            "x-shopify-topic": topic,
-            "x-shopify-shop-domain": SHOP,
-            "x-shopify-hmac-sha256": sign(written, SECRET),
-        }
+        headers |= {signature: sign(written, SECRET), "content-type": "application/json"}
         async with door.connect() as shop:
-            return await shop.post("/v1/shopify", content=written, headers=headers)
+            return await shop.post(path, content=written, headers=headers)
 
     return send
 
 
 @pytest.fixture
-def deliver_woo(door, sql):
-    async def send(topic, payload):
-        written = encode(payload)
-        headers = {
-            "content-type": "application/json",
-            "x-wc-webhook-topic": topic,
-            "x-wc-webhook-source": "https://tea.example.com/",
-            "x-wc-webhook-signature": sign(written, SECRET),
-        }
-        async with door.connect() as shop:
-            return await shop.post("/v1/woocommerce", content=written, headers=headers)
+def deliver(signed):
+    def send(topic, payload):
+        told = {"x-shopify-topic": topic, "x-shopify-shop-domain": SHOP}
+        return signed("/v1/shopify", payload, "x-shopify-hmac-sha256", **told)
+
+    return send
+
+
+@pytest.fixture
+def deliver_woo(signed):
+    def send(topic, payload):
+        told = {"x-wc-webhook-topic": topic, "x-wc-webhook-source": "https://tea.example.com/"}
+        return signed("/v1/woocommerce", payload, "x-wc-webhook-signature", **told)
 
     return send
 
