@@ -15,7 +15,6 @@ import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,6 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import numpy as np
 import pytest
@@ -47,7 +45,7 @@ from app.lifecycle.value import ValueCurve
 from app.models.artefact import Model
 from app.runtime.main import create_app
 from tests.processes import QUIET
-from tests.second_connection import Sql, empty_tables, wait_until
+from tests.second_connection import Sql, administer, empty_tables, wait_until
 
 QUICK = {
     "fsync": "off",
@@ -107,24 +105,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.obj = bounded  # type: ignore[attr-defined]
 
 
-def _dsn(url: str) -> str:
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _administer(server_url: str, statement: str) -> None:
-    """Runs a statement outside of any transaction; in a thread, since the caller's loop may be running."""
-
-    async def execute() -> None:
-        connection = await asyncpg.connect(_dsn(server_url))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, execute()).result()
-
-
 @pytest.fixture(scope="session")
 def server_url(request):
     given = getattr(request.config, "workerinput", None)
@@ -140,12 +120,12 @@ def make_database(server_url):
     def make(copied_url=None):
         names.append(f"perennial_test_{uuid.uuid4().hex}")
         template = "template0" if copied_url is None else make_url(copied_url).database
-        _administer(server_url, f"CREATE DATABASE {names[-1]} TEMPLATE {template}")
+        administer(server_url, f"CREATE DATABASE {names[-1]} TEMPLATE {template}")
         return make_url(server_url).set(database=names[-1]).render_as_string(hide_password=False)
 
     yield make
     for name in names:
-        _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+        administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -252,7 +232,7 @@ def cut_connections(server_url, database_url):
     """Ends every connection to the database, while the caller's loop stands still and so hears of none."""
     name = make_url(database_url).database
     ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-    return lambda: _administer(server_url, ended)
+    return lambda: administer(server_url, ended)
 
 
 @pytest.fixture

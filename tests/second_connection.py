@@ -1,10 +1,12 @@
-"""A second pair of eyes on the database of a service that is tested, and its tables emptied."""
+"""A connection to the database of a service that is tested beside the service's own: it makes, empties and looks."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+import asyncpg
+from sqlalchemy import make_url, text
 
 from app.database.tables import metadata
 
@@ -24,6 +26,25 @@ BEGIN
 END $$
 """
 """Truncates what has been written to since: a table without rows or rooms costs as much to truncate as a full one."""
+
+
+def dsn(url: str) -> str:
+    """As the driver takes it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def administer(server_url: str, statement: str) -> None:
+    """Runs a statement outside of any transaction; in a thread, since the caller's loop may be running."""
+
+    async def execute() -> None:
+        connection = await asyncpg.connect(dsn(server_url))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, execute()).result()
 
 
 async def wait_until(look):

@@ -18,7 +18,7 @@ from app.foundation.settings import Settings
 from app.http.auth import SCOPES, create_key
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.scores.publishing_queries import CREATE_NEXT, GRANTS, SWAP
-from tests.conftest import _administer, _dsn
+from tests.second_connection import administer, dsn
 
 PASSWORD = "a word of the tests"
 NO_SECRETS = {("events", "digest"), ("models", "feature_digest"), ("models", "sha256")}
@@ -34,7 +34,7 @@ class Split:
         migrate(url)
         apply_roles(url, self.roles, PASSWORD)
         for role in (self.roles.owner, self.roles.reader):
-            _administer(url, f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
+            administer(url, f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
         self.owner, self.app, self.reader = (self.of(name) for name in self.roles)
 
     def of(self, role):
@@ -47,14 +47,14 @@ def split(make_database, server_url):
     split = Split(make_database())
     yield split
     for role in reversed(split.roles):
-        _administer(split.superuser, f"DROP OWNED BY {role} CASCADE")
-        _administer(split.superuser, f"DROP ROLE {role}")
+        administer(split.superuser, f"DROP OWNED BY {role} CASCADE")
+        administer(split.superuser, f"DROP ROLE {role}")
 
 
 @pytest.fixture(scope="module")
 async def connections(anyio_backend, split):
     """Role → a connection of it, by the name of its URL."""
-    opened = {name: await asyncpg.connect(_dsn(getattr(split, name))) for name in ("owner", "app", "reader")}
+    opened = {name: await asyncpg.connect(dsn(getattr(split, name))) for name in ("owner", "app", "reader")}
     yield opened
     for connection in opened.values():
         await connection.close()
@@ -178,7 +178,7 @@ async def test_scores_that_the_owner_publishes_are_read_by_the_others(connection
 
 def test_what_is_missing_is_said_before_anything_is_served(split, make_database):
     check_access(split.app)
-    _administer(split.superuser, f"REVOKE INSERT ON events, stages FROM {split.roles.app}")
+    administer(split.superuser, f"REVOKE INSERT ON events, stages FROM {split.roles.app}")
     with pytest.raises(UnusableDatabase, match="may not INSERT on table events and 1 more: run 'perennial roles"):
         check_access(split.app)
     apply_roles(split.superuser, split.roles)

@@ -11,7 +11,7 @@ import numpy as np
 from app.database.engine import create_engine
 from app.models.queries import Report
 from app.monitoring.reports import LatestReports, read_gauges
-from tests.conftest import Sql
+from tests.second_connection import Sql
 from tests.monitoring.books import Shop, make_model, us
 
 def knowing(version, pieces, chance, contacts):
