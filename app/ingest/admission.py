@@ -1,4 +1,4 @@
-"""Raw JSON → events; and a batch of events, with the decisions asked for, → the database."""
+"""Raw JSON → events to be counted, or refusals to be kept."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final

@@ -50,7 +50,5 @@ def read_plain_id(customer_id: str, country_code: str = "", *, ids_are_phones: b
 def _read_said(word: str, value: str, country_code: str) -> PlainId | None:
     """What says that it is one and cannot be one is an id; digits are what they are said to be."""
     kind = normalise_kind(_KINDS.get(word, word))
-    is_one = bool(identifier_forms(kind, value, country_code)) or (
-        kind == "phone" and not re.search(r"[^\W\d_]", value)
-    )
+    is_one = bool(identifier_forms(kind, value, country_code)) or (kind == "phone" and not _LETTER.search(value))
     return PlainId(kind, value) if is_one else None

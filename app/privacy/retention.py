@@ -129,9 +129,7 @@ async def check_retention(resources: Resources, connection: AsyncConnection) -> 
             componentType="component",
             observedValue=round(age_us / DAY_US, 2),
             observedUnit="days",
-            output="What is too old has not left for two days: see retention.failed in the log."
-            if is_overdue
-            else None,
+            output=_OVERDUE if is_overdue else None,
             time=datetime.fromtimestamp(found.finished_us / 1e6, UTC),
         )
     }
