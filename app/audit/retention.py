@@ -10,8 +10,8 @@ from app.audit.chain import Chain
 from app.audit.recorder import SERVICE, add_entries, entry_of
 from app.audit.verification import CUT
 from app.database.engine import transaction
+from app.lifecycle.events import DAY_US
 
-DAY_US: Final = 86_400_000_000
 PIECE: Final = 10_000
 """Rows deleted in one transaction."""
 

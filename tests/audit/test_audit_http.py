@@ -8,9 +8,10 @@ import time
 import pytest
 
 from app.audit.recorder import NOT_NOTED, Recorder
-from app.audit.retention import DAY_US, cut_head
+from app.audit.retention import cut_head
 from app.database.engine import transaction
 from app.http.auth import create_key
+from app.lifecycle.events import DAY_US
 
 ORDER = "POST /v1/checkouts"
 
