@@ -3,7 +3,7 @@
 import getpass
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,9 +14,8 @@ from app.audit.recorder import add_entries, entry_of
 from app.commands.access import engine_of
 from app.database.engine import transaction
 from app.foundation.settings import Settings
+from app.http.auditing import Record
 from app.models.gates import COMMAND_LINE
-
-Record = Callable[[AsyncConnection, Sequence[str]], Awaitable[None]]
 
 
 async def record_command(

@@ -18,6 +18,10 @@ RECORDED: Final = "recorded"
 """Where it says that what was done is recorded already."""
 
 
+Record = Callable[[AsyncConnection, Sequence[str]], Awaitable[None]]
+"""Writes with a transaction that what it does is about these ids."""
+
+
 def name_customers(scope: Scope, customer_ids: Iterable[str]) -> None:
     """Says whom a call is about, for the audit."""
     scope[CUSTOMERS] = tuple(customer_ids)
@@ -33,7 +37,7 @@ class Auditing(Protocol):
         """Writes what a call does, with the transaction that does it: as the last of it, since others wait then."""
 
 
-def recording(audit: Auditing, scope: Scope) -> Callable[[AsyncConnection, Sequence[str]], Awaitable[None]]:
+def recording(audit: Auditing, scope: Scope) -> Record:
     """Records a call that turns out to be about these ids, that of its path among them."""
 
     async def record(connection: AsyncConnection, customer_ids: Sequence[str]) -> None:

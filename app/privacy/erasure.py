@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,7 @@ from app.database.engine import transaction
 from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.foundation.times import iso
+from app.http.auditing import Record
 from app.lifecycle.identifiers import is_pseudonym
 from app.lifecycle.tombstones import Tombstones
 from app.privacy import erasure_queries as queries
@@ -36,10 +37,6 @@ SETTLE_SECONDS: Final = 10.0
 """After which nothing is on its way any more: longer than anybody waits for an answer, or a page of a sweep takes."""
 _ATTEMPTS: Final = 5
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
-
-
-Record = Callable[[AsyncConnection, Sequence[str]], Awaitable[None]]
-"""Writes with a transaction that it erases these ids."""
 
 
 @asynccontextmanager
