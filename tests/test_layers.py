@@ -41,6 +41,7 @@ ROUTERS = [path for path in RELATIVE if path.endswith("router.py")]
 DEFERRED = {
     "app/commands/evaluation.py": ("ml",),
     "app/commands/file_options.py": ("ml",),
+    "app/commands/history.py": ("ml",),
     "app/commands/importing.py": ("ml",),
     "app/commands/items.py": ("ml",),
     "app/commands/models.py": ("ml", "rich"),

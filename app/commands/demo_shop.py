@@ -9,6 +9,7 @@ from app.ingest.queries import find_import, has_events
 from app.items.queries import read_version
 from app.models.kinds import KINDS, RECOMMEND, SCORE
 from app.models.queries import read_champion
+from app.stages.history_queries import has_computed_history
 
 IMPORT_ID: Final = "demo"
 TRAINED: Final = (SCORE, RECOMMEND)
@@ -42,8 +43,15 @@ async def needs_items(engine: AsyncEngine) -> bool:
         return is_demo and await read_version(connection) == 0
 
 
+async def needs_history(engine: AsyncEngine) -> bool:
+    """Whether the demo shop is there, and its past months were never worked out."""
+    async with transaction(engine) as connection:
+        is_demo = await find_import(connection, IMPORT_ID) is not None
+        return is_demo and not await has_computed_history(connection)
+
+
 async def is_prepared(engine: AsyncEngine) -> bool:
     """Whether `perennial demo` has nothing to do."""
     if await needs_events(engine) or await needs_items(engine):
         return False
-    return not any([await needs_model(engine, kind) for kind in TRAINED])
+    return not any([await needs_model(engine, kind) for kind in TRAINED]) and not await needs_history(engine)

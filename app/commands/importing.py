@@ -13,9 +13,11 @@ import typer
 from app.checkout.order_versions import Versions
 from app.commands.access import database, engine_of
 from app.commands.file_options import reads_file
+from app.commands.history import fill_history, tell_filled
 from app.commands.progress import counting, say
 from app.commands.recording import record_command
 from app.database.engine import transaction
+from app.foundation.errors import Problem, Refusal
 from app.foundation.settings import Settings
 from app.ingest.identity_key import read_identity_keys
 from app.ingest.order_identity import FILES
@@ -46,14 +48,17 @@ def import_command(
         bool, typer.Option("--shift-to-now", help="Move times by whole days: the last event is recent")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first events, and count nothing")] = False,
+    no_history: Annotated[
+        bool, typer.Option("--no-history", help="Leave past months to a later 'perennial backfill'")
+    ] = False,
     *,
     reading: "FileReading",
 ) -> None:
     """Count the orders and refunds of a file, or its CloudEvents (NDJSON). Safe to repeat, resumes.
 
     Columns are guessed by their names; name them where the guess is wrong. Lines of one order become one
-    event; negative quantities or amounts, and lines marked as returns, become refunds. The exit status is 3 where
-    lines or events that should have counted were left out or refused.
+    event; negative quantities or amounts, and lines marked as returns, become refunds. Stages at past month ends are
+    worked out then. The exit status is 3 where lines or events that should have counted were left out or refused.
     """
     from ml.data.importing import ImportOptions, import_file
 
@@ -75,6 +80,8 @@ def import_command(
             say(sentence)
         if count.erased:
             say(f"{count.erased:,} are of persons who were erased, and are not kept.")
+        if count.accepted and not no_history:
+            await _fill_history(url, settings)
         if count.rejected:
             say("Rejected events are kept with their reasons: GET /v1/events/rejected.")
         return count.lost + count.rejected
@@ -83,6 +90,15 @@ def import_command(
         lost = asyncio.run(work(url, settings))
     if lost:
         raise typer.Exit(SOMETHING_LOST)
+
+
+async def _fill_history(url: str, settings: Settings) -> None:
+    """What was counted stays counted, whatever becomes of this."""
+    try:
+        async with engine_of(url) as engine:
+            say(tell_filled(await fill_history(engine, settings)))
+    except (Problem, Refusal) as error:
+        say(f"Past months were not worked out: {error} Run 'perennial backfill' later.")
 
 
 def _tell_versions(versions: Versions | None) -> Iterator[str]:

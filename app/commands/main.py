@@ -17,7 +17,7 @@ MODULES: Final = {
     "import": "importing",
     "import-items": "items",
     **dict.fromkeys(("verify", "rebuild"), "states"),
-    "sweep": "stages",
+    **dict.fromkeys(("sweep", "backfill"), "stages"),
     **dict.fromkeys(("train", "retrain", "models"), "models"),
     "score": "scores",
     **dict.fromkeys(("monitor", "watch"), "monitoring"),

@@ -1,18 +1,15 @@
-"""`perennial sweep`."""
+"""`perennial sweep` and `backfill`."""
 
 import asyncio
 import time
+from typing import Annotated
 
 import typer
 
 from app.commands.access import database, engine_of
+from app.commands.history import MONTHS, context_in_force, fill_history, tell_filled
 from app.commands.progress import counting, say
-from app.database.engine import transaction
-from app.foundation.errors import Refusal
 from app.foundation.settings import Settings
-from app.models.artefact import ArtefactRefused
-from app.models.service import load_champion
-from app.stages.service import stage_context
 from app.stages.sweep import SweepReport, sweep
 
 commands = typer.Typer()
@@ -24,11 +21,7 @@ def sweep_command() -> None:
 
     async def work(url: str, settings: Settings) -> SweepReport:
         async with engine_of(url) as engine:
-            try:
-                async with transaction(engine) as connection:
-                    watching = stage_context(settings, await load_champion(connection))
-            except ArtefactRefused as error:
-                raise Refusal(f"The model in force is refused: {error}") from error
+            watching = await context_in_force(engine, settings)
             with counting("Sweeping customers") as progress:
                 return await sweep(engine, watching, time.time_ns() // 1000, report_progress=progress)
 
@@ -38,3 +31,21 @@ def sweep_command() -> None:
         say(f"{report.customers:,} customers judged, {report.transitions:,} transitions recorded")
     else:
         say("Another process is sweeping.")
+
+
+@commands.command()
+def backfill(
+    months: Annotated[int, typer.Option(min=1, max=240, help="How many month ends back")] = MONTHS,
+    again: Annotated[bool, typer.Option("--again", help="Also of whom it was worked out before")] = False,
+) -> None:
+    """Work out the stages at past month ends, before the record begins, and join them on to it, marked.
+
+    Everybody is judged now first. Safe to stop and to repeat.
+    """
+
+    async def work(url: str, settings: Settings) -> str:
+        async with engine_of(url) as engine:
+            return tell_filled(await fill_history(engine, settings, months, again=again))
+
+    with database() as (settings, url):
+        say(asyncio.run(work(url, settings)))

@@ -222,10 +222,12 @@ stage_transitions = Table(
     Column("churn_risk", Double),
     Column("model_version", Text),
     Column("recorded_us", BigInteger, nullable=False),
+    Column("is_computed", Boolean, nullable=False, server_default=text("false")),
     Index("ix_stage_transitions_at_us", "at_us"),
 )
 """Every change of stage: when it took place as far as known, and when it was recorded. A customer's form a
-chain in the order of `at_us`: from NULL where the record begins, to NULL where the id joins another customer."""
+chain in the order of `at_us`: from NULL where the record begins, to NULL where the id joins another customer.
+`is_computed`: worked out afterwards, of before it began. The first other one may lead from a stage to the same."""
 
 sweeps = Table(
     "sweeps",

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     case,
     column,
+    false,
     func,
     literal,
     literal_column,
@@ -40,7 +41,10 @@ from app.database.tables import (
 )
 
 ONE: Final = literal_column("1", BigInteger)
-TRANSITION: Final = tuple(item.name for item in stage_transitions.c)
+ZERO: Final = literal_column("0", BigInteger)
+_COMPUTED: Final = func.count().filter(stage_transitions.c.is_computed).label("computed")
+TRANSITION: Final = tuple(item.name for item in stage_transitions.c if item.name != "is_computed")
+"""What is recorded of a transition when it takes place."""
 
 
 def recorded_stage_key(customer_id: ColumnElement[str]) -> ColumnElement[Any]:
@@ -125,7 +129,7 @@ def _record_stages(is_as_read: Any) -> Statement:
     """
     given = _given()
     now_us = bindparam("now_us", type_=BigInteger)
-    above_from_the_first = case((given.c.is_above, literal_column("0", BigInteger)))
+    above_from_the_first = case((given.c.is_above, ZERO))
     rows = select(
         *(given.c[name] for name in ("customer_id", "stage", "at_us")),
         now_us,
@@ -182,8 +186,12 @@ async def is_known(connection: AsyncConnection, customer_id: str) -> bool:
 async def read_transitions(
     connection: AsyncConnection, customer_id: str, before_us: int | None, limit: int
 ) -> Sequence[Any]:
-    """Rows of `stage_transitions` of a customer, by any of their ids, newest first, before a time."""
-    query = select(stage_transitions).where(stage_transitions.c.customer_id == _person_of(customer_id))
+    """Rows of `stage_transitions` of a customer, by any of their ids, newest first, before a time.
+
+    Where a record begins in the stage that was worked out before, nothing changed.
+    """
+    moves = stage_transitions.c.from_stage.is_distinct_from(stage_transitions.c.to_stage)
+    query = select(stage_transitions).where(stage_transitions.c.customer_id == _person_of(customer_id), moves)
     if before_us is not None:
         query = query.where(stage_transitions.c.at_us < before_us)
     return (await connection.execute(query.order_by(stage_transitions.c.at_us.desc()).limit(limit))).all()
@@ -197,14 +205,15 @@ def _first(value: ColumnElement[Any], order: ColumnElement[Any]) -> ColumnElemen
 
 
 async def count_moves(connection: AsyncConnection, from_us: int, to_us: int) -> Sequence[Any]:
-    """Rows (part, source, target, customers), seen at one moment; NULL: not known then.
+    """Rows (part, source, target, customers, computed), seen at one moment; NULL: not known then. `computed` of the
+    transitions were worked out afterwards.
 
     Part `before`: transitions up to `from_us`, `since`: those in (from_us, to_us], `net`: customers
     by where they stood before their first and after their last in (from_us, to_us].
     """
     c = stage_transitions.c
     part = case((c.at_us <= from_us, literal_column("'before'", Text)), else_=literal_column("'since'", Text))
-    single = select(part.label("part"), c.from_stage, c.to_stage, func.count().label("customers"))
+    single = select(part.label("part"), c.from_stage, c.to_stage, func.count().label("customers"), _COMPUTED)
     source, target = _first(c.from_stage, c.at_us), _first(c.to_stage, c.at_us.desc())
     within = (
         select(source.label("source"), target.label("target"))
@@ -212,7 +221,7 @@ async def count_moves(connection: AsyncConnection, from_us: int, to_us: int) -> 
         .group_by(c.customer_id)
         .subquery("within")
     )
-    net = select(literal_column("'net'", Text), within.c.source, within.c.target, func.count())
+    net = select(literal_column("'net'", Text), within.c.source, within.c.target, func.count(), ZERO)
     both = (
         single.where(c.at_us <= to_us)
         .group_by(literal_column("1"), c.from_stage, c.to_stage)
@@ -229,7 +238,12 @@ async def read_warnings(
     `after`: the loss and the customer that a page ended with.
     """
     place = tuple_(stages.c.expected_loss, stages.c.customer_id)
-    query = select(stages).where(stages.c.crossed_us >= since_us)
+    began = select(func.min(stage_transitions.c.at_us)).where(
+        stage_transitions.c.customer_id == stages.c.customer_id, ~stage_transitions.c.is_computed
+    )
+    is_before = stages.c.crossed_us <= began.scalar_subquery()
+    is_computed = and_(stages.c.crossed_us > ZERO, func.coalesce(is_before, false()))
+    query = select(stages, is_computed.label("is_computed")).where(stages.c.crossed_us >= since_us)
     if after is not None:
         query = query.where(place < tuple_(literal(after[0], Double), literal(after[1], Text)))
     most_first = query.order_by(stages.c.expected_loss.desc(), stages.c.customer_id.desc())

@@ -14,6 +14,7 @@ class TransitionOut(BaseModel):
     """`at` is when it took place as far as known, `recorded_at` when it was noticed.
 
     `cause` is `event`, `silence` (time passed without one) or `model` (the model or the stage policy changed).
+    `computed_afterwards`: from before the record began, worked out of past events by what judged when it was.
     """
 
     at: str
@@ -24,6 +25,7 @@ class TransitionOut(BaseModel):
     cause: Literal["event", "silence", "model"]
     churn_risk: float | None
     model_version: str | None
+    computed_afterwards: bool
 
 
 class TransitionPageOut(BaseModel):
@@ -51,16 +53,19 @@ class FlowOut(BaseModel):
 
 
 class FlowsOut(BaseModel):
-    """Each customer is in one flow; flows without customers are left out."""
+    """Each customer is in one flow; flows without customers are left out. Of the transitions up to `to` so many were
+    `computed_afterwards`."""
 
     from_: str = Field(alias="from")
     to: str
     stages: list[StageCountOut]
     flows: list[FlowOut]
+    computed_afterwards: int
 
 
 class WarningOut(BaseModel):
-    """Money in major units. `crossed_at` null: the risk was above when it was first judged."""
+    """Money in major units. `crossed_at` null: the risk was above when it was first judged. `computed_afterwards`: that
+    it was found at a past month end, before the record began."""
 
     customer_id: str
     stage: Stage
@@ -70,6 +75,7 @@ class WarningOut(BaseModel):
     crossed_at: str | None
     as_of: str
     model_version: str | None
+    computed_afterwards: bool
 
 
 class WarningPageOut(BaseModel):

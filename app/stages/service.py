@@ -94,6 +94,7 @@ def render_transition(row: Any) -> dict[str, Any]:
         "cause": row.cause,
         "churn_risk": None if row.churn_risk is None else round(row.churn_risk, 6),
         "model_version": row.model_version,
+        "computed_afterwards": row.is_computed,
     }
 
 
@@ -102,7 +103,9 @@ def render_flows(rows: Sequence[Any], from_us: int, to_us_: int) -> dict[str, An
     at_start: Counter[str] = Counter()
     at_end: Counter[str] = Counter()
     flows: Counter[tuple[str, str]] = Counter()
-    for part, source, target, customers in rows:
+    computed = 0
+    for part, source, target, customers, of_them_computed in rows:
+        computed += of_them_computed
         if part == "net":
             flows[source or NONE, target or NONE] += customers
             continue
@@ -125,6 +128,7 @@ def render_flows(rows: Sequence[Any], from_us: int, to_us_: int) -> dict[str, An
             for target in order
             if flows[source, target]
         ],
+        "computed_afterwards": computed,
     }
 
 
@@ -139,4 +143,5 @@ def render_warning(row: Any, digits: int) -> dict[str, Any]:
         "crossed_at": None if row.crossed_us == 0 else iso(row.crossed_us),
         "as_of": iso(row.checked_us),
         "model_version": row.model_version,
+        "computed_afterwards": row.is_computed,
     }

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.customers.teaching_queries import count_refusing, export_events, export_order_items
 from app.database.engine import Driver, transaction
 
-_COLUMNS: Final = {
+EVENT_COLUMNS: Final = {
     "customer_id": "VARCHAR",
     "source": "VARCHAR",
     "id": "VARCHAR",
@@ -25,7 +25,7 @@ _COLUMNS: Final = {
     "points": "BIGINT",
     "value": "VARCHAR",
 }
-
+"""What states are made of."""
 
 _ITEM_COLUMNS: Final = {
     "customer_id": "VARCHAR",
@@ -48,10 +48,11 @@ async def load_order_items(engine: AsyncEngine, connection: duckdb.DuckDBPyConne
             await export_order_items(await driver.connection(), file, simulated)
         finally:
             await driver.close()
-        return _read_csv(connection, "order_items", file, _ITEM_COLUMNS)
+        return read_csv(connection, "order_items", file, _ITEM_COLUMNS)
 
 
-def _read_csv(connection: duckdb.DuckDBPyConnection, table: str, file: Path, columns: dict[str, str]) -> int:
+def read_csv(connection: duckdb.DuckDBPyConnection, table: str, file: Path, columns: dict[str, str]) -> int:
+    """Makes a table of what `COPY` wrote, empty or not; how many rows there are."""
     connection.execute(  # nothing is guessed from the file: it may be empty
         f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM"
         " read_csv($file, auto_detect = false, header = false, columns = $columns)",
@@ -59,6 +60,12 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, table: str, file: Path, col
     )
     ((count,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
     return int(count)
+
+
+def make_empty(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]) -> None:
+    """Makes the table, of nothing."""
+    named = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+    connection.execute(f"CREATE OR REPLACE TABLE {table} ({named})")
 
 
 async def load_events(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection, simulated: bool) -> int:
@@ -71,10 +78,10 @@ async def load_events(engine: AsyncEngine, connection: duckdb.DuckDBPyConnection
     with tempfile.TemporaryDirectory(prefix="perennial-") as directory:
         file = Path(directory) / "events.csv"
         try:
-            await export_events(await driver.connection(), file, tuple(_COLUMNS), simulated)
+            await export_events(await driver.connection(), file, tuple(EVENT_COLUMNS), simulated)
         finally:
             await driver.close()
-        return _read_csv(connection, "events", file, _COLUMNS)
+        return read_csv(connection, "events", file, EVENT_COLUMNS)
 
 
 async def count_left_out(engine: AsyncEngine) -> int:

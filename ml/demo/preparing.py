@@ -8,7 +8,8 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.checkout.importing import ImportCount, run_import
-from app.commands.demo_shop import IMPORT_ID, TRAINED, needs_events, needs_items, needs_model
+from app.commands.demo_shop import IMPORT_ID, TRAINED, needs_events, needs_history, needs_items, needs_model
+from app.commands.history import fill_history, tell_filled
 from app.commands.progress import counting, say
 from app.database.engine import create_engine, transaction
 from app.decisions.catalogue_queries import fill_action_catalogue
@@ -57,7 +58,8 @@ async def fill_items(engine: AsyncEngine, settings: Settings) -> int:
 
 
 async def prepare_demo(database_url: str, settings: Settings) -> None:
-    """Fills the catalogues of actions and items, the shop and the registry, each where it is empty."""
+    """Fills the catalogues of actions and items, the shop, the registry and the record of stages, each where it is
+    empty."""
     engine = create_engine(database_url)
     try:
         async with transaction(engine) as connection:
@@ -73,5 +75,7 @@ async def prepare_demo(database_url: str, settings: Settings) -> None:
             if await needs_model(engine, kind):
                 train = train_from_database if kind == SCORE else recommend_from_database
                 say(await train(engine, settings, simulated=True))
+        if await needs_history(engine):
+            say(tell_filled(await fill_history(engine, settings)))
     finally:
         await engine.dispose()

@@ -40,6 +40,7 @@ async def test_a_history_is_newest_first(client, book):
                 "cause": "silence",
                 "churn_risk": round(risk, 6),
                 "model_version": None,
+                "computed_afterwards": False,
             },
             {
                 "at": "2023-08-09T00:00:00.000Z",
@@ -50,6 +51,7 @@ async def test_a_history_is_newest_first(client, book):
                 "cause": "event",
                 "churn_risk": round(math.exp(-90 / 31.875), 6),
                 "model_version": None,
+                "computed_afterwards": False,
             },
         ],
         "next_cursor": None,
@@ -179,6 +181,7 @@ async def test_warnings_are_of_those_who_crossed_since_most_loss_first(client, b
         "crossed_at": iso_day(60).replace("+00:00", ".000Z"),
         "as_of": iso_day(100).replace("+00:00", ".000Z"),
         "model_version": "v1",
+        "computed_afterwards": False,
     }
     assert (told["threshold"], told["currency"], told["swept_at"], told["next_cursor"]) == (0.5, "CNY", None, None)
     everybody = await get(client, "/v1/warnings", since="1970-01-01")

@@ -20,10 +20,10 @@ def run(sql, database_url, tmp_path, monkeypatch):
     monkeypatch.setenv("PERENNIAL_DATABASE_URL", database_url)
     monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path))
 
-    def import_text(text, *options, name="a.csv"):
+    def import_text(text, *options, name="a.csv", history=False):
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
-        ran = CliRunner().invoke(app, ["import", str(path), *options])
+        ran = CliRunner().invoke(app, ["import", str(path), *options, *([] if history else ["--no-history"])])
         if ran.exception is not None and not isinstance(ran.exception, SystemExit):
             raise ran.exception
         return ran.exit_code, ran.stdout, ran.stderr
@@ -74,6 +74,13 @@ def test_the_same_file_again_ends_with_0(run):
     run(HEADER + GOOD)
     status, _, said = run(HEADER + GOOD, name="b.csv")
     assert (status, "0 accepted, 1 duplicates" in said) == (0, True)
+
+
+@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
+def test_past_months_are_worked_out_at_the_end(run):
+    _, _, said = run(HEADER + "C,2026-06-10,1,5,web,CNY\n", history=True)
+    assert said.index("1 accepted") < said.index("Past months worked out; customers: 1")
+    assert "Past months" not in run(HEADER + "D,2026-06-10,2,5,web,CNY\n", name="b.csv")[2]
 
 
 def test_strict_counts_nothing_where_a_line_would_be_lost(run):
