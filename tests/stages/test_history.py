@@ -1,5 +1,7 @@
 """What past times say of a customer: moves dated after the look before, and when a risk crossed the threshold."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ LOOKS = [us(day) for day in (1, 31, 62, 121, 211, 290, 300, 402, 420)]
 
 
 def order(day):
-    facts = dict.fromkeys(Event._fields, None) | dict.fromkeys(("discount_minor", "points"), 0)
+    facts: dict[str, Any] = dict.fromkeys(Event._fields) | dict.fromkeys(("discount_minor", "points"), 0)
     facts |= {"customer_id": "C-1", "source": "/till", "id": str(day), "type": "order.completed"}
     return Event(**facts | {"occurred_us": us(day), "channel": "store", "amount_minor": 1000, "items": 1})
 
