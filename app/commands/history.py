@@ -12,6 +12,7 @@ from app.foundation.errors import Refusal
 from app.foundation.settings import Settings
 from app.models.artefact import ArtefactRefused
 from app.models.service import load_champion
+from app.stages.history_queries import read_last_event_us
 from app.stages.service import StageContext, stage_context
 from app.stages.sweep import sweep
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ml.data.past_states import Backfilled
 
 MONTHS: Final = 24
-"""How many month ends back, unless one says."""
+"""How many month ends back from the last event, unless one says."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
 
 
@@ -43,7 +44,9 @@ async def fill_history(
 
     context = await context_in_force(engine, settings)
     now_us = await _judge_now(engine, context)
-    times_us = [*month_ends(now_us - 1, months, settings.time_zone), now_us]
+    async with transaction(engine) as connection:
+        last_us = await read_last_event_us(connection) or now_us
+    times_us = [*month_ends(min(last_us, now_us), now_us - 1, months, settings.time_zone), now_us]
     with counting("Working out past months") as progress:
         return await backfill(engine, context, times_us, again=again, report_progress=progress)
 

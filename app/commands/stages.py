@@ -35,7 +35,7 @@ def sweep_command() -> None:
 
 @commands.command()
 def backfill(
-    months: Annotated[int, typer.Option(min=1, max=240, help="How many month ends back")] = MONTHS,
+    months: Annotated[int, typer.Option(min=1, max=240, help="How many month ends back from the last event")] = MONTHS,
     again: Annotated[bool, typer.Option("--again", help="Also of whom it was worked out before")] = False,
 ) -> None:
     """Work out the stages at past month ends, before the record begins, and join them on to it, marked.

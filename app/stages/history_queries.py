@@ -30,8 +30,6 @@ from app.database.engine import Statement, compile_statement, unnested
 from app.database.tables import customer_states, events, persons, stage_transitions, stages
 from app.stages.queries import TRANSITION
 
-PAGE_CUSTOMERS: Final = 10_000
-"""How many customers are worked out at once: their states at two dozen times are some 120 MB."""
 _MADE: Final = stage_transitions.c
 _IDS: Final = bindparam("customer_ids", type_=ARRAY(Text))
 
@@ -54,7 +52,7 @@ def _record_begins_us(*which: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _read_lacking() -> Statement:
-    """The next customers after `after` who were known at one of `times_us`, before their record begins.
+    """The next `most` customers after `after` who were known at one of `times_us`, before their record begins.
 
     With `again` those too of whom that was worked out.
     """
@@ -72,7 +70,7 @@ def _read_lacking() -> Statement:
         .where(stages.c.customer_id > bindparam("after", type_=Text))
         .where(select(time_us.c.us).where(is_lacking).correlate(stages).exists())
         .order_by(stages.c.customer_id)
-        .limit(literal_column(str(PAGE_CUSTOMERS)))
+        .limit(bindparam("most", type_=BigInteger))
     )
 
 
@@ -172,6 +170,12 @@ def _date_warnings() -> Statement:
 
 
 DATE_WARNINGS: Final = _date_warnings()
+
+
+async def read_last_event_us(connection: AsyncConnection) -> int | None:
+    """When the last event of any customer took place; None: there is none."""
+    last: int | None = (await connection.execute(select(func.max(customer_states.c.last_event_us)))).scalar_one()
+    return last
 
 
 async def has_computed_history(connection: AsyncConnection) -> bool:

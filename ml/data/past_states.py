@@ -28,17 +28,25 @@ from ml.data.database import EVENT_COLUMNS, make_empty, read_csv
 from ml.data.engines import bound
 from ml.data.states import states
 
+_ROWS_AT_ONCE: Final = 240_000
+"""States that are worked out at once, of customers at times: they are some 120 MB."""
 _NUMERIC: Final = StateSpec("customer", CUSTOMER.table, CUSTOMER.keys, NUMERIC)
 """What is judged: the state without its texts."""
 _EVENTS: Final = events_of(tuple(EVENT_COLUMNS))
 
 
-def month_ends(now_us: int, months: int, zone: str) -> list[int]:
-    """The last `months` beginnings of a month in a zone up to a time, µs since 1970, ascending."""
-    local = datetime.fromtimestamp(now_us / 1e6, UTC).astimezone(ZoneInfo(zone))
-    first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    midnights = [(first - relativedelta(months=back)).replace(tzinfo=ZoneInfo(zone)) for back in range(months)]
-    return sorted(to_us(midnight) for midnight in midnights)
+def month_ends(last_us: int, until_us: int, months: int, zone: str) -> list[int]:
+    """The last `months` beginnings of a month in a zone up to a time, and those after it until another; µs since 1970,
+    ascending."""
+    began = [
+        datetime.fromtimestamp(us / 1e6, UTC)
+        .astimezone(ZoneInfo(zone))
+        .replace(day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        for us in (last_us, until_us)
+    ]
+    ahead = relativedelta(began[1], began[0])
+    offsets = range(1 - months, 12 * ahead.years + ahead.months + 1)
+    return [to_us((began[0] + relativedelta(months=each)).replace(tzinfo=ZoneInfo(zone))) for each in offsets]
 
 
 class PastStates:
@@ -95,7 +103,8 @@ async def backfill(
     try:
         with tempfile.TemporaryDirectory(prefix="perennial-") as directory:
             file, past_states, after = Path(directory) / "events.csv", PastStates(times_us, Path(directory)), ""
-            lacking = {"times_us": list(times_us), "again": again}
+            most = max(_ROWS_AT_ONCE // len(times_us), 1)
+            lacking = {"times_us": list(times_us), "again": again, "most": most}
             while rows := await driver.fetch(READ_LACKING, after=after, **lacking):
                 customer_ids = [row["customer_id"] for row in rows]
                 after = customer_ids[-1]

@@ -14,7 +14,7 @@ from tests.stages.conftest import book as book  # a fixture
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
 
 NOW = 420
-TIMES = [*month_ends(us(NOW), 15, "Asia/Shanghai"), us(NOW)]
+TIMES = [*month_ends(us(NOW), us(NOW), 15, "Asia/Shanghai"), us(NOW)]
 
 HISTORIES = {
     "monthly": MONTHLY,
@@ -28,9 +28,15 @@ HISTORIES = {
 
 
 def test_month_ends_are_midnights_of_the_zone():
-    assert month_ends(us(59), 2, "Asia/Shanghai") == [us(31) - 8 * 3_600_000_000, us(59) - 8 * 3_600_000_000]
-    assert month_ends(us(59) - 8 * 3_600_000_000 - 1, 1, "Asia/Shanghai") == [us(31) - 8 * 3_600_000_000]
-    assert month_ends(us(100), 1, "Europe/Berlin") == [us(90) - 2 * 3_600_000_000]  # summer time began in March
+    china, spring = 8 * 3_600_000_000, 2 * 3_600_000_000
+    assert month_ends(us(59), us(59), 2, "Asia/Shanghai") == [us(31) - china, us(59) - china]
+    assert month_ends(us(59) - china - 1, us(59) - china - 1, 1, "Asia/Shanghai") == [us(31) - china]
+    assert month_ends(us(100), us(100), 1, "Europe/Berlin") == [us(90) - spring]  # summer time began in March
+
+
+def test_month_ends_go_on_from_the_last_event_until_now():
+    assert month_ends(us(32), us(121), 1, "UTC") == [us(day) for day in (31, 59, 90, 120)]
+    assert len(month_ends(us(32), us(421), 24, "UTC")) == 24 + 12
 
 
 @pytest.fixture
