@@ -32,7 +32,6 @@ from app.database.engine import create_engine, transaction
 from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.settings import Settings
 from app.http.auth import SCOPES, create_key
-from app.ingest.identity_key import read_identity_keys
 from app.ingest.rules import Rules
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.lifecycle.events import ORDER_COMPLETED
@@ -175,7 +174,7 @@ async def prepare(engine: AsyncEngine, settings: Settings, before: Sequence[Even
         await fill_action_catalogue(connection, DEFAULT_ACTIONS, 1)
         _, key = await create_key(connection, "demo-days", SCOPES, 1)
     await fill_items(engine, settings)
-    rules = Rules.of(settings, *read_identity_keys(settings))
+    rules = Rules.read(settings)
     async for _ in run_import(engine, "demo-days", lambda _: iter(before), rules):
         pass
     print(await train_from_database(engine, settings, simulated=True), flush=True)

@@ -15,7 +15,6 @@ from app.foundation.logs import log
 from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut
 from app.http.resources import BackgroundTask, Checks, Part, Resources
-from app.ingest.identity_key import read_identity_keys
 from app.ingest.rules import Rules
 
 HOUR_S: Final = 3600.0
@@ -23,7 +22,7 @@ HOUR_S: Final = 3600.0
 
 def _build(resources: Resources) -> None:
     settings = resources.settings
-    rules = Rules.of(settings, *read_identity_keys(settings))
+    rules = Rules.read(settings)
     recorder = Recorder(open_chain(settings), resources.engine, rules, is_on=settings.audit_days > 0)
     resources.audit = recorder
     resources.hold(recorder)

@@ -12,6 +12,7 @@ from app.decisions.deadlines import Deadline
 from app.decisions.schemas import DecisionRequest
 from app.decisions.service import Deciding, Decision
 from app.ingest.intake import Status, Submission
+from app.ingest.left_keys import LeftKeys
 from app.ingest.order_identity import OrderIdentity
 from app.ingest.repeats import is_same_content
 from app.lifecycle.events import Event
@@ -83,6 +84,8 @@ class Batch:
     """(customer, action) → when what a decision had given was delivered after all, where its reservation is gone."""
     written: list[Decision] = field(default_factory=list)
     """The decisions whose receipts this batch writes."""
+    left_keys: LeftKeys | None = None
+    """None: no event has ever left the log."""
     unkept: int = 0
     """Decisions that there was no time to keep."""
     answering_s: float = 0.0

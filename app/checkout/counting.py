@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from app.checkout.batch import Batch, Known
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES, MERGE_CONSENTS
+from app.checkout.recalling import recall_left
 from app.checkout.retelling import tell_again
 from app.customers.case_queries import READ_COMPLAINTS
 from app.customers.consent_queries import READ_CONSENTS
@@ -18,8 +19,9 @@ from app.lifecycle.states import CASE, CONSENT, StateSpec
 
 async def count_events(batch: Batch) -> None:
     """Inserts what is new, merges it into the customers' states, and settles what became of each event."""
-    if batch.events:
-        await _count(batch, batch.events.values())
+    await recall_left(batch)
+    if batch.events.keys() - batch.known.keys():
+        await _count(batch, [*batch.new_events()])
         told_again = await tell_again(batch)
         if told_again:
             await _count(batch, told_again)

@@ -17,6 +17,7 @@ from app.checkout.transaction import Transactions
 from app.database.engine import KeyedDriver, transaction
 from app.ingest.admission import admit_or_reject
 from app.ingest.intake import Entry, Submission
+from app.ingest.left_keys import LeftKeys
 from app.ingest.queries import begin_import, save_import_progress
 from app.ingest.refusals import Rejection
 from app.ingest.rules import Rules
@@ -107,9 +108,9 @@ async def count_events(
 
     While the database works on a batch, a thread reads and admits the next.
     """
-    driver, count = KeyedDriver(engine), ImportCount(versions=versions)
-    tombstones, loop = Tombstones(rules.identity_key, rules.former_keys), asyncio.get_running_loop()
-    transactions = Transactions(driver, rules.orders, items_kept=rules.items_kept, tombstones=tombstones)
+    driver, count, loop = KeyedDriver(engine), ImportCount(versions=versions), asyncio.get_running_loop()
+    tombstones, left_keys = Tombstones(rules.identity_key, rules.former_keys), LeftKeys(rules.lasting_key)
+    transactions = Transactions(driver, rules.orders, None, rules.items_kept, tombstones, left_keys)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
         try:
             await (await driver.connection()).execute(UNFLUSHED)

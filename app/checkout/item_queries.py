@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, cast, func, literal_co
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from app.database.bases import base_of, recomputed
 from app.database.bounds import forget
 from app.database.engine import Statement, compile_statement, unnested
 from app.database.order_lines import ORDER_LINES
@@ -68,7 +69,9 @@ def _restate(spec: StateSpec) -> tuple[Statement, Statement]:
     table = metadata.tables[spec.table]
     wanted = bindparam("customer_ids", type_=ARRAY(Text))
     told = select(events).where(events.c.customer_id == func.any(wanted)).subquery("told")
-    remade = aggregated(spec, told).subquery("remade")
+    base = base_of(spec)
+    theirs = select(base).where(base.c.customer_id == func.any(wanted)).subquery("theirs")
+    remade = recomputed(spec, told, theirs).subquery("remade")
     in_order = select(remade).order_by(*(remade.c[key] for key in spec.keys))
     upsert = pg_insert(table).from_select([item.name for item in table.c], in_order)
     values: dict[str, Any] = {measure.name: upsert.excluded[measure.name] for measure in spec.measures}

@@ -66,6 +66,7 @@ REMOVE_EMPTY: Final = _arrays(
     """
 DELETE FROM customer_states WHERE customer_id = ANY (:customer_ids)
   AND NOT EXISTS (SELECT FROM events WHERE events.customer_id = customer_states.customer_id)
+  AND NOT EXISTS (SELECT FROM bases WHERE bases.customer_id = customer_states.customer_id)
 RETURNING customer_id
 """,
     "customer_ids",

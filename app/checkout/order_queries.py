@@ -17,8 +17,9 @@ from app.customers.case_queries import complaint_standing
 from app.customers.consent_queries import consent_words
 from app.customers.linking_queries import in_person
 from app.customers.queries import offered
+from app.database.bases import base_of, recomputed
 from app.database.engine import Statement, compile_statement
-from app.database.states import aggregated, latest_vector, numeric_vector
+from app.database.states import latest_vector, numeric_vector
 from app.database.tables import customer_states, events
 from app.lifecycle import events as e
 from app.lifecycle.states import CUSTOMER
@@ -250,9 +251,11 @@ none any more. As they were told they stay beside them, and that is what a later
 
 
 def _restate_customers() -> Statement:
-    """Makes these customers' states anew from the log; rows as of COUNT_EVENTS, but for `counted`."""
+    """Makes these customers' states anew from the log and what left it; rows as of COUNT_EVENTS, but for `counted`."""
     told = select(events).where(events.c.customer_id == func.any(_CUSTOMERS)).subquery("told")
-    remade = aggregated(CUSTOMER, told)
+    base = base_of(CUSTOMER)
+    theirs = select(base).where(base.c.customer_id == func.any(_CUSTOMERS)).subquery("theirs")
+    remade = recomputed(CUSTOMER, told, theirs)
     upsert = pg_insert(customer_states).from_select([item.name for item in customer_states.c], remade)
     values: dict[str, Any] = {measure.name: upsert.excluded[measure.name] for measure in CUSTOMER.measures}
     touched = (

@@ -13,8 +13,8 @@ from app.database.long_work import LongWork
 from app.decisions.held import Decisions
 from app.foundation.errors import NotReady
 from app.http.resources import Part, Resources
-from app.ingest.identity_key import read_identity_keys
 from app.ingest.intake import Entry, Intake, Submission
+from app.ingest.left_keys import LeftKeys
 from app.ingest.rules import Rules
 from app.lifecycle.tombstones import Tombstones
 
@@ -27,7 +27,7 @@ TILL_LANES = 2
 
 
 def _build(resources: Resources) -> None:
-    rules = Rules.of(resources.settings, *read_identity_keys(resources.settings))
+    rules = Rules.read(resources.settings)
     lane = partial(_open_lane, resources, rules)
     bulk = lane("bulk", long_work=resources.long_work, weigh=_weigh, queue_limit=BULK_QUEUE, patience_s=BULK_PATIENCE_S)
     tills = [lane("till") for _ in range(TILL_LANES)]
@@ -43,7 +43,8 @@ def _open_lane(
         for statement, scalars in step.statements.items():
             resources.plan(driver, statement, **scalars)
     deciding, tombstones = resources.of(Decisions).deciding, Tombstones(rules.identity_key, rules.former_keys)
-    transactions = Transactions(driver, rules.orders, deciding, rules.items_kept, tombstones)
+    keys = LeftKeys(rules.lasting_key)
+    transactions = Transactions(driver, rules.orders, deciding, rules.items_kept, tombstones, keys)
     enter = transactions.enter if long_work is None else partial(_enter_in_turn, transactions, long_work)
     return resources.gather(name, enter, **limits)
 

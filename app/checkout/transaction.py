@@ -24,6 +24,7 @@ from app.checkout.order_owners import FIND_OTHERS, GIVE, REMOVE_EMPTY
 from app.checkout.order_queries import FIND_CHANGED, LOCK_STATES, RESTATE_CUSTOMERS, RESTATE_ORDERS, begin_with
 from app.checkout.orders import lock_states, restate_orders
 from app.checkout.queries import COUNT_EVENTS, MERGE_CASES, MERGE_CONSENTS
+from app.checkout.recalling import FIND_LEFT, begin_recalling
 from app.checkout.refusing import keep_refused
 from app.checkout.retelling import FIND_NAMES
 from app.checkout.sieving import hashes_of, sieve
@@ -42,6 +43,7 @@ from app.decisions.settling import SETTLING
 from app.foundation.errors import Conflict, NotReady
 from app.foundation.metrics import count_decisions, count_entered, count_step, count_unkept
 from app.ingest.intake import Entry, Submission
+from app.ingest.left_keys import LeftKeys
 from app.ingest.order_identity import OrderIdentity
 from app.ingest.queries import KNOWN_EVENTS
 from app.lifecycle.states import ITEMS_KEPT
@@ -68,7 +70,7 @@ _ITEMS: Final = {
 }
 COUNTING: Final = (
     Step("lock", lock_states, {LOCK_STATES: {}}),
-    Step("count", count_events, {COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}, FIND_NAMES: {}}),
+    Step("count", count_events, {FIND_LEFT: {}, COUNT_EVENTS: {"received_us": 0}, KNOWN_EVENTS: {}, FIND_NAMES: {}}),
     Step("items", count_items, _ITEMS),
     Step(
         "restate",
@@ -105,8 +107,11 @@ class Transactions:
         deciding: Callable[[], Deciding] | None = None,
         items_kept: int = ITEMS_KEPT,
         tombstones: Tombstones | None = None,
+        left_keys: LeftKeys | None = None,
     ) -> None:
-        """Without `deciding` nothing is decided and no stage recorded; without `tombstones` nobody was ever erased."""
+        """Without `deciding` nothing is decided and no stage recorded; without `tombstones` nobody was ever erased, and
+        without `left_keys` no event has left the log."""
+        self._left_keys = left_keys
         self._items_kept = items_kept
         self._tombstones = tombstones
         self._driver = driver
@@ -118,7 +123,10 @@ class Transactions:
         connection = await self._driver.connection()
         batch, sieved = self._gather(submissions), None
         hashes = {} if self._tombstones is None else hashes_of(submissions, self._tombstones)
-        begin = begin_unerased(begin_with(self._identity.claims_of(batch.events.values())), [*chain(*hashes.values())])
+        begin = begin_with(self._identity.claims_of(batch.events.values()))
+        if self._left_keys is not None:
+            begin = begin_recalling(begin, batch.events.values(), batch.now_us)
+        begin = begin_unerased(begin, [*chain(*hashes.values())])
         try:
             async with open_transaction(connection, begin) as told:
                 if hashes and told != NONE_FOUND:
@@ -138,7 +146,8 @@ class Transactions:
 
     def _gather(self, submissions: Sequence[Submission]) -> Batch:
         deciding = None if self._deciding is None else self._deciding()
-        return Batch(self._driver, submissions, deciding, self._identity, self._items_kept)
+        given = (self._driver, submissions, deciding, self._identity, self._items_kept)
+        return Batch(*given, left_keys=self._left_keys)
 
 
 @asynccontextmanager

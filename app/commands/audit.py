@@ -22,7 +22,6 @@ from app.commands.progress import say
 from app.database.engine import create_survey_engine, transaction
 from app.foundation.settings import Settings
 from app.foundation.times import to_us
-from app.ingest.identity_key import read_identity_keys
 from app.ingest.pseudonyms import ask_for
 from app.ingest.rules import Rules
 
@@ -122,7 +121,7 @@ def list_command(
     if act is not None and known is None:
         raise typer.BadParameter(f"there are {', '.join(ACTS)}")
     settings = Settings.from_environment()
-    asked = None if customer is None else ask_for(customer, Rules.of(settings, *read_identity_keys(settings)))
+    asked = None if customer is None else ask_for(customer, Rules.read(settings))
     wanted = Wanted(asked, by, known, _read_time(since), _read_time(until))
     for row in _ask(lambda connection, chain: read_rows(connection, chain, wanted, None, limit)):
         print(json.dumps(render_row(row)))

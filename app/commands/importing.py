@@ -19,7 +19,6 @@ from app.commands.recording import record_command
 from app.database.engine import transaction
 from app.foundation.errors import Problem, Refusal
 from app.foundation.settings import Settings
-from app.ingest.identity_key import read_identity_keys
 from app.ingest.order_identity import FILES
 from app.ingest.rules import Rules
 
@@ -69,7 +68,7 @@ def import_command(
         return
 
     async def work(url: str, settings: Settings) -> int:
-        rules = Rules.of(settings, *read_identity_keys(settings))
+        rules = Rules.read(settings)
         async with engine_of(url) as engine:
             with counting(f"Importing {file.name}") as progress:
                 count = await import_file(file, options, engine, settings, rules, progress, say)
@@ -120,7 +119,7 @@ def _preview(file: Path, options: "ImportOptions") -> None:
     from ml.data.importing import preview_file
 
     settings = Settings.from_environment()
-    rules = Rules.of(settings, *read_identity_keys(settings))
+    rules = Rules.read(settings)
     first, refused, lost = preview_file(file, options, settings, rules, say, time.time_ns() // 1000)
     print(json.dumps(first, indent=2, ensure_ascii=False), flush=True)
     for detail, count in Counter(rejection.problem.detail for rejection in refused).most_common():

@@ -33,7 +33,7 @@ def export_command(customer_id: Annotated[str, typer.Argument(help="Any id of th
     async def work(url: str, settings: Settings) -> None:
         engine = create_survey_engine(url)
         try:
-            asked = ask_for(customer_id, Rules.of(settings, *read_identity_keys(settings)))
+            asked = ask_for(customer_id, Rules.read(settings))
             with await export_person(engine, asked, time.time_ns() // 1000) as document:
                 async with transaction(engine) as connection:  # before a byte of it is told
                     await recording(settings, "export-customer", "export")(connection, [asked])
@@ -77,7 +77,7 @@ def hash_command() -> None:
     async def work(url: str, settings: Settings) -> int:
         engine, done = create_survey_engine(url), 0
         try:
-            async for count in hash_plain_ids(engine, Rules.of(settings, *read_identity_keys(settings))):
+            async for count in hash_plain_ids(engine, Rules.read(settings)):
                 done = count
         finally:
             await engine.dispose()

@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.linking import LinkingEvent, edges_of, read_component
 from app.customers.naming_queries import how_named
-from app.customers.relinking_queries import LINKING_EVENTS_KNOWN
+from app.customers.relinking_queries import LINKING_EVENTS_KNOWN, READ_BASE_LINKS
 from app.database.engine import Statement, compile_statement, fetch
 from app.ingest.order_identity import REFUND_AFTER_DAYS, REFUND_SLACK_US
 from app.lifecycle.event_types import read_facts
 from app.lifecycle.events import DAY_US, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_RETURNED, ORDER_VOIDED
-from app.lifecycle.persons import CUSTOMERS_BEFORE, persons_of
+from app.lifecycle.persons import CUSTOMERS_BEFORE, Edge, persons_of
 
 FACTS: Final = ("type", "channel", "amount_minor", "discount_minor", "items")
 """What a change of an order writes anew, of which a customer's state is made."""
@@ -178,7 +178,8 @@ async def read_persons(reader: Reader, customer_ids: Sequence[str], known_us: in
     later = {(row["source"], row["id"]) for row in await _read_named_later(reader, [*component.nodes], known_us)}
     told = [LinkingEvent(*row.values()) for row in rows]
     told = [_as_it_came(event) if (event.source, event.id) in later else event for event in told]
-    edges = [edge for event in told for edge in edges_of(event) if edge.pair in hanging]
+    left = [Edge(*row.values()) for row in await reader.fetch(READ_BASE_LINKS, nodes=list(component.nodes))]
+    edges = [edge for edge in (*left, *(each for event in told for each in edges_of(event))) if edge.pair in hanging]
     persons = persons_of(edges)
     members = {
         customer_id: [node for node, person_id in persons.items() if person_id == persons[customer_id]]

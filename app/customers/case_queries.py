@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
+from app.database.bases import recomputed
 from app.database.engine import Statement, compile_statement
-from app.database.states import aggregated, united
+from app.database.states import united
 from app.database.tables import customer_cases
 from app.lifecycle.states import CASE
 
@@ -76,9 +77,9 @@ def complaints_of_members(those: FromClause) -> FromClause:
     return _standings(united(CASE, rows.subquery("case_rows")).subquery("cases"))
 
 
-def complaints_in_events(events: FromClause) -> FromClause:
-    """The same, of the customers of a set of events."""
-    return _standings(aggregated(CASE, events).subquery("cases"))
+def complaints_in_events(events: FromClause, bases: FromClause | None = None) -> FromClause:
+    """The same, of the customers of a set of events, and of cases that have left the log."""
+    return _standings(recomputed(CASE, events, bases).subquery("cases"))
 
 
 def _standings(cases: FromClause) -> FromClause:

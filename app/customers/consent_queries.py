@@ -5,8 +5,8 @@ from typing import Any, Final
 from sqlalchemy import ARRAY, ColumnElement, FromClause, Select, Text, bindparam, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import array
 
+from app.database.bases import recomputed
 from app.database.engine import Statement, compile_statement
-from app.database.states import aggregated
 from app.database.tables import customer_consents
 from app.lifecycle.consents import MARKETING, PERSONALIZATION
 from app.lifecycle.states import CONSENT
@@ -46,7 +46,7 @@ def consents_of_members(those: FromClause) -> FromClause:
     return joined.group_by(those.c.customer_id).subquery("consents")
 
 
-def consents_in_events(events: FromClause) -> FromClause:
-    """The same, of the customers of a set of events."""
-    said = aggregated(CONSENT, events).subquery("said")
+def consents_in_events(events: FromClause, bases: FromClause | None = None) -> FromClause:
+    """The same, of the customers of a set of events, and of words that have left the log."""
+    said = recomputed(CONSENT, events, bases).subquery("said")
     return _words(said).add_columns(said.c.customer_id).group_by(said.c.customer_id).subquery("consents")

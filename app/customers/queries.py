@@ -3,7 +3,21 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, column, func, literal, literal_column, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.case_queries import complaint_standing
@@ -12,7 +26,7 @@ from app.customers.linking_queries import in_person, member_ids, members
 from app.customers.state import CustomerState
 from app.database.engine import Statement, compile_statement
 from app.database.states import latest_vector, numeric_vector
-from app.database.tables import customer_states, events, offers
+from app.database.tables import base_channels, customer_states, events, offers
 from app.lifecycle.events import ORDER_COMPLETED
 
 
@@ -78,12 +92,20 @@ def _count_orders_by_channel() -> Statement:
     those = members(asked).cte("those")
     channel = func.coalesce(events.c.channel, literal_column("'unknown'"))
     is_order = events.c.type == literal_column(f"'{ORDER_COMPLETED}'")
-    return compile_statement(
-        select(those.c.customer_id, channel.label("channel"), func.count().label("orders"))
+    kept = (
+        select(those.c.customer_id, channel.label("channel"), literal_column("1", BigInteger).label("orders"))
         .join_from(those, events, events.c.customer_id == those.c.member_id)
         .where(is_order)
-        .group_by(those.c.customer_id, channel)
-        .order_by(func.count().desc(), channel)
+    )
+    left = select(those.c.customer_id, base_channels.c.channel, base_channels.c.orders).join_from(
+        those, base_channels, base_channels.c.customer_id == those.c.member_id
+    )
+    told = union_all(kept, left).subquery("told").c
+    orders = cast(func.sum(told.orders), BigInteger)
+    return compile_statement(
+        select(told.customer_id, told.channel, orders.label("orders"))
+        .group_by(told.customer_id, told.channel)
+        .order_by(orders.desc(), told.channel)
     )
 
 

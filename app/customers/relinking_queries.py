@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.customers.linking_queries import is_same_pair, write_links
 from app.database.engine import Statement, compile_statement
-from app.database.tables import events, links, persons
+from app.database.tables import base_links, events, links, persons
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
 
 ALL_NODES = compile_statement(union(select(links.c.low_id), select(links.c.high_id), select(persons.c.customer_id)))
@@ -50,6 +50,19 @@ LINKING_EVENTS_KNOWN = _linking_events(
 """Those of these ids that had been received."""
 
 MAKE_RECOMPUTED = "CREATE TEMPORARY TABLE recomputed_links (LIKE links INCLUDING INDEXES) ON COMMIT DROP"
+FILL_RECOMPUTED = "INSERT INTO recomputed_links SELECT * FROM base_links"
+"""With what events that have left said: the others are merged into it."""
+BASE_LINKS = write_links(base_links)
+
+
+def _read_base_links() -> Statement:
+    """Parameter `nodes`. Rows of `base_links` of these ids."""
+    nodes = bindparam("nodes", type_=ARRAY(Text))
+    is_of_them = or_(base_links.c.low_id == func.any(nodes), base_links.c.high_id == func.any(nodes))
+    return compile_statement(select(base_links).where(is_of_them))
+
+
+READ_BASE_LINKS = _read_base_links()
 HOLD_LINKS = "LOCK TABLE links IN SHARE ROW EXCLUSIVE MODE"
 """Until the transaction ends, nobody else writes links."""
 

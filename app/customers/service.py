@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.customers import as_of, queries
 from app.customers.as_known import Known
+from app.customers.as_of import PastStates
 from app.customers.linking import read_person_states
 from app.customers.linking_queries import PERSON_STATES
 from app.customers.state import CustomerState, newcomer
@@ -72,16 +73,23 @@ async def meet_newcomers(
 async def read_states_as_of(
     engine: AsyncEngine, customer_ids: Sequence[str], as_of_us: int | None, known: Known | None = None
 ) -> dict[str, CustomerState]:
+    """The states of `read_past_states`."""
+    return (await read_past_states(engine, customer_ids, as_of_us, known)).states
+
+
+async def read_past_states(
+    engine: AsyncEngine, customer_ids: Sequence[str], as_of_us: int | None, known: Known | None = None
+) -> PastStates:
     """States of persons under the ids asked for: now (None), or from the events before a time, `[…, as_of)`.
 
     With `known` then as they would have been told at another time, of those events that had been received.
     """
     async with transaction(engine) as connection:
         if as_of_us is not None:
-            return await as_of.read_states_as_of(connection, customer_ids, as_of_us, known)
+            return await as_of.read_past_states(connection, customer_ids, as_of_us, known)
         arguments = PERSON_STATES.arguments({"customer_ids": list(set(customer_ids))})
         rows = await connection.exec_driver_sql(PERSON_STATES.text, tuple(arguments))
-    return {row.customer_id: CustomerState(**row._mapping) for row in rows}
+    return PastStates({row.customer_id: CustomerState(**row._mapping) for row in rows}, {})
 
 
 def render_profile(state: CustomerState, channels: dict[str, int], currency: str, digits: int) -> dict[str, Any]:

@@ -191,8 +191,11 @@ async def _rebuild_identity(engine: AsyncEngine) -> None:
 
 
 async def _recompute_links(driver: Driver) -> None:
-    """Fills a table that lasts as long as the transaction with what the events say of pairs of ids."""
-    await (await driver.connection()).execute(relinking_queries.MAKE_RECOMPUTED)
+    """Fills a table that lasts as long as the transaction with what the events say of pairs of ids, and those that have
+    left the log."""
+    connection = await driver.connection()
+    await connection.execute(relinking_queries.MAKE_RECOMPUTED)
+    await connection.execute(relinking_queries.FILL_RECOMPUTED)
     async for events in _batches(driver, relinking_queries.LINKING_EVENTS):
         edges = [edge for row in events for edge in edges_of(LinkingEvent(*row.values()))]
         await merge_links(driver, edges, relinking_queries.RECOMPUTED)

@@ -25,10 +25,10 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.database.bases import base_of, recomputed
 from app.database.bounds import forget
-from app.database.states import aggregated
 from app.database.tables import customer_states, events, metadata, state_horizons
-from app.lifecycle.states import StateSpec
+from app.lifecycle.states import CUSTOMER, StateSpec
 
 Keys = tuple[str, ...]
 """The values of a state's keys."""
@@ -52,7 +52,7 @@ async def end_of_range(connection: AsyncConnection, after: str, most: int) -> st
         known = select(customer_id.label("customer_id")).where(customer_id > after).distinct()
         return known.order_by(customer_id).limit(most).subquery().select()
 
-    either = union(first_of(customer_states), first_of(events)).subquery()
+    either = union(first_of(customer_states), first_of(events), first_of(base_of(CUSTOMER))).subquery()
     in_order = select(either.c.customer_id).order_by(either.c.customer_id)
     return (await connection.execute(in_order.offset(most - 1).limit(1))).scalar_one_or_none()
 
@@ -65,18 +65,23 @@ async def read_both(
     One statement, so that both are seen at the same moment.
     """
     kept = _in_range(metadata.tables[spec.table], after, through)
-    recomputed = aggregated(spec, _in_range(events, after, through)).subquery("recomputed")
+    remade = _remade_in_range(spec, after, through).subquery("recomputed")
     names = [*spec.keys, *(measure.name for measure in spec.measures)]
-    is_same = and_(*(kept.c[key] == recomputed.c[key] for key in spec.keys))
-    sides = [side.c[name] for side in (kept, recomputed) for name in names]
+    is_same = and_(*(kept.c[key] == remade.c[key] for key in spec.keys))
+    sides = [side.c[name] for side in (kept, remade) for name in names]
     ours: dict[Keys, list[Any]] = {}
     theirs: dict[Keys, list[Any]] = {}
     keys, width = len(spec.keys), len(names)
-    for row in await connection.execute(select(*sides).join_from(kept, recomputed, is_same, full=True)):
+    for row in await connection.execute(select(*sides).join_from(kept, remade, is_same, full=True)):
         for found, side in ((row[:width], ours), (row[width:], theirs)):
             if found[0] is not None:
                 side[tuple(found[:keys])] = list(found[keys:])
     return ours, theirs
+
+
+def _remade_in_range(spec: StateSpec, after: str, through: str | None) -> Select[Any]:
+    """The states of a range, by its events and bases."""
+    return recomputed(spec, _in_range(events, after, through), _in_range(base_of(spec), after, through))
 
 
 async def rebuild_range(connection: AsyncConnection, spec: StateSpec, after: str, through: str | None) -> int:
@@ -87,15 +92,15 @@ async def rebuild_range(connection: AsyncConnection, spec: StateSpec, after: str
     it into the new row. A state whose first event comes later is not touched.
     """
     table = metadata.tables[spec.table]
-    states = aggregated(spec, _in_range(events, after, through)).subquery("states")
+    states = _remade_in_range(spec, after, through).subquery("states")
     made = select(*(states.c[key] for key in spec.keys))
     kept = select(*(table.c[key] for key in spec.keys)).where(_within(table.c.customer_id, after, through))
     found = [tuple(row) for row in await connection.execute(union(kept, made))]
     await connection.execute(_claim_rows(spec, found))
     theirs = _of_keys(spec, found)
     told = select(events).join_from(theirs, events, _matches(spec, theirs, events)).subquery("told")
-    recomputed = aggregated(spec, told)
-    upsert = pg_insert(table).from_select([item.name for item in table.c], recomputed)
+    remade = recomputed(spec, told, _bases_of(spec, found))
+    upsert = pg_insert(table).from_select([item.name for item in table.c], remade)
     values = {measure.name: upsert.excluded[measure.name] for measure in spec.measures}
     written = await connection.execute(upsert.on_conflict_do_update(index_elements=list(spec.keys), set_=values))
     await connection.execute(_delete_without_events(spec, found))
@@ -121,7 +126,8 @@ async def rebuild_bounded_range(
     is_theirs = and_(state_horizons.c.customer_id == func.any(customer_ids), state_horizons.c.state == spec.name)
     await connection.execute(delete(state_horizons).where(is_theirs))
     told = select(events).where(events.c.customer_id == func.any(customer_ids)).subquery("told")
-    remade = aggregated(spec, told).subquery("remade")
+    theirs = select(base_of(spec)).where(base_of(spec).c.customer_id == func.any(customer_ids)).subquery("theirs")
+    remade = recomputed(spec, told, theirs).subquery("remade")
     in_order = select(remade).order_by(*(remade.c[key] for key in spec.keys))
     written = await connection.execute(pg_insert(table).from_select([item.name for item in table.c], in_order))
     await connection.execute(forget(spec), {"customer_ids": customer_ids.value, "most": most})
@@ -140,9 +146,9 @@ async def fill_range(
     keys = [table.c[key] for key in spec.keys]
     locked = select(*keys).where(_within(table.c.customer_id, after, through)).order_by(*keys)
     found = [tuple(row) for row in await connection.execute(locked.with_for_update(key_share=True))]
-    recomputed = aggregated(spec, _told_of(spec, found)).subquery("recomputed")
-    is_theirs = and_(*(table.c[key] == recomputed.c[key] for key in spec.keys))
-    filling = update(table).where(is_theirs).values({name: recomputed.c[name] for name in names})
+    remade = recomputed(spec, _told_of(spec, found), _bases_of(spec, found)).subquery("remade")
+    is_theirs = and_(*(table.c[key] == remade.c[key] for key in spec.keys))
+    filling = update(table).where(is_theirs).values({name: remade.c[name] for name in names})
     return (await connection.execute(filling)).rowcount
 
 
@@ -152,6 +158,13 @@ def _of_keys(spec: StateSpec, found: Sequence[Keys]) -> FromClause:
     arrays = [literal(list(values), ARRAY(Text)) for values in columns]
     rows = func.unnest(*arrays).table_valued(*(column(key, Text) for key in spec.keys), name="theirs")
     return rows.render_derived()
+
+
+def _bases_of(spec: StateSpec, found: Sequence[Keys]) -> FromClause:
+    """The bases of states."""
+    theirs, base = _of_keys(spec, found), base_of(spec)
+    is_same = and_(*(base.c[key] == theirs.c[key] for key in spec.keys))
+    return select(base).join_from(theirs, base, is_same).subquery("bases_of")
 
 
 def _told_of(spec: StateSpec, found: Sequence[Keys]) -> FromClause:
@@ -182,4 +195,7 @@ def _delete_without_events(spec: StateSpec, found: Sequence[Keys]) -> Any:
     is_theirs = and_(*(table.c[key] == theirs.c[key] for key in spec.keys))
     of_types = [events.c.type.in_(spec.types)] if spec.types else []
     told = select(events.c.id).where(_matches(spec, theirs, events), *of_types).correlate(theirs).exists()
-    return delete(table).where(is_theirs, ~told)
+    base = base_of(spec)
+    is_same = and_(*(base.c[key] == theirs.c[key] for key in spec.keys))
+    left = select(base.c.customer_id).where(is_same).correlate(theirs).exists()
+    return delete(table).where(is_theirs, ~told, ~left)

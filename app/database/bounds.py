@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.database.tables import metadata, state_horizons
+from app.database.tables import base_name, metadata, state_horizons
 from app.lifecycle.states import FIRST_EVENT, StateSpec
 
 _NEVER: Final = literal_column("-9223372036854775808", BigInteger)
@@ -54,7 +54,9 @@ WITH ranked AS (
 ), gone AS (
   DELETE FROM {spec.table} AS kept USING ranked
   WHERE kept.customer_id = ranked.customer_id AND kept.{key} = ranked.{key} AND ranked.place > :most
-  RETURNING kept.customer_id, kept.last_event_us
+  RETURNING kept.customer_id, kept.{key}, kept.last_event_us
+), gone_bases AS (
+  DELETE FROM {base_name(spec)} AS base USING gone WHERE base.customer_id = gone.customer_id AND base.{key} = gone.{key}
 )
 INSERT INTO state_horizons (customer_id, state, horizon_us)
 SELECT customer_id, '{spec.name}', max(last_event_us) FROM gone GROUP BY customer_id ORDER BY customer_id

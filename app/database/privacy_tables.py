@@ -40,5 +40,7 @@ retention_runs = Table(
     Column("began_us", BigInteger, nullable=False),
     Column("rows", JSONB, nullable=False),
     Column("finished_us", BigInteger),
+    Column("after_id", Text),
 )
-"""When it was looked for what is too old, and how many rows left of each kind."""
+"""When it was looked for what is too old, and how many rows left of each kind. While a run is under way, `after_id`:
+the customer up to whom it was looked for events."""

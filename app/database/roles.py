@@ -31,8 +31,9 @@ LIMITED: Final = {
     "audit_log": ("SELECT", "INSERT", "DELETE"),
 }
 """Tables of which the service does less than read and write: keys, and who changed what."""
-HIDDEN: Final = frozenset(("api_keys", "erased_ids", "audit_log"))
-"""From analysts: hashes of keys, and of the ids of whom there is nothing any more; who looked at whom."""
+HIDDEN: Final = frozenset(("api_keys", "erased_ids", "left_events", "audit_log"))
+"""From analysts: hashes of keys, of the ids of whom there is nothing any more, and of events that have left; who looked
+at whom."""
 TYPES: Final = ("order_line",)
 
 APPLYING: Final = 0x726F6C65

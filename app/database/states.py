@@ -14,6 +14,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    Table,
     Text,
     and_,
     case,
@@ -169,12 +170,13 @@ def merged(spec: StateSpec, ours: Columns, theirs: Columns) -> dict[str, ColumnE
     return {measure.name: _merged(measure, ours, theirs) for measure in spec.measures}
 
 
-def merge_into(spec: StateSpec, deltas: FromClause) -> Insert:
-    """Merges the rows of `deltas`, as `aggregated` makes them, into the table, in the order of keys.
+def merge_into(spec: StateSpec, deltas: FromClause, table: Table | None = None) -> Insert:
+    """Merges the rows of `deltas`, as `aggregated` makes them, into the states, or a table like theirs, in the order of
+    keys.
 
     So concurrent ones lock rows in one order.
     """
-    table, keys = metadata.tables[spec.table], list(spec.keys)
+    table, keys = metadata.tables[spec.table] if table is None else table, list(spec.keys)
     rows = select(*(deltas.c[item.name] for item in table.c)).order_by(*(deltas.c[key] for key in keys))
     upsert = pg_insert(table).from_select([item.name for item in table.c], rows)
     return upsert.on_conflict_do_update(index_elements=keys, set_=merged(spec, table.c, upsert.excluded))

@@ -3,8 +3,6 @@
 Every primary key of a large table begins with `customer_id`, so that the schema distributes by it.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -14,15 +12,12 @@ from sqlalchemy import (
     Double,
     Identity,
     Index,
-    Integer,
     LargeBinary,
     Table,
     Text,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.types import TypeEngine
 
 from app.database import audit_tables as audit_tables
 from app.database import contact_tables as contact_tables
@@ -34,8 +29,17 @@ from app.database.decision_tables import decisions as decisions
 from app.database.decision_tables import offers as offers
 from app.database.metadata import metadata as metadata
 from app.database.order_lines import ORDER_LINES
-from app.lifecycle.measures import Measure, Merge
-from app.lifecycle.states import CASE, CONSENT, CUSTOMER, INTEREST, ITEM, StateSpec
+from app.database.state_tables import base_channels as base_channels
+from app.database.state_tables import base_links as base_links
+from app.database.state_tables import base_name as base_name
+from app.database.state_tables import bases as bases
+from app.database.state_tables import customer_cases as customer_cases
+from app.database.state_tables import customer_consents as customer_consents
+from app.database.state_tables import customer_interests as customer_interests
+from app.database.state_tables import customer_items as customer_items
+from app.database.state_tables import customer_states as customer_states
+from app.database.state_tables import left_events as left_events
+from app.database.state_tables import measure_type as measure_type
 
 OF_ORDERS = (
     "type IN ('order.cancelled', 'order.updated', 'order.refunded', 'order.refunded (void)', 'points.earned',"
@@ -82,40 +86,6 @@ events = Table(
 it is said to be of. `lines` are without what was given back, as far as their order is known; `told_lines`, where
 those are others: as they were told."""
 
-
-def measure_type(measure: Measure) -> TypeEngine[Any]:
-    """The type of a measure's column."""
-    if measure.merge is Merge.LATEST:
-        return Text(collation="C")
-    if measure.merge is Merge.DAYS:
-        return ARRAY(Integer, as_tuple=True)
-    if measure.is_float:
-        return Double()
-    return BigInteger()
-
-
-def _measure_column(measure: Measure) -> Column[Any]:
-    if measure.merge in (Merge.SUM, Merge.DECAYED):
-        return Column(measure.name, measure_type(measure), nullable=False, server_default=text("0"))
-    if measure.merge is Merge.DAYS:
-        return Column(measure.name, measure_type(measure), nullable=False, server_default=text("'{}'"))
-    return Column(measure.name, measure_type(measure))
-
-
-def _state_table(spec: StateSpec) -> Table:
-    """One row a state: the merge of all its events. Room is left on each page for the next version."""
-    keys = [Column(key, Text, primary_key=True) for key in spec.keys]
-    columns = [_measure_column(measure) for measure in spec.measures]
-    return Table(spec.table, metadata, *keys, *columns, postgresql_with={"fillfactor": 70})
-
-
-customer_states = _state_table(CUSTOMER)
-Index("ix_customer_states_first_event_us", customer_states.c.first_event_us)
-customer_cases = _state_table(CASE)
-customer_consents = _state_table(CONSENT)
-customer_items = _state_table(ITEM)
-Index("ix_customer_items_drawn", customer_items.c.item_id, func.hashtext(customer_items.c.customer_id))
-customer_interests = _state_table(INTEREST)
 
 state_horizons = Table(
     "state_horizons",

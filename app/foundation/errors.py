@@ -13,6 +13,7 @@
     ├── NotPromotable           409     not-promotable      a model that cannot be put in force
     ├── NotApprovable           409     not-approvable      a model that needs no second word, or not this one
     ├── Overlapping             409     overlapping         another has the time and place
+    ├── NotKept                 410     not-kept            what happened before was summed up
     ├── TooLarge                413     too-large
     ├── UrlTooLong              414     url-too-long
     ├── UnsupportedMediaType    415     unsupported-media-type
@@ -105,6 +106,10 @@ class Forbidden(Problem):
 
 class NotFound(Problem):
     status, slug, title = 404, "not-found", "Not found"
+
+
+class NotKept(Problem):
+    status, slug, title = 410, "not-kept", "It was summed up with what came after"
 
 
 class UnknownCustomer(NotFound):

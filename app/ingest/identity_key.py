@@ -39,8 +39,8 @@ def read_identity_keys(settings: Settings) -> IdentityKeys:
 
 
 def read_arms_key(settings: Settings) -> bytes:
-    """The secret by which persons have their arms: for ever the identity key that was the first, so that a rotation
-    moves nobody into another arm."""
+    """The secret by which persons have their arms, and what has left is known: for ever the identity key that was the
+    first, so that a rotation moves nobody into another arm."""
     if settings.arms_key is not None:
         return settings.arms_key.encode()
     path = settings.home / _ARMS
@@ -58,7 +58,7 @@ def rotate(settings: Settings) -> None:
     if settings.identity_key is not None:
         raise Refusal(
             "The key is set: give PERENNIAL_IDENTITY_KEY a new secret, PERENNIAL_FORMER_IDENTITY_KEYS the one that it "
-            "had, and PERENNIAL_ARMS_KEY the one that was the first, which says who is in which arm."
+            "had, and PERENNIAL_ARMS_KEY the one that was the first, which says who is in which arm, and what has left."
         )
     keys, first = read_identity_keys(settings), read_arms_key(settings)
     _replace(settings.home / _ARMS, first)

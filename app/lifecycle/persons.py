@@ -93,6 +93,13 @@ def _edge(survivor_id: str, other_id: str, is_joined: bool, word: tuple[int, str
     return Edge(low_id, high_id, is_joined, survivor_id, *word, word[0] if is_joined else None)
 
 
+def rename_edge(edge: Edge, before: str, after: str) -> Edge | None:
+    """With one of its ids as another; None: the two are one then, of whom nothing is said."""
+    low_id, high_id = sorted(after if each == before else each for each in edge.pair)
+    survivor_id = after if edge.survivor_id == before else edge.survivor_id
+    return None if low_id == high_id else replace(edge, low_id=low_id, high_id=high_id, survivor_id=survivor_id)
+
+
 def merge_edges(edges: Iterable[Edge]) -> dict[Pair, Edge]:
     """Pair → what is kept of it. Commutative, associative, and a repeat changes nothing."""
     kept: dict[Pair, Edge] = {}

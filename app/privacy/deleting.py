@@ -11,10 +11,11 @@ from app.checkout.order_owners import REMOVE_EMPTY
 from app.checkout.order_queries import RESTATE_CUSTOMERS
 from app.customers.linking import LinkingEvent, edges_of, merge_links, regroup
 from app.customers.linking_queries import LOCK_PERSONS
-from app.customers.relinking_queries import LINKING_EVENTS_KNOWN
+from app.customers.relinking_queries import LINKING_EVENTS_KNOWN, READ_BASE_LINKS
 from app.database.engine import Borrowed
 from app.decisions.reservation_queries import uncount
 from app.ingest.naming import ids_in, texts_of
+from app.lifecycle.persons import Edge
 from app.privacy import erasure_queries as queries
 from app.privacy.held import HELD
 from app.privacy.queries import read_refused
@@ -41,8 +42,9 @@ async def delete_person(connection: AsyncConnection, customer_ids: Sequence[str]
     others = await queries.find_neighbours(connection, customer_ids)
     told_by = await queries.delete_naming(connection, customer_ids, others)
     rows["events"] = len(told_by)
+    rows["base_links"] = await queries.delete_base_links(connection, customer_ids)
     for name in HELD:
-        if name not in _FIRST:
+        if name not in (*_FIRST, "base_links"):
             rows[name] += await queries.delete_all(connection, name, customer_ids)
     await _relink(Borrowed(connection), customer_ids, others)
     await _restate(Borrowed(connection), sorted(set(told_by)))
@@ -62,7 +64,8 @@ async def _relink(driver: Borrowed, customer_ids: Collection[str], others: Colle
         return
     await driver.fetch(LOCK_PERSONS)
     rows = await driver.fetch(LINKING_EVENTS_KNOWN, nodes=list(others), known_us=_EVER_US)
-    edges = [edge for row in rows for edge in edges_of(LinkingEvent(*row))]
+    left = [Edge(*row) for row in await driver.fetch(READ_BASE_LINKS, nodes=list(others))]
+    edges = [*left, *(edge for row in rows for edge in edges_of(LinkingEvent(*row)))]
     await merge_links(driver, [edge for edge in edges if not set(edge.pair).isdisjoint(customer_ids)])
     await regroup(driver, list(others))
 

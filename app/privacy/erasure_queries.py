@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.tombstone_queries import ERASING
 from app.database.contact_tables import contacts
 from app.database.privacy_tables import erased_ids, erasures
-from app.database.tables import events, links, metadata, rejected_events
+from app.database.tables import base_links, events, links, metadata, rejected_events
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
 from app.privacy.held import HELD
 
@@ -110,6 +110,22 @@ async def delete_all(connection: AsyncConnection, name: str, customer_ids: Seque
     table = metadata.tables[name]
     is_theirs = or_(*(table.c[column].in_(customer_ids) for column in HELD[name]))
     return (await connection.execute(delete(table).where(is_theirs))).rowcount
+
+
+async def delete_base_links(connection: AsyncConnection, customer_ids: Sequence[str]) -> int:
+    """Deletes what events of these ids said that have left the log; how many. What another customer's said of an
+    identifier that the person had too stays."""
+    low, high = base_links.c.low_id, base_links.c.high_id
+    is_others = or_(
+        and_(_is_pseudonym(low), low.in_(customer_ids), ~_is_pseudonym(high), high.not_in(customer_ids)),
+        and_(_is_pseudonym(high), high.in_(customer_ids), ~_is_pseudonym(low), low.not_in(customer_ids)),
+    )
+    is_theirs = and_(or_(low.in_(customer_ids), high.in_(customer_ids)), ~is_others)
+    return (await connection.execute(delete(base_links).where(is_theirs))).rowcount
+
+
+def _is_pseudonym(id_: ColumnElement[str]) -> ColumnElement[bool]:
+    return id_.startswith("~", autoescape=True)
 
 
 async def delete_contacts(connection: AsyncConnection, customer_ids: Sequence[str]) -> Sequence[Any]:

@@ -5,10 +5,13 @@ Every table is in one of the two: a test fails for one that is in none.
 
 from typing import Final
 
+from app.database.bases import BASES
+
 HELD: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("events", "customer_states", "customer_cases", "customer_items"), ("customer_id",)),
     **dict.fromkeys(("customer_consents", "customer_interests", "state_horizons"), ("customer_id",)),
-    "links": ("low_id", "high_id", "survivor_id"),
+    **dict.fromkeys(("bases", "base_channels", *(table.name for table in BASES.values())), ("customer_id",)),
+    **dict.fromkeys(("links", "base_links"), ("low_id", "high_id", "survivor_id")),
     "persons": ("customer_id", "person_id"),
     **dict.fromkeys(("stages", "stage_transitions", "scores", "predictions"), ("customer_id",)),
     **dict.fromkeys(("decisions", "offers", "contacts", "contact_turns"), ("customer_id",)),
@@ -31,6 +34,7 @@ HELD_OF_NOBODY: Final[dict[str, str]] = {
     "erasures": "how many rows were erased of whom nobody can tell; until it is settled, the ids",
     "imports": "how far files were read, by a digest of their bytes",
     "items": "the catalogue",
+    "left_events": "hashes of keys of events that have left, by a key that is not in the database",
     "merchant_rules": "what the merchant wants shown",
     "models": "sums over thousands of customers, as step tables",
     **dict.fromkeys(("model_changes", "model_approvals"), "who changed which model, and why"),

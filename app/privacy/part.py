@@ -5,6 +5,7 @@ from typing import Any
 
 from app.http.resources import BackgroundTask, Part, Resources
 from app.ingest.intake import Intake
+from app.ingest.left_keys import LeftKeys
 from app.lifecycle.tombstones import Tombstones
 from app.privacy.erasure import keep_settling
 from app.privacy.redacting import make_redactor
@@ -19,7 +20,8 @@ def _build(resources: Resources) -> None:
 
 def _retaining(resources: Resources) -> Coroutine[Any, Any, None] | None:
     kept_for = resources.settings.kept_for
-    return keep_retaining(resources.surveys, kept_for) if kept_for.days else None
+    keys = LeftKeys(resources.of(Intake).rules.lasting_key)
+    return keep_retaining(resources.surveys, keys, kept_for) if kept_for.limits_anything else None
 
 
 _SETTLING = BackgroundTask("erasures", lambda resources: keep_settling(resources.surveys, resources.of(Tombstones)))

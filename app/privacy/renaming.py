@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.customers.linking import LinkingEvent, edges_of, merge_links, regroup
 from app.customers.linking_queries import LOCK_PERSONS
-from app.customers.relinking_queries import LINKING_EVENTS_KNOWN
+from app.customers.relinking_queries import BASE_LINKS, LINKING_EVENTS_KNOWN, READ_BASE_LINKS
 from app.customers.verification_queries import rebuild_bounded_range, rebuild_range
 from app.database.background import LOOK_SECONDS, SERVICE_SHARE, yield_to_requests
 from app.database.engine import Borrowed, alone, transaction
@@ -23,6 +23,7 @@ from app.foundation.errors import NotReady
 from app.foundation.logs import log
 from app.ingest.pseudonyms import ids_asked_for, plain_id_of, pseudonymise
 from app.ingest.rules import Rules
+from app.lifecycle.persons import Edge, rename_edge
 from app.lifecycle.states import STATES
 from app.privacy import renaming_queries as queries
 from app.privacy.erasure import held_alone, in_turn
@@ -86,10 +87,11 @@ async def _rename(engine: AsyncEngine, before: str, after: str, rules: Rules) ->
         await queries.write_events(connection, after, told)
         await queries.rename_in_data(connection, [*others, after], before, after)
         await queries.remove_made(connection, before)
+        await _rename_bases(connection, before, after)
         await _relink(Borrowed(connection), [after, *others])
         await _restate(connection, after, rules)
         for name in HELD:
-            if name not in queries.MADE_OF_EVENTS:
+            if name not in queries.MADE_OF_EVENTS and name not in queries.BASES:
                 await queries.rename_in_table(connection, name, others, before, after)
         await queries.rename_refused(connection, before, after)
 
@@ -103,10 +105,21 @@ def _tell(data: str, before: str, rules: Rules) -> str:
     return orjson.dumps({**parsed, "identifiers": [*hashed, *parsed.get("identifiers", ())]}).decode()
 
 
+async def _rename_bases(connection: AsyncConnection, before: str, after: str) -> None:
+    """Merges what has left of one into what has left of the other."""
+    await queries.merge_bases(connection, before, after)
+    driver = Borrowed(connection)
+    said = [Edge(*row) for row in await driver.fetch(READ_BASE_LINKS, nodes=[before])]
+    await queries.remove_base_links(connection, before)
+    renamed = [rename_edge(edge, before, after) for edge in said]
+    await merge_links(driver, [edge for edge in renamed if edge is not None], BASE_LINKS)
+
+
 async def _relink(driver: Borrowed, nodes: list[str]) -> None:
     await driver.fetch(LOCK_PERSONS)
     rows = await driver.fetch(LINKING_EVENTS_KNOWN, nodes=nodes, known_us=_EVER_US)
-    edges = [edge for row in rows for edge in edges_of(LinkingEvent(*row))]
+    left = [Edge(*row) for row in await driver.fetch(READ_BASE_LINKS, nodes=nodes)]
+    edges = [*left, *(edge for row in rows for edge in edges_of(LinkingEvent(*row)))]
     await merge_links(driver, [edge for edge in edges if nodes[0] in edge.pair])
     await regroup(driver, nodes)
 

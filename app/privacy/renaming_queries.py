@@ -7,6 +7,8 @@ import orjson
 from sqlalchemy import (
     JSON,
     ColumnElement,
+    Select,
+    Table,
     Text,
     and_,
     bindparam,
@@ -23,13 +25,26 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.database.bases import base_of, merge_channels, merge_into_base, merge_marks
 from app.database.privacy_tables import erasures
-from app.database.tables import events, links, metadata, persons, rejected_events
+from app.database.tables import (
+    base_channels,
+    base_links,
+    base_name,
+    bases,
+    events,
+    links,
+    metadata,
+    persons,
+    rejected_events,
+)
 from app.lifecycle.states import STATES
 from app.privacy.held import HELD
 
 MADE_OF_EVENTS: Final = frozenset(("events", "links", "persons", "state_horizons", *(spec.table for spec in STATES)))
 """Tables that are made anew of the events, and these."""
+BASES: Final = frozenset(("bases", "base_channels", "base_links", *(base_name(spec) for spec in STATES)))
+"""With which they are begun: what has left of both ids is merged."""
 MAY_BE_PLAIN: Final = "[@+:\uff20\uff0b\uff1a]"
 _AS_KEPT: Final = "(~[^:]+:[0-9a-f]{64}|~basket:.*)"
 
@@ -105,8 +120,34 @@ async def remove_made(connection: AsyncConnection, customer_id: str) -> None:
     for name in sorted(MADE_OF_EVENTS - {"events", "links", "persons"}):
         table = metadata.tables[name]
         await connection.execute(delete(table).where(table.c.customer_id == customer_id))
-    await connection.execute(delete(links).where(or_(links.c.low_id == customer_id, links.c.high_id == customer_id)))
+    await _remove_links(connection, links, customer_id)
     await connection.execute(delete(persons).where(persons.c.customer_id == customer_id))
+
+
+async def merge_bases(connection: AsyncConnection, before: str, after: str) -> None:
+    """What has left of an id, but for `base_links`, into that of another."""
+    for spec in STATES:
+        await connection.execute(merge_into_base(spec, _under(base_of(spec), before, after).subquery("deltas")))
+    await connection.execute(merge_marks(_under(bases, before, after)))
+    await connection.execute(merge_channels(_under(base_channels, before, after)))
+    for name in sorted(BASES - {"base_links"}):
+        table = metadata.tables[name]
+        await connection.execute(delete(table).where(table.c.customer_id == before))
+
+
+def _under(table: Table, before: str, after: str) -> Select[Any]:
+    """The rows of an id as another's."""
+    others = [item for item in table.c if item.name != "customer_id"]
+    return select(literal(after, Text).label("customer_id"), *others).where(table.c.customer_id == before)
+
+
+async def remove_base_links(connection: AsyncConnection, customer_id: str) -> None:
+    """What was said of an id by events that have left."""
+    await _remove_links(connection, base_links, customer_id)
+
+
+async def _remove_links(connection: AsyncConnection, table: Table, customer_id: str) -> None:
+    await connection.execute(delete(table).where(or_(table.c.low_id == customer_id, table.c.high_id == customer_id)))
 
 
 async def rename_refused(connection: AsyncConnection, before: str, after: str) -> None:

@@ -1,5 +1,6 @@
 """SQL of what leaves because it is too old."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ from sqlalchemy import Column, Table, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.privacy_tables import retention_runs
-from app.database.tables import decisions, rejected_events
+from app.database.tables import decisions, left_events, rejected_events
 from app.lifecycle.retention import RECEIPTS, REJECTED
 
 AGED: Final[dict[str, tuple[Table, Column[int]]]] = {
@@ -41,12 +42,29 @@ async def begin_run(connection: AsyncConnection, began_us: int) -> Any:
     return (await connection.execute(new)).one()
 
 
-async def save_run(
-    connection: AsyncConnection, run_id: int, rows: Mapping[str, int], finished_us: int | None = None
-) -> None:
-    """Notes how far a run has come."""
-    told = {"rows": dict(rows), "finished_us": finished_us}
+async def save_progress(connection: AsyncConnection, run_id: int, more: Mapping[str, int], after: str | None) -> None:
+    """Notes how many rows more have left in a run, and the customer up to whom it has come with events."""
+    run = await _read(connection, run_id)
+    told = {"rows": dict(Counter(run.rows) + Counter(more)), "after_id": after}
     await connection.execute(update(retention_runs).where(retention_runs.c.run_id == run_id).values(told))
+
+
+async def finish_run(connection: AsyncConnection, run_id: int, finished_us: int) -> Any:
+    """Notes that a run came to its end; the row."""
+    done = update(retention_runs).where(retention_runs.c.run_id == run_id)
+    told = done.values(finished_us=finished_us, after_id=None).returning(retention_runs)
+    return (await connection.execute(told)).one()
+
+
+async def is_by_another_key(connection: AsyncConnection, mark: bytes) -> bool:
+    """Whether events have left that are not found by the key whose mark it is (`LeftKeys.mark`)."""
+    has_mark = select(left_events).where(left_events.c.key_hash == mark).exists()
+    query = select(select(left_events).exists() & ~has_mark)
+    return bool((await connection.execute(query)).scalar_one())
+
+
+async def _read(connection: AsyncConnection, run_id: int) -> Any:
+    return (await connection.execute(select(retention_runs).where(retention_runs.c.run_id == run_id))).one()
 
 
 _LATEST_FIRST: Final = select(retention_runs).order_by(retention_runs.c.run_id.desc()).limit(1)

@@ -8,9 +8,10 @@ from fastapi import APIRouter
 
 from app.customers.as_known import Known
 from app.customers.held import Customers
-from app.customers.service import read_customer_id, read_states_as_of
+from app.customers.service import read_customer_id, read_past_states
 from app.customers.state import CustomerState
-from app.foundation.errors import UnknownCustomer
+from app.foundation.errors import NotKept, UnknownCustomer
+from app.foundation.times import iso
 from app.http.auditing import name_customers
 from app.http.resources import Resources
 from app.http.routes import (
@@ -97,7 +98,10 @@ async def _read_state(
         return await resources.of(Customers).reader.submit(customer_id)
     known = None if known_us is None else Known(known_us, resources.settings.digits)
     async with resources.long_work.turn(), resources.patience():
-        states = await read_states_as_of(resources.engine, [customer_id], as_of_us, known)
+        states, known_from = await read_past_states(resources.engine, [customer_id], as_of_us, known)
+    if customer_id in known_from:
+        from_at = iso(known_from[customer_id])
+        raise NotKept("What this customer did before has been summed up.", known_from=from_at)
     return states.get(customer_id)
 
 
@@ -122,16 +126,18 @@ async def post_score_batch(request: HotRequest) -> bytes:
     name_customers(request.scope, customer_ids)
     request.begin_long_work(len(customer_ids) * (1 if wanted.as_of is None else PAST_UNITS))
     scoring = resources.of(Scores).scoring()
-    told, unknown = list[dict[str, Any]](), list[str]()
+    told, unknown, not_kept = list[dict[str, Any]](), list[str](), list[str]()
     while customer_ids:
         size = GIVING_WAY if wanted.as_of is not None or resources.long_work.gives_way else MOST_IN_TURN
         asked, customer_ids = customer_ids[:size], customer_ids[size:]
         async with resources.long_work.turn():
             async with resources.patience():
-                states = await read_states_as_of(resources.engine, asked, None if wanted.as_of is None else as_of_us)
+                past_us = None if wanted.as_of is None else as_of_us
+                states, known_from = await read_past_states(resources.engine, asked, past_us)
             known = [states[customer_id] for customer_id in asked if customer_id in states]
             for score in score_states(known, as_of_us, scoring):
                 rendered = render_score(score, scoring, language)
                 told.append({**rendered, "customer_id": asked_by[rendered["customer_id"]]})
-        unknown += [asked_by[customer_id] for customer_id in asked if customer_id not in states]
-    return orjson.dumps({"scores": told, "unknown": unknown})
+        not_kept += [asked_by[each] for each in asked if each in known_from]
+        unknown += [asked_by[each] for each in asked if each not in states and each not in known_from]
+    return orjson.dumps({"scores": told, "unknown": unknown, "not_kept": not_kept})

@@ -145,7 +145,9 @@ class ScoreBatchIn(BaseModel):
 
 
 class ScoreBatchOut(BaseModel):
-    """Scores in the order asked for; `unknown` are the customers there is nothing of."""
+    """Scores in the order asked for; `unknown` are the customers there is nothing of, `not_kept` those whose events of
+    before that time have been summed up with later ones."""
 
     scores: list[ScoreOut]
     unknown: list[str]
+    not_kept: list[str]

@@ -27,7 +27,7 @@ from sqlalchemy.orm import aliased
 
 from app.customers.linking_queries import members
 from app.database.engine import Statement, compile_statement, unnested
-from app.database.tables import customer_states, events, persons, stage_transitions, stages
+from app.database.tables import bases, customer_states, events, persons, stage_transitions, stages
 from app.stages.queries import TRANSITION
 
 _MADE: Final = stage_transitions.c
@@ -51,8 +51,16 @@ def _record_begins_us(*which: ColumnElement[bool]) -> ColumnElement[int]:
     return select(func.min(_MADE.at_us)).where(own, *which).correlate(stages).scalar_subquery()
 
 
+def _has_left() -> ColumnElement[bool]:
+    """Whether any event of the customer of a row of `stages` has left the log, under any of their ids."""
+    theirs = select(persons.c.customer_id).where(persons.c.person_id == stages.c.customer_id)
+    is_theirs = or_(bases.c.customer_id == stages.c.customer_id, bases.c.customer_id.in_(theirs.correlate(stages)))
+    return select(bases.c.customer_id).where(is_theirs).correlate(stages).exists()
+
+
 def _read_lacking() -> Statement:
-    """The next `most` customers after `after` who were known at one of `times_us`, before their record begins.
+    """The next `most` customers after `after` who were known at one of `times_us`, before their record begins, and all
+    of whose events are there: a past of half of them would be another.
 
     With `again` those too of whom that was worked out.
     """
@@ -68,7 +76,7 @@ def _read_lacking() -> Statement:
     return compile_statement(
         select(stages.c.customer_id)
         .where(stages.c.customer_id > bindparam("after", type_=Text))
-        .where(select(time_us.c.us).where(is_lacking).correlate(stages).exists())
+        .where(select(time_us.c.us).where(is_lacking).correlate(stages).exists(), ~_has_left())
         .order_by(stages.c.customer_id)
         .limit(bindparam("most", type_=BigInteger))
     )

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -105,14 +105,10 @@ async def backfill(
             file, past_states, after = Path(directory) / "events.csv", PastStates(times_us, Path(directory)), ""
             most = max(_ROWS_AT_ONCE // len(times_us), 1)
             lacking = {"times_us": list(times_us), "again": again, "most": most}
-            while rows := await driver.fetch(READ_LACKING, after=after, **lacking):
-                customer_ids = [row["customer_id"] for row in rows]
+            while customer_ids := await _copy_events(driver, file, times_us[-1], {"after": after, **lacking}):
                 after = customer_ids[-1]
-                connection = await driver.connection()
-                asked = _EVENTS.arguments({"customer_ids": customer_ids, "until_us": times_us[-1]})
-                await connection.copy_from_query(_EVENTS.text, *asked, output=file, format="csv")
                 histories = list(find_histories(past_states.of(file), times_us, context))
-                moves += await write_histories(connection, histories, time.time_ns() // 1000)
+                moves += await write_histories(await driver.connection(), histories, time.time_ns() // 1000)
                 done += len(customer_ids)
                 report_progress(done, None)
     except CONNECTION_LOST as error:
@@ -120,3 +116,16 @@ async def backfill(
     finally:
         await driver.close()
     return Backfilled(done, moves)
+
+
+async def _copy_events(driver: Driver, file: Path, until_us: int, lacking: Mapping[str, Any]) -> list[str]:
+    """Writes the events before a time of the next customers who lack a past, as CSV; who they are.
+
+    All is of one moment: events of theirs may leave the log meanwhile.
+    """
+    connection = await driver.connection()
+    async with connection.transaction(isolation="repeatable_read"):
+        customer_ids = [row["customer_id"] for row in await driver.fetch(READ_LACKING, **lacking)]
+        asked = _EVENTS.arguments({"customer_ids": customer_ids, "until_us": until_us})
+        await connection.copy_from_query(_EVENTS.text, *asked, output=file, format="csv")
+    return customer_ids

@@ -125,7 +125,7 @@ async def test_scores_of_a_batch(statements, shop):
     assert statements.seen == ["by SQLAlchemy"]
     statements.seen.clear()
     await statements.client.post("/v1/scores:batch", json={**body, "as_of": shop.ago(seconds=0)})
-    assert statements.seen == ["by SQLAlchemy"] * 4
+    assert statements.seen == ["by SQLAlchemy"] * 2 * 4  # of each slice: of whom something has left, and the states
 
 
 async def test_what_collects_while_a_statement_is_under_way_goes_as_one(statements, sql, shop):

@@ -11,6 +11,7 @@ from app.database.backups import UnusableBackup, restore_backup, write_backup
 from app.database.engine import create_engine, transaction
 from app.database.schema import migrate
 from app.database.tables import metadata
+from tests.privacy.test_leaving import at, differences, let_leave
 
 AT = "2026-11-27T10:00:00+00:00"
 
@@ -34,22 +35,28 @@ async def read(url, statement):
 async def test_events_after_a_backup_are_sent_again_and_each_counts_once(
     serve, sql, shop, database_url, other, tmp_path
 ):
-    events = [shop.order(f"C-{number % 3}", id=f"e-{number}", total=10.0 + number) for number in range(9)]
+    """What has left the log, too."""
+    old, events = (
+        at(shop, 800, "store.visited"),
+        [shop.order(f"C-{number % 3}", id=f"e-{number}", total=10.0 + number) for number in range(9)],
+    )
     async with serve() as service:
-        await service.client.post("/v1/events", json=events[:6])
+        await service.client.post("/v1/events", json=[old, *events[:6]])
+        await let_leave(service.resources.engine, "visit=400d")
         checkout = {"event": events[6], "max_actions": 2}
         assert (await service.client.post("/v1/checkouts", json=checkout)).status_code == 200
         written = await write_backup(database_url, tmp_path / "a.backup", AT)
         await service.client.post("/v1/events", json=events[7:])
-    states = "SELECT customer_id, orders, spend_minor FROM customer_states ORDER BY 1"
+    states = "SELECT customer_id, orders, spend_minor, visits FROM customer_states ORDER BY 1"
     whole = await read(database_url, states)
     assert written["events"] == 7
     assert (tmp_path / "a.backup").stat().st_mode & 0o077 == 0, "for its owner alone"
 
     assert await restore_backup(other, tmp_path / "a.backup") == written
     async with serve(other) as service:  # with a key of its own
-        answer = (await service.client.post("/v1/events", json=events)).json()
-        assert (answer["accepted"], answer["duplicate"]) == (2, 7)
+        answer = (await service.client.post("/v1/events", json=[old, *events])).json()
+        assert (answer["accepted"], answer["duplicate"]) == (2, 8)
+        assert await differences(service.resources.engine) == []
     assert await read(other, states) == whole
 
 

@@ -17,6 +17,7 @@ from app.privacy.renaming import hash_plain_ids
 from tests.privacy.canaries import OWN, plant
 from tests.privacy.canaries import PHONE as LINKED
 from tests.privacy.test_erasure import everything
+from tests.privacy.test_leaving import at, differences, let_leave, send
 
 RULES = Rules("CNY", 2, b"tests")
 PHONE, MAIL = "+86 139 1234 5678", "Wang.Li@Example-Shop.cn"
@@ -185,3 +186,30 @@ async def test_histories_in_clear_and_hashed_become_one(client, sql, shop, renam
     repeated = {**first, "subject": PHONE}
     assert (await client.post("/v1/events", json=repeated)).json()["duplicate"] == 1
     assert await rename() == []
+
+
+async def test_what_has_left_of_both_histories_becomes_one(client, engine, sql, shop, rename):
+    """Both were seen with one e-mail."""
+    mail = {"identifiers": [{"kind": "email", "value": MAIL}]}
+    line = {"products": [{"product_id": "tea", "price": 10, "quantity": 1}]}
+    told = [
+        at(shop, days, "order.completed", order_id=str(days), total=10, channel=channel, **line, **mail)
+        for days, channel in ((800, "store"), (700, "web"))
+    ]
+    await send(client, [*told, at(shop, 1, "store.visited")])
+    await let_leave(engine, "order=400d")
+    for name, columns in HELD.items():
+        for column in columns:
+            await sql.rows(f"UPDATE {name} SET {column} = :plain WHERE {column} = 'C-1'", plain=PHONE)
+    now = [{**each, "id": f"now-{each['id']}", "subject": PHONE} for each in told]
+    await send(client, now)
+    await let_leave(engine, "order=400d")
+    assert await rename() == [1]
+    assert holds_plain(await everything(sql)) == []
+    assert await differences(engine) == []
+    profile = (await client.get(f"/v1/customers/{PHONE}")).json()
+    assert (profile["orders"], profile["channels"]) == (4, {"store": 2, "web": 2})
+    assert await sql.value("SELECT events FROM bases") == 4
+    assert await sql.value("SELECT sum(orders) FROM base_customer_items") == 4
+    assert await sql.value("SELECT count(*) FROM base_links") == 1
+    assert {*(await send(client, [{**each, "subject": PHONE} for each in told] + now))} == {"duplicate"}

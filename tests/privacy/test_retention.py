@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from app.database.engine import alone
+from app.ingest.left_keys import LeftKeys
 from app.lifecycle.events import DAY_US
 from app.lifecycle.retention import read_retention
 from app.privacy import retention
 from app.privacy.retention import RETENTION_LOCK, RetentionReport, check_retention, retain, retention_gauges
 
+KEYS = LeftKeys(b"tests")
 KEPT_FOR = read_retention("rejected=10d, receipts=500d")
 NOW_US = time.time_ns() // 1000
 
@@ -39,14 +41,16 @@ async def ages(sql, table, column):
 @pytest.mark.parametrize("at_once", [1, 2, 100])
 async def test_each_kind_leaves_by_its_own_age(engine, sql, aged, monkeypatch, at_once):
     monkeypatch.setattr(retention, "AT_ONCE", at_once)
-    assert await retain(engine, KEPT_FOR, NOW_US) == RetentionReport("done", {"rejected": 3, "receipts": 3})
+    assert await retain(engine, KEYS, KEPT_FOR, NOW_US) == RetentionReport("done", {"rejected": 3, "receipts": 3})
     assert await ages(sql, "rejected_events", "received_us") == [1, 6]
     assert await ages(sql, "decisions", "decided_us") == [50, 300]
-    assert await retain(engine, KEPT_FOR, NOW_US) == RetentionReport("done", {})
+    assert await retain(engine, KEYS, KEPT_FOR, NOW_US) == RetentionReport("done", {})
 
 
 async def test_of_what_nothing_is_said_all_is_kept(engine, sql, aged):
-    assert await retain(engine, read_retention("rejected=20d"), NOW_US) == RetentionReport("done", {"rejected": 1})
+    assert await retain(engine, KEYS, read_retention("rejected=20d"), NOW_US) == RetentionReport(
+        "done", {"rejected": 1}
+    )
     assert len(await ages(sql, "decisions", "decided_us")) == 5
 
 
@@ -58,8 +62,8 @@ async def test_a_run_that_stopped_is_gone_on_with(engine, sql, aged, monkeypatch
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await retain(engine, KEPT_FOR, NOW_US, report_progress=stop)
-    assert await retain(engine, KEPT_FOR, NOW_US, not_within_us=DAY_US) == RetentionReport(
+        await retain(engine, KEYS, KEPT_FOR, NOW_US, report_progress=stop)
+    assert await retain(engine, KEYS, KEPT_FOR, NOW_US, not_within_us=DAY_US) == RetentionReport(
         "done", {"rejected": 3, "receipts": 3}
     )
     assert await sql.value("SELECT count(*) FROM retention_runs") == 1
@@ -68,15 +72,16 @@ async def test_a_run_that_stopped_is_gone_on_with(engine, sql, aged, monkeypatch
 async def test_one_at_a_time_and_once_a_day(engine, aged):
     async with alone(engine, RETENTION_LOCK) as driver:
         assert driver is not None
-        assert (await retain(engine, KEPT_FOR, NOW_US)).outcome == "runs elsewhere"
-    assert (await retain(engine, KEPT_FOR, NOW_US, not_within_us=DAY_US)).outcome == "done"
-    assert (await retain(engine, KEPT_FOR, NOW_US + 1, not_within_us=DAY_US)).outcome == "not due"
-    assert (await retain(engine, KEPT_FOR, NOW_US + DAY_US, not_within_us=DAY_US)).outcome == "done"
+        assert (await retain(engine, KEYS, KEPT_FOR, NOW_US)).outcome == "runs elsewhere"
+    assert (await retain(engine, KEYS, KEPT_FOR, NOW_US, not_within_us=DAY_US)).outcome == "done"
+    assert (await retain(engine, KEYS, KEPT_FOR, NOW_US + 1, not_within_us=DAY_US)).outcome == "not due"
+    assert (await retain(engine, KEYS, KEPT_FOR, NOW_US + DAY_US, not_within_us=DAY_US)).outcome == "done"
 
 
 def deployment(kept_for) -> Any:
     """Resources, as far as a check looks at them."""
-    return SimpleNamespace(settings=SimpleNamespace(kept_for=kept_for))
+    intake = SimpleNamespace(rules=SimpleNamespace(lasting_key=b"tests"))
+    return SimpleNamespace(settings=SimpleNamespace(kept_for=kept_for), of=lambda _: intake)
 
 
 async def test_health_and_metrics_tell_of_the_last_run(engine, sql, aged):
@@ -86,7 +91,7 @@ async def test_health_and_metrics_tell_of_the_last_run(engine, sql, aged):
         assert check.status == "pass"
         assert check.output == "Nothing was looked for yet; 'perennial retain' does it at once."
         assert await retention_gauges(deployment(KEPT_FOR), connection) == []
-        await retain(engine, KEPT_FOR, NOW_US)
+        await retain(engine, KEYS, KEPT_FOR, NOW_US)
         (check,) = (await check_retention(deployment(KEPT_FOR), connection)).values()
         assert (check.status, check.observedValue, check.output) == ("pass", 0, None)
         (age, *rows) = await retention_gauges(deployment(KEPT_FOR), connection)

@@ -7,9 +7,13 @@ from app.foundation.errors import Refusal, UnusableSettings
 from app.foundation.settings import Settings
 from app.ingest.admission import admit
 from app.ingest.identity_key import forget_former, read_arms_key, read_identity_keys, rotate
+from app.ingest.left_keys import LeftKeys
 from app.ingest.pseudonyms import ask_for, ids_asked_for
 from app.ingest.repeats import is_same_content
 from app.ingest.rules import Rules
+from app.lifecycle.retention import read_retention
+from app.privacy.retention import retain
+from tests.privacy.test_leaving import at, differences, let_leave
 
 PHONE, OTHER, MAIL = "+8613912345678", "+8613912345679", "li@example-shop.cn"
 OF_PHONE = {"identifiers": [{"kind": "phone", "value": PHONE}]}
@@ -25,7 +29,7 @@ async def rotated(anyio_backend, serve):
 
 @pytest.fixture(scope="module")
 async def forgetful(anyio_backend, serve):
-    async with serve(identity_key="new") as service:
+    async with serve(identity_key="new", arms_key="tests") as service:
         yield service
 
 
@@ -60,6 +64,24 @@ async def test_a_sale_by_phone_alone_counts_once_through_the_rotation(client, ro
     assert await statuses(rotated, before, between, between) == ["duplicate", "accepted", "duplicate"]
     assert await statuses(forgetful, between) == ["duplicate"]
     assert await orders(forgetful, PHONE) == 2
+
+
+async def test_what_has_left_is_known_through_every_rotation(client, engine, serve, rotated, forgetful, shop):
+    """And whoever it was of."""
+    before, between = (at(shop, days, "order.completed", subject=PHONE, order_id="7", total=10) for days in (800, 700))
+    assert await statuses(rotated, before) == ["accepted"]
+    await let_leave(engine, "order=400d")
+    assert await statuses(rotated, before, between) == ["duplicate", "accepted"]
+    assert await let_leave(engine, "order=400d") == {"order": 1}
+    for each in (rotated, forgetful):
+        assert await statuses(each, before, between) == ["duplicate", "duplicate"]
+        assert "privacy:retention" not in (await each.client.get("/health")).json()["checks"]
+    assert [await orders(each, PHONE) for each in (rotated, forgetful)] == [2, 2]
+    assert (await retain(engine, LeftKeys(b"new"), read_retention("order=400d"), NOW_US)).outcome == "another key"
+    async with serve(identity_key="new") as lost:
+        (check,) = (await lost.client.get("/health")).json()["checks"]["privacy:retention"]
+        assert (check["status"], "PERENNIAL_ARMS_KEY" in check["output"]) == ("fail", True)
+    assert await differences(engine) == []
 
 
 async def test_who_was_erased_stays_erased(client, rotated, shop, perennial):

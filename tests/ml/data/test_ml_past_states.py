@@ -130,6 +130,13 @@ async def test_who_was_erased_or_refuses_is_not_brought_back(shop):
     assert "monthly" not in await chains(shop)
 
 
+async def test_of_whom_events_have_left_no_past_is_worked_out(shop):
+    await shop.sql.rows("INSERT INTO bases VALUES ('phone-1', 0, 0, 1), ('twice', 0, 0, 1)")
+    await backfill(shop.engine, USUAL, TIMES)
+    found = await chains(shop)
+    assert {each for each in found if found[each][0]["is_computed"]} == {"monthly", "back", "prospect"}
+
+
 async def test_warnings_are_dated(shop):
     await shop.sweep(NOW + 1)
     await backfill(shop.engine, USUAL, TIMES)
