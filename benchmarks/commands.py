@@ -28,7 +28,12 @@ def make_store_parser(name: str, description: str, rounds: int) -> argparse.Argu
     return parser
 
 
-def full_store(resources: ExitStack, arguments: argparse.Namespace, name: str) -> tuple[URL, dict[str, str]]:
+def full_store(
+    resources: ExitStack,
+    arguments: argparse.Namespace,
+    name: str,
+    fill: Callable[[URL, int], None] = fill_states,
+) -> tuple[URL, dict[str, str]]:
     """A database of so many customers with the newest model in force, and the settings of commands on it.
 
     Raises ServerFailed, Unavailable.
@@ -38,7 +43,7 @@ def full_store(resources: ExitStack, arguments: argparse.Namespace, name: str) -
     settings = {"PERENNIAL_HOME": str(make_home(resources)), DATABASE: as_text(database)}
     run_command([PERENNIAL, "migrate"], settings)
     register_newest(chosen_models(arguments), settings)
-    fill_states(database, arguments.customers)
+    fill(database, arguments.customers)
     return database, settings
 
 

@@ -97,7 +97,7 @@ SELECT 'C-' || (:first + floor(random() * :customers)::bigint) AS customer_id, '
        0::bigint AS points, NULL::text AS value,
        substring(sha256(convert_to('' || number, 'UTF8')) FROM 1 FOR 16) AS digest,
        json_build_object('order_id', 'A-' || number, 'products', repeat('x', 300)) AS data,
-       NULL::order_line[] AS lines, {_NOW_US} AS received_us
+       NULL::order_line[] AS lines, {_NOW_US} AS received_us, NULL::order_line[] AS told_lines
 FROM generate_series(:after + 1, :until) AS number
 """
 
