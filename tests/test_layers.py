@@ -14,6 +14,7 @@ ORDERS = {
     "app": (
         "commands",
         "runtime",
+        "console",
         "privacy",
         "audit",
         "checkout",

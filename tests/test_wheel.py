@@ -1,4 +1,4 @@
-"""What is installed is whole: the wheel carries the templates of the report."""
+"""What is installed is whole: the wheel carries the templates of the report and of the console."""
 
 import shutil
 import subprocess
@@ -19,6 +19,7 @@ def test_the_wheel_carries_the_templates(tmp_path):
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", tmp_path]
     subprocess.run([*build, copy], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ml" / "report" / "templates").iterdir()}
-    assert len(templates) > 3
+    holding = (ROOT / "ml/report/templates", ROOT / "app/console/templates", ROOT / "app/console/static")
+    templates = {path.relative_to(ROOT).as_posix() for directory in holding for path in directory.iterdir()}
+    assert len(templates) > 3 * len(holding)
     assert templates <= set(zipfile.ZipFile(wheel).namelist())

@@ -21,7 +21,7 @@ from app.database.engine import transaction
 from app.foundation.errors import NotReady
 from app.foundation.logs import log, request_under_way
 from app.http.auditing import CUSTOMERS, KEY, RECORDED
-from app.http.auth import hash_key
+from app.http.auth import digest_in
 from app.http.strict_json import is_plain_text
 from app.ingest.pseudonyms import ask_for
 from app.ingest.rules import Rules
@@ -119,7 +119,7 @@ class Recorder:
         """Who is behind headers that are not known yet."""
         if len(self._names) > MOST_KEYS:
             self._names.clear()
-        digests = {key: hash_key(key.partition(b" ")[2].strip()) for key in keys if key and key not in self._names}
+        digests = {key: digest_in(key) for key in keys if key and key not in self._names}
         ids = await queries.name_keys(connection, list(digests.values())) if digests else {}
         for key, digest in digests.items():
             self._names[key] = f"key {ids[digest]}" if digest in ids else "a key that is known no more"

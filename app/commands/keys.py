@@ -1,4 +1,4 @@
-"""`perennial keys`: create, list, rotate, revoke."""
+"""`perennial keys`: create, list, rotate, link, revoke."""
 
 import asyncio
 import re
@@ -11,6 +11,7 @@ import typer
 from app.commands.access import database, engine_of
 from app.commands.progress import say
 from app.commands.recording import record_command
+from app.console.sessions import link_of, make_code
 from app.database.engine import transaction
 from app.foundation.settings import Settings
 from app.foundation.times import iso, to_us
@@ -26,7 +27,7 @@ from app.http.key_lives import Successor, rotate_key
 
 _UNITS_US: Final = {"d": 86_400_000_000, "h": 3_600_000_000}
 
-commands = typer.Typer(name="keys", help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
+commands = typer.Typer(name="keys", help="API keys: create, list, rotate, link, revoke.", no_args_is_help=True)
 
 
 @commands.command(name="create")
@@ -119,6 +120,32 @@ def _read_end(text: str, now_us: int) -> int:
     if end_us <= now_us:
         raise typer.BadParameter(f"{text} is over")
     return end_us
+
+
+@commands.command(name="link")
+def link_key_command(
+    key_id: Annotated[str, typer.Argument(help="As listed")],
+    url: Annotated[
+        str | None, typer.Option(help="Where browsers find the service; else at its own host and port")
+    ] = None,
+) -> None:
+    """Print a link that signs in to the console once, with a key, within a quarter of an hour."""
+
+    async def work(database_url: str, settings: Settings) -> str | None:
+        now_us = time.time_ns() // 1000
+        async with engine_of(database_url) as engine, transaction(engine) as connection:
+            if key_id not in {row.key_id for row in await list_keys(connection) if row.state(now_us) == "valid"}:
+                return None
+            code = await make_code(connection, key_id, now_us)
+            await record_command(connection, settings, "keys link", target=key_id)
+        return link_of(url or f"http://{settings.host}:{settings.port}", code)
+
+    with database(as_owner=True) as (settings, database_url):
+        link = asyncio.run(work(database_url, settings))
+    if link is None:
+        say("There is no valid key of this id.")
+        raise typer.Exit(1)
+    print(link)
 
 
 @commands.command(name="revoke")

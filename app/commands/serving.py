@@ -15,12 +15,13 @@ from app.commands.access import database, engine_of
 from app.commands.demo_shop import is_prepared
 from app.commands.progress import say
 from app.commands.recording import record_command
+from app.console.sessions import link_of, make_code
 from app.customers.queries import find_frequent_customer
 from app.database.engine import transaction
 from app.database.opening import open_database
 from app.decisions.catalogue_queries import fill_action_catalogue
 from app.foundation.settings import Settings
-from app.http.auth import SCOPES, create_key, is_valid_key
+from app.http.auth import SCOPES, create_key, find_key_id, is_valid_key
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
 from app.runtime.serving import serve
 
@@ -39,8 +40,9 @@ def run() -> None:
             subprocess.run([sys.executable, "-m", "app", "demo"], check=True)
         with open_database(settings, as_owner=True) as owner_url:
             new_key = _keep_dev_key(owner_url, settings)
+            code = asyncio.run(_make_link(owner_url, settings))
         customer_id = asyncio.run(_some_customer(url))
-        serve(settings, url, on_ready=lambda: _greet(settings, new_key, customer_id))
+        serve(settings, url, on_ready=lambda: _greet(settings, new_key, customer_id, code))
 
 
 @commands.command()
@@ -57,7 +59,16 @@ async def _is_prepared(url: str) -> bool:
         return await is_prepared(engine)
 
 
-def _greet(settings: Settings, new_key: str | None, customer_id: str) -> None:
+async def _make_link(url: str, settings: Settings) -> str:
+    """What signs in to the console once, with the key of `dev-api-key`."""
+    key = (settings.home / "dev-api-key").read_bytes().strip()
+    async with engine_of(url) as engine, transaction(engine) as connection:
+        key_id = await find_key_id(connection, b"Bearer " + key)
+        assert key_id is not None
+        return await make_code(connection, key_id, time.time_ns() // 1000)
+
+
+def _greet(settings: Settings, new_key: str | None, customer_id: str, code: str) -> None:
     """A key is shown when it is made, and never again: what a terminal prints is kept in logs and histories."""
     path = settings.home / "dev-api-key"
     base = f"http://{settings.host}:{settings.port}"
@@ -76,6 +87,7 @@ def _greet(settings: Settings, new_key: str | None, customer_id: str) -> None:
     checkout = json.dumps({"event": event, "channel": "store", "max_actions": 2})
     print(
         f"\nPerennial serves on {base}  (API: {base}/docs, health: {base}/health)\n"
+        f"Console, signed in once within a quarter of an hour:\n  {link_of(base, code)}\n"
         + (
             f"API key in {path}\n"
             if new_key is None

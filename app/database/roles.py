@@ -29,11 +29,13 @@ LIMITED: Final = {
     "model_changes": ("SELECT", "INSERT"),
     "action_versions": ("SELECT", "INSERT"),
     "audit_log": ("SELECT", "INSERT", "DELETE"),
+    "console_sessions": ("SELECT", "INSERT", "DELETE"),
+    "console_codes": ("SELECT", "DELETE"),
 }
-"""Tables of which the service does less than read and write: keys, and who changed what."""
-HIDDEN: Final = frozenset(("api_keys", "erased_ids", "left_events", "audit_log"))
-"""From analysts: hashes of keys, of the ids of whom there is nothing any more, and of events that have left; who looked
-at whom."""
+"""Tables of which the service does less than read and write: keys, what signs in, and who changed what."""
+HIDDEN: Final = frozenset(("api_keys", "console_codes", "console_sessions", "erased_ids", "left_events", "audit_log"))
+"""From analysts: hashes of keys, of what signs in, of the ids of whom there is nothing any more, and of events that have
+left; who looked at whom."""
 TYPES: Final = ("order_line",)
 
 APPLYING: Final = 0x726F6C65

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.database import audit_tables as audit_tables
+from app.database import console_tables as console_tables
 from app.database import contact_tables as contact_tables
 from app.database import item_tables as item_tables
 from app.database import privacy_tables as privacy_tables

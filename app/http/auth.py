@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.tables import api_keys
 from app.foundation.errors import Forbidden, NotReady, Unauthorized, UnknownKey
+from app.http.sealed_keys import unseal
 
 Scope = Literal["ingest", "read", "decide", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
@@ -97,14 +98,16 @@ class Keyring:
         return True
 
     def _look_up(self, authorization: bytes) -> frozenset[str]:
-        kind, _, key = authorization.partition(b" ")
-        if kind.lower() != b"bearer" or not key:
-            raise Unauthorized("Send an API key as 'Authorization: Bearer …'.")
-        if not is_well_formed(key.strip()):
-            raise Unauthorized("The API key is not one that was made here; was it copied whole?")
+        digest = unseal(authorization)
+        if digest is None:
+            kind, _, key = authorization.partition(b" ")
+            if kind.lower() != b"bearer" or not key:
+                raise Unauthorized("Send an API key as 'Authorization: Bearer …'.")
+            if not is_well_formed(key.strip()):
+                raise Unauthorized("The API key is not one that was made here; was it copied whole?")
+            digest = hash_key(key.strip())
         if self._scopes_by_hash is None:
             raise NotReady("The keys have not been read from the database yet.")
-        digest = hash_key(key.strip())
         scopes = self._scopes_by_hash.get(digest)
         if scopes is None:
             raise (Unauthorized if digest in self._unknown else UnknownKey)(
@@ -118,7 +121,7 @@ class Keyring:
     def remember_unknown(self, authorization: bytes) -> None:
         """That this is no key is known by now: nobody can guess one that is yet to be made."""
         if len(self._unknown) < MOST_UNKNOWN:
-            self._unknown.add(hash_key(authorization.partition(b" ")[2].strip()))
+            self._unknown.add(digest_in(authorization))
 
 
 class Rereading:
@@ -200,6 +203,11 @@ def hash_key(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
+def digest_in(authorization: bytes) -> bytes:
+    """SHA-256 of the key in a header."""
+    return unseal(authorization) or hash_key(authorization.partition(b" ")[2].strip())
+
+
 def is_valid_at(now_us: int) -> ColumnElement[bool]:
     """Whether a key is neither revoked nor expired, in SQL."""
     expires_us = api_keys.c.expires_us
@@ -216,15 +224,13 @@ async def read_keyring(connection: AsyncConnection) -> dict[bytes, frozenset[str
 
 async def find_key_name(connection: AsyncConnection, authorization: bytes) -> str | None:
     """The name of the key in a header; None: it is known no more."""
-    key = authorization.partition(b" ")[2].strip()
-    found = await connection.execute(select(api_keys.c.name).where(api_keys.c.key_sha256 == hash_key(key)))
+    found = await connection.execute(select(api_keys.c.name).where(api_keys.c.key_sha256 == digest_in(authorization)))
     return found.scalar_one_or_none()
 
 
 async def find_key_id(connection: AsyncConnection, authorization: bytes) -> str | None:
     """The id of the key in a header, for an audit; None: it is known no more."""
-    key = authorization.partition(b" ")[2].strip()
-    found = await connection.execute(select(api_keys.c.key_id).where(api_keys.c.key_sha256 == hash_key(key)))
+    found = await connection.execute(select(api_keys.c.key_id).where(api_keys.c.key_sha256 == digest_in(authorization)))
     return found.scalar_one_or_none()
 
 

@@ -35,6 +35,7 @@ PARTS: Final[Mapping[str, float]] = {
     "probes": 2.5,
     "signed": 2.5,
     "others": 1.0,
+    "console": 0.5,
     "readiness": 0.25,
     "documents": 0.25,
     "health": 0.1,
@@ -46,6 +47,7 @@ _BY_PATH: Final[Mapping[str, str]] = {
     **dict.fromkeys(("/v1/shopify", "/v1/woocommerce"), "signed"),
     **dict.fromkeys(("/health", "/metrics"), "health"),
 }
+_CONSOLE: Final = "/console"
 _DOCUMENTS: Final = ("/openapi.json", "/docs", "/redoc", "/static-offline-docs/")
 
 
@@ -224,6 +226,8 @@ class Strangers:
 def share_of(path: str) -> str:
     """The share that a path is of."""
     name = _BY_PATH.get(path)
+    if name is None and path.startswith(_CONSOLE):
+        return "console"
     return name or ("documents" if path.startswith(_DOCUMENTS) else "others")
 
 

@@ -29,6 +29,7 @@ HELD_OF_NOBODY: Final[dict[str, str]] = {
     "api_keys": "who may call",
     "audit_log": "who did what and when; ids of customers as hashes, by a key that is not in the database",
     "arm_reports": "how many persons each arm has",
+    **dict.fromkeys(("console_codes", "console_sessions"), "which key is signed in to the console"),
     "contact_policies": "how often anybody may be told anything",
     "erased_ids": "hashes of who was erased, by a key that is not in the database",
     "erasures": "how many rows were erased of whom nobody can tell; until it is settled, the ids",

@@ -4,6 +4,7 @@ from typing import Final
 
 from app.audit.part import PART as AUDIT
 from app.checkout.part import PART as CHECKOUT
+from app.console.part import PART as CONSOLE
 from app.customers.part import PART as CUSTOMERS
 from app.decisions.part import PART as DECISIONS
 from app.http.resources import Part
@@ -18,6 +19,7 @@ from app.stages.part import PART as STAGES
 
 PARTS: Final[tuple[Part, ...]] = (
     *(
+        CONSOLE,
         PRIVACY,
         AUDIT,
         CHECKOUT,

@@ -151,7 +151,9 @@ def test_a_row_is_bounded():
 
 
 def test_every_route_is_recorded_or_tells_of_nobody():
-    routes: Any = [route for part in PARTS for router in part.routers for route in router.routes]
+    """What the console shows it asks of these routes."""
+    parts = [part for part in PARTS if part.name != "console"]
+    routes: Any = [route for part in parts for router in part.routers for route in router.routes]
     found = {(method, route.path) for route in routes for method in route.methods}
     assert found == OPERATIONS.keys() | UNRECORDED
     assert not OPERATIONS.keys() & UNRECORDED

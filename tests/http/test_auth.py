@@ -100,6 +100,8 @@ SCOPES_OF_ROUTES = {
 }
 SIGNED = {("POST", "/v1/shopify"), ("POST", "/v1/woocommerce")}
 """Let in by a signature over the body."""
+CONSOLE = ("/", "/console")
+"""For who has a session (`tests/console`)."""
 OPEN = {"/metrics", "/livez", "/readyz", "/health", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 
 EACH_ROUTE = pytest.mark.parametrize(("method", "path"), SCOPES_OF_ROUTES)
@@ -151,7 +153,8 @@ def test_every_route_is_in_the_table():
     for route in app.routes:
         assert isinstance(route, Route | Mount)
         if route.path in OPEN or not route.path.startswith("/v1"):
-            assert route.path in OPEN or route.path.startswith("/static"), route.path
+            is_page = route.path in CONSOLE or route.path.startswith("/console/")
+            assert is_page or route.path in OPEN or route.path.startswith("/static"), route.path
             continue
         assert isinstance(route, APIRoute)
         found |= {(method, route.path) for method in route.methods or ()}

@@ -87,7 +87,12 @@ async def test_who_went_away_takes_nobodys_turn(clock):
     [
         *(("/livez", "probes"), ("/readyz", "readiness"), ("/health", "health"), ("/metrics", "health")),
         *(("/docs", "documents"), ("/static-offline-docs/x.js", "documents"), ("/openapi.json", "documents")),
-        *(("/v1/shopify", "signed"), ("/v1/checkouts", "others"), ("/nowhere", "others")),
+        *(
+            ("/v1/shopify", "signed"),
+            ("/console/customers", "console"),
+            ("/v1/checkouts", "others"),
+            ("/nowhere", "others"),
+        ),
     ],
 )
 def test_each_path_is_of_a_share(path, share):

@@ -1,0 +1,1 @@
+"""Pages for people: what the API answers, drawn. No logic of their own."""

@@ -1,0 +1,86 @@
+"""The console as a client of the API, within the process: a page shows what the call answers that it names.
+
+So a page may what the session's key may, is charged and recorded as the key's own call is, and has no figure that the
+API has not.
+"""
+
+import asyncio
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+from urllib.parse import quote, unquote, urlencode
+
+import orjson
+from starlette.types import ASGIApp, Message
+
+from app.foundation.logs import request_under_way
+from app.http.routes import HotRequest
+
+Query = Mapping[str, str | int | None]
+_FAILED: Final = 400
+_PASSED_ON: Final = ("type", "asgi", "http_version", "scheme", "client", "server", "root_path")
+
+
+class Refused(Exception):
+    """What the API said instead: the status and the members of its problem document."""
+
+    def __init__(self, status: int, slug: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.slug, self.detail = status, slug, detail
+
+
+class Api:
+    """The API, asked for somebody. `language`: of what it says in words."""
+
+    def __init__(self, request: HotRequest, authorization: bytes, language: str) -> None:
+        self._request, self._authorization, self._language = request, authorization, language
+
+    async def get(self, path: str, query: Query | None = None) -> Any:
+        """What it answers, read. Raises Refused."""
+        status, body = await asyncio.create_task(self._ask(write_call(path, query)), name="console")
+        answer = orjson.loads(body)
+        if status >= _FAILED and "type" in answer:
+            raise Refused(status, answer.get("code", "unknown"), answer.get("detail", ""))
+        return answer
+
+    async def _ask(self, call: str) -> tuple[int, bytes]:
+        """The status, and the body as it came."""
+        status, parts = 500, list[bytes]()
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            parts.append(message.get("body", b""))
+
+        app: ASGIApp = self._request.app
+        await app(self._scope(call), receive, send)
+        return status, b"".join(parts)
+
+    def _scope(self, call: str) -> MutableMapping[str, Any]:
+        path, _, query = call.partition("?")
+        asked, outer = request_under_way.get(), self._request.scope
+        headers = [(b"authorization", self._authorization), (b"accept-language", self._language.encode())]
+        if asked is not None:
+            headers.append((b"x-request-id", asked[0].encode()))
+        return {
+            **{name: outer[name] for name in _PASSED_ON if name in outer},
+            "method": "GET",
+            "path": unquote(path),
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": headers,
+        }
+
+
+def write_call(path: str, query: Query | None = None) -> str:
+    """A path with its query, as it stands behind `GET`."""
+    given = {name: value for name, value in (query or {}).items() if value is not None}
+    return f"{path}?{urlencode(given, safe=':/')}" if given else path
+
+
+def path_of(customer_id: str, what: str = "") -> str:
+    """Of a customer, and of something that is theirs."""
+    path = f"/v1/customers/{quote(customer_id, safe='')}"
+    return f"{path}/{what}" if what else path

@@ -1,0 +1,68 @@
+"""Numbers, money and times as a reader's language writes them, in the deployment's time zone and currency."""
+
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from babel.numbers import format_currency, format_decimal, format_percent
+
+from app.foundation.settings import Settings
+
+NOTHING: Final = "–"
+"""Stands for what is not known."""
+_MOMENTS: Final = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
+_DAYS: Final = {"en": "d MMM y", "zh": "y年M月d日"}
+
+
+class Formats(NamedTuple):
+    """How a reader has figures written."""
+
+    language: str
+    zone: ZoneInfo
+    currency: str
+
+    @classmethod
+    def of(cls, settings: Settings, language: str) -> "Formats":
+        """By the settings."""
+        return cls(language, ZoneInfo(settings.time_zone), settings.currency)
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """With so many digits behind the point at most."""
+        if value is None:
+            return NOTHING
+        pattern = "#,##0." + "#" * digits if digits else "#,##0"
+        return format_decimal(value, format=pattern, locale=self.language)
+
+    def money(self, value: float | None) -> str:
+        """Major units of the deployment's currency."""
+        return NOTHING if value is None else format_currency(value, self.currency, locale=self.language)
+
+    def share(self, value: float | None, digits: int = 0) -> str:
+        """A part of one as a percentage."""
+        if value is None:
+            return NOTHING
+        return format_percent(value, format="0." + "0" * digits + "%" if digits else "0%", locale=self.language)
+
+    def effect(self, value: float | None) -> str:
+        """With its sign."""
+        return NOTHING if value is None else format_decimal(value, format="+0.00;−0.00", locale=self.language)
+
+    def change(self, value: float) -> str:
+        """A count with its sign."""
+        return format_decimal(value, format="+#,##0;−#,##0", locale=self.language) if value else "0"
+
+    def moment(self, text: str | None) -> str:
+        """A time as the API writes it, to the minute."""
+        return self._write(text, _MOMENTS)
+
+    def day(self, text: str | None) -> str:
+        """Its day."""
+        return self._write(text, _DAYS)
+
+    def _write(self, text: str | None, patterns: dict[str, str]) -> str:
+        if text is None:
+            return NOTHING
+        moment = datetime.fromisoformat(text)
+        local = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(self.zone)
+        return format_datetime(local, patterns[self.language], locale=self.language)

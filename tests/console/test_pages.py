@@ -1,0 +1,208 @@
+"""What the pages show, in process: the API's figures, escaped, in the reader's language."""
+
+import gzip
+import hashlib
+import re
+
+from app.console.assets import DIRECTORY, HTMX_SHA256, load_assets
+from app.console.sessions import begin_session
+from app.console.sheets import write_sheet
+from app.database.engine import transaction
+from app.foundation.errors import NotReady
+from app.foundation.times import received_now_us
+from app.http.auth import create_key
+from app.http.documents import Document
+from app.stages.service import stage_context
+from app.stages.sweep import sweep
+from tests.console.conftest import SAME
+
+PLACES = ("/console/customers", "/console/lifecycle", "/console/operations")
+
+
+class Gone:
+    """An engine whose database is away."""
+
+    def connect(self):
+        raise NotReady("The database is out of reach.")
+
+    begin = connect
+
+
+async def test_an_empty_shop_says_what_to_do_next(browse, words):
+    client = await browse("read")
+    said = words(await client.get("/console/customers"))
+    assert "Nobody crossed the threshold" in said
+    assert "perennial import" in said
+    assert "Nobody is in any stage yet." in words(await client.get("/console/lifecycle"))
+
+
+async def test_a_customer_is_shown_with_the_figures_of_the_api(browse, service, shop, words):
+    for days in (5, 30, 60):
+        event = shop.order("C/1 <b>", total=1234.5, at=shop.ago(days=days))
+        await service.client.post("/v1/events", json=event)
+    client = await browse("read")
+    answer = await client.get("/console/customer", params={"id": "C/1 <b>"})
+    said = words(answer)
+    assert answer.status_code == 200
+    assert "CN¥3,703.50" in said
+    score = (await service.client.get("/v1/customers/C%2F1%20%3Cb%3E/score")).json()
+    assert score["stage"].capitalize() in said
+    assert "GET /v1/customers/C%2F1%20%3Cb%3E/score" in said
+    assert said.count("Order CN¥1,234.50") == 3
+
+
+async def test_a_name_that_is_a_script_is_a_name(browse, service, shop):
+    evil = "<script>alert(1)</script>"
+    told = shop.order(evil, channel="web", order_id=evil)
+    assert (await service.client.post("/v1/events", json=told)).status_code == 200
+    client = await browse("read")
+    for path in ("/console/customer", "/console/customer/score", "/console/customer/timeline"):
+        answer = await client.get(path, params={"id": evil})
+        assert answer.status_code == 200
+        assert evil not in answer.text
+        assert "<script>a" not in answer.text
+    unknown = await client.get("/console/customer", params={"id": '"><img src=x onerror=alert(1)>'})
+    assert unknown.status_code == 404
+    assert "<img src=x" not in unknown.text
+
+
+async def test_a_phone_finds_who_is_kept_by_its_hash(browse, service, shop, words):
+    identified = {"identifiers": [{"kind": "phone", "value": "+8613800138000"}]}
+    event = shop.event("customer.identified", "C-1", data=identified)
+    assert (await service.client.post("/v1/events", json=event)).status_code == 200
+    client = await browse("read")
+    answer = await client.get("/console/customer", params={"id": "phone:+8613800138000"})
+    asked = await service.client.get("/v1/customers/phone:+8613800138000")
+    assert answer.status_code == asked.status_code
+
+
+async def test_the_score_of_another_day_is_that_of_the_api(browse, service, shop, words):
+    await service.client.post("/v1/events", json=shop.order("C-1", at=shop.ago(days=50)))
+    client = await browse("read", **{"hx-request": "true"})
+    then = await client.get("/console/customer/score", params={"id": "C-1", "days": "-45"})
+    assert "New" in words(then)
+    assert "45 days ago" in words(then)
+    before = await client.get("/console/customer/score", params={"id": "C-1", "days": "-60"})
+    assert before.status_code == 404
+    assert "Nothing was known" in words(before)
+    assert "<html" not in before.text
+    for days in ("x", "1", "-99999"):
+        assert (await client.get("/console/customer/score", params={"id": "C-1", "days": days})).status_code == 422
+
+
+async def test_the_timeline_goes_on_where_it_ended(browse, service, shop):
+    events = [shop.order("C-1", at=shop.ago(days=days), order_id=f"O-{days}") for days in range(1, 31)]
+    await service.client.post("/v1/events", json=events)
+    client = await browse("read")
+    page = (await client.get("/console/customer", params={"id": "C-1"})).text
+    more = re.search(r'hx-get="([^"]+timeline[^"]+)"', page)
+    assert more is not None
+    rest = (await client.get(more[1].replace("&amp;", "&"))).text
+    assert page.count("<time") + rest.count("<time") - page.count('class="turn"') - rest.count('class="turn"') == 30
+    assert "hx-get" not in rest
+
+
+async def test_a_decision_has_its_receipt(browse, service, shop, words):
+    await service.client.post("/v1/events", json=shop.order("C-1"))
+    made = (await service.client.post("/v1/decisions", json={"customer_id": "C-1", "channel": "store"})).json()
+    client = await browse("read")
+    assert f"/console/decision?id={made['decision_id']}" in (await client.get("/console/customer?id=C-1")).text
+    said = words(await client.get("/console/decision", params={"id": made["decision_id"]}))
+    for action in made["actions"]:
+        assert action["title"] in said
+    assert "selection_probabilities" in said
+    assert (await client.get("/console/decision", params={"id": "../stages"})).status_code == 404
+
+
+async def test_lifecycle_has_the_counts_of_the_api_and_downloads_them(browse, service, shop, words):
+    await service.client.post("/v1/events", json=[shop.order(f"C-{n}", at=shop.ago(days=3)) for n in range(7)])
+    await sweep(service.resources.engine, stage_context(service.resources.settings, None), received_now_us())
+    client = await browse("read")
+    said = words(await client.get("/console/lifecycle"))
+    assert "0 → 7" in said
+    sheet = await client.get("/console/lifecycle/flows.csv")
+    assert sheet.headers["content-type"].startswith("text/csv")
+    assert "none,new,7" in sheet.text
+    assert "new,0,7" in (await client.get("/console/lifecycle/stages.csv")).text
+    assert (await client.get("/console/lifecycle?from=yesterday")).status_code == 422
+
+
+def test_a_cell_that_a_spreadsheet_would_reckon_with_is_text():
+    assert b"\r\n'=1+1,-3\r\n" in write_sheet("x", ("a", "b"), [("=1+1", -3)]).body
+
+
+async def test_keys_are_shown_to_an_admin_alone_and_without_secrets(browse, service, words):
+    reader, admin = await browse("read"), await browse("admin")
+    assert "perennial keys create" not in words(await reader.get("/console/operations"))
+    page = await admin.get("/console/operations")
+    assert "perennial keys create" in words(page)
+    assert service.key not in page.text
+
+
+async def test_a_key_without_the_scope_is_told_so(browse, words):
+    client = await browse("ingest")
+    answer = await client.get("/console/customers")
+    assert answer.status_code == 403
+    assert "This key may not see this" in words(answer)
+
+
+async def test_who_looked_at_whom_is_in_the_audit(engine, serve, sql, shop):
+    async with serve(audit_days=1) as service:
+        async with transaction(engine) as connection:
+            key_id, _ = await create_key(connection, "looks", ["read"], 1)
+            token = await begin_session(connection, key_id, received_now_us())
+        await service.client.post("/v1/events", json=shop.order("C-1"))
+        async with service.connect(cookies={"perennial-session": token}) as client:
+            answer = await client.get("/console/customer?id=C-1")
+        await service.resources.audit.write_noted()
+        rows = await sql.rows("SELECT operation, request_ids FROM audit_log WHERE made_by = :who", who=f"key {key_id}")
+    assert {row["operation"] for row in rows} >= {
+        "GET /v1/customers/{customer_id:path}",
+        "GET /v1/customers/{customer_id:path}/score",
+    }
+    assert all(row["request_ids"] == [answer.headers["x-request-id"]] for row in rows)
+
+
+async def test_the_language_is_the_browsers_until_one_is_chosen(browse):
+    client = await browse("read", **{"accept-language": "zh-CN,zh;q=0.9"})
+    for path in PLACES:
+        answer = await client.get(path)
+        assert '<html lang="zh-Hans">' in answer.text
+    assert "即将流失" in (await client.get("/console/customers")).text
+    form = {"language": "en", "next": "/console/customers"}
+    chosen = await client.post("/console/language", data=form, headers=SAME)
+    assert chosen.headers["location"] == "/console/customers"
+    assert "About to leave" in (await client.get("/console/customers")).text
+
+
+async def test_a_database_that_is_away_gives_a_page_that_says_so(service, browse, words, monkeypatch):
+    client = await browse("read")
+    assert (await client.get("/console/customers")).status_code == 200
+    monkeypatch.setattr(service.resources, "engine", Gone())
+    answer = await client.get("/console/customers")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "The database is away" in words(answer)
+    assert 'http-equiv="refresh"' in answer.text
+
+
+async def test_files_are_kept_for_ever_at_an_address_of_their_bytes(service):
+    async with service.connect() as client:
+        for name, (url, document) in load_assets().items():
+            answer = await client.get(url)
+            assert answer.content == (DIRECTORY / name).read_bytes()
+            assert "immutable" in answer.headers["cache-control"]
+            again = await client.get(url, headers={"if-none-match": answer.headers["etag"]})
+            assert again.status_code == 304
+            assert isinstance(document, Document)
+        assert (await client.get("/console/static/console.000000000000.css")).status_code == 404
+        assert (await client.get("/console/static/..%2Fpart.py")).status_code == 404
+
+
+def test_what_is_sent_is_small_and_what_is_of_others_unchanged():
+    assert hashlib.sha256((DIRECTORY / "htmx.min.js").read_bytes()).hexdigest() == HTMX_SHA256
+    assert (DIRECTORY / "htmx.LICENSE").read_text().startswith("Zero-Clause BSD")
+    packed = {path.suffix: 0 for path in DIRECTORY.iterdir()}
+    for path in DIRECTORY.iterdir():
+        packed[path.suffix] += len(gzip.compress(path.read_bytes(), 9))
+    assert packed[".js"] <= 60_000
+    assert packed[".css"] <= 20_000
