@@ -34,7 +34,7 @@ LIMITED: Final = {
 }
 """Tables of which the service does less than read and write: keys, what signs in, and who changed what."""
 HIDDEN: Final = frozenset(("api_keys", "console_codes", "console_sessions", "erased_ids", "left_events", "audit_log"))
-"""From analysts: hashes of keys, of what signs in, of the ids of whom there is nothing any more, and of events that have
+"""From analysts: hashes of keys, of what signs in, of ids of whom there is nothing any more, and of events that have
 left; who looked at whom."""
 TYPES: Final = ("order_line",)
 
