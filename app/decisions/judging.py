@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.foundation.errors import Malformed
+from app.foundation.errors import NotEnough
 from app.lifecycle.decisions import FOLLOW_UP_DAYS
 from app.lifecycle.events import DAY_US
 from app.lifecycle.exploration import selection_probabilities
@@ -43,18 +43,18 @@ def eligible_worths(receipt: Mapping[str, Any]) -> dict[str, float]:
 def judge_policy(rows: Sequence[Any], factors: Mapping[str, float], exploration: float) -> tuple[PolicyValue, float]:
     """Of rows of the learning log, and the mean reward of those that are judged: first places whose reward is final.
 
-    Raises Malformed where they are fewer than FEWEST, all of one person, or the probability of one is not known.
+    Raises NotEnough where they are fewer than FEWEST, all of one person, or the probability of one is not known.
     """
     judged = [row for row in rows if row.place == 1 and row.reward is not None and is_judged(row)]
     if len(judged) < FEWEST:
-        raise Malformed(f"days: Chance decided {len(judged)} times of which the reward is final; {FEWEST} are needed.")
+        raise NotEnough(f"Chance decided {len(judged)} times of which the reward is final; {FEWEST} are needed.")
     if len({row.person_id for row in judged}) < 2:
-        raise Malformed("days: Chance decided for one person alone, which says nothing of others.")
+        raise NotEnough("Chance decided for one person alone, which says nothing of others.")
     log = log_of(judged, [_choose(eligible_worths(row.receipt), factors, exploration) for row in judged])
     try:
         return evaluate_policy(log), float(log.rewards.mean())
     except UnloggedPropensities as error:
-        raise Malformed(f"days: {error}") from error
+        raise NotEnough(f"{error}") from error
 
 
 def log_of(judged: Sequence[Any], targets: Sequence[Mapping[str, float]]) -> Log:

@@ -26,7 +26,7 @@ MOST_DECISIONS: Final = 20_000
     openapi_extra=json_body(schema_of(PolicyIn)),
 )
 async def post_policy(request: HotRequest) -> bytes:
-    """On the latest 20,000 decisions that were made by chance, of which the reward is final; 422 where they are fewer
+    """On the latest 20,000 decisions that were made by chance, of which the reward is final; 409 where they are fewer
     than 100."""
     policy, resources = await read_model(request, PolicyIn), request.resources
     rewarding, now_us = Rewarding.of(resources.settings), time.time_ns() // 1000

@@ -9,6 +9,7 @@
     │   └── UnknownCustomer     404     unknown-customer
     ├── TooSlow                 408     too-slow            it took too long to come
     ├── Conflict                409     conflict            same source and id, other content
+    ├── NotEnough               409     not-enough-data     too little has happened to answer from
     ├── TooLate                 409     too-late            what it is about is over
     ├── NotPromotable           409     not-promotable      a model that cannot be put in force
     ├── NotApprovable           409     not-approvable      a model that needs no second word, or not this one
@@ -122,6 +123,10 @@ class TooSlow(Problem):
 
 class Conflict(Problem):
     status, slug, title = 409, "conflict", "The same source and id came before with other content"
+
+
+class NotEnough(Problem):
+    status, slug, title = 409, "not-enough-data", "Too little has happened to answer from"
 
 
 class TooLate(Problem):

@@ -7,7 +7,7 @@ import pytest
 
 from app.decisions import policies_router
 from app.decisions.judging import judge_policy
-from app.foundation.errors import Malformed
+from app.foundation.errors import NotEnough
 
 NUMBERS = count()
 
@@ -64,17 +64,17 @@ def test_what_is_never_chosen_brings_nothing():
     ],
 )
 def test_what_chance_did_not_decide_is_not_judged(more):
-    with pytest.raises(Malformed, match="Chance decided 0 times"):
+    with pytest.raises(NotEnough, match="Chance decided 0 times"):
         judge_policy([row(**more)] * 200, {}, 0.0)
 
 
 def test_of_one_person_alone_nothing_is_said():
-    with pytest.raises(Malformed, match="one person alone"):
+    with pytest.raises(NotEnough, match="one person alone"):
         judge_policy([row()] * 200, {}, 0.0)
 
 
 def test_refused_where_probabilities_were_not_kept():
-    with pytest.raises(Malformed, match="probability"):
+    with pytest.raises(NotEnough, match="probability"):
         judge_policy([*ROWS, row(propensity=None)], {}, 0.0)
 
 
@@ -94,6 +94,6 @@ async def test_an_answer_over_http(client, monkeypatch):
 
 async def test_over_http(client):
     response = await client.post("/v1/policies:evaluate", json={"factors": {"gift": 2}})
-    assert (response.status_code, response.json()["type"]) == (422, "urn:perennial:problem:malformed")
+    assert (response.status_code, response.json()["type"]) == (409, "urn:perennial:problem:not-enough-data")
     assert "Chance decided 0 times" in response.text
     assert (await client.post("/v1/policies:evaluate", json={"exploration": 2})).status_code == 422

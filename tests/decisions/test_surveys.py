@@ -10,7 +10,7 @@ PERIOD = {"from": "2020-01-01", "to": "2020-02-01"}
 SURVEYS: dict[str, tuple[str, str, dict[str, object], int]] = {
     "effects": ("GET", "/v1/effects", {"params": PERIOD}, 200),
     "recommendations": ("GET", "/v1/recommendations/effects", {"params": PERIOD}, 200),
-    "another policy": ("POST", "/v1/policies:evaluate", {"json": {}}, 422),
+    "another policy": ("POST", "/v1/policies:evaluate", {"json": {}}, 409),
     "a test": ("GET", "/v1/tests/coupon", {}, 200),
 }
 TEST = {
