@@ -35,7 +35,7 @@ from app.http.encodings import begin_unpacking
 from app.http.paths import keep_slashes
 from app.http.request_log import ALLOWANCE
 from app.http.resources import Resources
-from app.http.strict_json import check_texts, read_json
+from app.http.strict_json import check_texts, read_json, write_whole
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 LARGE_BODY_BYTES: Final = 64 * 1024
@@ -234,6 +234,8 @@ async def read_model(request: HotRequest, model: type[Model], *, strict: bool | 
     raw = await read_value(request)
     written = orjson.dumps(raw)
     check_texts(raw, written)
+    if b".0" in written:
+        written = orjson.dumps(write_whole(raw))
     try:
         return model.model_validate_json(written, strict=strict)
     except ValidationError as error:

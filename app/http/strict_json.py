@@ -19,7 +19,7 @@ _LARGE_NUMBER: Final = re.compile(rb"(?:^|[:\[,])\s*-?(?:\d{19}|\d[\d.]*[eE]\+?\
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_PROSE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_PROSE_MEMBERS: Final = frozenset(("text", "comment", "reason", "cause"))
+PROSE_MEMBERS: Final = frozenset(("text", "comment", "reason", "cause"))
 """Members that hold what people write: line breaks and tabs are theirs to use."""
 
 _INTEGERS: Final = range(-(2**63), 2**63)
@@ -83,7 +83,7 @@ def _check_texts(value: Any, path: tuple[int | str, ...], control: re.Pattern[st
         for key, member in value.items():
             if _CONTROL.search(key):
                 raise violation(path, "The name of a member holds a control character.")
-            of_key = _CONTROL_IN_PROSE if key in _PROSE_MEMBERS else _CONTROL
+            of_key = _CONTROL_IN_PROSE if key in PROSE_MEMBERS else _CONTROL
             _check_texts(member, (*path, "*"), of_key)  # its name is the client's text
     elif isinstance(value, list):
         for index, member in enumerate(value):
@@ -96,10 +96,19 @@ def clean_texts(value: Any, control: re.Pattern[str] = _CONTROL) -> Any:
         return control.sub(" ", value)
     if isinstance(value, dict):
         return {
-            _CONTROL.sub(" ", key): clean_texts(member, _CONTROL_IN_PROSE if key in _PROSE_MEMBERS else _CONTROL)
+            _CONTROL.sub(" ", key): clean_texts(member, _CONTROL_IN_PROSE if key in PROSE_MEMBERS else _CONTROL)
             for key, member in value.items()
         }
     return [clean_texts(member, control) for member in value] if isinstance(value, list) else value
+
+
+def write_whole(value: Any) -> Any:
+    """The value with whole numbers written as such: 509.0 is 509, as JSON Schema has it."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and int(value) in _INTEGERS else value
+    if isinstance(value, dict):
+        return {name: write_whole(member) for name, member in value.items()}
+    return [write_whole(member) for member in value] if isinstance(value, list) else value
 
 
 def is_plain_text(value: Any) -> bool:

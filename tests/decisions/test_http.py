@@ -351,3 +351,10 @@ async def test_an_action_as_large_as_a_book_is_not_read_whole(catalogue):
     response = await catalogue.put("/v1/actions/tea-tasting", content=chunks(), headers=JSON)
     assert (response.status_code, response.json()["type"]) == (413, "urn:perennial:problem:too-large")
     assert sent <= 18
+
+
+async def test_a_whole_number_may_have_a_fraction_of_nothing(client):
+    assert (await client.post("/v1/decisions", json={"customer_id": "C-1", "max_actions": 2.0})).status_code == 200
+    for wrong in (1.5, "2", 11.0, True):
+        answer = await client.post("/v1/decisions", json={"customer_id": "C-1", "max_actions": wrong})
+        assert answer.status_code == 422, wrong

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.foundation.errors import Unreadable
 from app.http import strict_json
-from app.http.strict_json import read_json
+from app.http.strict_json import read_json, write_whole
 
 DIGITS = st.text("0123456789", min_size=1, max_size=24)
 NUMBERS = st.builds(
@@ -39,3 +39,8 @@ def test_texts_that_look_like_large_numbers_cost_no_second_look(id_, monkeypatch
     """Ids of nanoseconds and UUIDs are of every other body."""
     monkeypatch.setattr(strict_json, "_check_bounds", lambda *_: pytest.fail("looked again"))
     assert read_json(json.dumps({"id": id_, "total": 12.5}).encode())["id"] == id_
+
+
+def test_whole_numbers_are_whole_however_they_are_written():
+    written = write_whole({"a": [509.0, -0.0, 0.5, 1e300], "b": {"c": 3.0, "d": "3.0"}, "e": True})
+    assert json.dumps(written) == '{"a": [509, 0, 0.5, 1e+300], "b": {"c": 3, "d": "3.0"}, "e": true}'
