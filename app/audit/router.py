@@ -14,7 +14,7 @@ from app.database.engine import transaction
 from app.foundation.errors import violation
 from app.foundation.times import to_us
 from app.http.auditing import name_customers
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.strict_json import is_plain_text
@@ -37,8 +37,8 @@ async def get_audit(
     act: Act | None = None,
     since: Time | None = None,
     until: Time | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """The latest first, paged; of all ids of a person as long as they are known, then of the id that is named."""
     resources: Resources = request.app.state.resources

@@ -1,8 +1,8 @@
 """`GET /v1/customers/{id}` and its events."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from app.customers import queries
 from app.customers.held import Customers
@@ -10,7 +10,7 @@ from app.customers.schemas import EventPageOut, ProfileOut
 from app.customers.service import read_customer_id, render_event, render_profile
 from app.database.engine import transaction
 from app.foundation.errors import UnknownCustomer
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.ingest.intake import Intake
@@ -22,8 +22,8 @@ router = APIRouter(prefix="/v1/customers", tags=["customers"], dependencies=[req
 async def get_events(
     request: Request,
     customer_id: str,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """Latest first, paged."""
     resources: Resources = request.app.state.resources

@@ -1,13 +1,13 @@
 """`GET /v1/identifiers/shared`: who held what too many hold."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from app.customers.linking_queries import crowds
 from app.customers.schemas import CrowdPageOut
 from app.database.engine import transaction
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.lifecycle.identifiers import kind_of
@@ -21,8 +21,8 @@ router = APIRouter(prefix="/v1/identifiers", tags=["customers"], dependencies=[r
 @router.get("/shared", response_model=CrowdPageOut, summary="Identifiers that too many customers hold")
 async def get_shared(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """They join nobody: a shop's own number, typed for customers who gave none. Paged."""
     resources: Resources = request.app.state.resources

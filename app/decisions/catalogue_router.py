@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.database.engine import transaction
 from app.decisions import catalogue_queries as queries
@@ -14,11 +14,11 @@ from app.decisions.conditions_told import tell_conditions
 from app.decisions.held import Decisions
 from app.foundation.errors import NotFound, violation
 from app.foundation.times import iso
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
 from app.http.strict_json import is_plain_text
-from app.lifecycle.actions import Action
+from app.lifecycle.actions import Action, ActionId
 
 router = APIRouter(prefix="/v1/actions", tags=["actions"], route_class=HotRoute)
 versions = APIRouter(prefix="/v1/actions", tags=["actions"], dependencies=[requires("read")])
@@ -40,7 +40,7 @@ async def get_actions(request: HotRequest) -> bytes:
     summary="Add or replace an action",
     openapi_extra=json_body(schema_of(Action)),
 )
-async def put_action(request: HotRequest, action_id: str) -> bytes:
+async def put_action(request: HotRequest, action_id: ActionId) -> bytes:
     """In force at once here, and within seconds in other processes."""
     resources = request.resources
     action = await read_model(request, Action, strict=True)
@@ -76,8 +76,8 @@ async def delete_action(request: HotRequest, action_id: str) -> Response:
 async def get_versions(
     request: Request,
     action_id: str,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """The latest first, paged: who changed what, and when. Also of an action that was removed."""
     resources: Resources = request.app.state.resources

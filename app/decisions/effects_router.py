@@ -14,11 +14,10 @@ from app.foundation.errors import Malformed
 from app.foundation.times import iso
 from app.http.resources import Resources
 from app.http.routes import requires
-from app.http.times import read_moment
+from app.http.times import Moment, read_moment
 from app.lifecycle.events import DAY_US
 
 router = APIRouter(prefix="/v1", tags=["decisions"], dependencies=[requires("read")])
-Moment = Annotated[str, Query(max_length=64, description="A day (its beginning, UTC), or a time with its zone.")]
 MOST_DAYS = 366
 
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.http.times import Time
 from app.lifecycle.actions import ActionId
+from app.lifecycle.json_schema import either_of
 
 Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 
@@ -14,7 +15,7 @@ class OutcomeIn(BaseModel):
     """What became of an action: of the decision that chose it, or of a customer's decisions in whose attribution
     windows it falls."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=either_of("decision_id", "customer_id"))
 
     action_id: ActionId
     outcome: Literal["delivered", "opened", "accepted", "declined", "redeemed"]

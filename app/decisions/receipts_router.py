@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from app.customers.service import read_customer_id
 from app.database.engine import transaction
@@ -14,19 +14,15 @@ from app.decisions.receipt_schemas import DecisionReceiptOut, DecisionReceiptPag
 from app.foundation.errors import NotFound
 from app.foundation.times import iso
 from app.http.auditing import name_customers
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.strict_json import is_plain_text
-from app.http.times import read_moment
+from app.http.times import Moment, read_moment
 from app.ingest.intake import Intake
 from app.lifecycle.funnels import funnel_in
 
 router = APIRouter(prefix="/v1", tags=["decisions"], dependencies=[requires("read")])
-
-Limit = Annotated[int, Query(ge=1, le=500)]
-Cursor = Annotated[str | None, Query(max_length=1024)]
-Moment = Annotated[str, Query(max_length=64, description="A day (its beginning, UTC), or a time with its zone.")]
 
 
 @router.get("/decisions", response_model=DecisionReceiptPageOut, summary="Receipts of decisions by time")

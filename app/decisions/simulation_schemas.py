@@ -6,13 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.decisions.catalogue_schemas import WordsOut
 from app.lifecycle.actions import Action, ActionId
+from app.lifecycle.json_schema import either_of
 from app.lifecycle.measures import Channel
 
 
 class SimulationIn(BaseModel):
     """A draft, or the id of an action of the catalogue."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=either_of("action", "action_id"))
 
     action: Action | None = None
     action_id: ActionId | None = None

@@ -1,6 +1,6 @@
 """Tests of two sides on the wire. Money in margin, major units of the currency."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -8,6 +8,7 @@ from app.decisions.effects_schemas import DifferenceOut, SampleRatioOut
 from app.foundation.times import to_us
 from app.http.times import Time
 from app.lifecycle.events import DAY_US
+from app.lifecycle.json_schema import A_VALUE, having, lacking, rules, where
 from app.lifecycle.measures import Channel
 from app.lifecycle.split_readings import Metric
 from app.lifecycle.split_tests import Side
@@ -16,10 +17,17 @@ MOST_DAYS = 366
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
+_ACTION: Final = having({"action_id": A_VALUE})
+_RULES: Final = rules(
+    where({"a": _ACTION}, having({"b": _ACTION}), {"properties": {"b": lacking("action_id")}}),
+    where({"metric": {"not": {"const": "bought"}}}, {}, {"properties": {"looked_for": {"exclusiveMaximum": 1}}}),
+)
+
+
 class SplitTestIn(BaseModel):
     """What is compared, of whom, for how long, by what, and the difference that is to be found if it is there."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_RULES)
 
     title: Annotated[str, Field(max_length=200)] = ""
     a: Side = Side()

@@ -1,10 +1,11 @@
 """`/v1/tests`: tests of two sides."""
 
 import time
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Response
+from pydantic import Field
 
 from app.database.engine import transaction
 from app.decisions import split_test_queries as queries
@@ -24,6 +25,7 @@ from app.decisions.split_testing import (
 )
 from app.foundation.errors import NotFound, violation
 from app.http.auth import sign_by_key
+from app.http.openapi_texts import PLAIN
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, language_of, read_model, requires, schema_of
 from app.http.strict_json import is_plain_text
@@ -36,6 +38,7 @@ from app.models.service import check_deciding
 router = APIRouter(prefix="/v1/tests", tags=["decisions"], route_class=HotRoute)
 _MOST_LISTED: Final = 200
 _MOST_NAMED: Final = 64
+TestId = Annotated[str, Field(min_length=1, max_length=_MOST_NAMED, pattern=PLAIN)]
 
 
 @router.get("", dependencies=[requires("read")], response_model=SplitTestListOut, summary="Tests of two sides")
@@ -54,7 +57,7 @@ async def get_tests(request: HotRequest) -> bytes:
     summary="Define a test of two sides, or end one",
     openapi_extra=json_body(schema_of(SplitTestIn)),
 )
-async def put(request: HotRequest, test_id: str) -> bytes:
+async def put(request: HotRequest, test_id: TestId) -> bytes:
     """The answer says beforehand how many persons of each side are needed. In force at once here, and within seconds in
     other processes; one that has begun can be ended early, and nothing else."""
     resources, now_us = request.resources, time.time_ns() // 1000

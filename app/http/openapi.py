@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.foundation.errors import ProblemOut
+from app.http.openapi_texts import say_texts
 
 PROBLEM_RESPONSE: Final = {
     "description": "A problem document",
@@ -31,6 +32,7 @@ def complete_openapi(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
             for operation in (found for path in schema["paths"].values() for found in path.values()):
                 operation["responses"].pop("422", None)
                 operation["responses"] |= {"4XX": PROBLEM_RESPONSE, "5XX": PROBLEM_RESPONSE}
+            say_texts(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 

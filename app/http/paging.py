@@ -2,12 +2,20 @@
 
 import base64
 import binascii
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from fastapi import Query
+from pydantic import Field
 
 from app.foundation.errors import Malformed
 from app.http.strict_json import is_plain_text
+
+_Place = Annotated[
+    str, Field(min_length=1, max_length=2048, pattern=r"^[A-Za-z0-9_-]+$", json_schema_extra={"format": "cursor"})
+]
+Cursor = Annotated[_Place | None, Query(description="The `next_cursor` of the page before, of the same list.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 
 
 def write_cursor(*place: float | str) -> str:

@@ -2,13 +2,14 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from app.foundation.errors import Malformed
 from app.foundation.times import MAX_AHEAD_US, to_us
 
+_WRITTEN_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _WRITTEN_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 
@@ -26,6 +27,13 @@ Time = Annotated[
 ]
 """RFC 3339 with its zone."""
 
+MOMENT_SCHEMA: Final = {
+    "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],
+    "description": "A day (its beginning, UTC), or a time with its zone; from 1970 to now.",
+}
+Moment = Annotated[str, Field(max_length=64), WithJsonSchema(MOMENT_SCHEMA)]
+"""As `read_moment` reads it."""
+
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 
 
@@ -35,7 +43,7 @@ def read_moment(text: str, name: str, now_us: int) -> int:
     Raises Malformed for anything else, and for what is not between 1970 and now.
     """
     try:
-        day = date.fromisoformat(text) if len(text) == len("2026-11-22") else None
+        day = date.fromisoformat(text) if _WRITTEN_DAY.fullmatch(text) else None
         midnight = None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
         moment = midnight or _TIME.validate_python(text.replace(" ", "+"))  # a plus sign that was not encoded
     except (ValidationError, ValueError):

@@ -16,7 +16,8 @@ from typing_extensions import TypeAliasType
 from app.http.times import Time
 from app.lifecycle.event_data import Text, UnknownData
 from app.lifecycle.event_types import EVENT_TYPES, EventType
-from app.lifecycle.events import ORDER_CANCELLED, ORDER_UPDATED
+from app.lifecycle.events import ORDER_CANCELLED, ORDER_TYPES, ORDER_UPDATED
+from app.lifecycle.json_schema import A_VALUE, having, rules, where
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x20-\x7e]+$")]
 """Printable ASCII: what identifies an event for ever."""
@@ -43,6 +44,10 @@ class Envelope(BaseModel):
     subject: Text | None = None
     """Who it is about; without it, the first of `data.identifiers`."""
     time: Time
+
+
+_IDENTIFIED: Final = having({"data": having({"identifiers": {"type": "array", "minItems": 1}})})
+"""A purchase alone may be of nobody."""
 
 
 def example_of(declared: EventType) -> dict[str, Any]:
@@ -83,5 +88,6 @@ def _unknown() -> Any:
 
 
 def _extended(name: str, says: str | None, example: dict[str, Any], members: dict[str, Any]) -> Any:
-    options = {"json_schema_extra": {"examples": [example]}}
+    of_somebody = {} if example["type"] in ORDER_TYPES else rules(where({"subject": A_VALUE}, {}, _IDENTIFIED))
+    options = {"json_schema_extra": {"examples": [example], **of_somebody}}
     return create_model(name, __base__=Envelope, __cls_kwargs__=options, __doc__=says, __module__=__name__, **members)

@@ -116,7 +116,7 @@ async def purge(request: Request, before: Time) -> dict[str, int]:
     summary="Count a refused event after a fix",
     openapi_extra=json_body(schema_of(EventIn), required=False),
 )
-async def replay_one(request: HotRequest, rejected_id: int) -> bytes:
+async def replay_one(request: HotRequest, rejected_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> bytes:
     """As it was kept, or as the body has it: the event mended.
 
     What is accepted, or turns out a duplicate, is no longer among the refused. What is refused again is

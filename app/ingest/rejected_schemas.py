@@ -1,10 +1,11 @@
 """Refused events on the wire."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.times import Time
+from app.lifecycle.json_schema import A_VALUE, rules, where
 
 MAX_REPLAYED = 1000
 
@@ -28,10 +29,13 @@ class RejectedPageOut(BaseModel):
     next_cursor: str | None
 
 
+_BY_IDS_ALONE: Final = rules(where({"rejected_ids": A_VALUE}, {"propertyNames": {"enum": ["rejected_ids", "after"]}}))
+
+
 class ReplayIn(BaseModel):
     """These refused events; or, without ids, the oldest that the other members let through, up to `limit`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_BY_IDS_ALONE)
 
     rejected_ids: Annotated[list[RejectedId], Field(max_length=MAX_REPLAYED)] | None = None
     since: Time | None = None

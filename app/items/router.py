@@ -13,7 +13,7 @@ from app.foundation.errors import Malformed, NotFound, Problem, TooLarge
 from app.foundation.logs import log
 from app.foundation.metrics import count_items
 from app.http.auth import find_key_id
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.paths import read_id
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, read_body, requires, schema_of
@@ -89,8 +89,8 @@ async def list_items(
     category: Annotated[
         list[str] | None, Query(max_length=8, description="A path, its first level first: repeat it for each level.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=2048)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """Items in the order of their ids; of a category also those of the ones below it."""
     resources: Resources = request.app.state.resources

@@ -3,7 +3,8 @@
 A condition is true, false, or not known, as SQL has it: what is not known satisfies nothing, nor does its contrary.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from operator import ge, gt, le, lt
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args
 
@@ -21,6 +22,7 @@ from app.lifecycle.condition_words import (
 from app.lifecycle.consents import MARKETING, Purpose, word_on
 from app.lifecycle.events import ALL_CHANNELS
 from app.lifecycle.facts import CONTEXT, FACTS, Fact, is_protected
+from app.lifecycle.json_schema import A_VALUE, NO_VALUE, Schema, having, lacking, rules, where
 from app.lifecycle.measures import Channel
 from app.lifecycle.stages import Stage
 from app.lifecycle.value import Tier
@@ -33,9 +35,12 @@ _Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f
 _Number = Annotated[float, Field(ge=-1e15, le=1e15)]
 _Value = Annotated[str, Field(min_length=1, max_length=200)] | bool | _Number
 _SPARE: Final = Field(exclude_if=lambda value: value is None)
+_NOTHING: Final[dict[str, Any]] = {"not": {}}
+"""As JSON Schema: what no value is."""
 Comparator = Literal["at_least", "at_most", "above", "below", "equals", "one_of"]
 _NUMERIC: Final = {"at_least": ge, "at_most": le, "above": gt, "below": lt}
 _TIERS: Final = get_args(Tier)
+_TIER: Final = "score.value_tier"
 
 
 class _Part(BaseModel):
@@ -132,6 +137,8 @@ class ConsentTo(_Part):
 class InSegment(_Part):
     """Refused: there are no segments yet."""
 
+    model_config = ConfigDict(json_schema_extra=_NOTHING)
+
     segment: _Name
 
     @field_validator("segment")
@@ -140,8 +147,37 @@ class InSegment(_Part):
         raise ValueError("there are no segments yet")
 
 
+_WAYS: Final = get_args(Comparator)
+
+
+def _of_kind(names: Iterable[str], kind: Schema, ways: Iterable[str]) -> Schema:
+    """A fact of these is compared in some of the ways, with values of a kind."""
+    told: dict[str, Schema] = {way: {"anyOf": [kind, NO_VALUE]} for way in ways if way != "one_of"}
+    others = dict.fromkeys([way for way in _WAYS if way not in ways], NO_VALUE)
+    return where({"fact": {"enum": [*names]}}, {"properties": {**told, **others, "one_of": {"items": kind}}})
+
+
+def _named(kind: str) -> list[str]:
+    return [name for name, fact in FACTS.items() if fact.kind == kind and name != _TIER]
+
+
+_SAME: Final = ("equals", "one_of")
+_COMPARED: Final = rules(
+    {"not": lacking(*_WAYS)},
+    *(where({way: A_VALUE}, lacking(*(other for other in _WAYS if other != way))) for way in _WAYS),
+    _of_kind(_named("number"), {"type": "number"}, _WAYS),
+    _of_kind(_named("text"), {"type": "string"}, _SAME),
+    _of_kind(_named("flag"), {"type": "boolean"}, _SAME),
+    _of_kind([_TIER], {"enum": [*_TIERS]}, _SAME),
+    where({"fact": {"not": {"pattern": f"^{re.escape(CONTEXT)}"}}}, having({"fact": {"enum": [*FACTS]}})),
+)
+"""In exactly one way, and with what is of the fact's kind."""
+
+
 class Comparison(_Part):
     """A fact beside a value. A fact that is not known, or of another kind, compares with nothing."""
+
+    model_config = ConfigDict(json_schema_extra=_COMPARED)
 
     fact: _Name
     at_least: Annotated[_Number | None, _SPARE] = None
@@ -170,7 +206,7 @@ class Comparison(_Part):
         wanted = {"number": (int, float), "text": (str,), "flag": (bool,), "any": (str, int, float, bool)}[kind]
         if any(type(value) not in wanted for value in values):
             raise ValueError(f"it is compared with what is no {kind}")
-        if self.fact == "score.value_tier" and not {*values} <= {*_TIERS}:
+        if self.fact == _TIER and not {*values} <= {*_TIERS}:
             raise ValueError(f"the tiers are {', '.join(_TIERS)}")
         return self
 

@@ -24,13 +24,26 @@ Consents = Mapping[str, Mapping[str, bool]]
 NO_WORDS: Final[Consents] = {}
 
 
+_ON_EVERY_ACTION: Final = (ALL_PURPOSES, PERSONALIZATION, "profiling")
+"""The last two are one."""
+
+
 def _is_own(purpose: str) -> str:
-    if purpose in (ALL_PURPOSES, PERSONALIZATION, "profiling"):  # the last two are one
+    if purpose in _ON_EVERY_ACTION:
         raise ValueError("it is a word on every action, and none that one is for")
     return purpose
 
 
-Purpose = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$"), AfterValidator(_is_own)]
+Purpose = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[a-z0-9][a-z0-9_-]*$",
+        json_schema_extra={"not": {"enum": [*_ON_EVERY_ACTION]}},
+    ),
+    AfterValidator(_is_own),
+]
 """What an action is for, in the words of `consent.changed`."""
 
 

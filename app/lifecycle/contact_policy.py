@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.lifecycle.actions import Group
+from app.lifecycle.json_schema import lacking, rules, where
 from app.lifecycle.measures import CONTACT_CHANNELS, SALES_CHANNELS, Channel
 
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
@@ -20,7 +21,16 @@ def _check_zone(name: str) -> str:
     return name
 
 
-TimeZone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_check_zone)]
+TimeZone = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description="Of the IANA database.",
+        examples=["Asia/Shanghai"],
+    ),
+    AfterValidator(_check_zone),
+]
 
 
 def _minute(clock: str) -> int:
@@ -32,6 +42,15 @@ Days = Annotated[int, Field(ge=1, le=365)]
 SCOPES: Final[dict[Any, tuple[str, ...]]] = {"channel": get_args(Channel), "group": GROUPS}
 
 
+_NAMES: Final = rules(
+    where({"scope": {"const": "all"}}, lacking("name")),
+    *(
+        where({"scope": {"const": scope}}, {"properties": {"name": {"enum": [*names, None]}}})
+        for scope, names in SCOPES.items()
+    ),
+)
+
+
 class Cap(BaseModel):
     """At most so many contacts in a window that ends now.
 
@@ -39,7 +58,7 @@ class Cap(BaseModel):
     holds back what is on `channels` and of `groups`: where one of them is named, of that one alone.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_NAMES)
 
     scope: Literal["all", "channel", "group", "action"]
     name: Annotated[str, Field(min_length=1, max_length=64)] | None = None

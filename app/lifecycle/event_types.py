@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, StrictBool, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 
 from app.lifecycle import events as e
 from app.lifecycle.calendar_days import read_day
 from app.lifecycle.event_data import Amount, Currency, Data, Money, Products, Prose, Text
 from app.lifecycle.events import count_items, to_minor
+from app.lifecycle.json_schema import rules, where
 
 Facts = dict[str, Any]
 """Fields of `Event` by name."""
@@ -90,10 +91,18 @@ class ConsentChangedData(Data):
 
 
 _SCALES: Final = {"csat": (1, 5), "nps": (0, 10), "rating": (1, 5)}
+_ON_SCALES: Final = rules(
+    *(
+        where({"metric": {"const": metric}}, {"properties": {"score": {"minimum": low, "maximum": high}}})
+        for metric, (low, high) in _SCALES.items()
+    )
+)
 
 
 class FeedbackSubmittedData(Data):
     """An answer of the customer, or a review."""
+
+    model_config = ConfigDict(json_schema_extra=_ON_SCALES)
 
     metric: Literal["csat", "nps", "rating"]
     score: Annotated[float, Field(allow_inf_nan=False, strict=True)]

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from app.lifecycle.json_schema import having, rules, where
+
 _Money = Annotated[float, Field(gt=0, le=1e9)]
 _Threshold = Annotated[float, Field(ge=0, le=1e9)]
 _Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
@@ -25,6 +27,10 @@ class _Mechanic(BaseModel):
 
 class AmountOff(_Mechanic):
     """满减: so much off an order from the threshold on; off each full threshold where it is `repeated` (每满减)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(where({"repeated": {"const": True}}, having({"threshold": {"exclusiveMinimum": 0}})))
+    )
 
     kind: Literal["amount_off"]
     amount: _Money

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.lifecycle.actions import TESTED_PRECEDENCE, ActionId
+from app.lifecycle.json_schema import A_VALUE, NO_VALUE, rules, where
 from app.lifecycle.places import Eligible
 
 SideName = Literal["a", "b"]
@@ -28,10 +29,14 @@ Factor = Annotated[float, Field(ge=0, le=1000)]
 _PLACES: Final = 2**64
 
 
+_AS_EVERYBODY: Final = {"policy": {"const": CHAMPION}, "factors": {"maxProperties": 0}, "exploration": NO_VALUE}
+_RULES: Final = rules(where({"action_id": A_VALUE}, {"properties": _AS_EVERYBODY}))
+
+
 class Side(BaseModel):
     """What persons of a side are decided by. Left out: as everybody."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_RULES)
 
     action_id: ActionId | None = None
     """It has the first place wherever that of the other side might be had as well."""

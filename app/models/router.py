@@ -1,10 +1,11 @@
 """`/v1/models`: the registry, for those who run the service."""
 
+import re
 import time
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 
 from app.database.engine import transaction
 from app.foundation.errors import NotFound, violation
@@ -37,6 +38,8 @@ from app.models.service import Promoted, approve, promote, rollback
 MOST_COMPARED: Final = 8
 VERSION_PATTERN: Final = r"^[0-9A-Za-z._-]{1,128}$"
 
+Version = Annotated[str, Path(pattern=VERSION_PATTERN)]
+
 router = APIRouter(prefix="/v1", tags=["models"])
 changes = APIRouter(prefix="/v1", tags=["models"], route_class=HotRoute)
 
@@ -49,21 +52,39 @@ async def get_models(request: Request) -> dict[str, Any]:
         return {"models": await list_models(connection)}
 
 
+_COMPARED: Final = {
+    "name": "versions",
+    "in": "query",
+    "required": True,
+    "description": f"Two to {MOST_COMPARED} different ones, with commas between.",
+    "explode": False,
+    "schema": {
+        "type": "array",
+        "items": {"type": "string", "pattern": VERSION_PATTERN},
+        "minItems": 2,
+        "maxItems": MOST_COMPARED,
+        "uniqueItems": True,
+    },
+}
+
+
 @router.get(
-    "/models:compare", dependencies=[requires("admin")], response_model=ComparisonOut, summary="Models side by side"
+    "/models:compare",
+    dependencies=[requires("admin")],
+    response_model=ComparisonOut,
+    summary="Models side by side",
+    openapi_extra={"parameters": [_COMPARED]},
 )
-async def get_comparison(
-    request: Request,
-    versions: Annotated[str, Query(description="Two to eight versions with commas between", max_length=1100)],
-) -> dict[str, Any]:
+async def get_comparison(request: Request) -> dict[str, Any]:
     """Metrics of each; and of the customers that two were asked of at the same time, how they differ and who was right.
 
     The metrics of a hold-out compare only where both were measured on the same data; the shadow does, if
     their horizons are the same.
     """
     resources: Resources = request.app.state.resources
-    wanted = list(dict.fromkeys(versions.split(",")))
-    if not 2 <= len(wanted) <= MOST_COMPARED or "\0" in versions:
+    wanted = request.query_params.get("versions", "").split(",")
+    are_versions = all(re.fullmatch(VERSION_PATTERN, version) for version in wanted)
+    if not 2 <= len(set(wanted)) == len(wanted) <= MOST_COMPARED or not are_versions:
         raise violation(("versions",), f"Name two to {MOST_COMPARED} different versions, with commas between.")
     async with transaction(resources.engine) as connection:
         return await compare_models(connection, wanted)
@@ -72,7 +93,7 @@ async def get_comparison(
 @router.get(
     "/models/{version}", dependencies=[requires("admin")], response_model=ModelDetailOut, summary="A model, its card"
 )
-async def get_model(request: Request, version: Annotated[str, Path(pattern=VERSION_PATTERN)]) -> dict[str, Any]:
+async def get_model(request: Request, version: Version) -> dict[str, Any]:
     """Manifest with its metrics, card, changes of state, and how it fares: outcomes and drift."""
     resources: Resources = request.app.state.resources
     async with transaction(resources.engine) as connection:
@@ -86,7 +107,7 @@ async def get_model(request: Request, version: Annotated[str, Path(pattern=VERSI
     summary="Put a model in force",
     openapi_extra=json_body(schema_of(ModelChangeIn), required=False),
 )
-async def post_promotion(request: HotRequest, version: str) -> bytes:
+async def post_promotion(request: HotRequest, version: Version) -> bytes:
     """The champion retires. Everywhere within 5 seconds; every answer names the version that made it.
 
     A policy that would treat some customers otherwise beside the others is a 409, until another key has approved it.
@@ -108,7 +129,7 @@ async def post_promotion(request: HotRequest, version: str) -> bytes:
     summary="Give the word of a second person",
     openapi_extra=json_body(schema_of(ApprovalIn)),
 )
-async def post_approval(request: HotRequest, version: str) -> bytes:
+async def post_approval(request: HotRequest, version: Version) -> bytes:
     """For what a policy would do otherwise than the champion; for 30 days. Not by the key that promotes it then."""
     _check_version(version)
     resources, wanted = request.resources, await read_model(request, ApprovalIn)

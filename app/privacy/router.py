@@ -14,7 +14,7 @@ from app.database.engine import transaction
 from app.foundation.errors import NotFound
 from app.http.auditing import recording
 from app.http.auth import sign_by_key
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.strict_json import is_plain_text
@@ -62,8 +62,8 @@ async def get_export(request: Request, customer_id: str) -> StreamingResponse:
 async def get_consents(
     request: Request,
     customer_id: str,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """Every word on every purpose, under all ids of the person, latest first, paged."""
     resources: Resources = request.app.state.resources
@@ -97,8 +97,8 @@ async def delete_customer(request: Request, customer_id: str) -> dict[str, Any]:
 async def get_erasures(
     request: Request,
     customer_id: Annotated[str | None, Query(min_length=1, max_length=256)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """The latest first, paged; or the one by which a customer is erased now."""
     resources: Resources = request.app.state.resources

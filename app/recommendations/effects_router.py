@@ -10,7 +10,7 @@ from app.foundation.errors import Malformed
 from app.foundation.times import iso
 from app.http.resources import Resources
 from app.http.routes import requires
-from app.http.times import read_moment
+from app.http.times import Moment, read_moment
 from app.lifecycle.events import DAY_US, to_major
 from app.recommendations.due_queries import TENTHS, read_due_that_came
 from app.recommendations.effect_queries import read_effects
@@ -19,7 +19,6 @@ from app.recommendations.schemas import EffectsOut
 MOST_DAYS: Final = 92
 
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"], dependencies=[requires("read")])
-Moment = Annotated[str, Query(max_length=64, description="A day (its beginning, UTC), or a time with its zone.")]
 
 
 @router.get("/effects", response_model=EffectsOut, summary="What became of recommendations")

@@ -12,10 +12,29 @@ from app.items.held import UNKNOWN, Catalogue, Mask, Places
 from app.items.schemas import ItemId, Word
 from app.lifecycle.actions import Title
 from app.lifecycle.features import Floats
+from app.lifecycle.json_schema import A_VALUE, NO_VALUE, Schema, having, lacking, rules, where
 
 Scenario = Literal["replenish", "checkout", "cart", "discover", "home", "popular"]
 RuleId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 _MOST_ITEMS: Final = 1000
+
+
+_NUMBER_OF: Final = {"pin": "rank", "boost": "factor", "limit": "most_depth"}
+_SOME: Final = {"minItems": 1}
+_NONE: Final = {"maxItems": 0}
+
+
+def _has_its_number(effect: str, name: str) -> Schema:
+    return where({"effect": {"const": effect}}, having({name: A_VALUE}), lacking(name))
+
+
+_NAMES_NOTHING: Final = {"properties": {"items": _NONE, "category": _NONE, "brand": NO_VALUE, "tag": NO_VALUE}}
+_RULES: Final = rules(
+    *(_has_its_number(*each) for each in _NUMBER_OF.items()),
+    where({"effect": {"const": "pin"}}, having({"items": _SOME})),
+    where({"effect": {"const": "limit"}}, {"properties": {"scenarios": _NONE, "stores": _NONE}}),
+    {"not": _NAMES_NOTHING},
+)
 
 
 class MerchantRule(BaseModel):
@@ -26,7 +45,7 @@ class MerchantRule(BaseModel):
     named. Nothing named in `scenarios` or `stores`: all of them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, json_schema_extra=_RULES)
 
     rule_id: RuleId
     effect: Literal["pin", "boost", "hide", "limit"]

@@ -12,25 +12,47 @@ from app.ingest.pseudonyms import ask_for
 from app.recommendations.merchant_rules import Scenario
 from app.recommendations.recommending import answer
 from app.recommendations.schemas import RecommendationOut
-from app.recommendations.wanted import MOST, USUAL, RecommendationIn, Wanted, read_wanted
+from app.recommendations.wanted import (
+    ID_LENGTH,
+    MOST,
+    MOST_EXCLUDED,
+    MOST_LEVELS,
+    USUAL,
+    WORD_LENGTH,
+    RecommendationIn,
+    Wanted,
+    read_wanted,
+)
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=HotRoute)
 _ANY: Final = Wanted()
+_IDS: Final = rf"^[^,\x00-\x1f\x7f-\x9f]{{0,{ID_LENGTH}}}(,[^,\x00-\x1f\x7f-\x9f]{{0,{ID_LENGTH}}})*$"
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
-_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
 _PARAMETERS: Final = [
     _parameter("scenario", "What it is for.", {"type": "string", "enum": list(get_args(Scenario)), "default": "home"}),
     _parameter("limit", "Items.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
-    _parameter("exclude", "Items that are not to be shown: repeat it, or part ids by commas.", _TEXTS),
-    _parameter("category", "A path, its first level first: repeat it for each level.", _TEXTS),
+    _parameter(
+        "exclude",
+        f"Items that are not to be shown, at most {MOST_EXCLUDED}: repeat it, or part ids by commas.",
+        {"type": "array", "items": {"type": "string", "pattern": _IDS}},
+    ),
+    _parameter(
+        "category",
+        "A path, its first level first: repeat it for each level.",
+        {"type": "array", "items": {"type": "string", "maxLength": WORD_LENGTH}, "maxItems": MOST_LEVELS},
+    ),
     _parameter("in_stock_only", "Whether what is out of stock is left out.", {"type": "boolean", "default": True}),
     _parameter("offers", "Whether each item has its offer_depth.", {"type": "boolean", "default": False}),
-    _parameter("store", "Where it is shown: its stock, its rules, what sells there.", {"type": "string"}),
+    _parameter(
+        "store",
+        "Where it is shown: its stock, its rules, what sells there.",
+        {"type": "string", "maxLength": WORD_LENGTH},
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ from app.http.routes import HotRequest, HotRoute, json_body, read_model, require
 from app.http.strict_json import is_plain_text
 from app.recommendations import rule_queries
 from app.recommendations.held import Recommendations
-from app.recommendations.merchant_rules import MerchantRule
+from app.recommendations.merchant_rules import MerchantRule, RuleId
 from app.recommendations.schemas import MerchantRuleListOut
 
 router = APIRouter(prefix="/v1/recommendations/rules", tags=["recommendations"], route_class=HotRoute)
@@ -32,7 +32,7 @@ async def get_rules(request: HotRequest) -> bytes:
     summary="Add or replace a rule",
     openapi_extra=json_body(schema_of(MerchantRule)),
 )
-async def put_rule(request: HotRequest, rule_id: str) -> bytes:
+async def put_rule(request: HotRequest, rule_id: RuleId) -> bytes:
     """In force at once here, and within seconds in other processes."""
     resources = request.resources
     rule = await read_model(request, MerchantRule)

@@ -16,9 +16,9 @@ MOST: Final = 100
 USUAL: Final = 10
 MOST_EXCLUDED: Final = 1000
 MOST_LINES: Final = 1000
-_MOST_LEVELS: Final = 8
-_ID_LENGTH: Final = 256
-_WORD_LENGTH: Final = 128
+MOST_LEVELS: Final = 8
+ID_LENGTH: Final = 256
+WORD_LENGTH: Final = 128
 _SCENARIOS: Final[tuple[Scenario, ...]] = get_args(Scenario)
 _SCENARIO: Final[dict[str, Scenario]] = {name: name for name in _SCENARIOS}
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -80,7 +80,7 @@ class _FilteredIn(BaseModel):
         return {name: member for name, member in value.items() if member is not None}
 
     exclude: Annotated[list[_ItemId], Field(default_factory=list, max_length=MOST_EXCLUDED)]
-    category: Annotated[list[Word], Field(default_factory=list, max_length=_MOST_LEVELS)]
+    category: Annotated[list[Word], Field(default_factory=list, max_length=MOST_LEVELS)]
     in_stock_only: bool = True
     store: Word | None = None
     offers: bool = False
@@ -127,18 +127,18 @@ class RecommendationIn(_FilteredIn):
 
 def _store_of(context: dict[str, Any]) -> str | None:
     store = context.get("store")
-    return store if isinstance(store, str) and 0 < len(store) <= _WORD_LENGTH else None
+    return store if isinstance(store, str) and 0 < len(store) <= WORD_LENGTH else None
 
 
 def read_wanted(query: QueryParams) -> Wanted:
     """The request in a query; a parameter without a value is as if it was not there. Raises Malformed."""
     scenario, limit = query.get("scenario"), query.get("limit")
-    excluded, category = _texts(query, "exclude", _ID_LENGTH), _texts(query, "category", _WORD_LENGTH)
-    stores = _texts(query, "store", _WORD_LENGTH)
+    excluded, category = _texts(query, "exclude", ID_LENGTH), _texts(query, "category", WORD_LENGTH)
+    stores = _texts(query, "store", WORD_LENGTH)
     if scenario and scenario not in _SCENARIO:
         raise violation(("scenario",), f"It is one of {', '.join(_SCENARIOS)}.")
-    if len(category) > _MOST_LEVELS:
-        raise violation(("category",), f"A path has at most {_MOST_LEVELS} levels.")
+    if len(category) > MOST_LEVELS:
+        raise violation(("category",), f"A path has at most {MOST_LEVELS} levels.")
     parts = {part for text in excluded for each in text.split(",") if (part := each.strip())}
     if len(parts) > MOST_EXCLUDED:
         raise violation(("exclude",), f"It names at most {MOST_EXCLUDED} items.")

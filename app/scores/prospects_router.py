@@ -1,15 +1,15 @@
 """`GET /v1/prospects`."""
 
 import time
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from app.database.engine import Driver
 from app.foundation.errors import Malformed
 from app.foundation.times import iso
 from app.http.auditing import name_customers
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.scores.held import Scores
@@ -23,8 +23,8 @@ router = APIRouter(prefix="/v1", tags=["scores"], dependencies=[requires("read")
 async def get_prospects(
     request: Request,
     by: ProspectOrder = "first_order",
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """Those likeliest to order for the first time, or to turn out one of the best customers; paged."""
     resources: Resources = request.app.state.resources

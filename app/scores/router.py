@@ -23,7 +23,7 @@ from app.http.routes import (
     requires,
     schema_of,
 )
-from app.http.times import check_past, read_moment
+from app.http.times import MOMENT_SCHEMA, check_past, read_moment
 from app.ingest.intake import Intake
 from app.ingest.pseudonyms import ask_for
 from app.scores.held import Scores
@@ -51,15 +51,15 @@ router = APIRouter(prefix="/v1", tags=["scores"], route_class=HotRoute)
                 "name": "as_of",
                 "in": "query",
                 "required": False,
-                "description": "A past time with its zone; answered from the events before it.",
-                "schema": {"type": "string", "format": "date-time"},
+                "description": "Answered from the events before it.",
+                "schema": MOMENT_SCHEMA,
             },
             {
                 "name": "known_at",
                 "in": "query",
                 "required": False,
-                "description": "A past time with its zone; answered from the events received up to it.",
-                "schema": {"type": "string", "format": "date-time"},
+                "description": "Answered from the events received up to it.",
+                "schema": MOMENT_SCHEMA,
             },
         ]
     },

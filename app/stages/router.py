@@ -10,20 +10,16 @@ from app.database.engine import transaction
 from app.foundation.errors import Malformed, UnknownCustomer
 from app.foundation.times import iso
 from app.http.auditing import name_customers
-from app.http.paging import read_cursor, write_cursor
+from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import requires
-from app.http.times import read_moment
+from app.http.times import Moment, read_moment
 from app.ingest.intake import Intake
 from app.stages import queries
 from app.stages.schemas import FlowsOut, TransitionPageOut, WarningPageOut
 from app.stages.service import render_flows, render_transition, render_warning
 
 router = APIRouter(prefix="/v1", tags=["stages"], dependencies=[requires("read")])
-
-Limit = Annotated[int, Query(ge=1, le=500)]
-Cursor = Annotated[str | None, Query(max_length=1024)]
-Moment = Annotated[str, Query(max_length=64, description="A day (its beginning, UTC), or a time with its zone.")]
 
 
 @router.get(

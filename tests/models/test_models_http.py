@@ -196,3 +196,9 @@ async def test_versions_that_cannot_be_compared(client, pair, versions, status):
     answer = await client.get("/v1/models:compare", params={"versions": versions})
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("versions", ["", "a", "a,a", "a,b,a", "a,b/c", "a,", ",".join("abcdefghi")])
+async def test_other_than_two_to_eight_different_versions_are_not_compared(client, versions):
+    answer = await client.get("/v1/models:compare", params={"versions": versions})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/versions")

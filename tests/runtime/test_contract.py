@@ -1,5 +1,6 @@
 """The published contract, held against the running service by schemathesis: what is asked by its schemas is answered by
-its schemas, and nothing is a server's error. What is not checked, and why, stands in schemathesis.toml.
+its schemas, and nothing is a server's error. What is not checked, and why, stands in schemathesis.toml and in
+contract_hooks.py.
 
 PERENNIAL_TEST_CONTRACT_EXAMPLES: how many requests of each kind an operation gets.
 """
@@ -13,10 +14,11 @@ import pytest
 
 from app.database.engine import create_engine
 from app.database.schema import migrate
-from tests.processes import make_key, starting
+from tests.processes import ROOT, make_key, starting
 
 EXAMPLES = os.environ.get("PERENNIAL_TEST_CONTRACT_EXAMPLES", "1")
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+HOOKS = Path(__file__).with_name("contract_hooks.py")
 UNBOUNDED = {"strangers": 1_000_000, "wrong_keys": 1_000_000, "key_units": 0, "patience_ms": 30_000}
 """It asks more often than people do."""
 SHOPS = {"shopify_secrets": "tests", "woocommerce_secrets": "tests"}
@@ -40,6 +42,7 @@ async def test_the_service_does_as_its_contract_says(start, tmp_path):
         *(*command, f"{service.base}/openapi.json", *options, "--generation-deterministic", "--no-shrink"),
         *("--header", f"Authorization: Bearer {key}"),
         cwd=tmp_path,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS), "PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -1,10 +1,13 @@
 """Segment's messages on the wire."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from app.ingest.schemas import WarningOut
+
+_ANYTHING_ELSE: Final[dict[str, Any]] = {"additionalProperties": {}}
+"""Members that are read past may hold any text."""
 
 
 class SegmentMessageIn(BaseModel):
@@ -13,6 +16,7 @@ class SegmentMessageIn(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         json_schema_extra={
+            **_ANYTHING_ELSE,
             "example": {
                 "type": "track",
                 "event": "Order Completed",
@@ -27,7 +31,7 @@ class SegmentMessageIn(BaseModel):
                     "currency": "CNY",
                     "products": [{"product_id": "4711", "category": "dairy", "price": 12.80, "quantity": 2}],
                 },
-            }
+            },
         },
     )
 
@@ -48,7 +52,7 @@ class SegmentMessageIn(BaseModel):
 class SegmentBatchIn(BaseModel):
     """Up to 1,000 messages."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra={**_ANYTHING_ELSE})
 
     batch: list[SegmentMessageIn]
 
