@@ -24,6 +24,7 @@ from app.foundation.settings import Settings
 MIGRATION_LOCK = 0x70657265  # "pere": one migration at a time, however many replicas start
 LOCK_TIMEOUT = "300ms"
 BETWEEN_S = 1.0
+TURN_S = 0.1
 PATIENCE_S = 600.0
 """For locks of one call, all migrations together; then it is given up, to be begun again by whoever sees to it."""
 
@@ -37,7 +38,9 @@ def _url() -> str:
 
 def _run(connection: Connection) -> None:
     """Each migration in a transaction of its own; the lock is held over all of them, and all attempts."""
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": MIGRATION_LOCK}):
+        connection.commit()  # an index that is built beside writers waits for statements, of who waits for it too
+        time.sleep(TURN_S)
     connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.commit()
     patience_s = float(context.config.attributes.get("lock_patience_s", PATIENCE_S))

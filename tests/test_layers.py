@@ -18,6 +18,7 @@ ORDERS = {
         "privacy",
         "audit",
         "checkout",
+        "kpis",
         "recommendations",
         "items",
         "decisions",

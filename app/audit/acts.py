@@ -24,7 +24,7 @@ _CHANGE: Final = (
     *(("POST", f"/v1/decisions/{{decision_id}}/{what}") for what in ("activate", "deliver")),
     *(("DELETE", f"/v1/events/{what}") for what in ("rejected", "rejected/{rejected_id}")),
     *(("POST", f"/v1/events/rejected{what}:replay") for what in ("/{rejected_id:int}", "")),
-    ("PUT", "/v1/contact-policy"),
+    *(("PUT", f"/v1/{what}") for what in ("contact-policy", "costs")),
     *((method, "/v1/actions/{action_id}") for method in ("PUT", "DELETE")),
     *((method, "/v1/tests/{test_id}") for method in ("PUT", "DELETE")),
     *((method, "/v1/recommendations/rules/{rule_id}") for method in ("PUT", "DELETE")),
@@ -45,6 +45,7 @@ _OF_NOBODY: Final = (
     *("/v1/stages", "/v1/effects", "/v1/demand", "/v1/tests", "/v1/tests/{test_id}", "/v1/items"),
     *("/v1/items/{item_id:path}", "/v1/recommendations/rules", "/v1/recommendations/effects"),
     *("/v1/models", "/v1/models:compare", "/v1/models/{version}"),
+    *("/v1/kpis", "/v1/kpis/definitions", "/v1/costs"),
 )
 UNRECORDED: Final = frozenset(
     (

@@ -23,6 +23,7 @@ from app.database import audit_tables as audit_tables
 from app.database import console_tables as console_tables
 from app.database import contact_tables as contact_tables
 from app.database import item_tables as item_tables
+from app.database import kpi_tables as kpi_tables
 from app.database import privacy_tables as privacy_tables
 from app.database.decision_tables import action_versions as action_versions
 from app.database.decision_tables import actions as actions
@@ -54,6 +55,8 @@ OF_RECOMMENDED = "type = 'order.completed' AND strpos(CAST(data AS text), 'recom
 """Orders with a line that names one."""
 ORDERS = "type = 'order.completed'"
 """Orders that count."""
+OF_OTHERS = "type <> 'order.completed'"
+"""All else, looked up by type and time: what orders cost at the till is as without."""
 
 events = Table(
     "events",
@@ -82,6 +85,7 @@ events = Table(
     Index("ix_events_occurred_us", "occurred_us", postgresql_where=text(OF_RECOMMENDED)),
     Index("ix_events_received_us", "received_us", postgresql_where=text(REFUNDS)),
     Index("ix_events_ordered_us", "occurred_us", postgresql_where=text(ORDERS)),
+    Index("ix_events_type_occurred_us", "type", "occurred_us", postgresql_where=text(OF_OTHERS)),
 )
 """The log of all that happened. `uq_events_source_id` makes an event count once for ever, whoever
 it is said to be of. `lines` are without what was given back, as far as their order is known; `told_lines`, where

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     """The reward, in margin (major units), of an action that nothing came of."""
     margin: Annotated[float, Field(gt=0, le=1)] = 0.25
     """Gross margin on spend: what a purchase is worth to the retailer."""
+    week_start: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    """With which day the weeks of KPIs begin."""
+    first_response_hours: Annotated[float, Field(gt=0, le=8760)] = 24.0
+    """Within which a service case is to be answered first."""
     complaint_risk: Annotated[float, Field(ge=0, le=1)] = COMPLAINT_RISK
     """The share of customers whom a complaint that stays open loses: what settling one is worth by."""
     typical_order: Annotated[float, Field(gt=0)] = 100.0

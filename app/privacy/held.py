@@ -24,6 +24,7 @@ NAMED_IN_TEXT: Final = "rejected_events"
 """The table that has no such column: what was refused is kept as it came."""
 
 HELD_OF_NOBODY: Final[dict[str, str]] = {
+    "acquisition_costs": "what was spent to acquire customers, and which key said so",
     "action_counters": "how often an action was given to all, and what that costs",
     **dict.fromkeys(("actions", "action_versions"), "what the retailer offers, and which key changed it"),
     "api_keys": "who may call",

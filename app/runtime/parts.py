@@ -10,6 +10,7 @@ from app.decisions.part import PART as DECISIONS
 from app.http.resources import Part
 from app.ingest.part import PART as INGEST
 from app.items.part import PART as ITEMS
+from app.kpis.part import PART as KPIS
 from app.models.part import PART as MODELS
 from app.monitoring.part import PART as MONITORING
 from app.privacy.part import PART as PRIVACY
@@ -23,6 +24,7 @@ PARTS: Final[tuple[Part, ...]] = (
         PRIVACY,
         AUDIT,
         CHECKOUT,
+        KPIS,
         RECOMMENDATIONS,
         ITEMS,
         DECISIONS,

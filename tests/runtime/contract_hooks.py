@@ -76,6 +76,8 @@ def _keep_query(case):
             query.pop(last)  # `to` is not before `from`, nor long after it
     if "from" in query and "effects" in case.operation.path:
         query["from"] = _written(int(YESTERDAY.timestamp()))
+    if "from" in query and case.operation.path in ("/v1/kpis", "/v1/costs"):
+        query["from"] = YESTERDAY.date().isoformat()
     if case.operation.path == "/v1/demand":  # an item or a category
         query.pop("item" if query.get("category") else "category", None)
         if not query.get("category"):
@@ -92,6 +94,8 @@ def _keep_body(case, body):
         body["decision_id"] = "D-none"
     if path == "/v1/tests/{test_id}":
         _keep_test(body)
+    if path == "/v1/costs":  # `to` is after `from`, and not long after it
+        body["from"], body["to"] = "2026-01-01", "2026-01-02"
     if path.startswith("/v1/actions"):
         body.pop("channel", None)  # asked about alone, one of the action's
         _keep_action(body.get("action") or body)

@@ -1,0 +1,1 @@
+"""KPIs by their formulas, and what customers cost to acquire."""

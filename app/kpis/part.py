@@ -1,0 +1,7 @@
+"""KPIs as the service runs them."""
+
+from app.http.resources import Part
+from app.kpis import costs_router, router
+from app.kpis.schemas import CostIn
+
+PART = Part("kpis", routers=(router.router, costs_router.router, costs_router.hot_router), schemas=(CostIn,))
