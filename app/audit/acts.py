@@ -45,7 +45,7 @@ _OF_NOBODY: Final = (
     *("/v1/stages", "/v1/effects", "/v1/demand", "/v1/tests", "/v1/tests/{test_id}", "/v1/items"),
     *("/v1/items/{item_id:path}", "/v1/recommendations/rules", "/v1/recommendations/effects"),
     *("/v1/models", "/v1/models:compare", "/v1/models/{version}"),
-    *("/v1/kpis", "/v1/kpis/definitions", "/v1/costs"),
+    *("/v1/kpis", "/v1/kpis/definitions", "/v1/kpis/cohorts", "/v1/costs"),
 )
 UNRECORDED: Final = frozenset(
     (

@@ -30,6 +30,11 @@ class Period(NamedTuple):
         return (self.until - self.first).days
 
     @property
+    def months(self) -> int:
+        """From the month of its first day to that of its end."""
+        return _YEAR * (self.until.year - self.first.year) + self.until.month - self.first.month
+
+    @property
     def is_whole_months(self) -> bool:
         return self.first.day == self.until.day == 1
 
@@ -52,6 +57,11 @@ def today(now_us: int, zone: str) -> date:
     return datetime.fromtimestamp(now_us / 1e6, ZoneInfo(zone)).date()
 
 
+def next_month(day: date) -> date:
+    """Its first day."""
+    return _move(day.replace(day=1), 1)
+
+
 def divide(whole: Period, by: By, week_start: WeekStart) -> list[Compared]:
     """The days, weeks or months of a time, each with what it is compared with; else the time as one. Weeks and months
     at its ends are no longer than it."""
@@ -70,7 +80,7 @@ def _cut(whole: Period, by: By, week_start: WeekStart) -> Iterator[Period]:
 
 def _next(day: date, by: By, week_start: WeekStart) -> date:
     if by == "month":
-        return _move(day.replace(day=1), 1)
+        return next_month(day)
     if by == "week":
         return day + timedelta(WEEK - (day.weekday() - _WEEKDAYS.index(week_start)) % WEEK)
     return day + timedelta(1)
@@ -91,12 +101,8 @@ def _before(period: Period, by: By) -> Period:
     if by == "week":
         return _back(period, WEEK)
     if by != "day" and period.is_whole_months:
-        return _shift(period, -_months(period))
+        return _shift(period, -period.months)
     return _back(period, period.days)
-
-
-def _months(period: Period) -> int:
-    return _YEAR * (period.until.year - period.first.year) + period.until.month - period.first.month
 
 
 def _back(period: Period, days: int) -> Period:

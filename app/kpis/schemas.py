@@ -95,6 +95,35 @@ class KpiDefinitionsOut(BaseModel):
     reasons: list[UndefinedOut]
 
 
+class CohortMonthOut(BaseModel):
+    """`after`: so many months after the first order. `customers` of the cohort have an order in it; `retention`: their
+    share; null: the cohort has nobody. `sales`: what they paid, of orders that were not given back whole."""
+
+    month: str
+    after: int
+    customers: int
+    retention: float | None
+    sales: float
+    is_complete: bool
+
+
+class CohortOut(BaseModel):
+    """Persons whose first order of all is of the `month`."""
+
+    month: str
+    customers: int
+    months: list[CohortMonthOut]
+
+
+class CohortsOut(PeriodOut):
+    """The first month first; months that have not begun are left out."""
+
+    time_zone: str
+    currency: str
+    as_of: str
+    cohorts: list[CohortOut]
+
+
 class CostOut(PeriodOut):
     """`channel` null: of none by itself."""
 

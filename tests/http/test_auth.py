@@ -84,6 +84,7 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/demand"): {"read"},
     ("GET", "/v1/kpis"): {"read"},
     ("GET", "/v1/kpis/definitions"): {"read"},
+    ("GET", "/v1/kpis/cohorts"): {"read"},
     ("GET", "/v1/costs"): {"read"},
     ("PUT", "/v1/costs"): {"admin"},
     ("GET", "/v1/models"): {"admin"},

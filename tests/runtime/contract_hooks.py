@@ -78,6 +78,8 @@ def _keep_query(case):
         query["from"] = _written(int(YESTERDAY.timestamp()))
     if "from" in query and case.operation.path in ("/v1/kpis", "/v1/costs"):
         query["from"] = YESTERDAY.date().isoformat()
+    if "from" in query and case.operation.path == "/v1/kpis/cohorts":
+        query["from"] = YESTERDAY.date().replace(day=1).isoformat()
     if case.operation.path == "/v1/demand":  # an item or a category
         query.pop("item" if query.get("category") else "category", None)
         if not query.get("category"):
