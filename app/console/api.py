@@ -36,18 +36,26 @@ class Api:
 
     async def get(self, path: str, query: Query | None = None) -> Any:
         """What it answers, read. Raises Refused."""
-        status, body = await asyncio.create_task(self._ask(write_call(path, query)), name="console")
-        answer = orjson.loads(body)
+        return await self._call("GET", write_call(path, query), b"")
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The same of a call that has a body, or changes something. Raises Refused."""
+        return await self._call("POST", path, b"" if body is None else orjson.dumps(body))
+
+    async def _call(self, method: str, call: str, body: bytes) -> Any:
+        asking = self._ask(self._scope(method, call, body), body)
+        status, content = await asyncio.create_task(asking, name="console")
+        answer = orjson.loads(content)
         if status >= _FAILED and "type" in answer:
             raise Refused(status, answer.get("code", "unknown"), answer.get("detail", ""))
         return answer
 
-    async def _ask(self, call: str) -> tuple[int, bytes]:
+    async def _ask(self, scope: MutableMapping[str, Any], body: bytes) -> tuple[int, bytes]:
         """The status, and the body as it came."""
         status, parts = 500, list[bytes]()
 
         async def receive() -> Message:
-            return {"type": "http.request", "body": b""}
+            return {"type": "http.request", "body": body}
 
         async def send(message: Message) -> None:
             nonlocal status
@@ -55,18 +63,20 @@ class Api:
             parts.append(message.get("body", b""))
 
         app: ASGIApp = self._request.app
-        await app(self._scope(call), receive, send)
+        await app(scope, receive, send)
         return status, b"".join(parts)
 
-    def _scope(self, call: str) -> MutableMapping[str, Any]:
+    def _scope(self, method: str, call: str, body: bytes) -> MutableMapping[str, Any]:
         path, _, query = call.partition("?")
         asked, outer = request_under_way.get(), self._request.scope
         headers = [(b"authorization", self._authorization), (b"accept-language", self._language.encode())]
+        if body:
+            headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         if asked is not None:
             headers.append((b"x-request-id", asked[0].encode()))
         return {
             **{name: outer[name] for name in _PASSED_ON if name in outer},
-            "method": "GET",
+            "method": method,
             "path": unquote(path),
             "raw_path": path.encode(),
             "query_string": query.encode(),

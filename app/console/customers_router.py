@@ -1,7 +1,6 @@
 """Customers: who is about to leave, and all of one."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from app.console.api import Refused, path_of, write_call
 from app.console.charts import draw_waterfall
+from app.console.days import day_before
 from app.console.pages import PageRequest, PageRoute, lead_to
 from app.console.sheets import write_sheet
 from app.console.timeline import join_timeline
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=F
 @router.get("/customers")
 async def get_customers(request: PageRequest) -> Response:
     """The search, and who is about to leave."""
-    query: dict[str, str | int | None] = {"since": _day_before(WARNED_DAYS), "limit": PAGE}
+    query: dict[str, str | int | None] = {"since": day_before(WARNED_DAYS, request.formats.zone), "limit": PAGE}
     warnings = await request.api.get("/v1/warnings", {**query, "cursor": request.query_params.get("cursor")})
     call = write_call("/v1/warnings", query)
     return await request.draw("customers.html", warnings=warnings, days=WARNED_DAYS, call=call)
@@ -42,7 +42,9 @@ async def get_customers(request: PageRequest) -> Response:
 @router.get("/customers.csv")
 async def get_customers_csv(request: PageRequest) -> Response:
     """Who is about to leave, all of them that a call tells."""
-    warnings = await request.api.get("/v1/warnings", {"since": _day_before(WARNED_DAYS), "limit": 500})
+    warnings = await request.api.get(
+        "/v1/warnings", {"since": day_before(WARNED_DAYS, request.formats.zone), "limit": 500}
+    )
     rows = ([each[name] for name in _WARNING_COLUMNS] for each in warnings["warnings"])
     return write_sheet("warnings", _WARNING_COLUMNS, rows)
 
@@ -142,7 +144,3 @@ def _read_days(request: PageRequest) -> int:
     if not 0 <= days <= MOST_DAYS:
         raise Malformed("days: Give a day that is not to come.")
     return days
-
-
-def _day_before(days: int) -> str:
-    return datetime.fromtimestamp(time.time() - days * 86_400, UTC).date().isoformat()

@@ -34,6 +34,10 @@ class Formats(NamedTuple):
         pattern = "#,##0." + "#" * digits if digits else "#,##0"
         return format_decimal(value, format=pattern, locale=self.language)
 
+    def measure(self, value: float | None) -> str:
+        """Of a model, to four digits."""
+        return NOTHING if value is None else format_decimal(value, format="#,##0.0000", locale=self.language)
+
     def money(self, value: float | None) -> str:
         """Major units of the deployment's currency."""
         return NOTHING if value is None else format_currency(value, self.currency, locale=self.language)

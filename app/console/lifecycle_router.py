@@ -1,6 +1,6 @@
 """Lifecycle: customers by stage at two times, and how they went from one to the other."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.console.api import write_call
 from app.console.charts import draw_bars, draw_flows
+from app.console.days import ago, midnight
 from app.console.pages import PageRequest, PageRoute
 from app.console.sheets import write_sheet
 from app.foundation.errors import Malformed
@@ -30,10 +31,8 @@ class Period(NamedTuple):
 
     def query(self) -> dict[str, str | int | None]:
         """As the API is asked."""
-        return {"from": self._midnight(self.first), "to": None if self.last is None else self._midnight(self.last)}
-
-    def _midnight(self, day: date) -> str:
-        return datetime(day.year, day.month, day.day, tzinfo=self.zone).isoformat()
+        last = None if self.last is None else midnight(self.last, self.zone)
+        return {"from": midnight(self.first, self.zone), "to": last}
 
 
 @router.get("/lifecycle")
@@ -48,7 +47,7 @@ async def get_lifecycle(request: PageRequest) -> Response:
         "lifecycle.html",
         told=told,
         period=period,
-        periods=[(days, _ago(days, period.zone).isoformat()) for days in PERIODS_DAYS],
+        periods=[(days, ago(days, period.zone).isoformat()) for days in PERIODS_DAYS],
         bars=list(zip(told["stages"], widths[::2], widths[1::2], strict=True)),
         total=sum(counts),
         flows=draw_flows(told["flows"], order),
@@ -82,8 +81,4 @@ def _read_period(request: PageRequest) -> Period:
         first, last = (date.fromisoformat(asked[name] or "") if asked[name] else None for name in ("from", "to"))
     except ValueError:
         raise Malformed("from: Give days like 2026-11-22.") from None
-    return Period(first or _ago(USUAL_DAYS, zone), last, zone)
-
-
-def _ago(days: int, zone: ZoneInfo) -> date:
-    return (datetime.now(UTC).astimezone(zone) - timedelta(days=days)).date()
+    return Period(first or ago(USUAL_DAYS, zone), last, zone)

@@ -14,8 +14,10 @@ class Place(NamedTuple):
 
 
 PLACES: Final = (
+    Place("today", "/console/today", "read"),
     Place("customers", "/console/customers", "read"),
     Place("lifecycle", "/console/lifecycle", "read"),
+    Place("models", "/console/models", "admin"),
     Place("operations", "/console/operations", "read"),
 )
 HOME: Final = PLACES[0].path

@@ -63,7 +63,7 @@ class PageRequest(HotRequest):
         templates = self.resources.of(Templates)
         common = {
             "session": self.who,
-            "places": PLACES if self.who else (),
+            "places": [place for place in PLACES if self.who and self.who.may(place.scope)],
             "here": self.url.path,
             "address": f"{self.url.path}?{self.url.query}" if self.url.query else self.url.path,
         }

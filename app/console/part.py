@@ -5,11 +5,13 @@ from starlette.responses import Response
 
 from app.console.customers_router import router as customers
 from app.console.lifecycle_router import router as lifecycle
+from app.console.models_router import router as models
 from app.console.operations_router import router as operations
 from app.console.pages import OpenPageRoute, PageRequest
 from app.console.rendering import Templates
 from app.console.sign_in_router import router as sign_in
 from app.console.signing_in import router as signing_in
+from app.console.today_router import router as today
 from app.foundation.errors import NotFound
 from app.http.resources import Part
 
@@ -24,6 +26,6 @@ async def get_other(_: PageRequest, path: str) -> Response:  # noqa: ARG001 - wh
 
 PART = Part(
     "console",
-    routers=(sign_in, signing_in, customers, lifecycle, operations, others),
+    routers=(sign_in, signing_in, today, customers, lifecycle, models, operations, others),
     build=lambda resources: resources.hold(Templates()),
 )

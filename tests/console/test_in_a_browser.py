@@ -27,9 +27,12 @@ CHROMIUM = shutil.which("chromium")
 LOOKS = [("en-GB", "light", 1280), ("zh-CN", "dark", 1280), ("en-GB", "dark", 360), ("zh-CN", "light", 360)]
 SHOP = 12
 WAYS = (
+    "/console/today",
     *("/console/customers", "/console/customer?id=C-1", "/console/customer?id=C-3", "/console/customer?id=nobody"),
-    *("/console/lifecycle", "/console/operations", "/console/sign-in", "/console/nowhere"),
+    *("/console/lifecycle", "/console/models", "/console/operations", "/console/sign-in", "/console/nowhere"),
 )
+CAME = "!document.querySelector('[hx-trigger=load] > .quiet > a')"
+"""What comes after the first paint is there."""
 AXE = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
@@ -114,6 +117,7 @@ async def test_every_page_is_well(filled):
             page, wrong = await open_page(browser, base, token, **looks)
             for way in WAYS:
                 status = (await page.goto(way)).status
+                await page.wait_for_function(CAME)
                 about = f"{way} {locale} {scheme} {width}"
                 if status >= 400:
                     wrong[:] = [each for each in wrong if "404" not in each]
@@ -132,7 +136,8 @@ async def test_an_analyst_signs_in_by_link_and_asks_what_would_have_been(filled)
     async with browsing() as browser:
         page, wrong = await open_page(browser, base, None, locale="en-GB")
         await page.goto(f"/console/sign-in?code={code}")
-        await page.wait_for_url("**/console/customers")
+        await page.wait_for_url("**/console/today")
+        await page.goto("/console/customers")
         await page.focus("#id")
         await page.keyboard.type("C-1")
         await page.keyboard.press("Enter")

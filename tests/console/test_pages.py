@@ -4,19 +4,24 @@ import gzip
 import hashlib
 import re
 
+from sqlalchemy import update
+
 from app.console.assets import DIRECTORY, HTMX_SHA256, load_assets
+from app.console.models_router import list_measures
 from app.console.sessions import begin_session
 from app.console.sheets import write_sheet
 from app.database.engine import transaction
+from app.database.tables import stages
 from app.foundation.errors import NotReady
 from app.foundation.times import received_now_us
 from app.http.auth import create_key
 from app.http.documents import Document
+from app.models.held import Models
 from app.stages.service import stage_context
 from app.stages.sweep import sweep
 from tests.console.conftest import SAME
 
-PLACES = ("/console/customers", "/console/lifecycle", "/console/operations")
+PLACES = ("/console/today", "/console/models", "/console/customers", "/console/lifecycle", "/console/operations")
 
 
 class Gone:
@@ -33,7 +38,27 @@ async def test_an_empty_shop_says_what_to_do_next(browse, words):
     said = words(await client.get("/console/customers"))
     assert "Nobody crossed the threshold" in said
     assert "perennial import" in said
+    assert "Nobody crossed the threshold" in words(await client.get("/console/today"))
+    assert "nobody who has not ordered" in words(await client.get("/console/today/prospects"))
     assert "Nobody is in any stage yet." in words(await client.get("/console/lifecycle"))
+
+
+async def test_today_says_who_to_look_after_and_why(engine, browse, service, shop, words, make_model, monkeypatch):
+    monkeypatch.setattr(service.resources.of(Models), "champion", make_model("v1"))
+    events = [shop.order("C-still", at=shop.ago(days=1)), shop.event("store.visited", "C-visitor")]
+    events += [shop.order("C-gone", at=shop.ago(days=days)) for days in (100, 120)]
+    events.append(shop.event("case.opened", "C-gone", data={"case_id": "1", "kind": "complaint"}))
+    await service.client.post("/v1/events", json=events)
+    async with transaction(engine) as connection:  # as if the silence had been noticed just now
+        now_us = received_now_us()
+        await connection.execute(update(stages).where(stages.c.churn_risk > 0.5).values(crossed_us=now_us))
+    client = await browse("read")
+    said = words(await client.get("/console/today"))
+    assert "C-still" not in said
+    assert said.count("C-gone") == 2, "about to leave, and with an open complaint"
+    assert "100 days since the last order" in said
+    assert "C-visitor" in words(await client.get("/console/today/prospects"))
+    assert "Prospect" in words(await client.get("/console/today/week"))
 
 
 async def test_a_customer_is_shown_with_the_figures_of_the_api(browse, service, shop, words):
@@ -164,7 +189,7 @@ async def test_who_looked_at_whom_is_in_the_audit(engine, serve, sql, shop):
 
 
 async def test_the_language_is_the_browsers_until_one_is_chosen(browse):
-    client = await browse("read", **{"accept-language": "zh-CN,zh;q=0.9"})
+    client = await browse("admin", **{"accept-language": "zh-CN,zh;q=0.9"})
     for path in PLACES:
         answer = await client.get(path)
         assert '<html lang="zh-Hans">' in answer.text
@@ -206,3 +231,25 @@ def test_what_is_sent_is_small_and_what_is_of_others_unchanged():
         packed[path.suffix] += len(gzip.compress(path.read_bytes(), 9))
     assert packed[".js"] <= 60_000
     assert packed[".css"] <= 20_000
+
+
+async def test_operations_puts_a_model_in_force_and_takes_it_back(browse, service, words, monkeypatch):
+    """Through the API: what it is told, and what a refusal looks like."""
+    client = await browse("admin")
+    assert "There is no model yet" in words(await client.get("/console/models"))
+    assert (await client.get("/console/model?version=none")).status_code == 404
+    form = {"version": "none", "reason": "better"}
+    assert (await client.post("/console/model/promote", data=form, headers=SAME)).status_code == 404
+    assert (await client.post("/console/model/promote", data=form)).status_code == 403
+    back = await client.post("/console/models/rollback", data={"kind": "score", "reason": "worse"}, headers=SAME)
+    assert back.status_code == 409
+    assert "The model cannot be put in force" in words(back)
+    reader = await browse("read")
+    assert (await reader.get("/console/models")).status_code == 403
+    assert "/console/models" not in (await reader.get("/console/customers")).text
+
+
+def test_measures_are_listed_beside_each_other_ours_first():
+    models = {"rfm": {"auc": 0.7}, "perennial": {"auc": 0.8, "brier": 0.1}}
+    told = list_measures({"n": 5, "churn": {"models": models}, "spend": {"left_out": {}}})
+    assert told == [("churn", ["auc", "brier"], [("perennial", [0.8, 0.1]), ("rfm", [0.7, None])])]

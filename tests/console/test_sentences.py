@@ -80,7 +80,7 @@ def test_every_sentence_is_there_in_both_languages():
 def test_every_sentence_that_is_asked_for_exists_and_each_is_asked_for():
     text = "\n".join(path.read_text() for path in TEMPLATES)
     asked = set(re.findall(r"say\('([\w.-]+)'", text)) | set(re.findall(r"'([\w-]+\.[\w-]+)'(?: if| else|\))", text))
-    families = set(re.findall(r"say\('([\w-]+\.)' ~", text))
+    families = set(re.findall(r"say\('([\w.-]+\.)' ~", text))
     asked = {key for key in asked if not key.endswith(".")}
     assert asked - SENTENCES.keys() == set()
     assert set(re.findall(r"say\('([\w.-]+)'[,)]", text)) <= SENTENCES.keys()

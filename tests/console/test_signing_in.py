@@ -19,7 +19,7 @@ async def test_the_root_leads_to_the_console_and_that_to_the_form(service):
     async with service.connect(follow_redirects=True) as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.url.path) == (200, "/console/sign-in")
-    assert answer.url.params["next"] == "/console/customers"
+    assert answer.url.params["next"] == "/console/today"
 
 
 async def test_a_key_signs_in_and_the_page_that_was_asked_for_is_shown(service):
