@@ -132,13 +132,6 @@ class PastStates(NamedTuple):
     known_from: dict[str, int]
 
 
-async def read_states_as_of(
-    connection: AsyncConnection, customer_ids: Sequence[str], as_of_us: int, known: Known | None = None
-) -> dict[str, CustomerState]:
-    """The states of `read_past_states`."""
-    return (await read_past_states(connection, customer_ids, as_of_us, known)).states
-
-
 async def read_past_states(
     connection: AsyncConnection, customer_ids: Sequence[str], as_of_us: int, known: Known | None = None
 ) -> PastStates:

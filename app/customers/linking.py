@@ -6,7 +6,7 @@ works out anew every person that its own touch. Locks are always taken in the or
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
@@ -21,12 +21,14 @@ from app.customers.linking_queries import (
     WRITE_PERSONS,
     LinkStatements,
 )
+from app.customers.relinking_queries import LINKING_EVENTS_KNOWN, READ_BASE_LINKS
 from app.customers.state import CustomerState
 from app.database.engine import Driver, Statement
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED, Event
 from app.lifecycle.identifiers import is_pseudonym
 from app.lifecycle.persons import Edge, changes_persons, edges_in, merge_edges, persons_of
 
+_EVER_US: Final = 2**62
 _COLUMNS = ("low_id", "high_id", "is_joined", "survivor_id", "occurred_us", "source", "id", "first_us")
 
 
@@ -105,6 +107,19 @@ async def _read(driver: Driver, statement: Any, met: Sequence[Edge]) -> list[Edg
 
 def _arrays(edges: Collection[Edge]) -> dict[str, list[Any]]:
     return {name: [getattr(edge, name) for edge in edges] for name in _COLUMNS}
+
+
+async def relink(driver: Driver, nodes: Collection[str], of: Collection[str]) -> None:
+    """Keeps what events of these ids say of pairs with one of `of`, those that have left too, and regroups these ids.
+
+    Within the caller's transaction, beside which nobody counts events.
+    """
+    await driver.fetch(LOCK_PERSONS)
+    told = await driver.fetch(LINKING_EVENTS_KNOWN, nodes=list(nodes), known_us=_EVER_US)
+    left = [Edge(*row.values()) for row in await driver.fetch(READ_BASE_LINKS, nodes=list(nodes))]
+    said = [*left, *(edge for row in told for edge in edges_of(LinkingEvent(*row.values())))]
+    await merge_links(driver, [edge for edge in said if not set(edge.pair).isdisjoint(of)])
+    await regroup(driver, nodes)
 
 
 async def regroup(driver: Driver, nodes: Collection[str]) -> set[str]:

@@ -50,9 +50,8 @@ LINKING_EVENTS_KNOWN = _linking_events(
 """Those of these ids that had been received."""
 
 MAKE_RECOMPUTED = "CREATE TEMPORARY TABLE recomputed_links (LIKE links INCLUDING INDEXES) ON COMMIT DROP"
-FILL_RECOMPUTED = "INSERT INTO recomputed_links SELECT * FROM base_links"
-"""With what events that have left said: the others are merged into it."""
 BASE_LINKS = write_links(base_links)
+ALL_BASE_LINKS = compile_statement(select(base_links))
 
 
 def _read_base_links() -> Statement:

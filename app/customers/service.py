@@ -12,7 +12,7 @@ from app.customers.linking import read_person_states
 from app.customers.linking_queries import PERSON_STATES
 from app.customers.state import CustomerState, newcomer
 from app.customers.tombstone_queries import find_barred
-from app.database.engine import CONNECTION_LOST, Driver, transaction
+from app.database.engine import AT_ONE_MOMENT, CONNECTION_LOST, Driver, transaction
 from app.foundation.errors import NotReady, UnknownCustomer
 from app.foundation.times import iso
 from app.http.paths import read_id
@@ -70,13 +70,6 @@ async def meet_newcomers(
     return [newcomer(each, offered.get(each), is_erased=not barred.isdisjoint(hashes[each])) for each in customer_ids]
 
 
-async def read_states_as_of(
-    engine: AsyncEngine, customer_ids: Sequence[str], as_of_us: int | None, known: Known | None = None
-) -> dict[str, CustomerState]:
-    """The states of `read_past_states`."""
-    return (await read_past_states(engine, customer_ids, as_of_us, known)).states
-
-
 async def read_past_states(
     engine: AsyncEngine, customer_ids: Sequence[str], as_of_us: int | None, known: Known | None = None
 ) -> PastStates:
@@ -86,6 +79,7 @@ async def read_past_states(
     """
     async with transaction(engine) as connection:
         if as_of_us is not None:
+            await connection.execute(AT_ONE_MOMENT)  # events may leave the log between two looks
             return await as_of.read_past_states(connection, customer_ids, as_of_us, known)
         arguments = PERSON_STATES.arguments({"customer_ids": list(set(customer_ids))})
         rows = await connection.exec_driver_sql(PERSON_STATES.text, tuple(arguments))

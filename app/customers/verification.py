@@ -27,6 +27,7 @@ from app.database.engine import (
 )
 from app.foundation.errors import NotReady, Refusal
 from app.lifecycle.measures import Measure
+from app.lifecycle.persons import Edge
 from app.lifecycle.states import ITEMS_KEPT, STATES, StateSpec
 
 BATCH_CUSTOMERS = 2000
@@ -192,13 +193,13 @@ async def _rebuild_identity(engine: AsyncEngine) -> None:
 
 async def _recompute_links(driver: Driver) -> None:
     """Fills a table that lasts as long as the transaction with what the events say of pairs of ids, and those that have
-    left the log."""
-    connection = await driver.connection()
-    await connection.execute(relinking_queries.MAKE_RECOMPUTED)
-    await connection.execute(relinking_queries.FILL_RECOMPUTED)
+    left the log: these are read last, so that what leaves meanwhile is in one of the two, or in both."""
+    await (await driver.connection()).execute(relinking_queries.MAKE_RECOMPUTED)
     async for events in _batches(driver, relinking_queries.LINKING_EVENTS):
         edges = [edge for row in events for edge in edges_of(LinkingEvent(*row.values()))]
         await merge_links(driver, edges, relinking_queries.RECOMPUTED)
+    async for rows in _batches(driver, relinking_queries.ALL_BASE_LINKS):
+        await merge_links(driver, [Edge(*row.values()) for row in rows], relinking_queries.RECOMPUTED)
 
 
 async def _batches(driver: Driver, statement: Statement) -> AsyncIterator[list[Any]]:

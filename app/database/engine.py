@@ -5,10 +5,23 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import asyncpg
-from sqlalchemy import ARRAY, JSON, BigInteger, ClauseElement, Text, bindparam, column, event, func, make_url, select
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    ClauseElement,
+    Text,
+    bindparam,
+    column,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -100,6 +113,10 @@ def _refuse_old(_: Any, record: Any, __: Any) -> None:
     the pool makes another in its place."""
     if record.info["made_s"] <= read_only_at_s():
         raise DisconnectionError
+
+
+AT_ONE_MOMENT: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+"""At the beginning of a transaction: all that it reads is as it was at its first look."""
 
 
 @asynccontextmanager

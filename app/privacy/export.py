@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.database.engine import transaction
+from app.database.engine import AT_ONE_MOMENT, transaction
 from app.foundation.errors import UnknownCustomer
 from app.foundation.times import iso
 from app.ingest.naming import ids_in, texts_of
@@ -32,7 +32,7 @@ async def export_person(engine: AsyncEngine, customer_id: str, now_us: int) -> "
         document = closed_on_failure.enter_context(SpooledTemporaryFile(max_size=IN_MEMORY_BYTES))
         rows = 0
         async with transaction(engine) as connection:
-            await connection.execute(queries.AT_ONE_MOMENT)
+            await connection.execute(AT_ONE_MOMENT)
             async for part, counted in _write(connection, customer_id, now_us):
                 document.write(part)
                 rows += counted

@@ -21,12 +21,9 @@ from app.privacy.retention_queries import save_progress
 
 CUSTOMERS: Final = 200
 """Customers looked through in a piece."""
-EVENTS: Final = 1_000
+EVENTS: Final = 400
 """Events that leave in a piece: whoever counts an event of one of these customers waits for it."""
 _LOCK_NOT_AVAILABLE: Final = "55P03"
-
-Key = tuple[str, str, str]
-"""(customer_id, source, id)."""
 
 
 class Piece(NamedTuple):
@@ -75,7 +72,7 @@ async def _leave(
     found = _whole(await queries.find_leaving(connection, within, cuts_us, EVENTS, held)) if held else []
     if not found:
         return Counter()
-    leaving: list[Key] = [(row.customer_id, row.source, row.id) for row in found]
+    leaving: list[queries.Key] = [(row.customer_id, row.source, row.id) for row in found]
     await queries.fold_into_bases(connection, leaving)
     said = [LinkingEvent(*row) for row in await queries.read_linking(connection, leaving)]
     await merge_links(Borrowed(connection), [edge for event in said for edge in edges_of(event)], BASE_LINKS)

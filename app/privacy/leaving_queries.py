@@ -1,18 +1,25 @@
 """SQL of events that leave the log: which do, and what they come to."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
+    FromClause,
+    LargeBinary,
+    Select,
     Text,
+    and_,
     bindparam,
+    delete,
     func,
-    literal,
     literal_column,
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -102,49 +109,66 @@ async def lock_states(connection: AsyncConnection, customer_ids: Sequence[str]) 
     return [*held, *(each for each in customer_ids if each.startswith(BASKET))]
 
 
-async def fold_into_bases(connection: AsyncConnection, keys: Sequence[tuple[str, str, str]]) -> None:
-    """Merges events, by (customer_id, source, id), into the bases of all their states."""
-    told = _told(keys)
-    for spec in STATES:
-        await connection.execute(merge_into_base(spec, aggregated(spec, told).subquery("deltas")))
-    await connection.execute(merge_marks(_marks(told)))
-    await connection.execute(merge_channels(_channels(told)))
+Key = tuple[str, str, str]
+"""(customer_id, source, id)."""
+_KEY: Final = ("customer_id", "source", "id")
 
 
-def _told(keys: Sequence[tuple[str, str, str]]) -> Any:
-    columns = [literal(list(values), ARRAY(Text)) for values in zip(*keys, strict=True)]
-    rows = func.unnest(*columns).table_valued("customer_id", "source", "id", name="leaving").render_derived()
-    is_it = [events.c[name] == rows.c[name] for name in ("customer_id", "source", "id")]
-    return select(events).join_from(rows, events, is_it[0] & is_it[1] & is_it[2]).subquery("told")
+async def fold_into_bases(connection: AsyncConnection, keys: Sequence[Key]) -> None:
+    """Merges events into the bases of all their states."""
+    given = _columns(keys)
+    for statement in _folding():
+        await connection.execute(statement, given)
 
 
-def _marks(told: Any) -> Any:
-    last = [func.max(told.c[name]) for name in ("occurred_us", "received_us")]
-    is_known = ~told.c.customer_id.startswith(BASKET, autoescape=True)
-    return select(told.c.customer_id, *last, func.count()).where(is_known).group_by(told.c.customer_id)
+@cache
+def _folding() -> tuple[Insert, ...]:
+    """Built once: customers are locked meanwhile."""
+    states = (merge_into_base(spec, aggregated(spec, _TOLD).subquery("deltas")) for spec in STATES)
+    return (*states, merge_marks(_marks()), merge_channels(_channels()))
 
 
-def _channels(told: Any) -> Any:
-    channel = func.coalesce(told.c.channel, literal_column("'unknown'"))
-    is_order = (told.c.type == ORDER_COMPLETED) & ~told.c.customer_id.startswith(BASKET, autoescape=True)
-    return select(told.c.customer_id, channel, func.count()).where(is_order).group_by(told.c.customer_id, channel)
+def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:
+    return dict(zip(_KEY, map(list, zip(*keys, strict=True)), strict=True))
 
 
-async def read_linking(connection: AsyncConnection, keys: Sequence[tuple[str, str, str]]) -> Sequence[Any]:
-    """Rows of `LinkingEvent` of those of these events that name identifiers."""
-    told = _told(keys)
-    data = told.c.data.cast(Text)
-    of = (told.c[name] for name in ("customer_id", "source", "id", "type", "occurred_us"))
-    return (await connection.execute(select(*of, data).where(data.like('%"identifiers"%')))).all()
+def _is_told(rows: FromClause) -> ColumnElement[bool]:
+    return and_(*(events.c[name] == rows.c[name] for name in _KEY))
 
 
-async def let_leave(connection: AsyncConnection, keys: Sequence[tuple[str, str, str]], hashes: Sequence[bytes]) -> None:
-    """Deletes events, and keeps the hashes of their keys; an id that was used again may have left before."""
-    noted = pg_insert(left_events).values([{"key_hash": each} for each in sorted(hashes)])
-    await connection.execute(noted.on_conflict_do_nothing())
+def _told() -> FromClause:
+    """The events whose keys are the arrays `customer_id`, `source` and `id`."""
     rows = unnested("leaving", customer_id=Text(), source=Text(), id=Text())
-    is_it = [events.c[name] == rows.c[name] for name in ("customer_id", "source", "id")]
-    gone = events.delete().where(is_it[0] & is_it[1] & is_it[2])
-    names = ("customer_id", "source", "id")
-    given = {name: list(values) for name, values in zip(names, zip(*keys, strict=True), strict=True)}
-    await connection.execute(gone, given)
+    return select(events).join_from(rows, events, _is_told(rows)).subquery("told")
+
+
+_TOLD: Final = _told()
+_IS_KNOWN: Final = ~_TOLD.c.customer_id.startswith(BASKET, autoescape=True)
+
+
+def _marks() -> Select[Any]:
+    last = [func.max(_TOLD.c[name]) for name in ("occurred_us", "received_us")]
+    return select(_TOLD.c.customer_id, *last, func.count()).where(_IS_KNOWN).group_by(_TOLD.c.customer_id)
+
+
+def _channels() -> Select[Any]:
+    own, channel = _TOLD.c.customer_id, func.coalesce(_TOLD.c.channel, literal_column("'unknown'"))
+    is_order = _TOLD.c.type == literal_column(f"'{ORDER_COMPLETED}'")
+    return select(own, channel, func.count()).where(_IS_KNOWN, is_order).group_by(own, channel)
+
+
+async def read_linking(connection: AsyncConnection, keys: Sequence[Key]) -> Sequence[Any]:
+    """Rows of `LinkingEvent` of those of these events that name identifiers."""
+    data = _TOLD.c.data.cast(Text)
+    of = (_TOLD.c[name] for name in ("customer_id", "source", "id", "type", "occurred_us"))
+    query = select(*of, data).where(data.like('%"identifiers"%'))
+    return (await connection.execute(query, _columns(keys))).all()
+
+
+async def let_leave(connection: AsyncConnection, keys: Sequence[Key], hashes: Sequence[bytes]) -> None:
+    """Deletes events, and keeps the hashes of their keys; an id that was used again may have left before."""
+    rows = unnested("hashes", key_hash=LargeBinary())
+    noted = pg_insert(left_events).from_select(["key_hash"], select(rows.c.key_hash))
+    await connection.execute(noted.on_conflict_do_nothing(), {"key_hash": sorted(hashes)})
+    rows = unnested("leaving", customer_id=Text(), source=Text(), id=Text())
+    await connection.execute(delete(events).where(_is_told(rows)), _columns(keys))

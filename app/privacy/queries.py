@@ -1,17 +1,15 @@
 """SQL of all that is kept of a person."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Select, Text, cast, func, literal_column, or_, select, text
+from sqlalchemy import Select, Text, cast, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.linking_queries import member_ids
 from app.database.tables import events, links, metadata, persons, rejected_events
 from app.lifecycle.events import CUSTOMER_MERGED, CUSTOMER_UNMERGED
 from app.privacy.held import HELD
-
-AT_ONE_MOMENT: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 async def read_ids(connection: AsyncConnection, customer_id: str) -> list[str]:

@@ -13,9 +13,8 @@ import orjson
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.customers.linking import LinkingEvent, edges_of, merge_links, regroup
-from app.customers.linking_queries import LOCK_PERSONS
-from app.customers.relinking_queries import BASE_LINKS, LINKING_EVENTS_KNOWN, READ_BASE_LINKS
+from app.customers.linking import merge_links, relink
+from app.customers.relinking_queries import BASE_LINKS, READ_BASE_LINKS
 from app.customers.verification_queries import rebuild_bounded_range, rebuild_range
 from app.database.background import LOOK_SECONDS, SERVICE_SHARE, yield_to_requests
 from app.database.engine import Borrowed, alone, transaction
@@ -33,7 +32,6 @@ from app.privacy.held import HELD
 LOCK: Final = 0x706C6169  # "plai": one process at a time
 SEEN_BY_ALL: Final = ("customer_states", "decisions")
 """Tables that nearly everybody is in, looked through at each start of a service; the command looks at all."""
-_EVER_US: Final = 2**62
 
 
 async def hash_plain_ids(
@@ -88,7 +86,7 @@ async def _rename(engine: AsyncEngine, before: str, after: str, rules: Rules) ->
         await queries.rename_in_data(connection, [*others, after], before, after)
         await queries.remove_made(connection, before)
         await _rename_bases(connection, before, after)
-        await _relink(Borrowed(connection), [after, *others])
+        await relink(Borrowed(connection), [after, *others], [after])
         await _restate(connection, after, rules)
         for name in HELD:
             if name not in queries.MADE_OF_EVENTS and name not in queries.BASES:
@@ -113,15 +111,6 @@ async def _rename_bases(connection: AsyncConnection, before: str, after: str) ->
     await queries.remove_base_links(connection, before)
     renamed = [rename_edge(edge, before, after) for edge in said]
     await merge_links(driver, [edge for edge in renamed if edge is not None], BASE_LINKS)
-
-
-async def _relink(driver: Borrowed, nodes: list[str]) -> None:
-    await driver.fetch(LOCK_PERSONS)
-    rows = await driver.fetch(LINKING_EVENTS_KNOWN, nodes=nodes, known_us=_EVER_US)
-    left = [Edge(*row) for row in await driver.fetch(READ_BASE_LINKS, nodes=nodes)]
-    edges = [*left, *(edge for row in rows for edge in edges_of(LinkingEvent(*row)))]
-    await merge_links(driver, [edge for edge in edges if nodes[0] in edge.pair])
-    await regroup(driver, nodes)
 
 
 async def _restate(connection: AsyncConnection, customer_id: str, rules: Rules) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from app.customers.as_known import Known
-from app.customers.as_of import read_states_as_of
+from app.customers.as_of import read_past_states
 from app.database.engine import transaction
 from tests.checkout.orders import differences, in_every_order, state
 
@@ -90,6 +90,6 @@ async def test_what_was_known_before_the_refund_came_has_the_order(service, sql,
     known, orders = Known(known_us, service.resources.settings.digits), []
     async with transaction(engine) as connection:
         for knowing in (known, None):
-            states = await read_states_as_of(connection, ["C-1"], known_us, knowing)
+            states, _ = await read_past_states(connection, ["C-1"], known_us, knowing)
             orders.append(states["C-1"].number("orders"))
     assert orders == [1, 0]

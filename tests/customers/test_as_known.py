@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from app.customers.as_known import Known
-from app.customers.as_of import read_states_as_of
+from app.customers.as_of import read_past_states
 from app.database.engine import transaction
 from app.ingest.order_identity import ALWAYS
 
@@ -45,7 +45,7 @@ def known(engine):
 
     async def known(day, customer_id="C-1"):
         async with transaction(engine) as connection:
-            states = await read_states_as_of(connection, [customer_id], us(50), Known(us(day), 2))
+            states, _ = await read_past_states(connection, [customer_id], us(50), Known(us(day), 2))
         if not states:
             return None
         state = states[customer_id]

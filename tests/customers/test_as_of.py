@@ -3,7 +3,7 @@
 import pytest
 
 from app.customers.as_known import Known
-from app.customers.as_of import read_states_as_of
+from app.customers.as_of import read_past_states
 from app.database.engine import transaction
 from app.lifecycle.measures import NUMERIC, Merge
 
@@ -37,7 +37,7 @@ def ask(engine):
     async def ask(customer_ids, as_of, known=None):
         async with transaction(engine) as connection:
             then = None if known is None else Known(us(known), 2)
-            return await read_states_as_of(connection, customer_ids, us(as_of), then)
+            return (await read_past_states(connection, customer_ids, us(as_of), then)).states
 
     return ask
 
@@ -90,7 +90,7 @@ async def test_the_state_of_now_is_that_of_all_events(client, shop, sql, ask, en
     await client.post("/v1/events", json=[shop.order(at=shop.ago(days=days)) for days in (90, 60, 30, 1)])
     row = await sql.row("SELECT * FROM customer_states")
     async with transaction(engine) as connection:
-        (state,) = (await read_states_as_of(connection, ["C-1"], 2**62)).values()
+        (state,) = (await read_past_states(connection, ["C-1"], 2**62)).states.values()
     for measure in NUMERIC:
         kept = len(row[measure.name]) if measure.merge is Merge.DAYS else row[measure.name]
         assert state.number(measure.name) == (None if kept is None else pytest.approx(float(kept)))

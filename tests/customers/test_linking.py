@@ -165,10 +165,10 @@ async def test_offers_to_one_id_count_for_all(book, sql):
 async def test_a_past_state_is_of_the_whole_person(book, engine):
     told = await book.count(*history(book, "A", 400), *history(book, "B", 100), book.merged("A", "B"))
     as_of_us = NOW_US - 40 * DAY_US
-    states = await customers.read_states_as_of(engine, ["B", "A"], as_of_us)
+    states, _ = await customers.read_past_states(engine, ["B", "A"], as_of_us)
     for customer_id in "AB":
         assert_is_state_of(states[customer_id], [event for event in told if event.occurred_us < as_of_us])
-    now = await customers.read_states_as_of(engine, ["B", "nobody"], None)
+    now, _ = await customers.read_past_states(engine, ["B", "nobody"], None)
     assert list(now) == ["B"]
     assert_is_state_of(now["B"], told)
 

@@ -1,12 +1,10 @@
 """Events that are too old leave the log, and no state is another for it."""
 
-import asyncio
 import random
 import time
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
 
 from app.checkout import items
 from app.checkout.transaction import Transactions
@@ -18,7 +16,7 @@ from app.ingest.order_identity import OrderIdentity
 from app.lifecycle.events import DAY_US
 from app.lifecycle.retention import read_retention
 from app.lifecycle.states import STATES
-from app.privacy import leaving, leaving_queries
+from app.privacy import leaving
 from app.privacy.retention import retain
 from tests.checkout.test_transaction import make_events
 from tests.privacy.histories import SHOP, TILL, Histories
@@ -206,22 +204,6 @@ async def test_an_id_that_is_used_again_for_what_happens_now_is_an_event_and_lea
     assert await differences(engine) == []
 
 
-async def test_whoever_repeats_what_is_leaving_waits_and_finds_that_it_left(client, engine, sql, shop, monkeypatch):
-    event = at(shop, 800, "order.completed", order_id="7", total=10)
-    await send(client, [event])
-    let_leave_now, repeats = leaving_queries.let_leave, []
-
-    async def delete_while_it_comes_again(*given):
-        await let_leave_now(*given)
-        repeats.append(asyncio.create_task(send(client, [event])))
-        await sql.wait_for_lock()
-
-    monkeypatch.setattr(leaving_queries, "let_leave", delete_while_it_comes_again)
-    assert await let_leave(engine, "order=400d") == {"order": 1}
-    assert await asyncio.gather(*repeats) == [["duplicate"]]
-    assert await sql.value("SELECT orders FROM customer_states") == 1
-
-
 async def test_a_past_time_is_answered_where_it_is_known_and_refused_where_not(client, engine, sql, shop):
     orders = [at(shop, days, "order.completed", order_id=str(days), total=10) for days in (900, 700, 300, 100)]
     await send(client, orders)
@@ -279,14 +261,6 @@ async def test_verify_looks_at_bases_too_and_rebuild_begins_with_them(client, en
     await sql.rows("UPDATE base_customer_states SET orders = 3")
     (found,) = await differences(engine)
     assert (found.measure, found.kept, found.recomputed) == ("orders", 1, 3)
-
-
-async def test_a_customer_whom_others_are_at_work_on_is_left_for_the_next_run(client, engine, sql, shop):
-    await send(client, [at(shop, 800, "store.visited")])
-    async with engine.begin() as connection:
-        await connection.execute(text("SELECT FROM customer_states FOR UPDATE"))
-        assert await let_leave(engine, "visit=400d") == {}
-    assert await let_leave(engine, "visit=400d") == {"visit": 1}
 
 
 @pytest.mark.parametrize("seed", [0])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.customers.as_of import read_states_as_of
+from app.customers.as_of import read_past_states
 from app.database.engine import transaction
 from app.scores.service import score_one
 from app.stages.queries import count_moves, read_warnings
@@ -63,7 +63,7 @@ async def stage_at(book, at_us):
 async def stage_as_of(book, at_us):
     wanted = ["monthly", "back", "twice", "today", "card-7", "prospect"]
     async with transaction(book.engine) as connection:
-        states = await read_states_as_of(connection, wanted, at_us)
+        states, _ = await read_past_states(connection, wanted, at_us)
     return {each: score_one(state, at_us, USUAL.scoring).judgement.stage for each, state in states.items()}
 
 
