@@ -7,7 +7,8 @@ lets the server see that the second has them.
 from collections.abc import Mapping
 from typing import Final
 
-from app.kpis.definitions import EVERY, OF_CASES, OF_CUSTOMERS, OF_PLACES, By
+from app.kpis.definitions import EVERY, IN_TIME, OF_CASES, OF_CUSTOMERS, OF_PLACES, SERIES, By
+from app.kpis.series_statements import CUSTOMERS_IN_TIME, POINTS_IN_TIME
 from app.lifecycle.events import POINTS_TYPES, TIER_CHANGED, VISIT_TYPES
 from app.lifecycle.identifiers import BASKET
 
@@ -215,12 +216,14 @@ GROUP BY 1, 2
 
 STATEMENTS: Final[Mapping[str, frozenset[By]]] = {
     ORDERS: EVERY,
-    CUSTOMERS: EVERY,
+    CUSTOMERS_IN_TIME: frozenset(SERIES),
+    CUSTOMERS: EVERY - frozenset(SERIES),
     REFUNDS: EVERY,
     ANSWERS: OF_PLACES,
     CONVERSIONS: OF_PLACES,
     MEMBERS: OF_PLACES,
-    POINTS: OF_CUSTOMERS,
+    POINTS_IN_TIME: IN_TIME,
+    POINTS: OF_CUSTOMERS - IN_TIME,
     CASES: OF_CASES,
     SCORED: OF_CUSTOMERS,
 }
