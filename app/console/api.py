@@ -38,9 +38,11 @@ class Api:
         """What it answers, read. Raises Refused."""
         return await self._call("GET", write_call(path, query), b"")
 
-    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    async def post(self, path: str, body: Mapping[str, Any] | bytes | None = None) -> Any:
         """The same of a call that has a body, or changes something. Raises Refused."""
-        return await self._call("POST", path, b"" if body is None else orjson.dumps(body))
+        return await self._call(
+            "POST", path, body if isinstance(body, bytes) else orjson.dumps(body) if body is not None else b""
+        )
 
     async def _call(self, method: str, call: str, body: bytes) -> Any:
         asking = self._ask(self._scope(method, call, body), body)

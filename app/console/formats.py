@@ -48,6 +48,10 @@ class Formats(NamedTuple):
             return NOTHING
         return format_percent(value, format="0." + "0" * digits + "%" if digits else "0%", locale=self.language)
 
+    def points(self, value: float | None) -> str:
+        """A difference of shares, in percent of all, with its sign."""
+        return NOTHING if value is None else format_percent(value, format="+0.0%;−0.0%", locale=self.language)
+
     def effect(self, value: float | None) -> str:
         """With its sign."""
         return NOTHING if value is None else format_decimal(value, format="+0.00;−0.00", locale=self.language)

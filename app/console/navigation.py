@@ -17,7 +17,9 @@ PLACES: Final = (
     Place("today", "/console/today", "read"),
     Place("customers", "/console/customers", "read"),
     Place("lifecycle", "/console/lifecycle", "read"),
+    Place("actions", "/console/actions", "read"),
     Place("models", "/console/models", "admin"),
+    Place("data", "/console/data", "read"),
     Place("operations", "/console/operations", "read"),
 )
 HOME: Final = PLACES[0].path

@@ -42,6 +42,17 @@ TERMS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "medium": ("medium value", "中价值"),
         "low": ("low value", "低价值"),
     },
+    "arm": {
+        "control": ("Control", "对照组"),
+        "business_as_usual": ("As usual", "常规组"),
+        "learner": ("Chosen by what it brings", "智能组"),
+    },
+    "replay": {
+        "accepted": ("Counted", "已计入"),
+        "duplicate": ("Counted before", "此前已计入"),
+        "rejected": ("Refused again", "再次被拒绝"),
+        "erased": ("Of somebody who was erased", "属于已删除的顾客"),
+    },
     "model": {
         "score": ("Scores", "评分"),
         "recommend": ("Recommendations", "推荐"),

@@ -29,7 +29,15 @@ SHOP = 12
 WAYS = (
     "/console/today",
     *("/console/customers", "/console/customer?id=C-1", "/console/customer?id=C-3", "/console/customer?id=nobody"),
-    *("/console/lifecycle", "/console/models", "/console/operations", "/console/sign-in", "/console/nowhere"),
+    *(
+        "/console/lifecycle",
+        "/console/models",
+        "/console/actions",
+        "/console/data",
+        "/console/operations",
+        "/console/sign-in",
+        "/console/nowhere",
+    ),
 )
 CAME = "() => !document.querySelector('[hx-trigger=load] > .quiet > a')"
 """What comes after the first paint is there."""
@@ -60,6 +68,7 @@ async def filled(anyio_backend, make_database, serve, make_model):
     async with serve(url) as service, listening(service.app) as base:
         service.resources.of(Models).champion = make_model("v1")
         await service.client.post("/v1/events", json=[*history()])
+        await service.client.post("/v1/events", json=[Shop().order("C-1", total="many")])
         for number in range(3):
             await service.client.post("/v1/decisions", json={"customer_id": f"C-{number}", "channel": "store"})
         context = stage_context(service.resources.settings, service.resources.of(Models).champion)

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import re
 
 from sqlalchemy import update
@@ -21,7 +22,15 @@ from app.stages.service import stage_context
 from app.stages.sweep import sweep
 from tests.console.conftest import SAME
 
-PLACES = ("/console/today", "/console/models", "/console/customers", "/console/lifecycle", "/console/operations")
+PLACES = (
+    "/console/today",
+    "/console/models",
+    "/console/actions",
+    "/console/data",
+    "/console/customers",
+    "/console/lifecycle",
+    "/console/operations",
+)
 
 
 class Gone:
@@ -253,3 +262,38 @@ def test_measures_are_listed_beside_each_other_ours_first():
     models = {"rfm": {"auc": 0.7}, "perennial": {"auc": 0.8, "brier": 0.1}}
     told = list_measures({"n": 5, "churn": {"models": models}, "spend": {"left_out": {}}})
     assert told == [("churn", ["auc", "brier"], [("perennial", [0.8, 0.1]), ("rfm", [0.7, None])])]
+
+
+async def test_what_was_refused_is_mended_and_counted(browse, service, shop, words):
+    broken = shop.order("C-1", total="many", order_id="O-1")
+    await service.client.post("/v1/events", json=[broken, shop.order("C-2", total="more")])
+    reader, admin = await browse("read"), await browse("admin")
+    assert "Count it as mended" not in words(await reader.get("/console/data"))
+    page = await admin.get("/console/data")
+    assert "Input should be a valid number" in words(page)
+    rejected_id = re.findall(r'name="rejected_id" value="(\d+)"', page.text)[-1]
+    form = {"rejected_id": rejected_id, "event": json.dumps(broken)}
+    again = await admin.post("/console/data/replay", data={**form, "as": "kept"}, headers=SAME)
+    assert (again.status_code, "It was refused again" in words(again)) == (422, True)
+    broken["data"]["total"] = 5
+    form = {"rejected_id": rejected_id, "event": json.dumps(broken), "as": "mended"}
+    assert (await reader.post("/console/data/replay", data=form, headers=SAME)).status_code == 403
+    mended = await admin.post("/console/data/replay", data=form, headers=SAME)
+    assert "Counted: 1" in words(mended)
+    counted = {(await service.client.get(f"/v1/customers/{name}")).status_code for name in ("C-1", "C-2")}
+    assert counted == {200, 404}
+    assert "Refused again: 1" in words(await admin.post("/console/data/replay-all", headers=SAME))
+
+
+async def test_effects_and_the_catalogue_are_shown(browse, service, shop, words):
+    client = await browse("read")
+    assert "Nothing was decided in this time." in words(await client.get("/console/actions"))
+    for number in range(3):
+        await service.client.post("/v1/events", json=shop.order(f"C-{number}"))
+        await service.client.post("/v1/decisions", json={"customer_id": f"C-{number}", "channel": "store"})
+    page = await client.get("/console/actions")
+    said = words(page)
+    assert "Nothing was decided" not in said
+    for action in (await service.client.get("/v1/actions")).json()["actions"]:
+        assert action["title"]["en"] in page.text.replace("&#39;", "'")
+    assert (await client.get("/console/actions?from=x")).status_code == 422

@@ -10,6 +10,7 @@ from app.console.navigation import PLACES
 from app.console.rendering import DIRECTORY, make_environment
 from app.console.sentences import LANGUAGES, SENTENCES, say
 from app.console.terms import TERMS
+from app.lifecycle.arms import ARMS
 from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.looks import SuppressionCode
 from app.lifecycle.measures import Channel
@@ -97,6 +98,7 @@ def test_every_sentence_that_is_asked_for_exists_and_each_is_asked_for():
         ("stage", {*STAGES, "none"}),
         ("rule", STAGE_OF.keys()),
         ("tier", set(TIERS)),
+        ("arm", set(ARMS)),
         ("event", set(EVENT_TYPES)),
         ("channel", flat(Channel)),
         ("suppression", flat(SuppressionCode)),
