@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 
 from app.customers.service import read_customer_id, read_plain_customer_id
 from app.database.engine import transaction
-from app.foundation.errors import NotFound
+from app.foundation.errors import NotFound, violation
 from app.http.auditing import recording
 from app.http.auth import sign_by_key
 from app.http.paging import Cursor, Limit, read_cursor, write_cursor
@@ -102,6 +102,8 @@ async def get_erasures(
 ) -> dict[str, Any]:
     """The latest first, paged; or the one by which a customer is erased now."""
     resources: Resources = request.app.state.resources
+    if customer_id is not None and not is_plain_text(customer_id):
+        raise violation(("customer_id",), "No control characters, please.")
     before = None if cursor is None else read_cursor(cursor, int, str)
     async with transaction(resources.engine) as connection:
         if customer_id is not None:
