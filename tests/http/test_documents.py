@@ -1,6 +1,7 @@
 """Documents of the API as bytes that are made once, headers of every answer, and methods that a path has not."""
 
 import gzip
+import re
 
 import httpx
 import pytest
@@ -94,3 +95,13 @@ async def test_a_path_says_all_that_it_may_be_asked_with(client, method, path, a
     answer = await client.request(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert answer.json()["type"] == "urn:perennial:problem:method-not-allowed"
+
+
+async def test_every_path_says_to_a_method_that_it_has_not_which_it_has():
+    app = create_app(Settings(), "postgresql://unused/")
+    paths = app.openapi()["paths"]
+    async with connect(app) as client:
+        for path, operations in paths.items():
+            answer = await client.request("PATCH", re.sub(r"{\w+}", "7", path))
+            told = answer.headers.get("allow", "").split(", ")
+            assert (answer.status_code, told) == (405, sorted(map(str.upper, operations))), path
