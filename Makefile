@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCK := requirements.lock
 
-.PHONY: run test lint types bench chaos stops hostile spark lock sbom clean
+.PHONY: run test contract lint types bench chaos stops hostile spark lock sbom clean
 
 run: .venv/ready
 	@exec $(BIN)/perennial run
@@ -11,6 +11,10 @@ run: .venv/ready
 # Two workers share the cores: threads of numerical libraries beside them would spin, waiting for one another.
 test: .venv/ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+# The contract against the running service at length; `make test` has its short form.
+contract: .venv/ready
+	PERENNIAL_TEST_CONTRACT_EXAMPLES=50 $(BIN)/python -m pytest tests/runtime/test_contract.py $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

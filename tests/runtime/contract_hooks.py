@@ -68,7 +68,7 @@ def map_case(context, case):
 
 def _keep_query(case):
     query = case.query
-    if query.get("cursor") == CURSOR and case.operation.path in PLACES:
+    if query.get("cursor") and case.operation.path in PLACES:
         place = PLACES[case.operation.path]
         query["cursor"] = write_cursor(*(query.get("by", place[0]), *place[1:]) if len(place) == 4 else place)
     for first, last in (("from", "to"), ("since", "until")):

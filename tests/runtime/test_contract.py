@@ -2,7 +2,8 @@
 its schemas, and nothing is a server's error. What is not checked, and why, stands in schemathesis.toml and in
 contract_hooks.py.
 
-PERENNIAL_TEST_CONTRACT_EXAMPLES: how many requests of each kind an operation gets.
+PERENNIAL_TEST_CONTRACT_EXAMPLES: how many requests of each kind an operation gets; `make contract` has more of
+them. PERENNIAL_TEST_CONTRACT_PHASES: in which phases it asks.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from app.database.schema import migrate
 from tests.processes import ROOT, make_key, starting
 
 EXAMPLES = os.environ.get("PERENNIAL_TEST_CONTRACT_EXAMPLES", "1")
+PHASES = os.environ.get("PERENNIAL_TEST_CONTRACT_PHASES", "examples,coverage,fuzzing,stateful")
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("contract_hooks.py")
 UNBOUNDED = {"strangers": 1_000_000, "wrong_keys": 1_000_000, "key_units": 0, "patience_ms": 30_000}
@@ -37,7 +39,7 @@ async def test_the_service_does_as_its_contract_says(start, tmp_path):
     service, key = await serve(), await make_key(engine)
     await engine.dispose()
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run"]
-    options = ["--phases", "examples,fuzzing", "--max-examples", EXAMPLES, "--continue-on-failure", "--no-color"]
+    options = ["--phases", PHASES, "--max-examples", EXAMPLES, "--continue-on-failure", "--no-color"]
     process = await asyncio.create_subprocess_exec(
         *(*command, f"{service.base}/openapi.json", *options, "--generation-deterministic", "--no-shrink"),
         *("--header", f"Authorization: Bearer {key}"),
