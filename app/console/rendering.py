@@ -16,18 +16,24 @@ from app.console.sentences import LANGUAGES, say
 from app.console.terms import name_term
 
 DIRECTORY: Final = Path(__file__).parent / "templates"
+SHARED: Final = ("base.html", "parts.html", "search.html", "customer_score.html", "customer_timeline.html")
+"""What other templates extend, import or include: read first, and those when they are asked for."""
 
 
 class Templates:
-    """Read and compiled by the first who asks, in a thread: a till is not to wait for it, nor a shop without a console
-    to have it in memory."""
+    """Each is read and compiled for the first who asks, in a thread: a till is not to wait for it, nor a shop without a
+    console to have it in memory."""
 
     def __init__(self) -> None:
+        self._read: set[str] = set()
         self._making: asyncio.Task[tuple[Environment, Mapping[str, Asset]]] | None = None
 
     async def render(self, template: str, formats: Formats, told: Mapping[str, Any]) -> str:
         """A page in the language of the formats."""
         environment, assets = await self._made()
+        if template not in self._read:
+            await asyncio.to_thread(environment.get_template, template)
+            self._read.add(template)
         language = formats.language
         return environment.get_template(template).render(
             {
@@ -68,7 +74,7 @@ def make_environment() -> Environment:
 
 def _make() -> tuple[Environment, Mapping[str, Asset]]:
     environment = make_environment()
-    for name in environment.list_templates(("html",)):
+    for name in SHARED:
         environment.get_template(name)
     for language in LANGUAGES:  # reads what babel knows of them
         formats = Formats(language, ZoneInfo("UTC"), "EUR")
