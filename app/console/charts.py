@@ -47,6 +47,14 @@ class Node(NamedTuple):
     height: float
 
 
+class Lines(NamedTuple):
+    """One `path` a series, in a square of 100, from `low` at its bottom to `high` at its top."""
+
+    paths: Sequence[str]
+    low: float
+    high: float
+
+
 class Flows(NamedTuple):
     """Both columns, and what flows between them."""
 
@@ -89,6 +97,23 @@ def draw_bars(values: Sequence[float]) -> list[float]:
     """Widths in percent of the longest."""
     longest = max(values, default=0.0) or 1.0
     return [100 * value / longest for value in values]
+
+
+def draw_line(series: Sequence[Sequence[float | None]]) -> Lines:
+    """Lines of values one after the other, broken where one is not known; zero is among what they are drawn against."""
+    known = [value for values in series for value in values if value is not None]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    return Lines([_line(values, low, (high - low) or 1.0) for values in series], low, high)
+
+
+def _line(values: Sequence[float | None], low: float, span: float) -> str:
+    step, path, is_broken = 100 / max(len(values) - 1, 1), "", True
+    for place, value in enumerate(values):
+        if value is not None:
+            path += f"{'M' if is_broken else 'L'}{place * step:.2f} {100 - 100 * (value - low) / span:.2f}"
+            path += "h.01" if is_broken else ""  # a dot, where it stands alone
+        is_broken = value is None
+    return path
 
 
 def draw_flows(flows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> Flows:

@@ -3,6 +3,16 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from app.foundation.errors import Malformed
+
+
+def read_day(text: str | None) -> date | None:
+    """A day of a form; None: it is left empty. Raises Malformed."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Malformed("from: Give days like 2026-11-22.") from None
+
 
 def ago(days: int, zone: ZoneInfo) -> date:
     """The day so many days before today."""

@@ -1,10 +1,10 @@
 """Numbers, money and times as a reader's language writes them, in the deployment's time zone and currency."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, format_percent
 
 from app.foundation.settings import Settings
@@ -60,6 +60,26 @@ class Formats(NamedTuple):
         """A count with its sign."""
         return format_decimal(value, format="+#,##0;−#,##0", locale=self.language) if value else "0"
 
+    def unit(self, value: float | None, unit: str) -> str:
+        """Of a KPI, in its unit."""
+        match unit:
+            case "money":
+                return self.money(value)
+            case "share":
+                return self.share(value, 1)
+            case "count" | "points":
+                return self.number(value)
+            case _:
+                return self.number(value, 2)
+
+    def moved(self, value: float | None, unit: str) -> str:
+        """By how much a KPI moved: of a share points of a hundred, of a score points, of others a part of it."""
+        if value is None:
+            return NOTHING
+        if unit == "net_promoters":
+            return format_decimal(value, format="+0.0;−0.0", locale=self.language)
+        return format_percent(value, format="+0.0%;−0.0%", locale=self.language)
+
     def moment(self, text: str | None) -> str:
         """A time as the API writes it, to the minute."""
         return self._write(text, _MOMENTS)
@@ -67,6 +87,14 @@ class Formats(NamedTuple):
     def day(self, text: str | None) -> str:
         """Its day."""
         return self._write(text, _DAYS)
+
+    def date(self, text: str) -> str:
+        """A day of the deployment's time zone, as the API writes it."""
+        return format_date(date.fromisoformat(text), _DAYS[self.language], locale=self.language)
+
+    def last(self, text: str) -> str:
+        """The last day before one."""
+        return self.date((date.fromisoformat(text) - timedelta(1)).isoformat())
 
     def _write(self, text: str | None, patterns: dict[str, str]) -> str:
         if text is None:

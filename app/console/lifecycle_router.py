@@ -9,10 +9,9 @@ from starlette.responses import Response
 
 from app.console.api import write_call
 from app.console.charts import draw_bars, draw_flows
-from app.console.days import ago, midnight
+from app.console.days import ago, midnight, read_day
 from app.console.pages import PageRequest, PageRoute
 from app.console.sheets import write_sheet
-from app.foundation.errors import Malformed
 
 PERIODS_DAYS: Final = (30, 90, 365)
 USUAL_DAYS: Final = 90
@@ -76,9 +75,5 @@ def _sheet(name: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> R
 def _read_period(request: PageRequest) -> Period:
     """What the form says, or the usual one. Raises Malformed."""
     zone = request.formats.zone
-    asked = {name: request.query_params.get(name) for name in ("from", "to")}
-    try:
-        first, last = (date.fromisoformat(asked[name] or "") if asked[name] else None for name in ("from", "to"))
-    except ValueError:
-        raise Malformed("from: Give days like 2026-11-22.") from None
+    first, last = (read_day(request.query_params.get(name)) for name in ("from", "to"))
     return Period(first or ago(USUAL_DAYS, zone), last, zone)

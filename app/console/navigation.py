@@ -18,6 +18,7 @@ PLACES: Final = (
     Place("customers", "/console/customers", "read"),
     Place("lifecycle", "/console/lifecycle", "read"),
     Place("actions", "/console/actions", "read"),
+    Place("kpis", "/console/kpis", "read"),
     Place("models", "/console/models", "admin"),
     Place("data", "/console/data", "read"),
     Place("operations", "/console/operations", "read"),

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from app.console.actions_router import router as actions
 from app.console.customers_router import router as customers
 from app.console.data_router import router as data
+from app.console.kpis_router import router as kpis
 from app.console.lifecycle_router import router as lifecycle
 from app.console.models_router import router as models
 from app.console.operations_router import router as operations
@@ -28,6 +29,6 @@ async def get_other(_: PageRequest, path: str) -> Response:  # noqa: ARG001 - wh
 
 PART = Part(
     "console",
-    routers=(sign_in, signing_in, today, customers, lifecycle, actions, models, data, operations, others),
+    routers=(sign_in, signing_in, today, customers, lifecycle, kpis, actions, models, data, operations, others),
     build=lambda resources: resources.hold(Templates()),
 )

@@ -187,6 +187,17 @@ TERMS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "other_side": ("the other side of a split test", "对照测试的另一侧"),
         "no_items": ("no items fit", "没有合适商品"),
     },
+    "by": {
+        "all": ("all together", "合计"),
+        "day": ("day", "日"),
+        "week": ("week", "周"),
+        "month": ("month", "月"),
+        "stage": ("stage", "阶段"),
+        "store": ("store", "门店"),
+        "channel": ("channel", "渠道"),
+        "category": ("category", "品类"),
+        "tier": ("tier", "会员等级"),
+    },
     "status": {"pass": ("Healthy", "正常"), "warn": ("Warning", "警告"), "fail": ("Failing", "故障")},
     "key": {"valid": ("Valid", "有效"), "revoked": ("Revoked", "已吊销"), "expired": ("Expired", "已过期")},
 }

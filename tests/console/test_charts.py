@@ -4,7 +4,7 @@ from math import log
 
 import pytest
 
-from app.console.charts import draw_bars, draw_flows, draw_waterfall
+from app.console.charts import draw_bars, draw_flows, draw_line, draw_waterfall
 
 REASONS = [{"text": "a", "effect": 2.0}, {"text": "b", "effect": -3.0}]
 
@@ -54,3 +54,12 @@ def test_flows_leave_and_reach_their_stages_without_gaps():
 
 def test_without_flows_there_is_nothing_to_draw():
     assert draw_flows([], ("new",)).height == 0.0
+
+
+def test_lines_are_drawn_against_zero_and_broken_where_nothing_is_known():
+    chart = draw_line([[2.0, None, 4.0, 1.0], [None, None, None, None]])
+    assert (chart.low, chart.high) == (0.0, 4.0)
+    assert chart.paths == ["M0.00 50.00h.01M66.67 0.00h.01L100.00 75.00", ""]
+    assert draw_line([[-1.0, 1.0]]).paths == ["M0.00 100.00h.01L100.00 0.00"]
+    assert draw_line([[3.0]]).paths == ["M0.00 0.00h.01"]
+    assert draw_line([[], []]).paths == ["", ""]

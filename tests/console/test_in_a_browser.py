@@ -29,15 +29,9 @@ SHOP = 12
 WAYS = (
     "/console/today",
     *("/console/customers", "/console/customer?id=C-1", "/console/customer?id=C-3", "/console/customer?id=nobody"),
-    *(
-        "/console/lifecycle",
-        "/console/models",
-        "/console/actions",
-        "/console/data",
-        "/console/operations",
-        "/console/sign-in",
-        "/console/nowhere",
-    ),
+    *("/console/lifecycle", "/console/kpis", "/console/kpis?by=month&from=2026-01-01", "/console/kpis?by=stage"),
+    *("/console/models", "/console/actions", "/console/data", "/console/operations"),
+    *("/console/sign-in", "/console/nowhere"),
 )
 CAME = "() => !document.querySelector('[hx-trigger=load] > .quiet > a')"
 """What comes after the first paint is there."""

@@ -30,6 +30,7 @@ PLACES = (
     "/console/customers",
     "/console/lifecycle",
     "/console/operations",
+    "/console/kpis",
 )
 
 
@@ -297,3 +298,34 @@ async def test_effects_and_the_catalogue_are_shown(browse, service, shop, words)
     for action in (await service.client.get("/v1/actions")).json()["actions"]:
         assert action["title"]["en"] in page.text.replace("&#39;", "'")
     assert (await client.get("/console/actions?from=x")).status_code == 422
+
+
+async def test_kpis_are_the_api_s_beside_those_before(browse, service, shop, words):
+    for days, total in ((1, 300.0), (2, 100.0), (31, 200.0)):
+        await service.client.post("/v1/events", json=shop.order("C-1", total=total, at=shop.ago(days=days)))
+    client = await browse("read")
+    frame = await client.get("/console/kpis")
+    assert 'hx-get="/console/kpis/table?from=' in frame.text
+    said = words(await client.get("/console/kpis/table"))
+    assert re.search(r"Sales What was paid .*? CN¥400.00 CN¥200.00 \+100.0% ", said)
+    assert "Not all days have acquisition costs" in said, "why it is not defined"
+    told = words(await client.get("/console/kpis/table?by=channel&kpi=basket_value"))
+    assert "Store CN¥200.00 400 / 2 CN¥200.00" in told
+    chinese = words(await client.get("/console/kpis/table", headers={"accept-language": "zh"}))
+    assert "销售额" in chinese
+
+
+async def test_kpis_by_what_there_is_not_are_the_usual_ones(browse):
+    client = await browse("read")
+    assert (await client.get("/console/kpis/table?by=nonsense&kpi=nonsense")).status_code == 200
+    assert (await client.get("/console/kpis/table?by=month&kpi=nonsense")).status_code == 200
+    for wrong in ("from=soon", "from=2026-02-30", "from=2099-01-01"):
+        assert (await client.get(f"/console/kpis/table?{wrong}")).status_code == 422, wrong
+
+
+async def test_kpis_as_a_sheet(browse, service, shop):
+    await service.client.post("/v1/events", json=shop.order("C-1", total=12.5, at=shop.ago(days=1)))
+    client = await browse("read")
+    sheet = (await client.get("/console/kpis.csv?by=store")).text.splitlines()
+    assert sheet[0].lstrip("\ufeff").startswith("key,from,to,kpi,value,numerator,denominator,reason,previous_value")
+    assert any(",sales,12.5," in line for line in sheet)

@@ -10,6 +10,7 @@ from app.console.navigation import PLACES
 from app.console.rendering import DIRECTORY, make_environment
 from app.console.sentences import LANGUAGES, SENTENCES, say
 from app.console.terms import TERMS
+from app.kpis.definitions import BYS
 from app.lifecycle.arms import ARMS
 from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.looks import SuppressionCode
@@ -99,6 +100,7 @@ def test_every_sentence_that_is_asked_for_exists_and_each_is_asked_for():
         ("rule", STAGE_OF.keys()),
         ("tier", set(TIERS)),
         ("arm", set(ARMS)),
+        ("by", set(BYS)),
         ("event", set(EVENT_TYPES)),
         ("channel", flat(Channel)),
         ("suppression", flat(SuppressionCode)),
