@@ -59,6 +59,9 @@ def map_case(context, case):
         for body in case.body if isinstance(case.body, list) else [case.body]:
             if isinstance(body, dict):
                 _keep_body(case, body)
+        if case.operation.path == "/v1/items" and isinstance(case.body, list):  # each once
+            for place, item in enumerate(case.body):
+                item["item_id"] = f"tea-{place}"
         if case.operation.path.endswith("{rejected_id}:replay") and not isinstance(case.body, dict):
             case.path_parameters["rejected_id"] = 2**63 - 1  # what was kept may be refused again
         for event in _events_in(case):
@@ -149,6 +152,8 @@ def _keep_event(event):
                 amounts[name] /= 1000
     if data and data.get("currency"):
         data["currency"] = "CNY"
+    if event["type"] in ("order.updated", "order.cancelled"):  # of a source that names its orders
+        event["source"] = "/shopify/tea.example.com"
     if event["type"] == "order.refunded":  # of a source that may name its refunds otherwise
         data["total"] = 1
 
