@@ -19,26 +19,33 @@ async def test_checkouts_go_on_after_the_embedded_postgres_was_killed(wait_until
         key = await make_key(engine)
         await engine.dispose()
         async with service.client(key) as client:
+            first, second = shop.order("C-1", total=5.0), shop.order("C-1", total=5.0)
 
-            async def sell(number):
-                event = shop.order("C-1", id=f"e-{number}", total=5.0)
+            async def sell(event):
                 return (await client.post("/v1/checkouts", json={"event": event})).status_code
 
-            assert await sell(1) == 200
+            assert await sell(first) == 200
             assert (await client.get("/health")).json()["checks"]["database:server"][0]["status"] == "pass"
             os.kill(int(control[0]), signal.SIGKILL)
             statuses = []
 
             async def is_sold():
                 with contextlib.suppress(OSError):
-                    statuses.append(await sell(2))
+                    statuses.append(await sell(second))
                     return statuses[-1] == 200
 
             await wait_until(is_sold)
             assert set(statuses) <= {200, 503}, "never a 500"
             assert (await client.get("/livez")).status_code == 200
-            told = (await client.get("/health")).json()["checks"]["database:server"][0]
-            assert (told["status"], told["observedValue"]) == ("warn", 1)
+
+            async def is_told():  # a backend that was left over may have sold it before the death was noticed
+                with contextlib.suppress(OSError):
+                    told = (await client.get("/health")).json()["checks"].get("database:server")
+                    return told is not None and (told[0]["status"], told[0]["observedValue"]) == ("warn", 1)
+
+            await wait_until(is_told)
+            await wait_until(is_sold)  # once more, by the new one, and counted once
+            assert set(statuses) <= {200, 503}, "never a 500"
             state = (await client.get("/v1/customers/C-1")).json()
             assert state["orders"] == 2
         assert await service.stop() in (0, -signal.SIGTERM)
