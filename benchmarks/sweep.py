@@ -7,21 +7,15 @@ a clock that is 30 days on. Before each, the floor: one binary COPY of customer_
 """
 
 import argparse
-import asyncio
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from benchmarks.commands import SECONDS, describe, full_store, make_store_parser, run_and_report, time_command
-from benchmarks.databases import execute
-from benchmarks.filling import TIDY
+from benchmarks.commands import SECONDS, Sent, full_store, make_store_parser, run_and_report, time_beside
 from benchmarks.processes import PERENNIAL
 from benchmarks.report import Comparison, Round
 
@@ -37,25 +31,10 @@ SWEEPS: Final[Mapping[str, Sequence[str | Path]]] = {
     "nothing changed": (PERENNIAL, "sweep"),
     "30 days on": (sys.executable, "-c", LATER),
 }
+FLOOR: Final = Sent("customer_states", "binary")
 COMPARISONS: Final = tuple(
-    Comparison(f"time: sweep, {name} / reading the rows", SECONDS, name, f"rows, {name}") for name in SWEEPS
+    Comparison(f"time: sweep, {name} / reading the rows", SECONDS, name, f"floor, {name}") for name in SWEEPS
 )
-
-
-async def read_rows(database: URL) -> float:
-    """Seconds that it takes to send every state, in the database's own binary form, and to drop it."""
-    engine = create_async_engine(database)
-    async with engine.connect() as connection:
-        driver: Any = (await connection.get_raw_connection()).driver_connection
-        began = time.perf_counter()
-        await driver.copy_from_table("customer_states", output=_drop, format="binary")
-        seconds = time.perf_counter() - began
-    await engine.dispose()
-    return seconds
-
-
-async def _drop(_: bytes) -> None:
-    pass
 
 
 def run(arguments: argparse.Namespace, console: Console) -> list[Round]:
@@ -64,13 +43,8 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Round]:
     for number in range(1, arguments.rounds + 1):
         with ExitStack() as resources:
             console.print(f"round {number} of {arguments.rounds}: filling {arguments.customers:,} customers")
-            database, settings = full_store(resources, arguments, "sweep")
-            for name, command in SWEEPS.items():
-                floor = {SECONDS: asyncio.run(read_rows(database))}
-                rounds.append(Round(f"rows, {name}", 1, number, floor))
-                rounds.append(time_command(name, command, settings, number))
-                console.print(describe(rounds[-1]), markup=False)
-                execute(database, *TIDY)
+            store = full_store(resources, arguments, "sweep")
+            rounds += time_beside(console, SWEEPS, FLOOR, store, number)
     return rounds
 
 
