@@ -2,7 +2,7 @@
 
 A record begins when a customer is first judged: after an import of two years, everybody's begins on one day. What
 `Past` times would have said is judged here by the model and the policy in force, and joined on before it, marked as
-computed. Where the record itself begins, nothing of it is changed.
+computed. Of the record itself nothing is changed but where it leads from.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ from app.scores.columns import score_columns
 from app.stages import history_queries as queries
 from app.stages.service import Cause, StageContext
 
-WRITTEN_AT_ONCE: Final = 2_000
-"""Customers of a transaction, whose tills wait for it."""
+WRITTEN_AT_ONCE: Final = 200
+"""Customers of a transaction: a till that changes the stage of one of them waits for it."""
 _LAST_EVENT: Final = [measure.name for measure in NUMERIC].index("last_event_us")
 
 Numbers = NDArray[np.int64]
