@@ -1,7 +1,7 @@
 """The console as a client of the API, within the process: a page shows what the call answers that it names.
 
-So a page may what the session's key may, is charged and recorded as the key's own call is, and has no figure that the
-API has not.
+So a page may what the session's key may, is recorded as the key's own call is, charged to an allowance as large as the
+key's, and has no figure that the API has not.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from app.foundation.logs import request_under_way
 from app.http.routes import HotRequest
 
 Query = Mapping[str, str | int | None]
+_ELSEWHERE: Final = 300
 _FAILED: Final = 400
+_NOT_FOUND: Final = 404
 _PASSED_ON: Final = ("type", "asgi", "http_version", "scheme", "client", "server", "root_path")
 
 
@@ -47,6 +49,8 @@ class Api:
     async def _call(self, method: str, call: str, body: bytes) -> Any:
         asking = self._ask(self._scope(method, call, body), body)
         status, content = await asyncio.create_task(asking, name="console")
+        if _ELSEWHERE <= status < _FAILED:  # of a path that lacks its last part
+            raise Refused(_NOT_FOUND, "not-found", "")
         answer = orjson.loads(content)
         if status >= _FAILED and "type" in answer:
             raise Refused(status, answer.get("code", "unknown"), answer.get("detail", ""))

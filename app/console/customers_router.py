@@ -51,9 +51,9 @@ async def get_customers_csv(request: PageRequest) -> Response:
 
 @router.get("/customer")
 async def get_customer(request: PageRequest) -> Response:
-    """By their id, or by a phone or an e-mail."""
-    customer_id = request.query_params.get("id", "").strip()
-    if not customer_id:
+    """By their id, or by a phone or an e-mail. Spaces around it are none of it, unless an id has them."""
+    customer_id = request.query_params.get("id", "")
+    if not customer_id.strip():
         return lead_to("/console/customers")
     api = request.api
     try:
@@ -67,6 +67,8 @@ async def get_customer(request: PageRequest) -> Response:
     except Refused as refused:
         if refused.status != NOT_FOUND:
             raise
+        if customer_id != customer_id.strip():
+            return lead_to(f"/console/customer?id={quote(customer_id.strip(), safe='')}")
         return await request.draw("customer_unknown.html", status=NOT_FOUND, asked=customer_id)
     first = datetime.fromisoformat(profile["first_seen_at"])
     known_days = min((datetime.now(UTC) - first).days, MOST_DAYS)

@@ -1,17 +1,26 @@
 """Days in the deployment's time zone, as the API is asked of them."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.foundation.errors import Malformed
 
+_FIRST: Final = date(1970, 1, 2)
+_END: Final = date(9990, 1, 1)
+
 
 def read_day(text: str | None) -> date | None:
-    """A day of a form; None: it is left empty. Raises Malformed."""
+    """A day of a form, with days before and after it; None: it is left empty. Raises Malformed."""
+    if not text:
+        return None
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text)
     except ValueError:
-        raise Malformed("from: Give days like 2026-11-22.") from None
+        day = date.max
+    if not _FIRST <= day < _END:
+        raise Malformed("from: Give days like 2026-11-22.")
+    return day
 
 
 def ago(days: int, zone: ZoneInfo) -> date:

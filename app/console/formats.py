@@ -11,6 +11,7 @@ from app.foundation.settings import Settings
 
 NOTHING: Final = "–"
 """Stands for what is not known."""
+_MOST: Final = 1e15
 _MOMENTS: Final = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
 _DAYS: Final = {"en": "d MMM y", "zh": "y年M月d日"}
 
@@ -29,8 +30,8 @@ class Formats(NamedTuple):
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """With so many digits behind the point at most."""
-        if value is None:
-            return NOTHING
+        if value is None or _is_beyond(value):
+            return _write_beyond(value)
         pattern = "#,##0." + "#" * digits if digits else "#,##0"
         return format_decimal(value, format=pattern, locale=self.language)
 
@@ -40,12 +41,14 @@ class Formats(NamedTuple):
 
     def money(self, value: float | None) -> str:
         """Major units of the deployment's currency."""
-        return NOTHING if value is None else format_currency(value, self.currency, locale=self.language)
+        if value is None or _is_beyond(value):
+            return _write_beyond(value)
+        return format_currency(value, self.currency, locale=self.language)
 
     def share(self, value: float | None, digits: int = 0) -> str:
         """A part of one as a percentage."""
-        if value is None:
-            return NOTHING
+        if value is None or _is_beyond(value):
+            return _write_beyond(value)
         return format_percent(value, format="0." + "0" * digits + "%" if digits else "0%", locale=self.language)
 
     def points(self, value: float | None) -> str:
@@ -100,5 +103,18 @@ class Formats(NamedTuple):
         if text is None:
             return NOTHING
         moment = datetime.fromisoformat(text)
-        local = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(self.zone)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        try:
+            local = aware.astimezone(self.zone)
+        except OverflowError:  # the calendar ends within the day
+            local = aware
         return format_datetime(local, patterns[self.language], locale=self.language)
+
+
+def _is_beyond(value: float) -> bool:
+    """Whether it is more than anything that is counted: events may say so, and have it kept."""
+    return not abs(value) < _MOST
+
+
+def _write_beyond(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.3g}"

@@ -53,9 +53,18 @@ class PageRequest(HotRequest):
         """Whether htmx asks for a part of a page."""
         return b"hx-request" in self.fields
 
-    async def read_form(self) -> dict[str, str]:
+    @property
+    def address(self) -> str:
+        """Where what is shown can be seen again: the answer to a form has no address of its own, but that of the page
+        whose form it is."""
+        path = self.url.path
+        if self.method in ("GET", "HEAD"):
+            return f"{path}?{self.url.query}" if self.url.query else path
+        return next((place.path for place in PLACES if path.startswith(f"{place.path}/")), "/console")
+
+    async def read_form(self, most: int = MOST_FORM_BYTES) -> dict[str, str]:
         """The fields of a form; of several of one name the last. Raises TooLarge, Unreadable."""
-        body = await read_bytes(self, MOST_FORM_BYTES)
+        body = await read_bytes(self, most)
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
     async def draw(self, template: str, *, status: int = 200, **told: Any) -> Response:
@@ -65,7 +74,7 @@ class PageRequest(HotRequest):
             "session": self.who,
             "places": [place for place in PLACES if self.who and self.who.may(place.scope)],
             "here": self.url.path,
-            "address": f"{self.url.path}?{self.url.query}" if self.url.query else self.url.path,
+            "address": self.address,
         }
         html = await templates.render(template, self.formats, {**common, **told})
         return HTMLResponse(html, status, HEADERS)

@@ -1,7 +1,6 @@
 """What keeps the console from being used by other pages: its headers, its cookies, and where forms come from."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
@@ -36,8 +35,8 @@ def comes_from_here(request: HotRequest) -> bool:
     site = request.fields.get(b"sec-fetch-site")
     if site is not None:
         return site == b"same-origin"
-    origin = request.fields.get(b"origin", b"").decode("latin-1")
-    return bool(origin) and urlsplit(origin).netloc == request.fields.get(b"host", b"").decode("latin-1")
+    host = request.fields.get(b"host", b"")
+    return bool(host) and request.fields.get(b"origin") in (b"http://" + host, b"https://" + host)
 
 
 def is_secure(request: HotRequest) -> bool:

@@ -46,6 +46,7 @@ SERVICE_SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "data.title": ("Refused events", "被拒绝的事件"),
     "data.event": ("The event, as it came; mend it here", "原始事件，可在此修正"),
     "data.replay": ("Try it as it came", "按原样重试"),
+    "data.too_large": ("It is too large to be shown here:", "内容过大，无法在此显示："),
     "data.replay_mended": ("Count it as mended", "按修正后计入"),
     "data.replay_all": ("Try all again", "全部重试"),
     "data.refused_again": ("It was refused again:", "再次被拒绝："),

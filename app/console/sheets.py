@@ -11,13 +11,13 @@ from app.console.protection import HEADERS
 
 _MARK: Final = "\ufeff"
 """By which spreadsheets tell UTF-8."""
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def write_sheet(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
     """A download. Columns are named as the API names them."""
     out = io.StringIO()
-    writer = csv.writer(out)
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC)  # a text is whole, whatever a spreadsheet parts cells by
     writer.writerow(columns)
     writer.writerows([[_plain(value) for value in row] for row in rows])
     headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}.csv"'}

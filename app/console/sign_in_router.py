@@ -29,6 +29,7 @@ async def get_root(_: PageRequest) -> Response:
 
 
 @router.get("/console")
+@router.get("/console/")
 async def get_console(_: PageRequest) -> Response:
     """The first page there is."""
     return lead_to(HOME)

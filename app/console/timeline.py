@@ -37,7 +37,7 @@ def join_timeline(
 
 
 def _sum_up(data: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: data[name] for name in _SUMMED if isinstance(data.get(name), str | int | float)}
+    told = {name: data[name] for name in _SUMMED if isinstance(data.get(name), str) or _is_number(data.get(name))}
     products = data.get("products")
     if isinstance(products, list):
         told["items"] = sum(_quantity(each) for each in products)
@@ -46,4 +46,8 @@ def _sum_up(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _quantity(product: Any) -> float:
     quantity = product.get("quantity", 1) if isinstance(product, dict) else 1
-    return quantity if isinstance(quantity, int | float) else 1
+    return quantity if _is_number(quantity) else 1
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

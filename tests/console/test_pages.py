@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 
+import pytest
 from sqlalchemy import update
 
 from app.console.assets import DIRECTORY, HTMX_SHA256, load_assets
@@ -157,13 +158,15 @@ async def test_lifecycle_has_the_counts_of_the_api_and_downloads_them(browse, se
     assert "0 → 7" in said
     sheet = await client.get("/console/lifecycle/flows.csv")
     assert sheet.headers["content-type"].startswith("text/csv")
-    assert "none,new,7" in sheet.text
-    assert "new,0,7" in (await client.get("/console/lifecycle/stages.csv")).text
+    assert '"none","new",7' in sheet.text
+    assert '"new",0,7' in (await client.get("/console/lifecycle/stages.csv")).text
     assert (await client.get("/console/lifecycle?from=yesterday")).status_code == 422
 
 
 def test_a_cell_that_a_spreadsheet_would_reckon_with_is_text():
-    assert b"\r\n'=1+1,-3\r\n" in write_sheet("x", ("a", "b"), [("=1+1", -3)]).body
+    rows = [("=1+1", -3), ("＝1+1", 0), ("S;=1+1", 0)]
+    lines = bytes(write_sheet("x", ("a", "b"), rows).body).decode().split("\r\n")
+    assert lines[1:4] == ['"\'=1+1",-3', '"\'＝1+1",0', '"S;=1+1",0']
 
 
 async def test_keys_are_shown_to_an_admin_alone_and_without_secrets(browse, service, words):
@@ -327,5 +330,81 @@ async def test_kpis_as_a_sheet(browse, service, shop):
     await service.client.post("/v1/events", json=shop.order("C-1", total=12.5, at=shop.ago(days=1)))
     client = await browse("read")
     sheet = (await client.get("/console/kpis.csv?by=store")).text.splitlines()
-    assert sheet[0].lstrip("\ufeff").startswith("key,from,to,kpi,value,numerator,denominator,reason,previous_value")
-    assert any(",sales,12.5," in line for line in sheet)
+    assert (
+        sheet[0]
+        .lstrip("\ufeff")
+        .startswith('"key","from","to","kpi","value","numerator","denominator","reason","previous_value"')
+    )
+    assert any(',"sales",12.5,' in line for line in sheet)
+
+
+async def test_whatever_an_event_says_its_customer_is_shown(browse, service, shop, words):
+    told = [
+        shop.event("store.visited", "C-odd", data={"tier": True}),
+        shop.order("C-odd", points=1e308),
+        shop.event("case.opened", "C-odd", data={"case_id": "1", "kind": False, "score": 1e27}),
+    ]
+    await service.client.post("/v1/events", json=told)
+    answer = await (await browse("read")).get("/console/customer", params={"id": "C-odd"})
+    assert (answer.status_code, "1e+308" in words(answer)) == (200, True)
+
+
+async def test_an_id_with_spaces_is_not_the_one_without(browse, service, shop, words):
+    await service.client.post("/v1/events", json=[shop.order("C-1", total=22), shop.order(" C-1 ", total=777)])
+    client = await browse("read")
+    assert "777.00" in words(await client.get("/console/customer", params={"id": " C-1 "}))
+    typed = await client.get("/console/customer", params={"id": " C-1"})
+    assert (typed.status_code, typed.headers["location"]) == (303, "/console/customer?id=C-1")
+
+
+async def test_a_large_refused_event_is_left_to_the_api_and_can_be_counted(browse, service, shop, words):
+    large = shop.order("C-1", total="many", note="x" * 20_000)
+    chinese = shop.order("C-2", total="many", note="很" * 1_500)
+    await service.client.post("/v1/events", json=[large, chinese])
+    client = await browse("admin")
+    page = await client.get("/console/data")
+    assert "It is too large to be shown here" in words(page)
+    assert page.text.count("<textarea") == 1
+    (rejected_id,) = re.findall(r'<textarea id="event-(\d+)"', page.text)
+    chinese["data"]["total"] = 5
+    form = {"rejected_id": rejected_id, "event": json.dumps(chinese, ensure_ascii=False), "as": "mended"}
+    mended = await client.post("/console/data/replay", data=form, headers=SAME)
+    assert "Counted: 1" in words(mended)
+    assert 'name="next" value="/console/data"' in mended.text, "the page that it is, not the form's own address"
+
+
+@pytest.mark.parametrize(
+    ("rejected_id", "event"), [("9" * 5000, "{}"), ("²", "{}"), ("٣", "{}"), ("", "{}"), ("1", " ")]
+)
+async def test_what_no_event_can_be_mended_with_is_refused(browse, rejected_id, event):
+    form = {"rejected_id": rejected_id, "event": event, "as": "mended"}
+    client = await browse("admin")
+    assert (await client.post("/console/data/replay", data=form, headers=SAME)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/console/kpis/table?to=9999-12-31", 422),
+        ("/console/kpis.csv?from=0001-01-01", 422),
+        ("/console/lifecycle?from=9999-12-31", 422),
+        *((f"/console/{way}", 404) for way in ("model", "model?version=/", "decision", "decision?id=")),
+    ],
+)
+async def test_what_is_not_there_is_said_so(browse, path, status):
+    assert (await (await browse("admin")).get(path)).status_code == status
+
+
+async def test_a_key_that_ends_with_the_calendar_is_listed(engine, browse, words):
+    async with transaction(engine) as connection:
+        await create_key(connection, "for ever", ["read"], 1, expires_us=253402300799000000)
+    assert "for ever" in words(await (await browse("admin")).get("/console/operations"))
+
+
+async def test_an_origin_that_is_none_is_not_ours(browse):
+    client = await browse("read")
+    for origin in ("http://[", "null", "", "http://test@evil"):
+        answer = await client.post("/console/language", data={"language": "zh"}, headers={"origin": origin})
+        assert answer.status_code == 403, origin
+    assert (await client.post("/console/language", headers={"origin": "http://test"})).status_code == 303
+    assert (await client.get("/console/")).status_code == 303
