@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.commands.progress import counting
+from app.commands.progress import counting, say
 from app.database.engine import transaction
 from app.foundation.errors import Refusal
 from app.foundation.settings import Settings
 from app.models.artefact import ArtefactRefused
 from app.models.service import load_champion
 from app.stages.history_queries import read_last_event_us
+from app.stages.queries import read_last_sweep
 from app.stages.service import StageContext, stage_context
 from app.stages.sweep import sweep
 
@@ -52,14 +53,22 @@ async def fill_history(
 
 
 async def _judge_now(engine: AsyncEngine, context: StageContext) -> int:
-    """As of when."""
+    """As of when: by us, or by another process that has begun since and is done."""
+    began_us, is_told = time.time_ns() // 1000, False
     with counting("Judging customers now") as progress:
         while True:
             now_us = time.time_ns() // 1000
-            report = await sweep(engine, context, now_us, report_progress=progress)
-            if report.outcome == "done":
-                return now_us
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)  # another process sweeps
+            report = await sweep(engine, context, now_us, not_within_us=now_us - began_us, report_progress=progress)
+            match report.outcome:
+                case "done":
+                    return now_us
+                case "not due":
+                    async with transaction(engine) as connection:
+                        return int((await read_last_sweep(connection)).as_of_us)
+            if not is_told:
+                say("Another process judges everybody: waiting for it …")
+            is_told = True
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def tell_filled(filled: "Backfilled") -> str:

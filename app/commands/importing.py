@@ -79,10 +79,10 @@ def import_command(
             say(sentence)
         if count.erased:
             say(f"{count.erased:,} are of persons who were erased, and are not kept.")
-        if count.accepted and not no_history:
-            await _fill_history(url, settings)
         if count.rejected:
             say("Rejected events are kept with their reasons: GET /v1/events/rejected.")
+        if count.accepted and not no_history:
+            await _fill_history(url, settings)
         return count.lost + count.rejected
 
     with database() as (settings, url):
@@ -96,8 +96,9 @@ async def _fill_history(url: str, settings: Settings) -> None:
     try:
         async with engine_of(url) as engine:
             say(tell_filled(await fill_history(engine, settings)))
-    except (Problem, Refusal) as error:
-        say(f"Past months were not worked out: {error} Run 'perennial backfill' later.")
+    except Exception as error:  # noqa: BLE001 - the import is done, and its status says what became of that
+        reason = error if isinstance(error, Problem | Refusal) else f"{type(error).__name__}."
+        say(f"Past months were not worked out: {reason} Run 'perennial backfill' later.")
 
 
 def _tell_versions(versions: Versions | None) -> Iterator[str]:

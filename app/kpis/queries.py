@@ -20,7 +20,11 @@ from app.kpis.statements import NAMES, STATEMENTS
 SHARE: Final = 0.5
 """Of the time, that the database works for it."""
 _READ_ONLY: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-_FIRST_EVENT: Final = text("SELECT min(first_event_us) FROM customer_states")
+_FIRST_EVENT: Final = text("""
+SELECT least((SELECT min(first_event_us) FROM customer_states),
+             (SELECT min(occurred_us) FROM events WHERE type = 'order.completed'))
+""")
+"""Of anybody, or of an order of nobody known."""
 _LEFT: Final = text("""
 SELECT max(coalesce(greatest(base.last_order_us, base.last_refund_us),
                     CASE WHEN base.spend_minor <> 0 THEN bases.until_us END)) AS order,

@@ -66,8 +66,9 @@ async def _leave(
     some: Sequence[Any],
 ) -> Counter[str]:
     """Those of some events' customers whom nobody is at work on: found again, now that nobody can change them."""
-    await connection.execute(queries.LOCK_PATIENCE)
+    await connection.execute(queries.HOLD_PATIENCE)
     await connection.execute(queries.HOLD)
+    await connection.execute(queries.LOCK_PATIENCE)
     held = await queries.lock_states(connection, sorted({row.customer_id for row in some}))
     found = _whole(await queries.find_leaving(connection, within, cuts_us, EVENTS, held)) if held else []
     if not found:

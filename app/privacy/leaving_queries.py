@@ -35,6 +35,8 @@ from app.lifecycle.retention import ORDER, OTHER, POINTS, TYPES_OF_KIND
 from app.lifecycle.states import STATES
 
 LOCK_PATIENCE: Final = text("SET LOCAL lock_timeout = '1s'")
+HOLD_PATIENCE: Final = text("SET LOCAL lock_timeout = '50ms'")
+"""Whoever comes to count old events waits behind who waits to hold them off."""
 HOLD: Final = text(f"SELECT pg_advisory_xact_lock({LEAVING}), pg_advisory_xact_lock_shared({ERASING})")
 """Nobody counts old events, and nobody is erased, until the transaction ends; in the order in which others lock."""
 

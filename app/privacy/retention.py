@@ -32,7 +32,7 @@ from app.privacy.leaving import Piece, let_some_leave
 
 RETENTION_LOCK: Final = 0x72657461  # "reta": one run at a time, however many replicas run
 AT_ONCE: Final = 1_000
-ATTEMPTS: Final = 5
+ATTEMPTS: Final = 12
 EVERY_US: Final = DAY_US
 OVERDUE_US: Final = 2 * DAY_US
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -31,6 +32,7 @@ from app.database.tables import bases, customer_states, events, persons, stage_t
 from app.stages.queries import TRANSITION
 
 _MADE: Final = stage_transitions.c
+_NONE: Final = literal_column("0", BigInteger)
 _IDS: Final = bindparam("customer_ids", type_=ARRAY(Text))
 
 
@@ -51,11 +53,16 @@ def _record_begins_us(*which: ColumnElement[bool]) -> ColumnElement[int]:
     return select(func.min(_MADE.at_us)).where(own, *which).correlate(stages).scalar_subquery()
 
 
-def _has_left() -> ColumnElement[bool]:
-    """Whether any event of the customer of a row of `stages` has left the log, under any of their ids."""
-    theirs = select(persons.c.customer_id).where(persons.c.person_id == stages.c.customer_id)
-    is_theirs = or_(bases.c.customer_id == stages.c.customer_id, bases.c.customer_id.in_(theirs.correlate(stages)))
-    return select(bases.c.customer_id).where(is_theirs).correlate(stages).exists()
+def _have_left() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Whether any event of the customer of a row of `stages` has left the log, under that id, and under another of
+    theirs: two questions, which an OR would have asked of each pair of rows."""
+    own = select(bases.c.customer_id).where(bases.c.customer_id == stages.c.customer_id)
+    theirs = (
+        select(bases.c.customer_id)
+        .join_from(persons, bases, bases.c.customer_id == persons.c.customer_id)
+        .where(persons.c.person_id == stages.c.customer_id)
+    )
+    return own.correlate(stages).exists(), theirs.correlate(stages).exists()
 
 
 def _read_lacking() -> Statement:
@@ -64,19 +71,20 @@ def _read_lacking() -> Statement:
 
     With `again` those too of whom that was worked out.
     """
-    time_us = func.unnest(bindparam("times_us", type_=ARRAY(BigInteger))).table_valued(
-        column("us", BigInteger), name="times"
-    )
+    times = func.unnest(bindparam("times_us", type_=ARRAY(BigInteger))).table_valued(column("us", BigInteger))
+    time_us = times.render_derived(name="times").c.us
     begins_us = case(
         (bindparam("again", type_=Boolean), _record_begins_us(~_MADE.is_computed)),
         else_=_record_begins_us(),
     )
-    time_us = time_us.render_derived()
-    is_lacking = and_(time_us.c.us > _first_event_us(), time_us.c.us < begins_us)
+    bounds = select(_first_event_us().label("first_us"), begins_us.label("begins_us")).offset(_NONE)
+    known = bounds.lateral("known")  # looked up once a customer, not once a time
+    is_lacking = and_(time_us > known.c.first_us, time_us < known.c.begins_us)
     return compile_statement(
         select(stages.c.customer_id)
+        .join_from(stages, known, true())
         .where(stages.c.customer_id > bindparam("after", type_=Text))
-        .where(select(time_us.c.us).where(is_lacking).correlate(stages).exists(), ~_has_left())
+        .where(select(time_us).where(is_lacking).correlate(known).exists(), *(~left for left in _have_left()))
         .order_by(stages.c.customer_id)
         .limit(bindparam("most", type_=BigInteger))
     )

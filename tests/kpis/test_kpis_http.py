@@ -1,5 +1,8 @@
 """`GET /v1/kpis` on the history that is worked out by hand (`tests.kpis.history`)."""
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
 MARCH = ("2025-03-01", "2025-04-01")
@@ -244,3 +247,13 @@ async def test_definitions_are_told_in_both_languages(client):
     assert by_name["discount_share"]["formula"] == "discount_minor / (sales_minor + discount_minor)"
     assert by_name["nps"]["formula"] == "100 * (nps_promoters - nps_detractors) / nps_answers"
     assert by_name["basket_value"]["zh"]["label"] == "客单价"
+
+
+async def test_orders_of_nobody_known_are_sales_before_anybody_was(shop, send, ask):
+    order = shop.order("x", total=10, at=shop.ago(days=3))
+    del order["subject"]
+    await send(order)
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    (row,) = (await ask((today - timedelta(9)).isoformat(), today.isoformat()))["rows"]
+    assert (row["kpis"]["sales"]["value"], row["kpis"]["orders"]["value"]) == (10.0, 1.0)
+    assert row["kpis"]["customers"]["value"] == 0.0

@@ -83,6 +83,16 @@ def test_past_months_are_worked_out_at_the_end(run):
     assert "Past months" not in run(HEADER + "D,2026-06-10,2,5,web,CNY\n", name="b.csv")[2]
 
 
+def test_what_is_counted_stays_so_whatever_becomes_of_past_months(run, monkeypatch):
+    async def fail(*_):
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr("app.commands.importing.fill_history", fail)
+    status, _, said = run(HEADER + GOOD + LOST, history=True)
+    assert (status, "1 accepted" in said) == (3, True)
+    assert "Past months were not worked out: RuntimeError. Run 'perennial backfill' later." in said
+
+
 def test_strict_counts_nothing_where_a_line_would_be_lost(run):
     with pytest.raises(Refusal, match="nothing is imported, since 1 line would be left out"):
         run(HEADER + GOOD + LOST, "--strict")
