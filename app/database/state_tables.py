@@ -93,3 +93,11 @@ left_events = Table(
     Column("key_hash", LargeBinary, primary_key=True),
 )
 """Of every event that has left the log a keyed hash of source and id: it counts once for ever."""
+
+left_kinds = Table(
+    "left_kinds",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("until_us", BigInteger, nullable=False),
+)
+"""Of each kind of event of which some have left the log: when the latest of them happened."""

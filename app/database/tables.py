@@ -41,6 +41,7 @@ from app.database.state_tables import customer_interests as customer_interests
 from app.database.state_tables import customer_items as customer_items
 from app.database.state_tables import customer_states as customer_states
 from app.database.state_tables import left_events as left_events
+from app.database.state_tables import left_kinds as left_kinds
 from app.database.state_tables import measure_type as measure_type
 
 OF_ORDERS = (

@@ -17,19 +17,25 @@ _TIER: Final = """
 attribute AS MATERIALIZED (
   SELECT DISTINCT ON (span.number, person_id) span.number,
          coalesce(person.person_id, event.customer_id) AS person_id, coalesce(event.value, '') AS cell
-  FROM span JOIN events AS event ON event.occurred_us < span.from_us
-    AND event.type = 'tier.changed' AND event.type <> 'order.completed'
+  FROM span JOIN (
+    SELECT customer_id, occurred_us, source, id, value FROM events
+    WHERE type = 'tier.changed' AND type <> 'order.completed'
+    UNION ALL
+    SELECT customer_id, CAST(split_part(latest_tier, chr(31), 1) AS bigint), split_part(latest_tier, chr(31), 2),
+           split_part(latest_tier, chr(31), 3), split_part(latest_tier, chr(31), 4)
+    FROM base_customer_states WHERE latest_tier IS NOT NULL
+  ) AS event ON event.occurred_us < span.from_us
   LEFT JOIN persons AS person ON person.customer_id = event.customer_id
   ORDER BY span.number, person_id, event.occurred_us DESC, event.source COLLATE "C" DESC, event.id COLLATE "C" DESC
 )"""
 _OF_CATEGORIES: Final = """
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT coalesce(line.category, '') AS cell,
          sum(floor(line.quantity * coalesce(line.price_minor, 0) - coalesce(line.discount_minor, 0) + 0.5))
            AS amount_minor,
          sum(coalesce(line.discount_minor, 0)) AS discount_minor
   FROM unnest(coalesce(event.told_lines, event.lines)) AS line GROUP BY 1
-) AS of_category"""
+) AS of_category ON true"""
 _OF_PERSONS: Final = (
     "LEFT JOIN attribute ON attribute.number = span.number"
     " AND attribute.person_id = coalesce(person.person_id, event.customer_id)"
@@ -60,10 +66,10 @@ DIMENSIONS: Final[Mapping[By, Dimension]] = {
     "channel": Dimension("coalesce(event.channel, '')"),
     "store": Dimension("coalesce(event.data ->> 'store', substring(event.source FROM '/pos/([^/]+)'), '')"),
     "category": Dimension(
-        "of_category.cell",
+        "coalesce(of_category.cell, '')",
         joins=_OF_CATEGORIES,
-        amount_minor="of_category.amount_minor",
-        discount_minor="of_category.discount_minor",
+        amount_minor="coalesce(of_category.amount_minor, event.amount_minor)",
+        discount_minor="coalesce(of_category.discount_minor, event.discount_minor)",
     ),
 }
 """An order's store is what it says in `store`, else what its source names: `/pos/STORE/…`."""

@@ -7,12 +7,13 @@ is asked for. A person is whoever was merged by now; purchases of nobody known a
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
-from sqlalchemy import ARRAY, BigInteger, Double, Integer, TextClause, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Double, Integer, TextClause, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.background import yield_to_requests
+from app.database.tables import left_kinds
 from app.kpis.definitions import By, Kind
 from app.kpis.dimensions import DIMENSIONS, Dimension
 from app.kpis.statements import NAMES, STATEMENTS
@@ -25,14 +26,6 @@ SELECT least((SELECT min(first_event_us) FROM customer_states),
              (SELECT min(occurred_us) FROM events WHERE type = 'order.completed'))
 """)
 """Of anybody, or of an order of nobody known."""
-_LEFT: Final = text("""
-SELECT max(coalesce(greatest(base.last_order_us, base.last_refund_us),
-                    CASE WHEN base.spend_minor <> 0 THEN bases.until_us END)) AS order,
-       max(base.last_visit_us) AS visit,
-       max(bases.until_us) FILTER (WHERE base.latest_csat IS NOT NULL OR base.latest_nps IS NOT NULL) AS feedback,
-       max(bases.until_us) FILTER (WHERE base.points <> 0 OR base.latest_tier IS NOT NULL) AS points
-FROM base_customer_states AS base JOIN bases ON bases.customer_id = base.customer_id
-""")
 _TYPES: Final[Mapping[str, Any]] = {
     "numbers": ARRAY(Integer),
     **dict.fromkeys(("from_us", "until_us"), ARRAY(BigInteger)),
@@ -114,5 +107,5 @@ async def read_first_event(connection: AsyncConnection) -> int | None:
 
 async def read_left(connection: AsyncConnection) -> dict[Kind, int]:
     """Kind of events → a time up to which some have left the log."""
-    row = (await connection.execute(_LEFT)).mappings().one()
-    return {kind: until_us for kind, until_us in row.items() if until_us is not None}
+    rows = await connection.execute(select(left_kinds).where(left_kinds.c.kind.in_(get_args(Kind))))
+    return {row.kind: row.until_us for row in rows}

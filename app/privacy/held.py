@@ -36,6 +36,7 @@ HELD_OF_NOBODY: Final[dict[str, str]] = {
     "erasures": "how many rows were erased of whom nobody can tell; until it is settled, the ids",
     "imports": "how far files were read, by a digest of their bytes",
     "items": "the catalogue",
+    "left_kinds": "up to when events of a kind have left",
     "left_events": "hashes of keys of events that have left, by a key that is not in the database",
     "merchant_rules": "what the merchant wants shown",
     "models": "sums over thousands of customers, as step tables",

@@ -77,8 +77,18 @@ async def _leave(
     await queries.fold_into_bases(connection, leaving)
     said = [LinkingEvent(*row) for row in await queries.read_linking(connection, leaving)]
     await merge_links(Borrowed(connection), [edge for event in said for edge in edges_of(event)], BASE_LINKS)
+    await queries.note_kinds(connection, _latest(found))
     await queries.let_leave(connection, leaving, [keys.mark, *(keys.hash(row.source, row.id) for row in found)])
     return Counter(kind_of(row.type, names_order=row.reference is not None) for row in found)
+
+
+def _latest(rows: Sequence[Any]) -> dict[str, int]:
+    """By the kind of their own type, whatever they name."""
+    until_us: dict[str, int] = {}
+    for row in rows:
+        kind = kind_of(row.type, names_order=False)
+        until_us[kind] = max(until_us.get(kind, row.occurred_us), row.occurred_us)
+    return until_us
 
 
 def _whole(rows: Sequence[Any]) -> Sequence[Any]:

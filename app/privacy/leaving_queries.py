@@ -28,7 +28,7 @@ from app.customers.tombstone_queries import ERASING
 from app.database.bases import merge_channels, merge_into_base, merge_marks
 from app.database.engine import unnested
 from app.database.states import aggregated
-from app.database.tables import OF_ORDERS, customer_states, events, left_events
+from app.database.tables import OF_ORDERS, customer_states, events, left_events, left_kinds
 from app.lifecycle.events import ORDER_COMPLETED
 from app.lifecycle.identifiers import BASKET
 from app.lifecycle.retention import ORDER, OTHER, POINTS, TYPES_OF_KIND
@@ -56,7 +56,7 @@ _CUTS: Final = f"CASE WHEN {_OF_ORDER} THEN CAST(:order AS bigint) " + "".join(
 )
 _CUT: Final = f"{_CUTS} ELSE CAST(:{OTHER} AS bigint) END"
 _LEAVING: Final = f"""
-SELECT customer_id, source, id, type, reference FROM (
+SELECT customer_id, source, id, type, reference, occurred_us FROM (
   SELECT customer_id, source, id, type, reference, occurred_us, {_CUT} AS cut_us, {_OF_ORDER} AS is_of_order,
          max(CASE WHEN {_OF_ORDER} THEN occurred_us END) OVER (PARTITION BY customer_id, source, reference) AS last_us
   FROM events WHERE customer_id > :after AND customer_id <= :through AND (:only IS NULL OR customer_id = ANY (:only))
@@ -94,8 +94,8 @@ async def find_leaving(
     most: int,
     only: Sequence[str] | None = None,
 ) -> Sequence[Any]:
-    """Rows (customer_id, source, id, type, reference) of the events of customers (after, through] that leave, `only`
-    theirs, up to so many; what belongs together one after the other."""
+    """Rows (customer_id, source, id, type, reference, occurred_us) of events of customers (after, through] that leave,
+    `only` theirs, up to so many; what belongs together one after the other."""
     given = {"after": within[0], "through": within[1], "most": most, "only": only, **cuts_us}
     return (await connection.execute(_FIND, given)).all()
 
@@ -128,6 +128,14 @@ def _folding() -> tuple[Insert, ...]:
     """Built once: customers are locked meanwhile."""
     states = (merge_into_base(spec, aggregated(spec, _TOLD).subquery("deltas")) for spec in STATES)
     return (*states, merge_marks(_marks()), merge_channels(_channels()))
+
+
+async def note_kinds(connection: AsyncConnection, until_us: Mapping[str, int]) -> None:
+    """Kind of events → when the latest of those that leave happened."""
+    put = pg_insert(left_kinds)
+    later = func.greatest(left_kinds.c.until_us, put.excluded.until_us)
+    put = put.on_conflict_do_update(index_elements=["kind"], set_={"until_us": later})
+    await connection.execute(put, [{"kind": kind, "until_us": us} for kind, us in sorted(until_us.items())])
 
 
 def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:

@@ -45,9 +45,7 @@ async def test_of_nobody_there_is_no_retention_and_what_has_not_begun_is_left_ou
 
 
 async def test_what_has_left_the_log_makes_no_cohort(client, sql):
-    await sql.rows("INSERT INTO bases VALUES ('K', :at, :at, 3)", at=1_740_000_000_000_000)
-    columns = "customer_id, first_event_us, last_event_us, last_order_us"
-    await sql.rows(f"INSERT INTO base_customer_states ({columns}) VALUES ('K', 1, :at, :at)", at=1_740_000_000_000_000)
+    await sql.rows("INSERT INTO left_kinds VALUES ('order', :at)", at=1_740_000_000_000_000)
     response = await client.get("/v1/kpis/cohorts", params=FIRST)
     assert (response.status_code, response.json()["code"]) == (410, "not-kept")
     assert (await client.get("/v1/kpis/cohorts", params={**FIRST, "from": "2025-03-01"})).status_code == 200
