@@ -135,13 +135,18 @@ async def _admit(request: PageRequest, *, is_open: bool) -> None:
         raise Forbidden("The form was sent by another page.")
     if is_open:
         return
-    token = request.cookies.get(session_cookie(request))
-    if token:
-        resources = request.resources
-        async with resources.patience(), transaction(resources.engine) as connection:
-            request.who = await find_session(connection, token, time.time_ns() // 1000)
+    request.who = await read_session(request)
     if request.who is None:
         raise Unauthorized("Nobody is signed in.")
+
+
+async def read_session(request: PageRequest) -> Session | None:
+    """Of who is signed in. Raises NotReady."""
+    token = request.cookies.get(session_cookie(request))
+    if not token:
+        return None
+    async with request.resources.patience(), transaction(request.resources.engine) as connection:
+        return await find_session(connection, token, time.time_ns() // 1000)
 
 
 def _ask_who(request: PageRequest) -> Response:

@@ -39,6 +39,11 @@ def comes_from_here(request: HotRequest) -> bool:
     return bool(host) and request.fields.get(b"origin") in (b"http://" + host, b"https://" + host)
 
 
+def was_typed(request: HotRequest) -> bool:
+    """Whether an address was opened by whoever sits there, and by no page; a link in a letter looks the same."""
+    return request.fields.get(b"sec-fetch-site") == b"none"
+
+
 def is_secure(request: HotRequest) -> bool:
     """Whether the browser came by https, to us or to what stands before us."""
     return request.scope["scheme"] == "https" or request.fields.get(b"x-forwarded-proto") == b"https"

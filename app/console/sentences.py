@@ -53,6 +53,16 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "This link was used before, or is too old. Sign in with a key, or make another link.",
         "该链接已使用或已过期。请用密钥登录，或重新生成链接。",
     ),
+    "sign_in.link": ("Sign in as {name}?", "以 {name} 的身份登录？"),
+    "sign_in.link_lead": (
+        "Go on only if you asked for this link yourself: what you do afterwards is recorded under this key.",
+        "请仅在链接由您本人索取时继续：此后的操作将记录在该密钥名下。",
+    ),
+    "sign_in.link_now": (
+        "You are signed in as {name} now; this ends it in this browser.",
+        "您当前以 {name} 登录；继续将在此浏览器中替换该登录。",
+    ),
+    "sign_in.link_not": ("Leave it as it is", "保持现状"),
     "sign_in.other": ("That did not work. Try again in a moment.", "登录未成功，请稍后再试。"),
     # KPIs
     "kpis.by": ("By", "维度"),

@@ -31,6 +31,17 @@ async def find_session(connection: AsyncConnection, token_sha256: bytes, now_us:
     return (await connection.execute(query)).one_or_none()
 
 
+async def find_code(connection: AsyncConnection, code_sha256: bytes, now_us: int) -> str | None:
+    """The name of the key that a code signs in with; None: it signs nobody in."""
+    held = console_codes.c
+    query = (
+        select(api_keys.c.name)
+        .join_from(console_codes, api_keys, api_keys.c.key_id == held.key_id)
+        .where(held.code_sha256 == code_sha256, held.expires_us > now_us, is_valid_at(now_us))
+    )
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
 async def take_code(connection: AsyncConnection, code_sha256: bytes, now_us: int) -> str | None:
     """The id of the key that a code signs in with, which it does no more; None: it is used, too old, or its key is no
     longer valid."""

@@ -61,6 +61,11 @@ async def make_code(connection: AsyncConnection, key_id: str, now_us: int) -> st
     return code
 
 
+async def find_code(connection: AsyncConnection, code: str, now_us: int) -> str | None:
+    """Whom a code would sign in, by the name of the key: it may still be used then. None: nobody."""
+    return await queries.find_code(connection, hash_key(code.encode()), now_us)
+
+
 async def use_code(connection: AsyncConnection, code: str, now_us: int) -> str | None:
     """The token of a new session; None: the code signs nobody in."""
     key_id = await queries.take_code(connection, hash_key(code.encode()), now_us)

@@ -7,11 +7,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.console.api import Refused
 from app.console.navigation import HOME
-from app.console.pages import SIGN_IN, OpenPageRoute, PageRequest, lead_to
-from app.console.protection import keep_language, keep_session, safe_target, session_cookie
+from app.console.pages import SIGN_IN, OpenPageRoute, PageRequest, lead_to, read_session
+from app.console.protection import keep_language, keep_session, safe_target, session_cookie, was_typed
 from app.console.rendering import Templates
 from app.console.sentences import LANGUAGES
-from app.console.sessions import begin_session, end_session, use_code
+from app.console.sessions import begin_session, end_session, find_code, use_code
 from app.console.signing_in import find_key
 from app.database.engine import transaction
 from app.foundation.errors import NotFound
@@ -37,16 +37,37 @@ async def get_console(_: PageRequest) -> Response:
 
 @router.get(SIGN_IN)
 async def get_sign_in(request: PageRequest) -> Response:
-    """The form; with a code, who has it is signed in at once."""
+    """The form. With a code, who typed the link is signed in at once; where a page led here, or somebody is signed in,
+    it is asked first: others could have them work in a session that is not theirs."""
     target = safe_target(request.query_params.get("next", ""))
     code = request.query_params.get("code")
     if code is None:
         return await request.draw("sign_in.html", target=target, wrong=None)
+    now = await read_session(request)
+    if was_typed(request) and now is None:
+        return await _use(request, code, target)
+    async with request.resources.patience(), transaction(request.resources.engine) as connection:
+        name = await find_code(connection, code, time.time_ns() // 1000)
+    if name is None:
+        return await _refuse_code(request, target)
+    return await request.draw("sign_in_link.html", target=target, code=code, name=name, now=now)
+
+
+@router.post(f"{SIGN_IN}/link")
+async def post_link(request: PageRequest) -> Response:
+    """With the code of a link, after it was asked."""
+    form = await request.read_form()
+    return await _use(request, form.get("code", ""), safe_target(form.get("next", "")))
+
+
+async def _use(request: PageRequest, code: str, target: str) -> Response:
     async with request.resources.patience(), transaction(request.resources.engine) as connection:
         token = await use_code(connection, code, time.time_ns() // 1000)
-    if token is None:
-        return await request.draw("sign_in.html", status=UNAUTHORIZED, target=target, wrong="code")
-    return _let_in(request, token, target)
+    return await _refuse_code(request, target) if token is None else _let_in(request, token, target)
+
+
+async def _refuse_code(request: PageRequest, target: str) -> Response:
+    return await request.draw("sign_in.html", status=UNAUTHORIZED, target=target, wrong="code")
 
 
 @router.post(SIGN_IN)

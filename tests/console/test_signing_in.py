@@ -12,6 +12,7 @@ from app.http.auth import create_key, hash_key, revoke_key, write_key
 from app.http.sealed_keys import seal, unseal
 from tests.console.conftest import SAME
 
+TYPED = {"sec-fetch-site": "none"}
 HOUR_US = 3_600_000_000
 
 
@@ -78,12 +79,46 @@ async def test_a_code_signs_in_once(engine, service):
     async with transaction(engine) as connection:
         key_id, _ = await create_key(connection, "looks", ["read"], 1)
         code = await make_code(connection, key_id, received_now_us())
-    async with service.connect() as client, service.connect() as late:
+    async with service.connect(headers=TYPED) as client, service.connect(headers=TYPED) as late:
         link = f"/console/sign-in?code={code}"
         answers = await asyncio.gather(client.get(link), late.get(link))
         assert sorted(answer.status_code for answer in answers) == [303, 401]
         signed_in = client if "set-cookie" in answers[0].headers else late
         assert (await signed_in.get("/console/customers")).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "same-origin", None])
+async def test_a_link_that_a_page_led_to_is_asked_about_first(engine, service, words, site):
+    async with transaction(engine) as connection:
+        key_id, _ = await create_key(connection, "<b>another's</b>", ["read"], 1)
+        code = await make_code(connection, key_id, received_now_us())
+    headers = {"sec-fetch-site": site} if site else {}
+    async with service.connect() as client:
+        asked = await client.get(f"/console/sign-in?code={code}&next=/console/kpis", headers=headers)
+        assert (asked.status_code, asked.headers.get("set-cookie")) == (200, None)
+        assert "Sign in as &lt;b&gt;another" in asked.text
+        form = {"code": code, "next": "/console/kpis"}
+        assert (await client.post("/console/sign-in/link", data=form, headers=headers)).status_code == (
+            303 if site == "same-origin" else 403
+        )
+        let_in = await client.post("/console/sign-in/link", data=form, headers=SAME)
+        assert let_in.status_code == (401 if site == "same-origin" else 303), "once"
+
+
+async def test_a_link_ends_no_session_unasked(engine, service, make_session, words):
+    _, token = await make_session("read")
+    async with transaction(engine) as connection:
+        key_id, _ = await create_key(connection, "another", ["read"], 1)
+        code = await make_code(connection, key_id, received_now_us())
+    async with service.connect(cookies={"perennial-session": token}) as client:
+        asked = await client.get(f"/console/sign-in?code={code}", headers=TYPED)
+        assert (asked.status_code, asked.headers.get("set-cookie")) == (200, None)
+        assert "Sign in as another?" in words(asked)
+        assert "signed in as looks now" in words(asked)
+        wrong = await client.get("/console/sign-in?code=nothing", headers=TYPED)
+        assert (wrong.status_code, wrong.headers.get("set-cookie")) == (401, None)
+        let_in = await client.post("/console/sign-in/link", data={"code": code}, headers=SAME)
+        assert (let_in.status_code, let_in.headers["location"]) == (303, "/console")
 
 
 async def test_codes_and_sessions_end_and_are_kept_as_hashes(engine, sql):
@@ -188,6 +223,6 @@ async def test_a_command_prints_a_link_that_signs_in(engine, service, perennial)
         await revoke_key(connection, revoked := (await create_key(connection, "gone", ["read"], 1))[0], 2)
     link = await asyncio.to_thread(perennial, "keys", "link", key_id, "--url", "https://crm.example/")
     assert link.startswith("https://crm.example/console/sign-in?code=")
-    async with service.connect() as client:
+    async with service.connect(headers=TYPED) as client:
         assert (await client.get(link.strip().removeprefix("https://crm.example"))).status_code == 303
     assert "no valid key" in await asyncio.to_thread(perennial, "keys", "link", revoked)
