@@ -12,10 +12,14 @@ from urllib.parse import quote, unquote, urlencode
 import orjson
 from starlette.types import ASGIApp, Message
 
+from app.foundation.errors import Malformed
 from app.foundation.logs import request_under_way
 from app.http.routes import HotRequest
 
 Query = Mapping[str, str | int | None]
+MOST_ROWS: Final = 100_000
+"""Of a sheet."""
+_LONGEST_PAGE: Final = 500
 _ELSEWHERE: Final = 300
 _FAILED: Final = 400
 _NOT_FOUND: Final = 404
@@ -39,6 +43,17 @@ class Api:
     async def get(self, path: str, query: Query | None = None) -> Any:
         """What it answers, read. Raises Refused."""
         return await self._call("GET", write_call(path, query), b"")
+
+    async def get_all(self, path: str, query: Query, name: str) -> list[Any]:
+        """The rows `name` of all pages of a list. Raises Refused, and Malformed where there are more than MOST_ROWS."""
+        rows, cursor = list[Any](), None
+        while len(rows) < MOST_ROWS:
+            page = await self.get(path, {**query, "limit": _LONGEST_PAGE, "cursor": cursor})
+            rows += page[name]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return rows
+        raise Malformed(f"There are more than {MOST_ROWS:,} rows: ask for fewer, or page by the API.")
 
     async def post(self, path: str, body: Mapping[str, Any] | bytes | None = None) -> Any:
         """The same of a call that has a body, or changes something. Raises Refused."""

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.console.api import Refused, path_of, write_call
+from app.console.api import Query, Refused, path_of, write_call
 from app.console.charts import draw_waterfall
 from app.console.days import day_before
 from app.console.pages import PageRequest, PageRoute, lead_to
@@ -18,7 +18,7 @@ from app.foundation.errors import Malformed
 
 WARNED_DAYS: Final = 90
 MOST_DAYS: Final = 3650
-PAGE: Final = 50
+PAGE: Final = 500
 EVENTS: Final = 20
 DECISIONS: Final = 10
 TRANSITIONS: Final = 500
@@ -41,11 +41,10 @@ async def get_customers(request: PageRequest) -> Response:
 
 @router.get("/customers.csv")
 async def get_customers_csv(request: PageRequest) -> Response:
-    """Who is about to leave, all of them that a call tells."""
-    warnings = await request.api.get(
-        "/v1/warnings", {"since": day_before(WARNED_DAYS, request.formats.zone), "limit": 500}
-    )
-    rows = ([each[name] for name in _WARNING_COLUMNS] for each in warnings["warnings"])
+    """Who is about to leave, all of them."""
+    query: Query = {"since": day_before(WARNED_DAYS, request.formats.zone)}
+    warnings = await request.api.get_all("/v1/warnings", query, "warnings")
+    rows = ([each[name] for name in _WARNING_COLUMNS] for each in warnings)
     return write_sheet("warnings", _WARNING_COLUMNS, rows)
 
 

@@ -6,10 +6,20 @@ import pytest
 
 from app.console.sessions import begin_session
 from app.database.engine import transaction
+from app.foundation.errors import NotReady
 from app.foundation.times import received_now_us
 from app.http.auth import create_key
 
 SAME = {"sec-fetch-site": "same-origin"}
+
+
+class Gone:
+    """An engine whose database is away."""
+
+    def connect(self):
+        raise NotReady("The database is out of reach.")
+
+    begin = connect
 
 
 @pytest.fixture
