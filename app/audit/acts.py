@@ -46,6 +46,7 @@ _OF_NOBODY: Final = (
     *("/v1/items/{item_id:path}", "/v1/recommendations/rules", "/v1/recommendations/effects"),
     *("/v1/models", "/v1/models:compare", "/v1/models/{version}"),
     *("/v1/kpis", "/v1/kpis/definitions", "/v1/kpis/cohorts", "/v1/costs"),
+    *("/v1/work", "/v1/keys", "/v1/audit/chain"),
 )
 UNRECORDED: Final = frozenset(
     (

@@ -67,6 +67,12 @@ async def read_chain(connection: AsyncConnection) -> AsyncIterator[Row]:
             yield row_of(found)
 
 
+async def read_latest(connection: AsyncConnection, limit: int) -> Sequence[Row]:
+    """So many of the latest rows, in their order."""
+    query = select(audit_log).order_by(audit_log.c.seq.desc()).limit(limit)
+    return [row_of(found) for found in await connection.execute(query)][::-1]
+
+
 async def find_row(connection: AsyncConnection, seq: int) -> Link | None:
     """The seal of a row; None: there is none."""
     found = await connection.execute(select(audit_log.c.hash).where(audit_log.c.seq == seq))

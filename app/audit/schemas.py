@@ -25,6 +25,26 @@ class AuditRowOut(BaseModel):
     hash: str
 
 
+class AuditFindingOut(BaseModel):
+    """What is wrong at a place of the chain."""
+
+    seq: int
+    sentence: str
+
+
+class AuditChainOut(BaseModel):
+    """The latest rows, looked at: from row `first` to row `last` (null: there is none) each is sealed and follows the
+    one before, where there are no `findings`; the first 100 are told. `tip` is the end of the chain."""
+
+    tip: str
+    rows: int
+    first: int | None
+    last: int | None
+    last_at: str | None
+    is_sound: bool
+    findings: list[AuditFindingOut]
+
+
 class AuditPageOut(BaseModel):
     """The latest first. `tip` is the end of the chain, to be written down elsewhere."""
 

@@ -20,7 +20,9 @@ class Finding(NamedTuple):
 class Verdict:
     """What is known of a chain once all its rows were looked at."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, *, is_whole: bool = True) -> None:
+        """`is_whole` False: of the latest rows alone, so that what was before them is not missed."""
+        self._is_whole = is_whole
         self.rows = self.unsealed = 0
         self.first: Link | None = None
         self.tip = BEGINNING
@@ -35,7 +37,7 @@ class Verdict:
                 yield Finding(row.seq, sentence)
             self.rows, self.tip = self.rows + 1, row.link
         begin = self._begins_after
-        if begin is not None and begin != BEGINNING and str(begin) not in self._cuts:
+        if self._is_whole and begin is not None and begin != BEGINNING and str(begin) not in self._cuts:
             yield Finding(begin.seq, f"Rows 1 to {begin.seq} are missing, and were not cut by the service.")
 
     def _judge(self, row: Row) -> list[str]:

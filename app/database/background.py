@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 import asyncpg
@@ -30,6 +31,34 @@ def ignore_progress(_done: int, _of: int | None) -> None:
     """For work that nobody looks on at."""
 
 
+@dataclass(slots=True)
+class Work:
+    """What is done on a schedule, as this process saw it. Times in microseconds; None: not yet.
+
+    `state`: it waits for its time, for its turn, or is done just now. `did` is what was done at `did_us`: most looks
+    find that nothing is due, or that another process does it.
+    """
+
+    name: str
+    every_s: float
+    next_us: int
+    state: Literal["waiting", "queued", "running"] = "waiting"
+    looked_us: int | None = None
+    took_s: float | None = None
+    did_us: int | None = None
+    did: Mapping[str, Any] | None = None
+    failed_us: int | None = None
+    failure: str | None = None
+
+
+_works: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Work]] = WeakKeyDictionary()
+
+
+def list_works() -> list[Work]:
+    """Of this process, in the order in which they began."""
+    return list(_works.get(asyncio.get_running_loop(), {}).values())
+
+
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
@@ -44,17 +73,29 @@ async def run_periodically(name: str, every_s: float, work: Callable[[], Awaitab
     What it returns is logged as what was done; None: nothing was. What the database refuses is logged, and
     tried again at the next look. Of all works of a process AT_ONCE are done at a time, the others after them.
     """
+    rest_s = min(LOOK_SECONDS, every_s)
+    seen = Work(name, every_s, _now_us())
+    _works.setdefault(asyncio.get_running_loop(), {})[name] = seen
     while True:
-        await asyncio.sleep(min(LOOK_SECONDS, every_s))
+        seen.state, seen.next_us = "waiting", _now_us() + int(rest_s * 1e6)
+        await asyncio.sleep(rest_s)
+        seen.state = "queued"
         async with _turn():
-            began = time.monotonic()
+            seen.state, seen.looked_us, began = "running", _now_us(), time.monotonic()
             try:
                 told = await work()
             except (NotReady, SQLAlchemyError, asyncpg.PostgresError) as error:
-                log.warning(f"{name}.failed", reason=type(error).__name__)
+                seen.failed_us, seen.failure = _now_us(), type(error).__name__
+                log.warning(f"{name}.failed", reason=seen.failure)
                 continue
+            seen.failed_us, seen.failure, seen.took_s = None, None, round(time.monotonic() - began, 2)
         if told is not None:
-            log.info(f"{name}.done", elapsed_s=round(time.monotonic() - began, 2), **told)
+            seen.did_us, seen.did = _now_us(), told
+            log.info(f"{name}.done", elapsed_s=seen.took_s, **told)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 async def yield_to_requests(began: float, share: float) -> None:

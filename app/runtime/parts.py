@@ -15,12 +15,14 @@ from app.models.part import PART as MODELS
 from app.monitoring.part import PART as MONITORING
 from app.privacy.part import PART as PRIVACY
 from app.recommendations.part import PART as RECOMMENDATIONS
+from app.runtime.operations_router import PART as OPERATIONS
 from app.scores.part import PART as SCORES
 from app.stages.part import PART as STAGES
 
 PARTS: Final[tuple[Part, ...]] = (
     *(
         CONSOLE,
+        OPERATIONS,
         PRIVACY,
         AUDIT,
         CHECKOUT,

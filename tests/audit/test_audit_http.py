@@ -95,6 +95,26 @@ async def test_it_can_be_asked_by_person_caller_act_and_time(audited, rows_of, s
     assert page["tip"] == f"3:{page['rows'][0]['hash']}"
 
 
+async def test_the_chain_is_verified_up_to_its_end_and_a_row_that_was_changed_is_named(audited, recorder, rows_of, sql):
+    client = audited.client
+    await sql.rows("DELETE FROM audit_log RETURNING seq")
+    empty = (await client.get("/v1/audit/chain")).json()
+    assert (empty["rows"], empty["first"], empty["last"], empty["is_sound"]) == (0, None, None, True)
+    for customer in ("C-1", "C-2", "C-3"):
+        await client.get(f"/v1/customers/{customer}")
+        await rows_of()
+    sound = (await client.get("/v1/audit/chain")).json()
+    assert (sound["rows"], sound["is_sound"], sound["findings"]) == (3, True, [])
+    assert sound["tip"].startswith(f"{sound['last']}:")
+    latest = (await client.get("/v1/audit/chain", params={"rows": 2})).json()
+    assert (latest["first"], latest["rows"], latest["is_sound"]) == (sound["first"] + 1, 2, True)
+    await sql.rows("UPDATE audit_log SET outcome = 200 WHERE seq = :seq RETURNING seq", seq=sound["first"] + 1)
+    broken = (await client.get("/v1/audit/chain")).json()
+    assert ([each["seq"] for each in broken["findings"]], broken["is_sound"]) == ([sound["first"] + 1], False)
+    for wrong in (0, 20_001, "all"):
+        assert (await client.get("/v1/audit/chain", params={"rows": wrong})).status_code == 422
+
+
 async def test_who_is_read_by_phone_is_told_as_whom_they_are_kept(audited, rows_of, shop):
     await audited.client.post("/v1/events", json=shop.order("phone:+8613800138000"))
     for asked in ("phone:+8613800138000", "phone:+86 138 0013 8000"):

@@ -400,3 +400,31 @@ async def test_an_origin_that_is_none_is_not_ours(browse):
         assert answer.status_code == 403, origin
     assert (await client.post("/console/language", headers={"origin": "http://test"})).status_code == 303
     assert (await client.get("/console/")).status_code == 303
+
+
+async def test_the_audit_is_filtered_and_downloaded(serve, engine, shop, words):
+    async with serve(audit_days=1) as service:
+        async with transaction(engine) as connection:
+            key_id, _ = await create_key(connection, "looks", ["admin"], 1)
+            token = await begin_session(connection, key_id, received_now_us())
+        await service.client.post("/v1/events", json=[shop.order("C-1"), shop.order("C-2")])
+        await service.client.get("/v1/customers/C-2")
+        while await service.resources.audit.write_noted():
+            pass
+        async with service.connect(cookies={"perennial-session": token}) as client:
+            page = words(await client.get("/console/audit"))
+            of_one = words(await client.get("/console/audit?customer_id=C-2&act=read"))
+            of_nobody = words(await client.get("/console/audit?customer_id=C-nobody"))
+            sheet = (await client.get("/console/audit.csv?act=read")).text
+            wrong = await client.get("/console/audit?act=think")
+            operations = words(await client.get("/console/operations"))
+    assert "POST /v1/events" in page
+    assert "Verified from row 1" in page
+    assert "GET /v1/customers/{customer_id:path}" in of_one
+    assert "POST /v1/events" not in of_one
+    assert "Nothing of this kind was recorded" in of_nobody
+    assert "GET /v1/customers/{customer_id:path}" in sheet
+    assert "POST /v1/events" not in sheet
+    assert wrong.status_code == 422
+    assert "Erasures Waits for its time" in operations
+    assert "GET /v1/keys" in operations

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 
-from app.database.background import AT_ONCE, run_periodically
+from app.database.background import AT_ONCE, list_works, run_periodically
 from app.foundation.errors import NotReady
 
 
@@ -49,3 +49,33 @@ async def test_a_work_that_fails_gives_its_turn_back():
             went_on.set()
 
     await run_until(went_on, {**{f"failing-{number}": fail for number in range(AT_ONCE)}, "other": go_on})
+
+
+async def test_what_a_work_did_and_how_it_failed_is_told():
+    answers, all_done = iter([None, {"customers": 3}, NotReady("away"), None]), asyncio.Event()
+    seen = []
+
+    async def work():
+        (told,) = list_works()
+        seen.append((told.state, told.did, told.failure))
+        answer = next(answers, None)
+        if len(seen) == 5:
+            all_done.set()
+        if isinstance(answer, NotReady):
+            raise answer
+        return answer
+
+    await run_until(all_done, {"counting": work})
+    did = {"customers": 3}
+    assert seen == [
+        ("running", None, None),
+        ("running", None, None),
+        ("running", did, None),
+        ("running", did, "NotReady"),
+        ("running", did, None),
+    ]
+    (told,) = list_works()
+    assert (told.name, told.every_s) == ("counting", 0.01)
+    assert told.did_us is not None
+    assert told.looked_us is not None
+    assert told.did_us <= told.looked_us
