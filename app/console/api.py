@@ -61,6 +61,10 @@ class Api:
             "POST", path, body if isinstance(body, bytes) else orjson.dumps(body) if body is not None else b""
         )
 
+    async def put(self, path: str, body: bytes) -> Any:
+        """The same of a call that puts something in its place. Raises Refused."""
+        return await self._call("PUT", path, body)
+
     async def _call(self, method: str, call: str, body: bytes) -> Any:
         asking = self._ask(self._scope(method, call, body), body)
         status, content = await asyncio.create_task(asking, name="console")

@@ -6,11 +6,14 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.console.charts import draw_bars
 from app.console.pages import PageRequest, PageRoute, lead_to
+from app.monitoring.reports import GREAT_DRIFT
 
 PATH: Final = "/v1/models"
 PAGE: Final = "/console/models"
 OURS: Final = "perennial"
+MOST_BARS: Final = 12
 
 router = APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=False)
 
@@ -28,7 +31,19 @@ async def get_model(request: PageRequest) -> Response:
     """One, with its measures beside those of every comparator."""
     call = _path_of(request.query_params.get("version", ""))
     model = await request.api.get(call)
-    return await request.draw("model.html", model=model, tables=list_measures(model["metrics"]), ours=OURS, call=call)
+    drift = next((each for each in model["reports"] if each["kind"] == "drift"), None)
+    moved = list_drift(drift["report"]) if drift else []
+    return await request.draw(
+        "model.html",
+        model=model,
+        tables=list_measures(model["metrics"]),
+        ours=OURS,
+        call=call,
+        drift=drift,
+        moved=moved,
+        bars=list(zip(moved[:MOST_BARS], draw_bars([index for _, index, _ in moved[:MOST_BARS]]), strict=True)),
+        great=GREAT_DRIFT,
+    )
 
 
 @router.post("/model/promote")
@@ -50,6 +65,12 @@ async def post_rollback(request: PageRequest) -> Response:
 
 def _path_of(version: str) -> str:
     return f"{PATH}/{quote(version, safe='')}"
+
+
+def list_drift(report: dict[str, Any]) -> list[tuple[str, float, float | None]]:
+    """(feature, index, weight of it in the score), the farthest moved first."""
+    psi, weights = report.get("psi") or {}, report.get("weights") or {}
+    return sorted(((name, index, weights.get(name)) for name, index in psi.items()), key=lambda row: -row[1])
 
 
 def list_measures(metrics: dict[str, Any]) -> list[tuple[str, list[str], list[tuple[str, list[float | None]]]]]:

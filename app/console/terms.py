@@ -198,6 +198,10 @@ TERMS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "category": ("category", "品类"),
         "tier": ("tier", "会员等级"),
     },
+    "left_out": {
+        "quiet_hours": ("Quiet hours are asked of as well.", "决策时还会检查免打扰时段。"),
+        "items": ("Whether there are items to offer is asked of as well.", "决策时还会检查是否有可推荐的商品。"),
+    },
     "act": {
         "read": ("Read", "查看"),
         "change": ("Changed", "更改"),

@@ -34,7 +34,14 @@ WAYS = (
     "/console/today",
     *("/console/customers", "/console/customer?id=C-1", "/console/customer?id=C-3", "/console/customer?id=nobody"),
     *("/console/lifecycle", "/console/kpis", "/console/kpis?by=month&from=2026-01-01", "/console/kpis?by=stage"),
-    *("/console/models", "/console/actions", "/console/data", "/console/operations", "/console/audit"),
+    *(
+        "/console/models",
+        "/console/actions",
+        "/console/action?id=bundle-offer",
+        "/console/data",
+        "/console/operations",
+        "/console/audit",
+    ),
     *("/console/sign-in", "/console/nowhere"),
 )
 CAME = "() => !document.querySelector('[hx-trigger=load] > .quiet > a')"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from app.console.assets import DIRECTORY, HTMX_SHA256, load_assets
-from app.console.models_router import list_measures
+from app.console.models_router import list_drift, list_measures
 from app.console.sessions import begin_session
 from app.console.sheets import write_sheet
 from app.database.engine import transaction
@@ -428,3 +428,40 @@ async def test_the_audit_is_filtered_and_downloaded(serve, engine, shop, words):
     assert wrong.status_code == 422
     assert "Erasures Waits for its time" in operations
     assert "GET /v1/keys" in operations
+
+
+async def test_a_change_of_an_action_is_tried_and_put_in_force(browse, service, shop, words):
+    await service.client.post("/v1/events", json=[shop.order(f"C-{n}") for n in range(3)])
+    (action, *_) = (await service.client.get("/v1/actions")).json()["actions"]
+    path, title = f"/console/action?id={action['action_id']}", {"en": "</textarea><b>", "zh": "改"}
+    draft = {**action, "stages": ["lost"], "title": title}
+    reader, admin = await browse("read"), await browse("admin")
+    assert "/console/action/save" not in (await reader.get(path)).text
+    for form, status in (
+        ({"action": json.dumps(draft)}, 200),
+        ({"action": "{"}, 400),
+        ({"action": " "}, 422),
+        ({}, 422),
+    ):
+        answer = await reader.post("/console/action/simulate", data=form, headers=SAME)
+        assert answer.status_code == status, form
+        assert "<b>" not in answer.text
+    tried = words(await reader.post("/console/action/simulate", data={"action": json.dumps(draft)}, headers=SAME))
+    assert "Of 3 customers; 3 of them were looked at." in tried
+    assert "Stage is lost 0 0.0% 0 0.0%" in tried
+    refused = await reader.post("/console/action/save", data={"action": json.dumps(draft)}, headers=SAME)
+    assert refused.status_code == 403
+    assert (await service.client.get("/v1/actions")).json()["actions"][0] == action, "nothing was changed"
+    saved = await admin.post("/console/action/save", data={"action": json.dumps(draft)}, headers=SAME)
+    assert (saved.status_code, saved.headers["location"]) == (303, f"{path}&saved")
+    assert "It is in force" in words(await admin.get(saved.headers["location"]))
+    assert (await service.client.get("/v1/actions")).json()["actions"][0]["stages"] == ["lost"]
+    wrong = await admin.post("/console/action/save", data={"action": '{"action_id": "a/../b"}'}, headers=SAME)
+    assert (wrong.status_code, "It cannot be so:" in words(wrong)) in ((422, True), (404, True))
+    assert (await admin.get("/console/action?id=none-such")).status_code == 404
+
+
+def test_features_that_moved_farthest_come_first():
+    report = {"psi": {"orders": 0.01, "visits": 0.3}, "weights": {"orders": 0.4}}
+    assert list_drift(report) == [("visits", 0.3, None), ("orders", 0.01, 0.4)]
+    assert list_drift({}) == []
