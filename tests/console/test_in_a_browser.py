@@ -157,12 +157,11 @@ async def look_at(browser, base, token, look, ways):
     return said
 
 
-async def test_every_page_is_well(filled):
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+async def test_every_page_is_well(filled, look):
     service, base, key_id = filled
-    token = await new_token(service, key_id)
     async with browsing() as browser:
-        for look in LOOKS:
-            await look_at(browser, base, token, look, WAYS)
+        await look_at(browser, base, await new_token(service, key_id), look, WAYS)
 
 
 async def test_every_page_of_an_empty_shop_is_well(empty):
