@@ -12,8 +12,8 @@ import typer
 from app.commands.access import database, engine_of
 from app.commands.calendar import CalendarOption, name_calendar
 from app.commands.file_options import reads_file, refuse_without_file
+from app.commands.pages import check_page, write_page
 from app.commands.progress import say
-from app.foundation.errors import Refusal
 from app.foundation.settings import Calendar, Settings
 from app.lifecycle.targets import TARGETS, Target
 
@@ -93,7 +93,7 @@ def _evaluate(
     from ml.report.page import render_report
 
     settings = name_calendar(Settings.from_environment(), calendar)
-    _check_page(html)
+    check_page(html)
     with open_engine(states_by, settings.spark_master, settings.spark_directory) as engine:
         evaluation = evaluate(
             data,
@@ -110,22 +110,7 @@ def _evaluate(
         )
     print(json.dumps(evaluation.result, indent=2) if as_json else render_figures(evaluation.result), flush=True)
     if html is not None:
-        _write_page(html, render_report(evaluation, settings.currency))
-
-
-def _check_page(html: Path | None) -> None:
-    """Before the work. Raises Refusal where there is no directory for it."""
-    if html is not None and not html.resolve().parent.is_dir():
-        raise Refusal(f"There is no directory for the report: {html}.")
-
-
-def _write_page(html: Path, content: str) -> None:
-    """Raises Refusal where it cannot be written."""
-    try:
-        html.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise Refusal(f"The report cannot be written to {html}: {error.strerror}.") from error
-    say(f"The report is in {html}.")
+        write_page(html, render_report(evaluation, settings.currency))
 
 
 for each in TARGETS:
@@ -248,7 +233,7 @@ def evaluate_next_baskets(
     from ml.evaluation.figures import render_baskets
     from ml.report.baskets_page import render_baskets_report
 
-    _check_page(html)
+    check_page(html)
     day = None if cutoff is None else cutoff.date()
     currency = Settings.from_environment().currency
     result = evaluate_baskets(
@@ -256,7 +241,7 @@ def evaluate_next_baskets(
     )
     print(json.dumps(result, indent=2) if as_json else render_baskets(result), flush=True)
     if html is not None:
-        _write_page(html, render_baskets_report(result))
+        write_page(html, render_baskets_report(result))
 
 
 @commands.command(name="uplift")

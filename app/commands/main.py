@@ -30,6 +30,7 @@ MODULES: Final = {
     "identity-key": "identity",
     "retain": "retention",
     "evaluate": "policies",
+    "report": "reports",
 }
 """Command → module of this package, in the order of the help."""
 

@@ -9,11 +9,14 @@ from babel.numbers import format_currency, format_decimal, format_percent
 
 from app.foundation.settings import Settings
 
+Day = date
+"""By which methods can name it beside one that is called `date`."""
 NOTHING: Final = "–"
 """Stands for what is not known."""
 _MOST: Final = 1e15
 _MOMENTS: Final = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
 _DAYS: Final = {"en": "d MMM y", "zh": "y年M月d日"}
+_MONTHS: Final = {"en": "LLLL y", "zh": "y年M月"}
 
 
 class Formats(NamedTuple):
@@ -94,6 +97,10 @@ class Formats(NamedTuple):
     def date(self, text: str) -> str:
         """A day of the deployment's time zone, as the API writes it."""
         return format_date(date.fromisoformat(text), _DAYS[self.language], locale=self.language)
+
+    def month(self, day: Day) -> str:
+        """The month of a day."""
+        return format_date(day, _MONTHS[self.language], locale=self.language)
 
     def last(self, text: str) -> str:
         """The last day before one."""

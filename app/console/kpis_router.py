@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.console.api import Query, write_call
 from app.console.charts import draw_bars, draw_line
 from app.console.days import ago, read_day
+from app.console.figures import figure_of
 from app.console.pages import PageRequest, PageRoute
 from app.console.sheets import write_sheet
 from app.kpis.catalogue import KPIS
@@ -44,17 +45,6 @@ class Asked(NamedTuple):
         return {"from": self.first.isoformat(), "to": last, "by": self.by, "kpi": self.kpi}
 
 
-class Figure(NamedTuple):
-    """A KPI of a period beside those before. `change`: of what it was, or, of a share, the difference; None: unknown.
-    `tone`: whether that is good or bad, or neither."""
-
-    value: Mapping[str, Any]
-    change: float | None
-    tone: str
-    year_change: float | None
-    year_tone: str
-
-
 @router.get("/kpis")
 async def get_kpis(request: PageRequest) -> Response:
     """The form; what it asks for is counted for a fragment."""
@@ -83,10 +73,10 @@ async def get_table(request: PageRequest) -> Response:
     }
     if asked.by == "all":
         (row,) = answer["rows"]
-        rows = [(each, _figure(each, row["kpis"][each["kpi"]])) for each in told["kpis"]]
+        rows = [(each, figure_of(each["unit"], each["better"], row["kpis"][each["kpi"]])) for each in told["kpis"]]
         return await request.draw("kpis_all.html", rows=rows, row=row, **common)
     (kpi,) = (each for each in told["kpis"] if each["kpi"] == asked.kpi)
-    figures = [(row, _figure(kpi, row["kpis"][asked.kpi])) for row in answer["rows"]]
+    figures = [(row, figure_of(kpi["unit"], kpi["better"], row["kpis"][asked.kpi])) for row in answer["rows"]]
     values = [figure.value["value"] for _, figure in figures]
     before = [figure.value["year_before"]["value"] for _, figure in figures]
     return await request.draw(
@@ -116,26 +106,6 @@ async def get_sheet(request: PageRequest) -> Response:
 
 def _cells(value: Mapping[str, Any]) -> Sequence[Any]:
     return [value[name] for name in _COLUMNS]
-
-
-def _figure(kpi: Mapping[str, Any], value: Mapping[str, Any]) -> Figure:
-    changes = [_change(kpi["unit"], value["value"], value[then]["value"]) for then in ("previous", "year_before")]
-    (change, year), (tone, year_tone) = changes, [_tone(kpi["better"], each) for each in changes]
-    return Figure(value, change, tone, year, year_tone)
-
-
-def _change(unit: str, now: float | None, then: float | None) -> float | None:
-    if now is None or then is None:
-        return None
-    if unit in ("share", "net_promoters"):
-        return now - then
-    return (now - then) / abs(then) if then else None
-
-
-def _tone(better: str | None, change: float | None) -> str:
-    if not change or better is None:
-        return "neither"
-    return "good" if (change > 0) == (better == "up") else "bad"
 
 
 def _read(request: PageRequest) -> Asked:

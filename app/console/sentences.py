@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from app.console.month_sentences import MONTH_SENTENCES
 from app.console.service_sentences import SERVICE_SENTENCES
 from app.console.shop_sentences import SHOP_SENTENCES
 
@@ -139,6 +140,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "chart.table": ("As a table", "数据表"),
     "source.call": ("The same figures by the API:", "以 API 获取相同数据："),
     "source.csv": ("All of it as CSV, by the API's names", "全部数据 CSV（API 字段名）"),
+    **MONTH_SENTENCES,
     **SHOP_SENTENCES,
     **SERVICE_SENTENCES,
 }

@@ -6,12 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from app.database.engine import transaction
-from app.decisions.arm_watch import is_mismatch, report_on
-from app.decisions.effect_queries import read_effects
-from app.decisions.effects import Money, compare
 from app.decisions.effects_schemas import EffectsOfActionsOut
+from app.decisions.effects_told import tell_effects
 from app.foundation.errors import Malformed
-from app.foundation.times import iso
 from app.http.resources import Resources
 from app.http.routes import requires
 from app.http.times import Moment, read_moment
@@ -34,16 +31,4 @@ async def get_effects(
     if not from_us <= to_us <= from_us + MOST_DAYS * DAY_US:
         raise Malformed(f"to: It is not before from, and at most {MOST_DAYS} days after it.")
     async with transaction(resources.surveys) as connection:
-        read = await read_effects(connection, from_us, to_us, settings.attribution_days * DAY_US)
-    told, ratio = compare(read.measured, Money(10**settings.digits, settings.margin)), report_on(read.arms)
-    is_mismatched = is_mismatch(ratio)
-    return {
-        "from": iso(from_us),
-        "to": iso(to_us),
-        "window_days": settings.attribution_days,
-        "is_mature": to_us + settings.attribution_days * DAY_US <= now_us,
-        "currency": settings.currency,
-        **told,
-        "sample_ratio": {"p": ratio["p"], "is_mismatch": is_mismatched},
-        "warnings": ["sample_ratio_mismatch"] if is_mismatched else [],
-    }
+        return await tell_effects(connection, from_us, to_us, settings, now_us)

@@ -62,6 +62,11 @@ def next_month(day: date) -> date:
     return _move(day.replace(day=1), 1)
 
 
+def months_before(day: date, months: int) -> date:
+    """The same day so many months earlier, or the last of that month."""
+    return _move(day, -months)
+
+
 def divide(whole: Period, by: By, week_start: WeekStart) -> list[Compared]:
     """The days, weeks or months of a time, each with what it is compared with; else the time as one. Weeks and months
     at its ends are no longer than it."""
