@@ -99,6 +99,13 @@ def draw_bars(values: Sequence[float]) -> list[float]:
     return [100 * value / longest for value in values]
 
 
+def draw_gains(values: Sequence[float]) -> list[tuple[float, float]]:
+    """Bars from where nothing is gained or lost: where each begins, and how wide it is, in percent."""
+    low, high = min([0.0, *values]), max([0.0, *values])
+    span = (high - low) or 1.0
+    return [(100 * (min(value, 0.0) - low) / span, 100 * abs(value) / span) for value in values]
+
+
 def draw_line(series: Sequence[Sequence[float | None]]) -> Lines:
     """Lines of values one after the other, broken where one is not known; zero is among what they are drawn against."""
     known = [value for values in series for value in values if value is not None]

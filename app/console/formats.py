@@ -62,6 +62,10 @@ class Formats(NamedTuple):
         """With its sign."""
         return NOTHING if value is None else format_decimal(value, format="+0.00;−0.00", locale=self.language)
 
+    def gain(self, value: float) -> str:
+        """Money with its sign."""
+        return f"{'−' if value < 0 else '+'}{self.money(abs(value))}" if value else self.money(0.0)
+
     def change(self, value: float) -> str:
         """A count with its sign."""
         return format_decimal(value, format="+#,##0;−#,##0", locale=self.language) if value else "0"

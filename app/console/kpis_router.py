@@ -2,25 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, get_args
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.console.api import Query, write_call
-from app.console.charts import draw_bars, draw_line
+from app.console.charts import draw_bars, draw_gains, draw_line
 from app.console.days import ago, read_day
 from app.console.figures import figure_of
 from app.console.pages import PageRequest, PageRoute
 from app.console.sheets import write_sheet
+from app.console.terms import name_term
 from app.kpis.catalogue import KPIS
 from app.kpis.definitions import BYS, SERIES, By
+from app.kpis.revenue_told import ComparedWith
 
 PATH: Final = "/v1/kpis"
 PERIODS_DAYS: Final = (30, 90, 365)
 USUAL_DAYS: Final = 30
 USUAL_KPI: Final = "sales"
 MOST_BARS: Final = 20
+TREE: Final = f"{PATH}/revenue-tree"
+COMPARED: Final[tuple[str, ...]] = get_args(ComparedWith)
+UNITS: Final = {"customers": "count", "frequency": "per_customer", "orders": "count", "basket_value": "money"}
+"""Of the drivers of the revenue tree."""
 _COLUMNS: Final = ("value", "numerator", "denominator", "reason")
 
 router = APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=False)
@@ -39,6 +46,10 @@ class Asked(NamedTuple):
         until = None if self.last is None else (self.last + timedelta(1)).isoformat()
         return {"from": self.first.isoformat(), "to": until, "by": self.by}
 
+    def tree(self, compared_with: str) -> Query:
+        """As the revenue tree is asked for."""
+        return {**{name: told for name, told in self.query().items() if name != "by"}, "compared_with": compared_with}
+
     def form(self) -> Query:
         """As this page is asked for the same."""
         last = None if self.last is None else self.last.isoformat()
@@ -56,6 +67,7 @@ async def get_kpis(request: PageRequest) -> Response:
         kpis=told["kpis"],
         periods=[(days, ago(days - 1, request.formats.zone).isoformat()) for days in PERIODS_DAYS],
         fragment=write_call("/console/kpis/table", asked.form()),
+        trees=[write_call("/console/kpis/tree", asked.tree(each)) for each in COMPARED] if asked.by == "all" else [],
     )
 
 
@@ -88,6 +100,48 @@ async def get_table(request: PageRequest) -> Response:
         bars=list(zip(figures[:MOST_BARS], draw_bars([value or 0.0 for value in values[:MOST_BARS]]), strict=True)),
         **common,
     )
+
+
+@router.get("/kpis/tree")
+async def get_tree(request: PageRequest) -> Response:
+    """Which driver moved sales: a fragment."""
+    query = _read_tree(request)
+    told, words = await request.api.get(TREE, query), await request.api.get(f"{PATH}/definitions")
+    names = {kind: partial(name_term, request.language, kind) for kind in ("branch", "driver")}
+    moved = [
+        (f"{names['branch'](branch['branch'])}: {names['driver'](driver['driver'])}", driver["change"])
+        for branch in told["branches"]
+        for driver in branch["drivers"]
+        if driver["change"]
+    ]
+    places = draw_gains([change for _, change in moved])
+    return await request.draw(
+        "kpis_tree.html",
+        told=told,
+        bars=[(*each, *place) for each, place in zip(moved, places, strict=True)],
+        units=UNITS,
+        reasons={each["reason"]: each[request.language] for each in words["reasons"]},
+        call=write_call(TREE, query),
+        sheet=write_call("/console/kpis/tree.csv", query),
+    )
+
+
+@router.get("/kpis/tree.csv")
+async def get_tree_sheet(request: PageRequest) -> Response:
+    """Every driver of every branch."""
+    told = await request.api.get(TREE, _read_tree(request))
+    names = ("before", "value", "change")
+    rows = []
+    for branch in told["branches"]:
+        rows.append([branch["branch"], None, *(branch[name] for name in names)])
+        rows += [[branch["branch"], each["driver"], *(each[name] for name in names)] for each in branch["drivers"]]
+    return write_sheet("revenue-tree", ("branch", "driver", *names), rows)
+
+
+def _read_tree(request: PageRequest) -> Query:
+    """As it was asked for; what the API refuses, it does."""
+    given = request.query_params
+    return {name: given.get(name) for name in ("from", "to", "compared_with")}
 
 
 @router.get("/kpis.csv")

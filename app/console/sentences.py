@@ -89,6 +89,16 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "各指标与前一等长时段及去年同期对比。比例类指标显示百分点差，其余显示变化百分比。",
     ),
     "kpis.left_out": ("{n} more are in the API alone.", "另有 {n} 项仅可通过 API 获取。"),
+    "tree.title.previous": ("What moved sales against the period before", "销售额环比变动拆解"),
+    "tree.title.year_before": ("What moved sales against the year before", "销售额同比变动拆解"),
+    "tree.moved": ("From {before} to {now}: {change}.", "由 {before} 变为 {now}：{change}。"),
+    "tree.driver": ("Driver", "驱动因素"),
+    "tree.before": ("Before", "对比期"),
+    "tree.change": ("Moved sales by", "对销售额的影响"),
+    "tree.definition": (
+        "Customers × orders a customer × paid an order; Shapley values. Who ordered in the {n} days before stayed.",
+        "人数 × 人均订单数 × 客单价，影响为 Shapley 值，合计等于变动额。期初前 {n} 天内下过单者为留存。",
+    ),
     # what is shown instead
     "failure.other": ("This did not work", "操作未成功"),
     "failure.not-ready": ("The database is away", "数据库暂时无法访问"),

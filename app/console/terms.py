@@ -228,6 +228,19 @@ TERMS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "running": ("Runs", "运行中"),
         "failed": ("Failed", "失败"),
     },
+    "branch": {
+        "new": ("New customers", "新客户"),
+        "retained": ("Customers who stayed", "留存客户"),
+        "returned": ("Customers who came back", "回流客户"),
+        "anonymous": ("Nobody known", "未识别顾客"),
+        "given_back": ("Given back whole", "整单退回"),
+    },
+    "driver": {
+        "customers": ("how many", "人数"),
+        "frequency": ("orders a customer", "人均订单数"),
+        "orders": ("orders", "订单数"),
+        "basket_value": ("paid an order", "客单价"),
+    },
     "status": {"pass": ("Healthy", "正常"), "warn": ("Warning", "警告"), "fail": ("Failing", "故障")},
     "key": {"valid": ("Valid", "有效"), "revoked": ("Revoked", "已吊销"), "expired": ("Expired", "已过期")},
 }

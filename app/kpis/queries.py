@@ -63,36 +63,46 @@ class Compiled(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _compile(statement: str, dimension: Dimension) -> Compiled:
+def compile_kpis(statement: str, dimension: Dimension) -> Compiled:
+    """With the names in `<…>` filled in."""
     for name, sql in {**NAMES, **dimension._asdict()}.items():
         statement = statement.replace(f"<{name}>", sql)
     names = tuple(name for name in _TYPES if f":{name}" in statement)
     return Compiled(text(statement).bindparams(*(bindparam(name, type_=_TYPES[name]) for name in names)), names)
 
 
+async def begin_reading(connection: AsyncConnection) -> None:
+    """All that follows is as of one moment. The first of its transaction."""
+    await connection.execute(_READ_ONLY)
+
+
 async def count_all(connection: AsyncConnection, spans: Sequence[Span], by: By, terms: Terms) -> Counted:
     """Every measure of every span, by a dimension, as of one moment. Begins the transaction."""
-    await connection.execute(_READ_ONLY)
+    await begin_reading(connection)
     counted: Counted = {}
     for statement, bys in STATEMENTS.items():
         if by in bys:
             began_s = time.perf_counter()
-            await _count(connection, _compile(statement, DIMENSIONS[by]), spans, terms, counted)
+            await _count(connection, compile_kpis(statement, DIMENSIONS[by]), spans, terms, counted)
             await yield_to_requests(began_s, SHARE)
     return counted
 
 
-async def _count(
-    connection: AsyncConnection, compiled: Compiled, spans: Sequence[Span], terms: Terms, into: Counted
-) -> None:
+def give(compiled: Compiled, spans: Sequence[Span], terms: Terms) -> dict[str, Any]:
+    """The parameters of a statement."""
     given: Mapping[str, Any] = {
         "numbers": list(range(len(spans))),
         "from_us": [span.from_us for span in spans],
         "until_us": [span.until_us for span in spans],
         **terms._asdict(),
     }
-    asked = {name: given[name] for name in compiled.names}
-    for row in (await connection.execute(compiled.statement, asked)).mappings():
+    return {name: given[name] for name in compiled.names}
+
+
+async def _count(
+    connection: AsyncConnection, compiled: Compiled, spans: Sequence[Span], terms: Terms, into: Counted
+) -> None:
+    for row in (await connection.execute(compiled.statement, give(compiled, spans, terms))).mappings():
         measures = dict(row)
         span, cell = spans[measures.pop("number")], measures.pop("cell")
         told = into.setdefault((span, cell), {})

@@ -39,7 +39,7 @@ class _Reading(NamedTuple):
     settings: Settings
 
     def span(self, period: Period) -> Span:
-        return _span(period, self.settings.time_zone)
+        return span_of(period, self.settings.time_zone)
 
     def tell(self, period: Period, cell: str) -> dict[str, Value]:
         span = self.span(period)
@@ -63,8 +63,8 @@ async def tell_kpis(connection: AsyncConnection, asked: Asked, settings: Setting
     """Rows by time, or by cell, those that sold most first; at most MOST_CELLS. Begins the transaction."""
     compared = divide(asked.whole, asked.by, asked.week_start)
     periods = list(dict.fromkeys(period for each in compared for period in each))
-    spans = [_span(period, settings.time_zone) for period in periods]
-    counted = await count_all(connection, spans, asked.by, _terms(settings, now_us))
+    spans = [span_of(period, settings.time_zone) for period in periods]
+    counted = await count_all(connection, spans, asked.by, terms_of(settings, now_us))
     around = Period(min(each.first for each in periods), max(each.until for each in periods))
     costs = await read_costs(connection, around)
     first_us, left_us = await read_first_event(connection), await read_left(connection)
@@ -74,11 +74,13 @@ async def tell_kpis(connection: AsyncConnection, asked: Asked, settings: Setting
     return {"rows": rows, "left_out": max(len(cells) - MOST_CELLS, 0)}
 
 
-def _span(period: Period, zone: str) -> Span:
+def span_of(period: Period, zone: str) -> Span:
+    """Of local days."""
     return Span(begin_us(period.first, zone), begin_us(period.until, zone))
 
 
-def _terms(settings: Settings, now_us: int) -> Terms:
+def terms_of(settings: Settings, now_us: int) -> Terms:
+    """By the settings."""
     return Terms(
         now_us,
         settings.churn_horizon_days * DAY_US,
@@ -101,11 +103,11 @@ def _cells(reading: _Reading, compared: Compared) -> list[str]:
 def _row(reading: _Reading, compared: Compared, cell: str, now_us: int) -> dict[str, Any]:
     now, previous, year_before = (reading.tell(period, cell) for period in compared)
     return {
-        **_days(compared.now),
+        **tell_days(compared.now),
         "key": compared.now.first.isoformat() if reading.by in SERIES else cell or None,
         "is_complete": reading.span(compared.now).until_us <= now_us,
-        "previous": _days(compared.previous),
-        "year_before": _days(compared.year_before),
+        "previous": tell_days(compared.previous),
+        "year_before": tell_days(compared.year_before),
         "kpis": {
             name: {
                 **value._asdict(),
@@ -117,5 +119,6 @@ def _row(reading: _Reading, compared: Compared, cell: str, now_us: int) -> dict[
     }
 
 
-def _days(period: Period) -> dict[str, str]:
+def tell_days(period: Period) -> dict[str, str]:
+    """As `PeriodOut` has them."""
     return {"from": period.first.isoformat(), "to": period.until.isoformat()}

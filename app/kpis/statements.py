@@ -18,24 +18,8 @@ def _types(*types: str) -> str:
 
 
 NAMES: Final[Mapping[str, str]] = {
-    "spans": """
-span AS (
-  SELECT number, from_us, until_us, least(until_us, :now_us) AS end_us
-  FROM unnest(:numbers, :from_us, :until_us) AS span (number, from_us, until_us)
-), <attribute>""",
-    "person": "LEFT JOIN persons AS person ON person.customer_id = event.customer_id\n  <joins>",
-    "person_id": "coalesce(person.person_id, event.customer_id)",
-    "is_anonymous": f"starts_with(event.customer_id, '{BASKET}')",
-    "within": "event.occurred_us >= span.from_us AND event.occurred_us < span.until_us",
-    "visits": _types(*VISIT_TYPES),
-    "points": _types(*POINTS_TYPES),
-    "loyalty": _types(*POINTS_TYPES, TIER_CHANGED),
-}
-"""What statements have in common, whatever they are told by."""
-
-
-ORDERS: Final = """
-WITH <spans>, told AS (
+    "orders_told": """
+<spans>, told AS (
   SELECT span.number, <cell> AS cell, <person_id> AS person_id, <is_anonymous> AS is_anonymous,
          event.type = 'order.completed' AS is_order, <amount_minor> AS amount_minor,
          <discount_minor> AS discount_minor,
@@ -52,7 +36,27 @@ WITH <spans>, told AS (
   ) AS event
   <person>
   LEFT JOIN customer_states AS own ON own.customer_id = event.customer_id
-), each AS (
+)""",
+    "spans": """
+span AS (
+  SELECT number, from_us, until_us, least(until_us, :now_us) AS end_us
+  FROM unnest(:numbers, :from_us, :until_us) AS span (number, from_us, until_us)
+), <attribute>""",
+    "person": "LEFT JOIN persons AS person ON person.customer_id = event.customer_id\n  <joins>",
+    "person_id": "coalesce(person.person_id, event.customer_id)",
+    "is_anonymous": f"starts_with(event.customer_id, '{BASKET}')",
+    "within": "event.occurred_us >= span.from_us AND event.occurred_us < span.until_us",
+    "visits": _types(*VISIT_TYPES),
+    "points": _types(*POINTS_TYPES),
+    "loyalty": _types(*POINTS_TYPES, TIER_CHANGED),
+}
+"""What statements have in common, whatever they are told by; what stands first may name what comes after it.
+
+`orders_told`: a person's first order is where their states say that it was."""
+
+
+ORDERS: Final = """
+WITH <orders_told>, each AS (
   SELECT number, cell, person_id, is_anonymous, count(*) FILTER (WHERE is_order) AS orders,
          sum(amount_minor) FILTER (WHERE is_order) AS order_minor, sum(amount_minor) AS sales_minor,
          sum(discount_minor) AS discount_minor, coalesce(bool_or(is_first AND is_order), false) AS is_new
@@ -67,7 +71,6 @@ SELECT number, cell, CAST(sum(orders) AS bigint) AS orders,
        count(*) FILTER (WHERE is_new AND NOT is_anonymous) AS new_customers
 FROM each GROUP BY number, cell
 """
-"""A person's first order is where their states say that it was."""
 
 REFUNDS: Final = """
 WITH <spans>

@@ -310,6 +310,24 @@ async def test_kpis_are_the_api_s_beside_those_before(browse, service, shop, wor
     assert "销售额" in chinese
 
 
+async def test_the_revenue_tree_is_the_api_s_in_both_languages(browse, service, shop, words):
+    events = [shop.order("C-1", total=40, at=shop.ago(days=days)) for days in (2, 3, 40)]
+    events.append(shop.order("C-2", total=7, at=shop.ago(days=45)))
+    await service.client.post("/v1/events", json=events)
+    client = await browse("read")
+    (previous, year_before) = re.findall(r'hx-get="([^"]+/tree[^"]+)"', (await client.get("/console/kpis")).text)
+    said = words(await client.get(previous.replace("&amp;", "&")))
+    assert "From CN¥47.00 to CN¥80.00: +CN¥33.00." in said
+    assert "Customers who stayed: how many +CN¥80.00" in said
+    assert "before the first event" in words(await client.get(year_before.replace("&amp;", "&")))
+    sheet = await client.get(previous.replace("&amp;", "&").replace("tree?", "tree.csv?"))
+    assert '"retained","","' not in sheet.text
+    assert '"retained",' in sheet.text
+    chinese = await client.get(previous.replace("&amp;", "&"), headers={"accept-language": "zh"})
+    assert "销售额环比变动拆解" in chinese.text
+    assert (await client.get("/console/kpis/tree?from=x&compared_with=previous")).status_code == 422
+
+
 async def test_kpis_by_what_there_is_not_are_the_usual_ones(browse):
     client = await browse("read")
     assert (await client.get("/console/kpis/table?by=nonsense&kpi=nonsense")).status_code == 200

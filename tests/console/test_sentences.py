@@ -11,6 +11,7 @@ from app.console.rendering import DIRECTORY, make_environment
 from app.console.sentences import LANGUAGES, SENTENCES, say
 from app.console.terms import TERMS
 from app.kpis.definitions import BYS
+from app.kpis.revenue import Branch, Driver
 from app.lifecycle.arms import ARMS
 from app.lifecycle.event_types import EVENT_TYPES
 from app.lifecycle.looks import SuppressionCode
@@ -101,6 +102,8 @@ def test_every_sentence_that_is_asked_for_exists_and_each_is_asked_for():
         ("tier", set(TIERS)),
         ("arm", set(ARMS)),
         ("by", set(BYS)),
+        ("branch", set(get_args(Branch))),
+        ("driver", set(get_args(Driver))),
         ("event", set(EVENT_TYPES)),
         ("channel", flat(Channel)),
         ("suppression", flat(SuppressionCode)),
