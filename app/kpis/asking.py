@@ -9,7 +9,7 @@ from pydantic import Field, WithJsonSchema
 
 from app.foundation.errors import Malformed
 from app.kpis.definitions import By
-from app.kpis.periods import Period
+from app.kpis.periods import Period, next_month
 
 MOST_DAYS: Final[Mapping[By, int]] = {"day": 92, "week": 53 * 7}
 MOST_DAYS_ELSE: Final = 1830
@@ -40,6 +40,17 @@ def read_period(from_: str, to: str | None, today: date) -> Period:
     if first >= until:
         raise Malformed("to: Give a day after from: it is the day after the last one.")
     return Period(first, until)
+
+
+def read_months(from_: str, to: str | None, today: date, most: int) -> Period:
+    """Whole ones, `most` of them; `to` is the first of the one after the last, None: of the next one. Raises
+    Malformed."""
+    whole = read_period(from_, to or next_month(today).isoformat(), today)
+    if not whole.is_whole_months or whole.until > next_month(today):
+        raise Malformed("from: Give the first of a month, and to: that of a later one, of the next one at most.")
+    if whole.months > most:
+        raise Malformed(f"to: There are at most {most} months.")
+    return whole
 
 
 def check_bounds(period: Period, by: By, today: date) -> None:

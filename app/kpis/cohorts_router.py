@@ -6,13 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from app.database.engine import transaction
-from app.foundation.errors import Malformed
 from app.foundation.times import iso
 from app.http.resources import Resources
 from app.http.routes import requires
-from app.kpis.asking import Day, Until, read_period
+from app.kpis.asking import Day, Until, read_months
 from app.kpis.cohorts import MOST_MONTHS, tell_cohorts
-from app.kpis.periods import next_month, today
+from app.kpis.periods import today
 from app.kpis.schemas import CohortsOut
 
 router = APIRouter(prefix="/v1/kpis/cohorts", tags=["kpis"], dependencies=[requires("read")])
@@ -25,12 +24,7 @@ async def get_cohorts(
     """Persons by the month of their first order, of up to 36 months from the first of one to the first of another."""
     resources: Resources = request.app.state.resources
     settings, now_us = resources.settings, time.time_ns() // 1000
-    day = today(now_us, settings.time_zone)
-    whole = read_period(from_, to or next_month(day).isoformat(), day)
-    if not whole.is_whole_months or whole.until > next_month(day):
-        raise Malformed("from: Give the first of a month, and to: that of a later one, of the next one at most.")
-    if whole.months > MOST_MONTHS:
-        raise Malformed(f"to: There are at most {MOST_MONTHS} months.")
+    whole = read_months(from_, to, today(now_us, settings.time_zone), MOST_MONTHS)
     async with transaction(resources.surveys) as connection:
         cohorts = await tell_cohorts(connection, whole, settings, now_us)
     return {

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.kpis.asking import Day
 from app.kpis.definitions import Better, By, Reason, Unit
 from app.kpis.periods import WeekStart
+from app.lifecycle.stages import Stage
 
 
 class PeriodOut(BaseModel):
@@ -122,6 +123,25 @@ class CohortsOut(PeriodOut):
     currency: str
     as_of: str
     cohorts: list[CohortOut]
+
+
+class StageMonthOut(BaseModel):
+    """Customers of each stage at the end of a month, `at`; of one that is not over, as of now."""
+
+    month: str
+    at: str
+    is_complete: bool
+    stages: dict[Stage, int]
+
+
+class StageSeriesOut(PeriodOut):
+    """The first month first; months that have not begun are left out. Of the changes up to the last end so many were
+    `computed_afterwards`."""
+
+    time_zone: str
+    as_of: str
+    months: list[StageMonthOut]
+    computed_afterwards: int
 
 
 class CostOut(PeriodOut):

@@ -230,6 +230,17 @@ async def count_moves(connection: AsyncConnection, from_us: int, to_us: int) -> 
     return (await connection.execute(both)).all()
 
 
+async def count_moves_between(connection: AsyncConnection, ends_us: Sequence[int]) -> Sequence[Any]:
+    """Rows (place, from_stage, to_stage, customers, computed): transitions by the first of the ends, in order and
+    counted from 0, that they are not after. All that are after the last are left out."""
+    c = stage_transitions.c
+    ends = bindparam("ends_us", list(ends_us), type_=ARRAY(BigInteger))
+    place = func.width_bucket(c.at_us - ONE, ends, type_=BigInteger).label("place")
+    query = select(place, c.from_stage, c.to_stage, func.count().label("customers"), _COMPUTED)
+    within = query.where(c.at_us <= literal(ends_us[-1], BigInteger))
+    return (await connection.execute(within.group_by(place, c.from_stage, c.to_stage))).all()
+
+
 async def read_warnings(
     connection: AsyncConnection, since_us: int, after: Sequence[Any] | None, limit: int
 ) -> Sequence[Any]:

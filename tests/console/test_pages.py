@@ -310,6 +310,26 @@ async def test_kpis_are_the_api_s_beside_those_before(browse, service, shop, wor
     assert "销售额" in chinese
 
 
+async def test_stages_over_time_and_cohorts_are_those_of_the_api(browse, service, shop, words):
+    events = [shop.order(f"C-{n}", at=shop.ago(days=1 + days)) for n in range(4) for days in (0, 70)[: 1 + n % 2]]
+    await service.client.post("/v1/events", json=events)
+    await sweep(service.resources.engine, stage_context(service.resources.settings, None), received_now_us())
+    client = await browse("read")
+    page = (await client.get("/console/lifecycle?months=6")).text
+    assert "/console/lifecycle/months?months=6" in page
+    assert 'aria-current="true">6 months' in page
+    told = words(await client.get("/console/lifecycle/months?months=6"))
+    assert "GET /v1/kpis/stages?from=" in told
+    sheet = (await client.get("/console/lifecycle/months.csv?months=6")).text.splitlines()
+    assert len(sheet) == 7
+    assert sum(map(int, sheet[-1].split(",")[2:])) == 4
+    cohorts = words(await client.get("/console/lifecycle/cohorts"))
+    assert "100%" in cohorts
+    assert len((await client.get("/console/lifecycle/cohorts.csv?months=6")).text.splitlines()) == 1 + 6 * 7 // 2
+    chinese = await client.get("/console/lifecycle/cohorts?months=junk", headers={"accept-language": "zh"})
+    assert "按首单月份的留存" in chinese.text
+
+
 async def test_the_revenue_tree_is_the_api_s_in_both_languages(browse, service, shop, words):
     events = [shop.order("C-1", total=40, at=shop.ago(days=days)) for days in (2, 3, 40)]
     events.append(shop.order("C-2", total=7, at=shop.ago(days=45)))

@@ -85,6 +85,8 @@ SCOPES_OF_ROUTES = {
     ("GET", "/v1/kpis"): {"read"},
     ("GET", "/v1/kpis/definitions"): {"read"},
     ("GET", "/v1/kpis/cohorts"): {"read"},
+    ("GET", "/v1/kpis/stages"): {"read"},
+    ("GET", "/v1/kpis/revenue-tree"): {"read"},
     ("GET", "/v1/costs"): {"read"},
     ("PUT", "/v1/costs"): {"admin"},
     ("GET", "/v1/models"): {"admin"},

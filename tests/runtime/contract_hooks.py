@@ -79,9 +79,9 @@ def _keep_query(case):
             query.pop(last)  # `to` is not before `from`, nor long after it
     if "from" in query and "effects" in case.operation.path:
         query["from"] = _written(int(YESTERDAY.timestamp()))
-    if "from" in query and case.operation.path in ("/v1/kpis", "/v1/costs"):
+    if "from" in query and case.operation.path in ("/v1/kpis", "/v1/kpis/revenue-tree", "/v1/costs"):
         query["from"] = YESTERDAY.date().isoformat()
-    if "from" in query and case.operation.path == "/v1/kpis/cohorts":
+    if "from" in query and case.operation.path in ("/v1/kpis/cohorts", "/v1/kpis/stages"):
         query["from"] = YESTERDAY.date().replace(day=1).isoformat()
     if case.operation.path == "/v1/demand":  # an item or a category
         query.pop("item" if query.get("category") else "category", None)
