@@ -117,15 +117,18 @@ class Service:
     settings: Mapping[str, str]
 
 
-def start_service(bench: Bench, *scopes: str, program: Path = PERENNIAL, identity: str = "") -> Service:
+def start_service(
+    bench: Bench, *scopes: str, program: Path = PERENNIAL, identity: str = "", name: str = "perennial"
+) -> Service:
     """Starts the service, scoring by the newest of the plan's models; `identity` names sources whose orders have one.
+    Its database begins with `name`.
 
     Raises Unavailable, ServerFailed.
     """
     if not program.exists():
         raise Unavailable(f"{program} is not installed")
     home = make_home(bench.resources)
-    name = f"benchmark_perennial_{crc32(bytes(program) + identity.encode()):x}"
+    name = f"benchmark_{name}_{crc32(bytes(program) + identity.encode()):x}"
     database = bench.resources.enter_context(fresh_database(bench.server, name))
     port = free_port()
     settings = {
@@ -188,6 +191,21 @@ def open_perennial(bench: Bench, program: Path = PERENNIAL, identity: str = "") 
     return partial(load_server, service.server, bench.plan, service.api_key)
 
 
+def open_loyalty(bench: Bench) -> Measure:
+    """The same with a loyalty programme: every order earns points."""
+    service = start_service(bench, "ingest", "decide", "admin", name="loyalty")
+    fill_states(service.database, CUSTOMERS)
+    subprocess.run([PERENNIAL, "sweep"], env=server_environment(service.settings), check=True, stdout=subprocess.PIPE)
+    programme = {"earn": [{"rule_id": "base", "points": 1, "per": 1}]}
+    body = json.dumps({"programme": programme, "effective_at": "2020-01-01T00:00:00Z"})
+    headers = {"Authorization": f"Bearer {service.api_key}", "Content-Type": "application/json"}
+    with closing(http.client.HTTPConnection(service.server.host, service.server.port, timeout=10)) as connection:
+        connection.request("PUT", "/v1/loyalty/programme", body, headers)
+        if connection.getresponse().status != http.client.OK:
+            raise Unavailable("the programme was refused")
+    return partial(load_server, service.server, bench.plan, service.api_key)
+
+
 def open_tutorial(bench: Bench, application: str = "app", threads: int | None = None) -> Measure:
     """`threads` None: as many as scikit-learn takes by itself, as a tutorial's server has it."""
     database = bench.resources.enter_context(fresh_database(bench.server, "benchmark_tutorial"))
@@ -245,6 +263,7 @@ def open_release(bench: Bench) -> Measure:
 OPENERS: Final[Mapping[str, Callable[[Bench], Measure]]] = {
     "perennial": open_perennial,
     "order identity": partial(open_perennial, identity="/pos"),
+    "loyalty": open_loyalty,
     "release": open_release,
     "tutorial": open_tutorial,
     "tutorial, 1 thread": partial(open_tutorial, threads=1),

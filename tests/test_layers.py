@@ -21,6 +21,7 @@ ORDERS = {
         "kpis",
         "recommendations",
         "items",
+        "loyalty",
         "decisions",
         "stages",
         "monitoring",

@@ -10,9 +10,11 @@ _CUSTOMER: Final = "/v1/customers/{customer_id:path}"
 _READ: Final = (
     ("GET", _CUSTOMER),
     *(("GET", f"{_CUSTOMER}/{what}") for what in ("score", "stages", "events", "consents", "decisions")),
+    *(("GET", f"{_CUSTOMER}/{what}") for what in ("loyalty", "loyalty/ledger")),
     *(("GET", f"{_CUSTOMER}/{what}") for what in ("recommendations", "offers/{item_id:path}")),
     ("POST", f"{_CUSTOMER}/offers"),
     ("POST", "/v1/scores:batch"),
+    ("GET", "/v1/loyalty/expiring"),
     ("POST", "/v1/recommendations"),
     *(("GET", f"/v1/{what}") for what in ("warnings", "prospects", "decisions", "decisions/{decision_id}")),
     *(("GET", f"/v1/{what}") for what in ("events/rejected", "identifiers/shared", "erasures")),
@@ -24,7 +26,8 @@ _CHANGE: Final = (
     *(("POST", f"/v1/decisions/{{decision_id}}/{what}") for what in ("activate", "deliver")),
     *(("DELETE", f"/v1/events/{what}") for what in ("rejected", "rejected/{rejected_id}")),
     *(("POST", f"/v1/events/rejected{what}:replay") for what in ("/{rejected_id:int}", "")),
-    *(("PUT", f"/v1/{what}") for what in ("contact-policy", "costs")),
+    *(("POST", f"/v1/loyalty/{what}") for what in ("reserve", "confirm", "release")),
+    *(("PUT", f"/v1/{what}") for what in ("contact-policy", "costs", "loyalty/programme")),
     *((method, "/v1/actions/{action_id}") for method in ("PUT", "DELETE")),
     *((method, "/v1/tests/{test_id}") for method in ("PUT", "DELETE")),
     *((method, "/v1/recommendations/rules/{rule_id}") for method in ("PUT", "DELETE")),
@@ -47,6 +50,7 @@ _OF_NOBODY: Final = (
     *("/v1/models", "/v1/models:compare", "/v1/models/{version}"),
     *("/v1/kpis", "/v1/kpis/definitions", "/v1/kpis/cohorts", "/v1/costs"),
     *("/v1/work", "/v1/keys", "/v1/audit/chain"),
+    *("/v1/loyalty/programme", "/v1/loyalty/programme/{version:int}"),
 )
 UNRECORDED: Final = frozenset(
     (

@@ -73,6 +73,10 @@ class Batch:
     recorded: dict[str, str | None] = field(default_factory=dict)
     numbers: dict[str, Sequence[float | None]] = field(default_factory=dict)
     """Of every id whose row has changed the numbers of that row."""
+    restated: set[str] = field(default_factory=set)
+    """Customers of whom what was counted before is other now."""
+    earns_points: bool = False
+    """Whether there is a loyalty programme."""
     regrouped: set[str] = field(default_factory=set)
     """Ids whose person is another since this batch."""
     scores: dict[str, Score] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from app.ingest.refusals import Rejection
 from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 from app.lifecycle.tombstones import Tombstones
+from app.loyalty.programme_queries import read_programmes
 
 BATCH_EVENTS = 1000
 UNFLUSHED = "SET synchronous_commit = off"
@@ -110,7 +111,10 @@ async def count_events(
     """
     driver, count, loop = KeyedDriver(engine), ImportCount(versions=versions), asyncio.get_running_loop()
     tombstones, left_keys = Tombstones(rules.identity_key, rules.former_keys), LeftKeys(rules.lasting_key)
-    transactions = Transactions(driver, rules.orders, None, rules.items_kept, tombstones, left_keys)
+    async with transaction(engine) as connection:
+        earns_points = bool(await read_programmes(connection))
+    given = (driver, rules.orders, None, rules.items_kept, tombstones, left_keys, lambda: earns_points)
+    transactions = Transactions(*given)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
         try:
             await (await driver.connection()).execute(UNFLUSHED)

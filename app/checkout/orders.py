@@ -26,6 +26,7 @@ async def restate_orders(batch: Batch) -> None:
     customer_ids = sorted({*await _restate_known(batch, new), *await _restate_till_orders(batch, new)})
     if not customer_ids:
         return
+    batch.restated.update(customer_ids)
     await batch.driver.fetch(LOCK_STATES, customer_ids=customer_ids, source=[], reference=[])
     if batch.moved:
         await remove_empty(batch, customer_ids)

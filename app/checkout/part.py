@@ -17,6 +17,7 @@ from app.ingest.intake import Entry, Intake, Submission
 from app.ingest.left_keys import LeftKeys
 from app.ingest.rules import Rules
 from app.lifecycle.tombstones import Tombstones
+from app.loyalty.held import Loyalty
 
 BULK_PATIENCE_S = 10.0
 BULK_QUEUE = 64
@@ -44,7 +45,9 @@ def _open_lane(
             resources.plan(driver, statement, **scalars)
     deciding, tombstones = resources.of(Decisions).deciding, Tombstones(rules.identity_key, rules.former_keys)
     keys = LeftKeys(rules.lasting_key)
-    transactions = Transactions(driver, rules.orders, deciding, rules.items_kept, tombstones, keys)
+    loyalty = resources.of(Loyalty)
+    given = (driver, rules.orders, deciding, rules.items_kept, tombstones, keys, lambda: loyalty.is_on)
+    transactions = Transactions(*given)
     enter = transactions.enter if long_work is None else partial(_enter_in_turn, transactions, long_work)
     return resources.gather(name, enter, **limits)
 

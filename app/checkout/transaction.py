@@ -18,6 +18,7 @@ from app.checkout.answering import answer_erased, answer_tills, record_changed_s
 from app.checkout.batch import Batch
 from app.checkout.counting import count_cases, count_consents, count_events, link_customers
 from app.checkout.delivered import cool_down, note_delivered
+from app.checkout.earning import mark_earners
 from app.checkout.item_queries import FIND_KEPT, FORGET, MERGE, MERGE_SUMMED, REMOVE_ITEMS, RESTATE_ITEMS
 from app.checkout.items import count_items
 from app.checkout.order_owners import FIND_OTHERS, GIVE, REMOVE_EMPTY
@@ -83,6 +84,7 @@ COUNTING: Final = (
     Step("link", link_customers, {}),
     Step("cases", count_cases, {MERGE_CASES: {}, READ_COMPLAINTS: {}}),
     Step("consents", count_consents, {MERGE_CONSENTS: {}, READ_CONSENTS: {}}),
+    Step("points", mark_earners, {}),
     Step("deliver", note_delivered, _planned(FIND_RESERVED, DELIVER, ADD_CONTACTS)),
     Step("refuse", keep_refused, {}),
 )
@@ -108,10 +110,14 @@ class Transactions:
         items_kept: int = ITEMS_KEPT,
         tombstones: Tombstones | None = None,
         left_keys: LeftKeys | None = None,
+        earns_points: Callable[[], bool] = bool,
     ) -> None:
-        """Without `deciding` nothing is decided and no stage recorded; without `tombstones` nobody was ever erased, and
+        """`earns_points` tells whether there is a loyalty programme.
+
+        Without `deciding` nothing is decided and no stage recorded; without `tombstones` nobody was ever erased, and
         without `left_keys` no event has left the log."""
         self._left_keys = left_keys
+        self._earns_points = earns_points
         self._items_kept = items_kept
         self._tombstones = tombstones
         self._driver = driver
@@ -147,7 +153,7 @@ class Transactions:
     def _gather(self, submissions: Sequence[Submission]) -> Batch:
         deciding = None if self._deciding is None else self._deciding()
         given = (self._driver, submissions, deciding, self._identity, self._items_kept)
-        return Batch(*given, left_keys=self._left_keys)
+        return Batch(*given, left_keys=self._left_keys, earns_points=self._earns_points())
 
 
 @asynccontextmanager

@@ -28,6 +28,8 @@ LIMITED: Final = {
     "model_approvals": ("SELECT", "INSERT"),
     "model_changes": ("SELECT", "INSERT"),
     "action_versions": ("SELECT", "INSERT"),
+    "loyalty_programmes": ("SELECT", "INSERT", "UPDATE (marked_us)"),
+    "loyalty_entries": ("SELECT", "INSERT", "UPDATE (customer_id)", "DELETE"),
     "audit_log": ("SELECT", "INSERT", "DELETE"),
     "console_sessions": ("SELECT", "INSERT", "DELETE"),
     "console_codes": ("SELECT", "DELETE"),

@@ -24,6 +24,7 @@ from app.database import console_tables as console_tables
 from app.database import contact_tables as contact_tables
 from app.database import item_tables as item_tables
 from app.database import kpi_tables as kpi_tables
+from app.database import loyalty_tables as loyalty_tables
 from app.database import privacy_tables as privacy_tables
 from app.database.decision_tables import action_versions as action_versions
 from app.database.decision_tables import actions as actions

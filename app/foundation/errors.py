@@ -10,6 +10,7 @@
     ├── TooSlow                 408     too-slow            it took too long to come
     ├── Conflict                409     conflict            same source and id, other content
     ├── NotEnough               409     not-enough-data     too little has happened to answer from
+    ├── NotEnoughPoints         409     not-enough-points   fewer than that may be spent
     ├── TooLate                 409     too-late            what it is about is over
     ├── NotPromotable           409     not-promotable      a model that cannot be put in force
     ├── NotApprovable           409     not-approvable      a model that needs no second word, or not this one
@@ -127,6 +128,12 @@ class Conflict(Problem):
 
 class NotEnough(Problem):
     status, slug, title = 409, "not-enough-data", "Too little has happened to answer from"
+
+
+class NotEnoughPoints(Problem):
+    """`available`: how many may be spent."""
+
+    status, slug, title = 409, "not-enough-points", "There are not enough points"
 
 
 class TooLate(Problem):

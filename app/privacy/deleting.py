@@ -19,7 +19,7 @@ from app.privacy.queries import read_refused
 
 LARGE: Final = (
     *("events", "customer_items", "customer_interests", "decisions", "recommendations", "recommendation_shadows"),
-    *("price_offers", "predictions", "stage_transitions", "contacts"),
+    *("price_offers", "predictions", "stage_transitions", "contacts", "loyalty_entries", "loyalty_lots"),
 )
 """Tables of which a person may have many rows, deleted in pieces first."""
 _FIRST: Final = ("contact_turns", "contacts")

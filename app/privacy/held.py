@@ -16,6 +16,8 @@ HELD: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("stages", "stage_transitions", "scores", "predictions"), ("customer_id",)),
     **dict.fromkeys(("decisions", "offers", "contacts", "contact_turns"), ("customer_id",)),
     "arms": ("person_id",),
+    **dict.fromkeys(("loyalty_accounts", "loyalty_lots", "loyalty_entries"), ("customer_id",)),
+    **dict.fromkeys(("loyalty_pending", "loyalty_redemptions"), ("customer_id",)),
     **dict.fromkeys(("recommendations", "recommendation_shadows", "price_offers"), ("customer_id",)),
 }
 """Table → its columns that hold ids of customers: a row is of whoever one of them names."""
@@ -38,6 +40,7 @@ HELD_OF_NOBODY: Final[dict[str, str]] = {
     "items": "the catalogue",
     "left_kinds": "up to when events of a kind have left",
     "left_events": "hashes of keys of events that have left, by a key that is not in the database",
+    "loyalty_programmes": "what earns points, and which key changed it",
     "merchant_rules": "what the merchant wants shown",
     "models": "sums over thousands of customers, as step tables",
     **dict.fromkeys(("model_changes", "model_approvals"), "who changed which model, and why"),

@@ -24,6 +24,7 @@ from app.ingest.pseudonyms import ids_asked_for, plain_id_of, pseudonymise
 from app.ingest.rules import Rules
 from app.lifecycle.persons import Edge, rename_edge
 from app.lifecycle.states import STATES
+from app.loyalty.queries import add_up
 from app.privacy import renaming_queries as queries
 from app.privacy.erasure import held_alone, in_turn
 from app.privacy.erasure_queries import find_neighbours
@@ -91,6 +92,7 @@ async def _rename(engine: AsyncEngine, before: str, after: str, rules: Rules) ->
         for name in HELD:
             if name not in queries.MADE_OF_EVENTS and name not in queries.BASES:
                 await queries.rename_in_table(connection, name, others, before, after)
+        await add_up(connection, after)
         await queries.rename_refused(connection, before, after)
 
 

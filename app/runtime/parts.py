@@ -11,6 +11,7 @@ from app.http.resources import Part
 from app.ingest.part import PART as INGEST
 from app.items.part import PART as ITEMS
 from app.kpis.part import PART as KPIS
+from app.loyalty.part import PART as LOYALTY
 from app.models.part import PART as MODELS
 from app.monitoring.part import PART as MONITORING
 from app.privacy.part import PART as PRIVACY
@@ -29,6 +30,7 @@ PARTS: Final[tuple[Part, ...]] = (
         KPIS,
         RECOMMENDATIONS,
         ITEMS,
+        LOYALTY,
         DECISIONS,
         STAGES,
         MONITORING,

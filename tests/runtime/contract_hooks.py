@@ -29,11 +29,13 @@ PLACES = {
     "/v1/customers/{customer_id}/consents": (1, "a", "b"),
     "/v1/customers/{customer_id}/decisions": (1, "a"),
     "/v1/customers/{customer_id}/events": (1, "a", "b"),
+    "/v1/customers/{customer_id}/loyalty/ledger": (1,),
     "/v1/customers/{customer_id}/stages": (1,),
     "/v1/decisions": (1, "a"),
     "/v1/erasures": (1, "a"),
     "/v1/identifiers/shared": ("a",),
     "/v1/items": ("a",),
+    "/v1/loyalty/expiring": (1, "a", "b", "c"),
     "/v1/prospects": ("first_order", 1, 0.5, "a"),
     "/v1/warnings": (0.5, "a"),
 }
@@ -101,6 +103,9 @@ def _keep_body(case, body):
         _keep_test(body)
     if path == "/v1/costs":  # `to` is after `from`, and not long after it
         body["from"], body["to"] = "2026-01-01", "2026-01-02"
+    if path == "/v1/loyalty/programme":  # the last one begins after all others, and names each rule once
+        body.pop("effective_at", None)
+        _keep_programme(body["programme"])
     if path.startswith("/v1/actions"):
         body.pop("channel", None)  # asked about alone, one of the action's
         _keep_action(body.get("action") or body)
@@ -122,6 +127,12 @@ def _keep_test(body):
     body.pop("starts_at", None)
     body["ends_at"] = _written(int(YESTERDAY.timestamp()) + 30 * DAY_S)
     body["a"], body["b"] = {}, {"policy": "none"}
+
+
+def _keep_programme(programme):
+    for name in ("earn", "multipliers", "bonuses"):
+        for place, rule in enumerate(programme.get(name) or ()):
+            rule["action_id" if name == "bonuses" else "rule_id"] = f"{name}-{place}"
 
 
 def _keep_action(action):
