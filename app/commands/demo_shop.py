@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.database.engine import transaction
 from app.ingest.queries import find_import, has_events
 from app.items.queries import read_version
-from app.models.kinds import KINDS, RECOMMEND, SCORE
+from app.models.kinds import KINDS, RECOMMEND, SCORE, SENTIMENT
 from app.models.queries import read_champion
 from app.stages.history_queries import has_computed_history
 
 IMPORT_ID: Final = "demo"
-TRAINED: Final = (SCORE, RECOMMEND)
+TRAINED: Final = (SCORE, RECOMMEND, SENTIMENT)
 """The kinds of model that its history teaches; a policy is learned of decisions."""
 
 

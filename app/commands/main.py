@@ -29,7 +29,7 @@ MODULES: Final = {
     **dict.fromkeys(("export-customer", "erase", "hash-ids"), "persons"),
     "identity-key": "identity",
     "retain": "retention",
-    "evaluate": "policies",
+    "evaluate": "sentiment",
     "report": "reports",
 }
 """Command → module of this package, in the order of the help."""

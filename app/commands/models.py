@@ -17,6 +17,7 @@ from app.commands.file_options import reads_file, refuse_without_file
 from app.commands.policies import train_policy_command
 from app.commands.progress import say
 from app.commands.recording import record_command
+from app.commands.sentiment import train_sentiment_command
 from app.database.engine import transaction
 from app.decisions.fairness_gate import gates_of
 from app.decisions.policy_watch import REALISED, describe_realised
@@ -102,6 +103,7 @@ def recommend(
 
 
 training.command(name="policy")(train_policy_command)
+training.command(name="sentiment")(train_sentiment_command)
 
 
 @commands.command()
@@ -176,7 +178,7 @@ def _print_table(models: list[dict[str, Any]]) -> None:
         state = (
             model["state"] + (" (demo)" if model["simulated"] else "") + ("" if model["readable"] else ", unreadable")
         )
-        horizon = f"{model['horizon_days']} days"
+        horizon = f"{model['horizon_days']} days" if model["horizon_days"] else "–"
         named = (model["version"], model["kind"], state, horizon)
         table.add_row(*named, model["data_until"][:10], model["registered_at"][:19])
     Console(width=120).print(table)
@@ -297,7 +299,7 @@ def approve(
 @registry.command()
 def rollback(
     reason: Reason = "",
-    kind: Annotated[Literal["score", "recommend", "policy"], typer.Option(help="Of which models")] = SCORE,
+    kind: Annotated[Literal["score", "recommend", "policy", "sentiment"], typer.Option(help="Of which models")] = SCORE,
 ) -> None:
     """Go back to the model that was in force before; again, to the one before that."""
 

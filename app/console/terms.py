@@ -57,6 +57,7 @@ TERMS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "score": ("Scores", "评分"),
         "recommend": ("Recommendations", "推荐"),
         "policy": ("Decisions", "决策"),
+        "sentiment": ("Sentiment", "情感"),
     },
     "model_state": {
         "champion": ("Serves", "在用"),

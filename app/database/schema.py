@@ -14,7 +14,7 @@ from app.database.engine import CONNECTION_LOST, create_engine, transaction
 from app.foundation.errors import NotReady, Refusal
 from app.foundation.logs import log
 
-HEAD_REVISION: Final = "0048"
+HEAD_REVISION: Final = "0049"
 OLDEST_CODE: Final = "0039"
 """The oldest version, told by the revision that it needs, whose processes go on serving on the schema of this one: what
 came since then only adds to it. To be raised by a migration that does not (`tests/database/test_migrations.py`)."""

@@ -237,7 +237,7 @@ models = Table(
     Column("manifest", LargeBinary, nullable=False),
     Column("tables", LargeBinary, nullable=False),
     Column("card", Text),
-    CheckConstraint("kind IN ('score', 'recommend', 'policy')", name="kind"),
+    CheckConstraint("kind IN ('score', 'recommend', 'policy', 'sentiment')", name="kind"),
     CheckConstraint("state IN ('champion', 'challenger', 'retired')", name="state"),
     Index("uq_models_champion_of_kind", "kind", unique=True, postgresql_where=text("state = 'champion'")),
 )

@@ -95,7 +95,8 @@ _ON_SCALES: Final = rules(
     *(
         where({"metric": {"const": metric}}, {"properties": {"score": {"minimum": low, "maximum": high}}})
         for metric, (low, high) in _SCALES.items()
-    )
+    ),
+    where({"metric": {"const": "nps"}}, {"properties": {"score": {"multipleOf": 1}}}),
 )
 
 
@@ -106,14 +107,18 @@ class FeedbackSubmittedData(Data):
 
     metric: Literal["csat", "nps", "rating"]
     score: Annotated[float, Field(allow_inf_nan=False, strict=True)]
+    survey: Text | None = None
+    occasion: Text | None = None
     text: Prose | None = None
 
     @model_validator(mode="after")
     def check_scale(self) -> "FeedbackSubmittedData":
-        """csat and rating go from 1 to 5, nps from 0 to 10."""
+        """csat and rating go from 1 to 5, nps from 0 to 10 in whole numbers."""
         low, high = _SCALES[self.metric]
         if not low <= self.score <= high:
             raise ValueError(f"{self.metric} goes from {low} to {high}")
+        if self.metric == "nps" and self.score != int(self.score):
+            raise ValueError("nps is a whole number")
         return self
 
 

@@ -17,12 +17,20 @@ from app.models.policy_artefact import (
     read_policy_artefact,
     tell_gain,
 )
+from app.models.sentiment_artefact import KIND as SENTIMENT_KIND
+from app.models.sentiment_artefact import (
+    SentimentModel,
+    is_sentiment_servable,
+    load_sentiment_model,
+    read_sentiment_artefact,
+)
 
 SCORE: Final = "score"
 RECOMMEND: Final = KIND
 POLICY: Final = POLICY_KIND
+SENTIMENT: Final = SENTIMENT_KIND
 
-AnyModel = Model | ItemModel | PolicyModel
+AnyModel = Model | ItemModel | PolicyModel | SentimentModel
 
 
 class Kind(NamedTuple):
@@ -70,6 +78,14 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 find_doubt,
                 tell_gain,
                 is_gated=True,
+            ),
+            Kind(
+                SENTIMENT,
+                load_sentiment_model,
+                read_sentiment_artefact,
+                is_sentiment_servable,
+                "terms_digest",
+                "perennial train sentiment",
             ),
         )
     }

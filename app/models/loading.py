@@ -13,9 +13,10 @@ from app.foundation.logs import log
 from app.models import queries
 from app.models.artefact import ArtefactRefused, Model
 from app.models.item_artefact import ItemModel
-from app.models.kinds import POLICY, RECOMMEND, SCORE, AnyModel
+from app.models.kinds import POLICY, RECOMMEND, SCORE, SENTIMENT, AnyModel
 from app.models.policy_artefact import PolicyModel
 from app.models.queries import ActiveModel
+from app.models.sentiment_artefact import SentimentModel
 from app.models.service import load_predecessor, load_stored
 
 
@@ -30,6 +31,8 @@ class Held:
     item_challenger: ItemModel | None = None
     policy_champion: PolicyModel | None = None
     policy_challenger: PolicyModel | None = None
+    sentiment_champion: SentimentModel | None = None
+    sentiment_challenger: SentimentModel | None = None
     refusals: dict[tuple[str, str], str] = field(default_factory=dict)
     seen: tuple[ActiveModel, ...] = ()
 
@@ -39,13 +42,18 @@ class Held:
 
     @property
     def models(self) -> tuple[AnyModel | None, ...]:
-        """Champion and challenger of scores, those of recommendations, and those of policies."""
+        """Champion and challenger of scores, of recommendations, of policies, and of sentiment."""
         items, policies = (self.item_champion, self.item_challenger), (self.policy_champion, self.policy_challenger)
-        return self.champion, self.challenger, *items, *policies
+        return self.champion, self.challenger, *items, *policies, self.sentiment_champion, self.sentiment_challenger
 
     def champion_of(self, kind: str) -> AnyModel | None:
         """The one of a kind; None too of a kind that this version does not know."""
-        found = {SCORE: self.champion, RECOMMEND: self.item_champion, POLICY: self.policy_champion}
+        found: dict[str, AnyModel | None] = {
+            SCORE: self.champion,
+            RECOMMEND: self.item_champion,
+            POLICY: self.policy_champion,
+            SENTIMENT: self.sentiment_champion,
+        }
         return found.get(kind)
 
     def is_same(self, other: "Held") -> bool:
@@ -77,6 +85,8 @@ async def refresh_held(connection: AsyncConnection, held: Held) -> Held:
         _model_of_items(found.get((RECOMMEND, "challenger"))),
         _policy(found.get((POLICY, "champion"))),
         _policy(found.get((POLICY, "challenger"))),
+        _sentiment(found.get((SENTIMENT, "champion"))),
+        _sentiment(found.get((SENTIMENT, "challenger"))),
         refusals,
         active,
     )
@@ -93,6 +103,10 @@ def _model_of_items(model: AnyModel | None) -> ItemModel | None:
 
 def _policy(model: AnyModel | None) -> PolicyModel | None:
     return model if isinstance(model, PolicyModel) else None
+
+
+def _sentiment(model: AnyModel | None) -> SentimentModel | None:
+    return model if isinstance(model, SentimentModel) else None
 
 
 async def _read(connection: AsyncConnection, row: ActiveModel, held: Held) -> AnyModel:

@@ -11,7 +11,7 @@ from app.foundation.metrics import GaugeValue
 from app.http.health import CheckOut
 from app.http.resources import BackgroundTask, Checks, Part, Resources
 from app.models.held import Models
-from app.models.kinds import POLICY, RECOMMEND, SCORE, AnyModel
+from app.models.kinds import POLICY, RECOMMEND, SCORE, SENTIMENT, AnyModel
 from app.models.loading import refresh_held, warn_of_unregistered
 from app.models.retraining import keep_retrained
 from app.models.router import changes, router
@@ -34,12 +34,17 @@ async def _refresh(resources: Resources) -> None:
         models.champion, models.challenger = held.champion, held.challenger
         models.item_champion, models.item_challenger = held.item_champion, held.item_challenger
         models.policy_champion, models.policy_challenger = held.policy_champion, held.policy_challenger
+        models.sentiment_champion = held.sentiment_champion
         models.refusal, models.item_refusal = held.refusal(SCORE), held.refusal(RECOMMEND)
         models.policy_refusal = held.refusal(POLICY)
+        models.sentiment_refusal = held.refusal(SENTIMENT)
         log.info("models.held", **dict(zip(_TOLD, map(_version, held.models), strict=True)))
 
 
-_TOLD: Final = ("champion", "challenger", "recommend", "recommend_challenger", "policy", "policy_challenger")
+_TOLD: Final = (
+    *("champion", "challenger", "recommend", "recommend_challenger", "policy", "policy_challenger"),
+    *("sentiment", "sentiment_challenger"),
+)
 
 
 def _version(model: AnyModel | None) -> str | None:
@@ -57,6 +62,7 @@ def _check(resources: Resources) -> Checks:
     others = {
         "recommendations:model": _check_items(resources, models),
         "decisions:policy": _check_policy(resources, models),
+        "feedback:sentiment": _check_sentiment(resources, models),
     }
     return {**_check_scores(resources, models), **others}
 
@@ -88,6 +94,13 @@ def _check_policy(resources: Resources, models: Models) -> CheckOut:
     absent = "None is loaded: the catalogue's priors decide. 'perennial train policy' makes one."
     old = "The policy is old: run 'perennial train policy'."
     return _check_dispensable(resources, models.policy_champion, models.policy_refusal, absent, old)
+
+
+def _check_sentiment(resources: Resources, models: Models) -> CheckOut:
+    """What tells how writers of feedback feel."""
+    absent = "None is loaded: texts are kept as they are. 'perennial train sentiment' makes one."
+    old = "The model of sentiment is old: run 'perennial train sentiment'."
+    return _check_dispensable(resources, models.sentiment_champion, models.sentiment_refusal, absent, old)
 
 
 def _check_dispensable(
@@ -125,7 +138,11 @@ def _gauges(resources: Resources) -> Iterable[GaugeValue]:
     if models.policy_champion is not None:
         yield "perennial_policy_info", (models.policy_champion.version,), 1
         yield "perennial_policy_age_seconds", (), time.time() - models.policy_champion.trained_at.timestamp()
-    yield "perennial_model_refused", (), bool(models.refusal or models.item_refusal or models.policy_refusal)
+    yield "perennial_model_refused", (), bool(any(_refusals(models)))
+
+
+def _refusals(models: Models) -> tuple[str | None, ...]:
+    return models.refusal, models.item_refusal, models.policy_refusal, models.sentiment_refusal
 
 
 PART = Part(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["score", "recommend", "policy"]
+Kind = Literal["score", "recommend", "policy", "sentiment"]
 State = Literal["champion", "challenger", "retired"]
 
 

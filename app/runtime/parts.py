@@ -7,6 +7,7 @@ from app.checkout.part import PART as CHECKOUT
 from app.console.part import PART as CONSOLE
 from app.customers.part import PART as CUSTOMERS
 from app.decisions.part import PART as DECISIONS
+from app.feedback.part import PART as FEEDBACK
 from app.http.resources import Part
 from app.ingest.part import PART as INGEST
 from app.items.part import PART as ITEMS
@@ -33,6 +34,7 @@ PARTS: Final[tuple[Part, ...]] = (
         LOYALTY,
         DECISIONS,
         STAGES,
+        FEEDBACK,
         MONITORING,
         SCORES,
         MODELS,

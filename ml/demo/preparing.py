@@ -1,7 +1,7 @@
 """The demo shop in the database: filled when it is empty, and told apart by source and customer id."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,14 +19,19 @@ from app.ingest.identity_key import IdentityKeys, read_identity_keys
 from app.ingest.rules import Rules
 from app.items.service import admit_items, put_items
 from app.lifecycle.default_actions import DEFAULT_ACTIONS
-from app.models.kinds import SCORE
+from app.models.kinds import RECOMMEND, SCORE, SENTIMENT
 from ml.demo.items import list_items
 from ml.demo.simulate import simulate
-from ml.training.commands import recommend_from_database, train_from_database
+from ml.training.commands import recommend_from_database, sentiment_from_database, train_from_database
 
 SEED: Final = 20
 CUSTOMERS: Final = 3000
 DAYS: Final = 730
+_LEARN: Final[Mapping[str, Callable[..., Awaitable[str]]]] = {
+    SCORE: train_from_database,
+    RECOMMEND: recommend_from_database,
+    SENTIMENT: sentiment_from_database,
+}
 
 
 async def fill_demo(
@@ -73,8 +78,7 @@ async def prepare_demo(database_url: str, settings: Settings) -> None:
             say(f"{await fill_items(engine, settings)} items in the catalogue")
         for kind in TRAINED:
             if await needs_model(engine, kind):
-                train = train_from_database if kind == SCORE else recommend_from_database
-                say(await train(engine, settings, simulated=True))
+                say(await _LEARN[kind](engine, settings, simulated=True))
         if await needs_history(engine):
             say(tell_filled(await fill_history(engine, settings)))
     finally:

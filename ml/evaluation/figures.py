@@ -65,6 +65,12 @@ def render_prospects(result: Mapping[str, Any]) -> str:
     return captured.get()
 
 
+def render_sentiment(result: Mapping[str, Any]) -> str:
+    """How often texts are called what their writers felt."""
+    auc = "not defined" if result["auc"] is None else _figure(result["auc"])
+    return f"{result['n']:,} texts that had no part in learning: accuracy {_figure(result['accuracy'])}, AUC {auc}."
+
+
 def render_demand(result: Mapping[str, Any]) -> str:
     """How far off forecasts of units were, by model, and how much of what came their intervals held."""
     console = Console(width=_WIDTH, highlight=False)

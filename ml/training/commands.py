@@ -1,6 +1,7 @@
 """What the command line asks of the off-line side: training, told in sentences."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,8 @@ from ml.data.sales import load_sales, read_sales
 from ml.evaluation.prospects import evaluate_prospects
 from ml.learning.ranking import TooFewBaskets
 from ml.training.recommending import HORIZON_DAYS, Recommending, train_recommender
+from ml.training.sentiment import SentimentTraining, train_sentiment
+from ml.training.sentiment_reading import of_database, of_file
 from ml.training.training import Training, train
 
 BY: Final = "training"
@@ -111,6 +114,25 @@ async def _recommend(engine: AsyncEngine, training: Recommending, settings: Sett
         directory = train_recommender(training, settings.models_directory, made_at, say)
     except TooFewBaskets as error:
         raise Untrainable(f"Recommendations are not learned: {error}.") from error
+    return await _register(engine, directory, made_at)
+
+
+async def sentiment_from_file(engine: AsyncEngine, path: Path, settings: Settings, columns: Mapping[str, str]) -> str:
+    """Learns how writers feel of a file of texts with labels, and registers it; what became of it, in a sentence.
+
+    `columns`: `text` and `label` → name, where named. Raises UnusableTransactions, Refusal.
+    """
+    return await _learn_sentiment(engine, of_file(path, columns, say), settings)
+
+
+async def sentiment_from_database(engine: AsyncEngine, settings: Settings, simulated: bool) -> str:
+    """The same of the database's real feedback, or of the demo shop's."""
+    return await _learn_sentiment(engine, await of_database(engine, simulated), settings)
+
+
+async def _learn_sentiment(engine: AsyncEngine, training: SentimentTraining, settings: Settings) -> str:
+    made_at = datetime.now(UTC)
+    directory = train_sentiment(training, settings.models_directory, made_at)
     return await _register(engine, directory, made_at)
 
 

@@ -15,7 +15,7 @@ from app.database.schema import migrate
 from app.foundation.settings import Settings
 from app.lifecycle.events import ORDER_COMPLETED
 from app.models.artefact import MANIFEST, canonical_manifest
-from app.models.kinds import SCORE
+from app.models.kinds import SCORE, SENTIMENT
 from ml.demo import preparing
 from ml.demo.simulate import simulate
 
@@ -27,7 +27,7 @@ def fill(settings: Settings) -> None:
     """As `perennial demo` does, but for recommendations: the pages show how to train them, and answers without."""
     assert settings.database_url is not None
     migrate(settings.database_url)
-    with mock.patch.multiple(preparing, CUSTOMERS=CUSTOMERS, DAYS=DAYS, TRAINED=(SCORE,)):
+    with mock.patch.multiple(preparing, CUSTOMERS=CUSTOMERS, DAYS=DAYS, TRAINED=(SCORE, SENTIMENT)):
         asyncio.run(preparing.prepare_demo(settings.database_url, settings))
 
 

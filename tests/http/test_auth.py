@@ -82,6 +82,8 @@ SCOPES_OF_ROUTES = {
     ("POST", "/v1/customers/{customer_id:path}/offers"): {"read"},
     ("GET", "/v1/recommendations/effects"): {"read"},
     ("GET", "/v1/demand"): {"read"},
+    ("GET", "/v1/customers/{customer_id:path}/feedback"): {"read"},
+    ("POST", "/v1/sentiment"): {"read"},
     ("GET", "/v1/kpis"): {"read"},
     ("GET", "/v1/kpis/definitions"): {"read"},
     ("GET", "/v1/kpis/cohorts"): {"read"},

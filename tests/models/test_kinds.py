@@ -70,7 +70,7 @@ async def test_a_manifest_of_a_kind_that_is_none_is_not_registered(registry, mak
     directory = make_item_artefact(into=tmp_path)
     manifest = (directory / "manifest.json").read_bytes().replace(b'"kind": "recommend"', b'"kind": "forecast"')
     (directory / "manifest.json").write_bytes(manifest)
-    with pytest.raises(Refusal, match="its kind is none of score, recommend, policy"):
+    with pytest.raises(Refusal, match="its kind is none of score, recommend, policy, sentiment"):
         await registry.register(directory)
 
 
@@ -222,7 +222,7 @@ async def test_a_running_service_swaps_its_policy(serve, registry, make_policy_a
         async def is_held(directory):
             return held.policy_champion is not None and held.policy_champion.version == directory.name
 
-        assert held.held.models == (None,) * 6
+        assert held.held.models == (None,) * 8
         await registry.register(first)
         await wait_until(partial(is_held, first))
         await registry.register(second)
@@ -261,4 +261,4 @@ async def test_a_process_of_before_refuses_what_it_does_not_know_and_keeps_on(
         await service.resources.refresh()
         assert held.champion.version == better.name
         assert held.policy_champion is None
-        assert "its kind is none of score, recommend." in held.policy_refusal
+        assert "its kind is none of score, recommend, sentiment." in held.policy_refusal

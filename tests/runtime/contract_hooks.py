@@ -29,6 +29,7 @@ PLACES = {
     "/v1/customers/{customer_id}/consents": (1, "a", "b"),
     "/v1/customers/{customer_id}/decisions": (1, "a"),
     "/v1/customers/{customer_id}/events": (1, "a", "b"),
+    "/v1/customers/{customer_id}/feedback": (1, "a", "b"),
     "/v1/customers/{customer_id}/loyalty/ledger": (1,),
     "/v1/customers/{customer_id}/stages": (1,),
     "/v1/decisions": (1, "a"),

@@ -1,0 +1,1 @@
+"""Feedback: what customers say, and how they feel by what they write."""
