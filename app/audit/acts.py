@@ -10,7 +10,7 @@ _CUSTOMER: Final = "/v1/customers/{customer_id:path}"
 _READ: Final = (
     ("GET", _CUSTOMER),
     *(("GET", f"{_CUSTOMER}/{what}") for what in ("score", "stages", "events", "consents", "decisions")),
-    *(("GET", f"{_CUSTOMER}/{what}") for what in ("loyalty", "loyalty/ledger")),
+    *(("GET", f"{_CUSTOMER}/{what}") for what in ("loyalty", "loyalty/ledger", "feedback")),
     *(("GET", f"{_CUSTOMER}/{what}") for what in ("recommendations", "offers/{item_id:path}")),
     ("POST", f"{_CUSTOMER}/offers"),
     ("POST", "/v1/scores:batch"),
@@ -48,7 +48,7 @@ _OF_NOBODY: Final = (
     *("/v1/stages", "/v1/effects", "/v1/demand", "/v1/tests", "/v1/tests/{test_id}", "/v1/items"),
     *("/v1/items/{item_id:path}", "/v1/recommendations/rules", "/v1/recommendations/effects"),
     *("/v1/models", "/v1/models:compare", "/v1/models/{version}"),
-    *("/v1/kpis", "/v1/kpis/definitions", "/v1/kpis/cohorts", "/v1/costs"),
+    *("/v1/kpis", "/v1/kpis/definitions", "/v1/kpis/cohorts", "/v1/kpis/stages", "/v1/kpis/revenue-tree", "/v1/costs"),
     *("/v1/work", "/v1/keys", "/v1/audit/chain"),
     *("/v1/loyalty/programme", "/v1/loyalty/programme/{version:int}"),
 )
@@ -57,9 +57,10 @@ UNRECORDED: Final = frozenset(
         *(("GET", path) for path in _OF_NOBODY),
         ("POST", "/v1/policies:evaluate"),
         ("POST", "/v1/actions:simulate"),
+        ("POST", "/v1/sentiment"),
     )
 )
-"""Calls that change nothing, and whose answers tell of catalogues, models and sums: of no person."""
+"""Calls that change nothing, and whose answers tell of catalogues, models, sums and what was sent: of no person."""
 
 TARGETS: Final = ("decision_id", "action_id", "test_id", "rule_id", "version", "erasure_id", "rejected_id")
 """Parameters of paths by which a row says what a call was about, where there was such a thing."""

@@ -13,7 +13,7 @@ from app.stages.history_queries import has_computed_history
 
 IMPORT_ID: Final = "demo"
 TRAINED: Final = (SCORE, RECOMMEND, SENTIMENT)
-"""The kinds of model that its history teaches; a policy is learned of decisions."""
+"""The kinds of model that its history teaches; a policy is learned of decisions. Sentiment, where texts are kept."""
 
 
 async def needs_events(engine: AsyncEngine) -> bool:

@@ -140,7 +140,7 @@ SHOP_SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "months.title": ("Stages over time", "各阶段人数变化"),
     "months.n": ("{n} months", "{n} 个月"),
-    "months.at": ("At the end of", "截至"),
+    "months.at": ("At the end of", "月末"),
     "months.definition": (
         "Customers by stage at the ends of months; of the month that is not over as of now.",
         "各月末各阶段的顾客数；未结束的月份截至目前。",

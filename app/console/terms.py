@@ -222,6 +222,7 @@ TERMS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "offers": ("Learning of offers", "优惠学习"),
         "erasures": ("Erasures", "删除请求"),
         "retention": ("Retention", "保留期清理"),
+        "points": ("Posting of points", "积分入账"),
     },
     "work_state": {
         "waiting": ("Waits for its time", "等待下次检查"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Double, Text, cast, func, select, tuple_
+from sqlalchemy import Double, Text, cast, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.customers.linking_queries import member_ids
@@ -16,7 +16,7 @@ async def read_answers(
 ) -> Sequence[Any]:
     """Answers of all ids of a person, latest first, before a position (occurred_us, source, id).
 
-    `counts` of a row: none of the same metric, survey and occasion came after it.
+    `counts` of a row: none of the same metric, survey and occasion came after it; or it names no occasion.
     """
     told = {
         name: events.c.data.op("->>", return_type=Text())(name) for name in ("metric", "survey", "occasion", "text")
@@ -30,7 +30,9 @@ async def read_answers(
             events.c.customer_id,
             *(column.label(name) for name, column in told.items()),
             cast(events.c.data.op("->>", return_type=Text())("score"), Double).label("score"),
-            (func.row_number().over(partition_by=of_occasion, order_by=latest_first) == 1).label("counts"),
+            or_(
+                told["occasion"].is_(None), func.row_number().over(partition_by=of_occasion, order_by=latest_first) == 1
+            ).label("counts"),
         )
         .where(events.c.customer_id == func.any(member_ids(customer_id)), events.c.type == FEEDBACK_SUBMITTED)
         .subquery("answers")

@@ -46,7 +46,7 @@ class SentimentsOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """One answer. `counts`: it is the latest of its metric, survey and occasion by this person."""
+    """One answer. `counts`: it is the latest of its metric, survey and occasion by this person, or of no occasion."""
 
     at: str
     source: str

@@ -17,8 +17,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 COUNTED: Final = frozenset(
     """
     action_id case_id category channel currency decision_id discount granted id_by_sender identifiers kind merged metric
-    order_id order_number orders points product_id purpose recommendation_id refund_events score store tier
-    time_by_device total version wording wording_version
+    occasion order_id order_number orders points product_id purpose recommendation_id refund_events score store survey
+    tier time_by_device total version wording wording_version
     """.split()  # noqa: SIM905
 )
 """Members that states, models, answers and the proof of consent are made of: they are kept always."""

@@ -83,9 +83,10 @@ class SentimentTerms(NamedTuple):
         counts = count_terms(plain)
         if not counts:
             return "no_words"
-        z, effects = self._add(counts)
-        if not effects:
+        z, raw = self._add(counts)
+        if not raw:
             return "unknown_words"
+        effects = [Term(each.text, self.slope * each.effect) for each in raw]
         positive = self._calibrate(z)
         is_mixed = self._is_mixed(plain)
         feeling = self._feel(positive, is_mixed)
@@ -146,11 +147,13 @@ class SentimentTerms(NamedTuple):
 
 def plain_text(text: str) -> str:
     """In small letters and of one width; of a long one its beginning and its end."""
-    if len(text) > MOST_CHARACTERS:
-        half = MOST_CHARACTERS // 2
-        text = f"{text[:half]}\n{text[-half:]}"
-    plain = unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'").replace("\ufeff", "")
-    return _REPEATED.sub(r"\1\1\1", plain)
+    plain = unicodedata.normalize("NFKC", _cut(text)).lower().replace("\u2019", "'").replace("\ufeff", "")
+    return _cut(_REPEATED.sub(r"\1\1\1", plain))  # a letter may stand for eighteen
+
+
+def _cut(text: str) -> str:
+    half = MOST_CHARACTERS // 2
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:half]}\n{text[-half:]}"
 
 
 def count_terms(plain: str) -> dict[str, int]:

@@ -94,10 +94,14 @@ def label_of(metric: str, score: float) -> int:
     return -1 if score <= low else 1 if score >= high else 0
 
 
+def take_once(told: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Texts with words in them, each once."""
+    return [each for each in dict.fromkeys(told) if count_terms(plain_text(each[0]))]
+
+
 def make_texts(told: Sequence[tuple[str, int]]) -> LabelledTexts:
-    """To learn from, with the words of languages that these lack. A text told again counts once."""
-    seen = dict.fromkeys((words, label) for words, label in told if count_terms(plain_text(words)))
-    own = list(seen)
+    """To learn from, with the words of languages that these lack."""
+    own = take_once(told)
     all_ = [*own, *find_lacking([words for words, _ in own])]
     labels = np.array([label for _, label in all_], np.int8)
     return LabelledTexts([words for words, _ in all_], labels, np.ones(len(all_)))
@@ -128,9 +132,9 @@ def _read_labels(labels: set[str], path: Path) -> dict[str, int]:
         return {label: int(sign or 0) for label, sign in words.items()}
     numbers = {label: _number(label) for label in labels}
     values = {number for number in numbers.values() if number is not None}
-    if None in numbers.values() or len(values) < 2:
+    if None in numbers.values() or not (len(values) == 2 or values == {-1.0, 0.0, 1.0} or _are_stars(values)):
         strange = sorted(label for label in labels if numbers[label] is None and words[label] is None)[:3]
-        told = f"such as {', '.join(map(repr, strange))}" if strange else f"all {next(iter(labels))!r}"
+        told = f"such as {', '.join(map(repr, strange or sorted(labels)[:6]))}"
         raise UnusableTransactions(
             f"{path.name}: labels are {told}; they must be words such as positive and negative, two numbers, -1, 0 and"
             " 1, or stars of 1 to 5"
@@ -138,17 +142,17 @@ def _read_labels(labels: set[str], path: Path) -> dict[str, int]:
     return {label: _sign(number, values) for label, number in numbers.items() if number is not None}
 
 
+def _are_stars(values: set[float]) -> bool:
+    return len(values) > 2 and values <= {1.0, 2.0, 3.0, 4.0, 5.0}
+
+
 def _number(label: str) -> float | None:
     return float(label) if re.fullmatch(r"\s*[+-]?\d+(\.\d+)?\s*", label) else None
 
 
 def _sign(number: float, values: set[float]) -> int:
-    if len(values) == 2 and 0 not in values - {min(values)}:
-        return 1 if number == max(values) else -1
-    if values <= {-1.0, 0.0, 1.0}:
+    if values <= {-1.0, 0.0, 1.0} and len(values) == 3:
         return int(number)
-    if values <= {0.0, 1.0, 2.0}:
-        return int(number) - 1
-    middle = 3.0 if max(values) <= 5 else 5.5
-    low, high = (2.0, 4.0) if middle == 3.0 else (4.0, 7.0)
-    return -1 if number <= low else 1 if number >= high else 0
+    if len(values) == 2:
+        return 1 if number == max(values) else -1
+    return -1 if number <= 2 else 1 if number >= 4 else 0

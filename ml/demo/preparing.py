@@ -13,7 +13,7 @@ from app.commands.history import fill_history, tell_filled
 from app.commands.progress import counting, say
 from app.database.engine import create_engine, transaction
 from app.decisions.catalogue_queries import fill_action_catalogue
-from app.foundation.errors import Problem
+from app.foundation.errors import Problem, Refusal
 from app.foundation.settings import Settings
 from app.ingest.identity_key import IdentityKeys, read_identity_keys
 from app.ingest.rules import Rules
@@ -78,7 +78,12 @@ async def prepare_demo(database_url: str, settings: Settings) -> None:
             say(f"{await fill_items(engine, settings)} items in the catalogue")
         for kind in TRAINED:
             if await needs_model(engine, kind):
-                say(await _LEARN[kind](engine, settings, simulated=True))
+                try:
+                    say(await _LEARN[kind](engine, settings, simulated=True))
+                except Refusal as error:
+                    if kind != SENTIMENT:
+                        raise
+                    say(str(error))  # texts may be declined, or have left
         if await needs_history(engine):
             say(tell_filled(await fill_history(engine, settings)))
     finally:

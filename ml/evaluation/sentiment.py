@@ -56,9 +56,8 @@ def judge(terms: SentimentTerms, asked: Told) -> dict[str, Any]:
 def judge_folds(known: Told) -> dict[str, Any]:
     """The same of texts that had no part in learning, a third of them after another."""
     draw = np.random.default_rng(_SEED)
-    unique = list(dict.fromkeys(known))
-    places = draw.permutation(len(unique))[:_MOST_JUDGED]
-    chosen = [unique[at] for at in places]
+    places = draw.permutation(len(known))[:_MOST_JUDGED]
+    chosen = [known[at] for at in places]
     labels = [label for _, label in chosen]
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=_SEED)
     found = []

@@ -53,7 +53,7 @@ def fit_sentiment(known: LabelledTexts) -> SentimentTerms:
 
 
 def _count(texts: Sequence[str]) -> _Bags:
-    """Terms of one text alone teach nothing of others, but where there are few texts."""
+    """Terms of one text alone teach nothing of others; figures are numbers of orders and phones, say."""
     places: dict[str, int] = {}
     starts, indices, data = [0], list[int](), list[float]()
     for text in texts:
@@ -66,8 +66,9 @@ def _count(texts: Sequence[str]) -> _Bags:
         shape=(len(texts), len(places)),
     )
     least = 2 if len(texts) < FEW_TEXTS else 4
-    used = np.flatnonzero(np.bincount(counts.indices, minlength=len(places)) >= least)
     names = tuple(places)
+    is_plain = np.array([not any(map(str.isdigit, name)) for name in names], np.bool_)
+    used = np.flatnonzero((np.bincount(counts.indices, minlength=len(places)) >= least) & is_plain)
     return _Bags(tuple(names[at] for at in used), counts[:, used])
 
 

@@ -7,6 +7,7 @@ Members = Mapping[str, Any]
 
 LIMITS: Final = (
     "It was judged on texts of the same source: of another kind of goods, or another way of writing, it is less sure.",
+    "Who was erased, or refused profiling, when it was made had no part in it; of a file nobody knows.",
     "Irony is taken as it is written.",
     "Of a text longer than 2,000 characters the first and the last thousand are read.",
     "What a text is about it does not say.",

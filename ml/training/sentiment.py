@@ -12,7 +12,7 @@ import numpy as np
 from app.foundation.errors import Refusal
 from app.lifecycle.sentiment import SentimentTerms, tell_language
 from app.models.sentiment_artefact import DEFINITION, SEPARATOR, TERMS
-from ml.data.reviews import make_texts
+from ml.data.reviews import make_texts, take_once
 from ml.evaluation.sentiment import judge_folds
 from ml.learning.sentiment import fit_sentiment
 from ml.report.sentiment_card import render_sentiment_card
@@ -37,23 +37,24 @@ class SentimentTraining:
 
 def train_sentiment(training: SentimentTraining, models_directory: Path, made_at: datetime) -> Path:
     """Writes `<models>/<version>/`; the directory. Raises Refusal where too few texts are good or bad."""
-    counts = Counter(label for _, label in training.told)
+    told = take_once(training.told)
+    counts = Counter(label for _, label in told)
     if min(counts[1], counts[-1]) < FEWEST:
         raise Refusal(
-            f"{counts[1]:,} texts are positive and {counts[-1]:,} negative; {FEWEST} of each are needed to learn from."
+            f"{counts[1]:,} different texts are positive and {counts[-1]:,} negative; {FEWEST} of each are needed."
         )
-    known = make_texts(training.told)
-    languages = Counter(tell_language(words) for words, _ in training.told)
+    known = make_texts(told)
+    languages = Counter(tell_language(words) for words, _ in told)
     members = {
         "training": {
             "data_from": training.data_from.isoformat(),
             "data_until": training.data_until.isoformat(),
             "texts": {_NAMES[label]: count for label, count in sorted(counts.items(), reverse=True)},
             "languages": dict(sorted(languages.items())),
-            "added": len(known.texts) - len(set(training.told)),
+            "added": len(known.texts) - len(told),
         },
         "data": {"source": training.source, "simulated": training.simulated},
-        "metrics": judge_folds(training.told),
+        "metrics": judge_folds(told),
     }
     return write_arrays(
         models_directory,

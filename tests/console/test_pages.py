@@ -174,7 +174,7 @@ async def test_a_key_without_the_scope_is_told_so(browse, words):
     assert "This key may not see this" in words(answer)
 
 
-async def test_who_looked_at_whom_is_in_the_audit(engine, serve, sql, shop):
+async def test_who_looked_at_whom_is_in_the_audit(engine, serve, sql, shop, wait_until):
     async with serve(audit_days=1) as service:
         async with transaction(engine) as connection:
             key_id, _ = await create_key(connection, "looks", ["read"], 1)
@@ -184,8 +184,12 @@ async def test_who_looked_at_whom_is_in_the_audit(engine, serve, sql, shop):
             answer = await client.get("/console/customer?id=C-1")
         await service.resources.audit.write_noted()
         asked = "SELECT operation, request_ids FROM audit_log WHERE made_by = :who"
-        while not (rows := await sql.rows(asked, who=f"key {key_id}")):
-            pass  # what was noted may be on its way
+
+        async def is_written():  # what was noted may be on its way
+            return await sql.rows(asked, who=f"key {key_id}")
+
+        await wait_until(is_written)
+        rows = await is_written()
     assert {row["operation"] for row in rows} >= {
         "GET /v1/customers/{customer_id:path}",
         "GET /v1/customers/{customer_id:path}/score",

@@ -61,9 +61,12 @@ async def test_one_answer_of_a_survey_and_occasion_counts(client, shop):
         said(shop, None, 2, survey="S", occasion="O-1", at=shop.ago(days=3)),
         said(shop, None, 5, survey="S", occasion="O-1", at=shop.ago(days=2)),
         said(shop, None, 3, survey="S", occasion="O-2", at=shop.ago(days=1)),
+        said(shop, None, 1, survey="S", at=shop.ago(days=4)),
+        said(shop, None, 4, survey="S", at=shop.ago(days=5)),
     )
     found = await answers(client)
-    assert [(each["score"], each["counts"]) for each in found["answers"]] == [(3, True), (5, True), (2, False)]
+    told = [(each["score"], each["counts"]) for each in found["answers"]]
+    assert told == [(3, True), (5, True), (2, False), (1, True), (4, True)]
     assert {each["sentiment"]["reason"] for each in found["answers"]} == {"no_text"}
 
 
@@ -87,6 +90,14 @@ async def test_who_refuses_profiling_is_not_judged(learned, client, shop):
     await send(client, shop.event("consent.changed", data={"purpose": "profiling", "granted": False}))
     (answer,) = (await answers(client))["answers"]
     assert (answer["sentiment"]["sentiment"], answer["sentiment"]["reason"]) == (None, "refuses_profiling")
+
+
+async def test_a_member_of_none_other_is_kept_where_members_are_declined(serve, shop):
+    async with serve(kept_members="none") as service:
+        answer = said(shop, "lovely", survey="S", occasion="O-1")
+        assert (await service.client.post("/v1/events", json=[answer])).json()["accepted"] == 1
+        (found,) = (await answers(service.client))["answers"]
+    assert (found["survey"], found["occasion"], found["text"]) == ("S", "O-1", None)
 
 
 async def test_nobody_is_no_customer(client):

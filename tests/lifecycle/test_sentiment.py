@@ -61,8 +61,11 @@ def test_where_no_word_is_known_nothing_is_guessed(text):
 
 
 def test_terms_add_up_to_the_log_odds():
-    found = judged("good good late", most_terms=100)
-    assert found.positive == pytest.approx(1.0 / (1.0 + exp(-sum(term.effect for term in found.terms))))
+    terms = BY_HAND._replace(intercept=0.1, slope=2.0, shift=0.3)
+    found = terms.judge("good good late", most_terms=100)
+    assert isinstance(found, Sentiment)
+    log_odds = 2.0 * 0.1 + 0.3 + sum(term.effect for term in found.terms)
+    assert found.positive == pytest.approx(1.0 / (1.0 + exp(-log_odds)))
     assert [term.text for term in found.terms] == ["good", "late"]
 
 
@@ -90,6 +93,10 @@ def test_of_a_long_text_beginning_and_end_are_read():
     assert judged(f"good {middle}").feeling == "positive"
     assert judged(f"{middle} bad").feeling == "negative"
     assert BY_HAND.judge(f"{middle} bad {middle}") == "unknown_words"
+
+
+def test_a_letter_that_stands_for_many_is_no_way_round_the_bound():
+    assert len(plain_text("\ufdfa" * 2 * MOST_CHARACTERS)) <= MOST_CHARACTERS + 1
 
 
 def test_words_do_not_join_over_the_end_of_a_clause():

@@ -7,7 +7,11 @@ const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/, NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+
 const words = document.body.dataset;
 const order = new Intl.Collator(document.documentElement.lang, { numeric: true });
 
-const textOf = (cell) => cell.textContent.trim().replace(/\s+/g, " ");
+function textOf(cell) {
+  const copy = cell.cloneNode(true);
+  for (const br of copy.querySelectorAll("br")) br.replaceWith(" ");
+  return copy.textContent.trim().replace(/\s+/g, " ");
+}
 const valueOf = (cell) => cell.dataset.value ?? textOf(cell);
 
 function compare(one, other) {

@@ -20,7 +20,6 @@ def written(tmp_path, text, name="reviews.csv", encoding="utf-8"):
         (("1", "-1"), [1, -1]),
         (("1", "0", "-1"), [1, 0, -1]),
         (("5", "4", "3", "2", "1"), [1, 1, 0, -1, -1]),
-        (("2", "1", "0"), [1, 0, -1]),
         (("Positive", "NEUTRAL", "negative"), [1, 0, -1]),
         (("好评", "中评", "差评"), [1, 0, -1]),
         (("true", "false"), [1, -1]),
@@ -49,7 +48,8 @@ def test_columns_may_be_named(tmp_path):
         ("review,b\nx,1\n", {}, "no column for the label"),
         ("review,label\nx,1\n", {"label": "c"}, "there is no column 'c'"),
         ("review,label\n,1\nx,\n", {}, "no line has both"),
-        ("review,label\nx,1\ny,1\n", {}, "labels are all '1'"),
+        ("review,label\nx,1\ny,1\n", {}, "labels are such as '1'"),
+        ("review,label\nx,0\ny,2\nz,4\n", {}, "such as '0', '2', '4'; they must be"),
         ("review,label\nx,blue\ny,red\n", {}, "such as 'blue', 'red'"),
     ],
 )
