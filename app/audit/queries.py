@@ -13,6 +13,8 @@ from app.database.tables import api_keys
 
 _LOCK: Final = 0x61756469  # "audi"
 """Whoever adds to the chain holds it until the end of the transaction: each row needs the one before."""
+_PIECE: Final = 500
+"""Rows that are made before others are served."""
 AT_ONCE: Final = 5_000
 """Rows of the chain in memory while it is checked."""
 
@@ -68,9 +70,17 @@ async def read_chain(connection: AsyncConnection) -> AsyncIterator[Row]:
 
 
 async def read_latest(connection: AsyncConnection, limit: int) -> Sequence[Row]:
-    """So many of the latest rows, in their order."""
-    query = select(audit_log).order_by(audit_log.c.seq.desc()).limit(limit)
-    return [row_of(found) for found in await connection.execute(query)][::-1]
+    """So many of the latest rows, in their order; read in pieces, between which others are served."""
+    latest_first = select(audit_log).order_by(audit_log.c.seq.desc())
+    rows: list[Row] = []
+    while len(rows) < limit:
+        query = latest_first if not rows else latest_first.where(audit_log.c.seq < rows[-1].seq)
+        size = min(_PIECE, limit - len(rows))
+        found = [row_of(each) for each in await connection.execute(query.limit(size))]
+        rows += found
+        if len(found) < size:
+            break
+    return rows[::-1]
 
 
 async def find_row(connection: AsyncConnection, seq: int) -> Link | None:

@@ -45,7 +45,7 @@ async def get_customers_csv(request: PageRequest) -> Response:
     query: Query = {"since": day_before(WARNED_DAYS, request.formats.zone)}
     warnings = await request.api.get_all("/v1/warnings", query, "warnings")
     rows = ([each[name] for name in _WARNING_COLUMNS] for each in warnings)
-    return write_sheet("warnings", _WARNING_COLUMNS, rows)
+    return await asyncio.to_thread(write_sheet, "warnings", _WARNING_COLUMNS, rows)  # it may be long
 
 
 @router.get("/customer")

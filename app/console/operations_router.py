@@ -76,7 +76,8 @@ async def get_audit_csv(request: PageRequest) -> Response:
     """All rows of what is asked for."""
     _, query = _read(request)
     rows = await request.api.get_all(AUDIT, query, "rows")
-    return write_sheet("audit", _COLUMNS, ([_cell(row[name]) for name in _COLUMNS] for row in rows))
+    cells = ([_cell(row[name]) for name in _COLUMNS] for row in rows)
+    return await asyncio.to_thread(write_sheet, "audit", _COLUMNS, cells)  # it may be long
 
 
 def _cell(value: Any) -> Any:

@@ -75,7 +75,16 @@ async def run_periodically(name: str, every_s: float, work: Callable[[], Awaitab
     """
     rest_s = min(LOOK_SECONDS, every_s)
     seen = Work(name, every_s, _now_us())
-    _works.setdefault(asyncio.get_running_loop(), {})[name] = seen
+    works = _works.setdefault(asyncio.get_running_loop(), {})
+    works[name] = seen
+    try:
+        await _repeat(seen, rest_s, work)
+    finally:
+        if works.get(name) is seen:
+            del works[name]
+
+
+async def _repeat(seen: Work, rest_s: float, work: Callable[[], Awaitable[Mapping[str, Any] | None]]) -> None:
     while True:
         seen.state, seen.next_us = "waiting", _now_us() + int(rest_s * 1e6)
         await asyncio.sleep(rest_s)
@@ -86,12 +95,12 @@ async def run_periodically(name: str, every_s: float, work: Callable[[], Awaitab
                 told = await work()
             except (NotReady, SQLAlchemyError, asyncpg.PostgresError) as error:
                 seen.failed_us, seen.failure = _now_us(), type(error).__name__
-                log.warning(f"{name}.failed", reason=seen.failure)
+                log.warning(f"{seen.name}.failed", reason=seen.failure)
                 continue
             seen.failed_us, seen.failure, seen.took_s = None, None, round(time.monotonic() - began, 2)
         if told is not None:
             seen.did_us, seen.did = _now_us(), told
-            log.info(f"{name}.done", elapsed_s=seen.took_s, **told)
+            log.info(f"{seen.name}.done", elapsed_s=seen.took_s, **told)
 
 
 def _now_us() -> int:
