@@ -98,12 +98,17 @@ class Formats(NamedTuple):
         """Its day."""
         return self._write(text, _DAYS)
 
+    def eve(self, text: str) -> str:
+        """The last day before a time as the API writes it."""
+        return self.day((datetime.fromisoformat(text) - timedelta(microseconds=1)).isoformat())
+
     def date(self, text: str) -> str:
         """A day of the deployment's time zone, as the API writes it."""
         return format_date(date.fromisoformat(text), _DAYS[self.language], locale=self.language)
 
-    def month(self, day: Day) -> str:
-        """The month of a day."""
+    def month(self, day: Day | str) -> str:
+        """The month of a day; as a text, as the API writes one."""
+        day = date.fromisoformat(day) if isinstance(day, str) else day
         return format_date(day, _MONTHS[self.language], locale=self.language)
 
     def last(self, text: str) -> str:
