@@ -92,7 +92,7 @@ async def test_who_refuses_profiling_is_not_judged(learned, client, shop):
     assert (answer["sentiment"]["sentiment"], answer["sentiment"]["reason"]) == (None, "refuses_profiling")
 
 
-async def test_a_member_of_none_other_is_kept_where_members_are_declined(serve, shop):
+async def test_survey_and_occasion_are_kept_where_members_are_declined(sql, serve, shop):
     async with serve(kept_members="none") as service:
         answer = said(shop, "lovely", survey="S", occasion="O-1")
         assert (await service.client.post("/v1/events", json=[answer])).json()["accepted"] == 1
