@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from typing import Final, NamedTuple
 
-from app.lifecycle.calendar_days import is_leap, read_day
+from app.lifecycle.calendar_days import day_number
 from app.lifecycle.events import OrderLine
 from app.lifecycle.loyalty_programme import MOST_POINTS, EarnRule, LineWhere, OrderWhere, Programme
 from app.lifecycle.order_lines import spend_of
 
 _HALF: Final = Fraction(1, 2)
-_BEFORE_MONTH: Final = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 
 class KeptOrder(NamedTuple):
-    """What is left of an order after what was given back. `day` is the local one, in days since 1970-01-01."""
+    """What is left of an order after what was given back. `day` is the local one, in days since 1970-01-01; `lines`
+    are needed by programmes that read lines alone."""
 
     source: str
     channel: str | None
@@ -60,6 +61,7 @@ def pieces_of(lines: Iterable[OrderLine]) -> dict[str, Fraction]:
     return pieces
 
 
+@lru_cache(maxsize=4096)
 def _exact(number: float) -> Fraction:
     """The decimal that a number was written as."""
     return Fraction(repr(number))
@@ -81,7 +83,7 @@ def _earned(rule: EarnRule, order: KeptOrder, digits: int) -> Fraction:
 def _lines_of(where: LineWhere, lines: Sequence[OrderLine]) -> Sequence[OrderLine]:
     if not where.names_lines:
         return lines
-    return [line for line in lines if line.item_id in where.items or line.category in where.categories]
+    return [line for line in lines if where.is_of(line.item_id, line.category)]
 
 
 def _is_of(where: OrderWhere, order: KeptOrder) -> bool:
@@ -91,18 +93,8 @@ def _is_of(where: OrderWhere, order: KeptOrder) -> bool:
         and (not where.weekdays or (order.day + 3) % 7 + 1 in where.weekdays)
         and (where.from_day is None or day_number(where.from_day) <= order.day)
         and (where.to_day is None or order.day <= day_number(where.to_day))
-        and (not where.stores or f"{order.source}/".startswith(tuple(f"{each.rstrip('/')}/" for each in where.stores)))
+        and (not where.stores or f"{order.source}/".startswith(where.prefixes))
     )
-
-
-def day_number(text: str) -> int:
-    """Days since 1970-01-01 of a day as ISO 8601 has it."""
-    told = read_day(text)
-    assert told is not None
-    year, month, day = told
-    before = year - 1
-    years = 365 * before + before // 4 - before // 100 + before // 400 - 719_162
-    return years + _BEFORE_MONTH[month - 1] + (month > 2 and is_leap(year)) + day - 1
 
 
 def _round(points: Fraction, rounding: str) -> int:

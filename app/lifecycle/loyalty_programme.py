@@ -1,5 +1,6 @@
 """A loyalty programme: what earns points, from when they may be spent, and when they expire."""
 
+from functools import cached_property
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -41,6 +42,11 @@ class OrderWhere(BaseModel):
     to_day: Day | None = None
     stages: tuple[Stage, ...] = ()
 
+    @cached_property
+    def prefixes(self) -> tuple[str, ...]:
+        """What sources of these stores begin with, if they end with a slash."""
+        return tuple([f"{each.rstrip('/')}/" for each in self.stores])
+
 
 class LineWhere(OrderWhere):
     """And of which lines of them."""
@@ -52,6 +58,15 @@ class LineWhere(OrderWhere):
     def names_lines(self) -> bool:
         """Whether it is not of whole orders."""
         return bool(self.items or self.categories)
+
+    @cached_property
+    def _named(self) -> tuple[frozenset[str], frozenset[str]]:
+        return frozenset(self.items), frozenset(self.categories)
+
+    def is_of(self, item_id: str, category: str | None) -> bool:
+        """Whether a line of this item is named."""
+        items, categories = self._named
+        return item_id in items or category in categories
 
 
 class EarnRule(BaseModel):
@@ -103,6 +118,11 @@ class Programme(BaseModel):
     def names_stages(self) -> bool:
         """Whether any rule asks where a customer stood."""
         return any([*(rule.where.stages for rule in self.earn), *(rule.where.stages for rule in self.multipliers)])
+
+    @property
+    def reads_lines(self) -> bool:
+        """Whether any rule asks what was bought."""
+        return any(rule.of == "piece" or rule.where.names_lines for rule in self.earn)
 
     @model_validator(mode="after")
     def _name_each_once(self) -> "Programme":

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lifecycle.earning import KeptOrder, day_number, pieces_of, points_of, without_returned
+from app.lifecycle.calendar_days import day_number
+from app.lifecycle.earning import KeptOrder, pieces_of, points_of, without_returned
 from app.lifecycle.events import OrderLine
 from app.lifecycle.loyalty_programme import Programme
 
@@ -80,3 +81,13 @@ def test_what_was_returned_is_off_the_first_line_of_its_item():
 @given(st.dates(date(1900, 1, 1), date(2400, 1, 1)))
 def test_days_are_those_of_the_calendar(day):
     assert day_number(day.isoformat()) == (day - date(1970, 1, 1)).days
+
+
+@pytest.mark.parametrize(
+    ("rule", "reads_lines"),
+    [({}, False), ({"of": "order"}, False), ({"of": "piece"}, True), ({"where": {"categories": ["dairy"]}}, True)],
+)
+def test_lines_are_read_for_rules_of_what_was_bought_alone(rule, reads_lines):
+    programme = Programme.model_validate({"earn": [{"rule_id": "base", **rule}]})
+    assert programme.reads_lines is reads_lines
+    assert (points_of(programme, order(), 2) != points_of(programme, order(lines=()), 2)) is reads_lines
