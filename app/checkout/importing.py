@@ -23,7 +23,7 @@ from app.ingest.refusals import Rejection
 from app.ingest.rules import Rules
 from app.lifecycle.events import Event
 from app.lifecycle.tombstones import Tombstones
-from app.loyalty.programme_queries import read_programmes
+from app.loyalty.programme_queries import has_programme
 
 BATCH_EVENTS = 1000
 UNFLUSHED = "SET synchronous_commit = off"
@@ -111,8 +111,7 @@ async def count_events(
     """
     driver, count, loop = KeyedDriver(engine), ImportCount(versions=versions), asyncio.get_running_loop()
     tombstones, left_keys = Tombstones(rules.identity_key, rules.former_keys), LeftKeys(rules.lasting_key)
-    async with transaction(engine) as connection:
-        earns_points = bool(await read_programmes(connection))
+    earns_points = False
     given = (driver, rules.orders, None, rules.items_kept, tombstones, left_keys, lambda: earns_points)
     transactions = Transactions(*given)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:  # ends with nothing in hand
@@ -124,6 +123,9 @@ async def count_events(
                 known = 0
                 if versions is not None:
                     submission, known = await settle_versions(driver, submission, versions)
+                if not earns_points:
+                    async with transaction(engine) as connection:  # one may be put meanwhile
+                        earns_points = await has_programme(connection)
                 (entry,) = await transactions.enter([submission])
                 if isinstance(entry, Exception):
                     raise entry

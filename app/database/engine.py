@@ -119,6 +119,10 @@ AT_ONE_MOMENT: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ REA
 """At the beginning of a transaction: all that it reads is as it was at its first look."""
 
 
+_DEADLOCK: Final = "40P01"
+"""Two waited for each other, and the database has ended this one."""
+
+
 @asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction, committed when the block ends. Raises NotReady when the database is out of reach."""
@@ -134,6 +138,8 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             raise NotReady(reason) from error
         if _is_lost(error):
             raise NotReady("The database went away.") from error
+        if getattr(error.orig, "sqlstate", None) == _DEADLOCK:
+            raise NotReady("Others are at work on the same rows.") from error
         raise
 
 

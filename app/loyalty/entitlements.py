@@ -4,11 +4,13 @@ What was told late, corrected, cancelled or given back changes what its order is
 that the ledger comes to the same in whichever order things were told.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
+from app.foundation.errors import NotReady
 from app.foundation.zones import offset_us
 from app.ingest.order_identity import REFUND_AFTER_DAYS, REFUND_SLACK_US, OrderIdentity
 from app.lifecycle import events as e
@@ -21,10 +23,12 @@ ORDER: Final = "order"
 BONUS: Final = "bonus"
 OF_EVENTS: Final = (ORDER, BONUS)
 """Kinds of lots whose worth follows from events."""
+GIVE_WAY: Final = 200
+"""After so many orders others have a turn."""
 
 
 class Terms(NamedTuple):
-    """By what points are worked out. `programmes` in the order of when they begin."""
+    """By what points are worked out. `programmes` in the order in which they were put."""
 
     programmes: Sequence[ProgrammeVersion]
     identity: OrderIdentity
@@ -34,21 +38,29 @@ class Terms(NamedTuple):
     @property
     def since_us(self) -> int:
         """Before which nothing earns anything."""
-        return self.programmes[0].effective_us
+        return min(each.effective_us for each in self.programmes)
 
     @property
     def names_stages(self) -> bool:
         """Whether any rule asks where a customer stood."""
         return any(each.programme.names_stages for each in self.programmes)
 
+    @property
+    def reads_lines(self) -> bool:
+        """Whether any rule asks what was bought."""
+        return any(each.programme.reads_lines for each in self.programmes)
+
     def at(self, at_us: int) -> ProgrammeVersion | None:
-        """The version of a time; None: there was none yet."""
+        """The version of a time: of those that had begun the one that was put last. None: there was none yet."""
         begun = [each for each in self.programmes if each.effective_us <= at_us]
         return begun[-1] if begun else None
 
     def of(self, version: int) -> ProgrammeVersion:
-        """A version by its number."""
-        return next(each for each in self.programmes if each.version == version)
+        """A version by its number. Raises NotReady for one that another process has read, and this one not yet."""
+        for each in reversed(self.programmes):
+            if each.version == version:
+                return each
+        raise NotReady("A programme was put just now.")
 
 
 class Sold(NamedTuple):
@@ -62,9 +74,11 @@ StageAt = Callable[[int], str | None]
 """Time → where the customer stood by then."""
 
 
-def entitle(book: Book, told: Sequence[Any], terms: Terms, stage_at: StageAt, now_us: int) -> None:
-    """Brings the lots of one customer id to what its events say."""
-    for sold in sell(told, terms):
+async def entitle(book: Book, told: Sequence[Any], terms: Terms, stage_at: StageAt, now_us: int) -> None:
+    """Brings the lots of one customer id to what its events say. Gives way to others after every GIVE_WAY orders."""
+    for at, sold in enumerate(sell(told, terms), 1):
+        if at % GIVE_WAY == 0:
+            await asyncio.sleep(0)
         row, key = sold.row, (sold.row.source, sold.row.id)
         lot = book.lots.get(key)
         if lot is not None:
@@ -76,9 +90,21 @@ def entitle(book: Book, told: Sequence[Any], terms: Terms, stage_at: StageAt, no
             lot = _lot(ORDER, row, version, wait_us, stage_at(row.occurred_us))
             if points := worth(lot, sold.kept, terms):
                 book.entitle(lot, points, row.occurred_us)
-    for row, version, points in _bonuses(told, terms):
-        if (row.source, row.id) not in book.lots:
+    _entitle_bonuses(book, told, terms, now_us)
+
+
+def _entitle_bonuses(book: Book, told: Sequence[Any], terms: Terms, now_us: int) -> None:
+    """Of a decision that was told of twice the earlier telling earns, also where it comes later."""
+    redeemed = {(row.source, row.id) for row in told if row.type == e.ACTION_REDEEMED}
+    wanted = {(row.source, row.id): (row, version, points) for row, version, points in _bonuses(told, terms)}
+    for lot in book.lots.values():
+        if lot.kind == BONUS and lot.points and lot.key in redeemed and lot.key not in wanted:
+            book.entitle(lot, 0, now_us)
+    for key, (row, version, points) in wanted.items():
+        if key not in book.lots:
             book.entitle(_lot(BONUS, row, version, 0, None), points, row.occurred_us)
+        elif not book.lots[key].points:
+            book.entitle(book.lots[key], points, now_us)
 
 
 def worth(lot: Lot, kept: KeptOrder | None, terms: Terms) -> int:
@@ -95,7 +121,7 @@ def _lot(kind: str, row: Any, version: ProgrammeVersion, wait_us: int, stage: st
     return Lot(*told, active_us, expires_us, stage)
 
 
-def sell(told: Iterable[Any], terms: Terms) -> list[Sold]:
+def sell(told: Iterable[Any], terms: Terms) -> Iterator[Sold]:
     """The orders of one customer id, each with what its refunds leave of it."""
     told = list(told)
     orders = [row for row in told if row.type in e.SALES]
@@ -108,7 +134,8 @@ def sell(told: Iterable[Any], terms: Terms) -> list[Sold]:
             order = _order_of(refund, by_number[refund.source, refund.reference], terms.identity)
             if order is not None:
                 refunds[order.source, order.id].append(refund)
-    return [Sold(row, _keep(row, refunds[row.source, row.id], terms)) for row in orders]
+    for row in orders:
+        yield Sold(row, _keep(row, refunds.get((row.source, row.id), ()), terms))
 
 
 def _order_of(refund: Any, orders: Sequence[Any], identity: OrderIdentity) -> Any:
@@ -123,14 +150,18 @@ def _order_of(refund: Any, orders: Sequence[Any], identity: OrderIdentity) -> An
 def _keep(row: Any, refunds: Sequence[Any], terms: Terms) -> KeptOrder | None:
     if row.type == e.ORDER_RETURNED:
         return None
+    lines = () if row.lines is None else _lines_left(row, refunds)
+    local_us = row.occurred_us + offset_us(row.occurred_us, terms.zone)
+    amount_minor = row.amount_minor - sum(refund.amount_minor for refund in refunds)
+    return KeptOrder(row.source, row.channel, local_us // e.DAY_US, amount_minor, lines, None)
+
+
+def _lines_left(row: Any, refunds: Iterable[Any]) -> tuple[e.OrderLine, ...]:
     returned: dict[str, Fraction] = {}
     for refund in refunds:
         for item_id, pieces in pieces_of(read_lines(refund.lines)).items():
             returned[item_id] = returned.get(item_id, Fraction()) + pieces
-    local_us = row.occurred_us + offset_us(row.occurred_us, terms.zone)
-    amount_minor = row.amount_minor - sum(refund.amount_minor for refund in refunds)
-    lines = without_returned(read_lines(row.lines), returned)
-    return KeptOrder(row.source, row.channel, local_us // e.DAY_US, amount_minor, lines, None)
+    return without_returned(read_lines(row.lines), returned)
 
 
 def _bonuses(told: Iterable[Any], terms: Terms) -> Iterable[tuple[Any, ProgrammeVersion, int]]:
@@ -141,9 +172,9 @@ def _bonuses(told: Iterable[Any], terms: Terms) -> Iterable[tuple[Any, Programme
         if version is None or (row.reference is not None and (row.kind, row.reference) in seen):
             continue
         seen.add((row.kind, row.reference))
-        points = {bonus.action_id: bonus.points for bonus in version.programme.bonuses}.get(row.kind)
-        if points is not None:
-            yield row, version, points
+        for bonus in version.programme.bonuses:
+            if bonus.action_id == row.kind:
+                yield row, version, bonus.points
 
 
 def stages_of(rows: Iterable[Any]) -> Mapping[str, StageAt]:

@@ -12,7 +12,7 @@ from app.foundation.errors import NotFound
 from app.foundation.settings import Settings
 from app.ingest.order_identity import OrderIdentity
 from app.loyalty.entitlements import Terms
-from app.loyalty.programme_queries import ProgrammeVersion, read_programmes
+from app.loyalty.programme_queries import ProgrammeVersion, list_versions, read_programmes
 
 NO_PROGRAMME: Final = "There is no loyalty programme: put one."
 AT_ONCE: Final = 3
@@ -21,7 +21,7 @@ them."""
 
 
 class Loyalty:
-    """The programmes, read anew every few seconds. With none, nobody earns anything and nothing is marked."""
+    """The programmes; every few seconds new ones are read. With none, nobody earns anything and nothing is marked."""
 
     def __init__(self, settings: Settings) -> None:
         self.programmes: Sequence[ProgrammeVersion] = ()
@@ -33,9 +33,10 @@ class Loyalty:
         return self._turns
 
     async def refresh(self, engine: AsyncEngine) -> None:
-        """Reads them anew."""
+        """Reads them anew where there are others."""
         async with transaction(engine) as connection:
-            self.programmes = await read_programmes(connection)
+            if await list_versions(connection) != [each.version for each in self.programmes]:
+                self.programmes = await read_programmes(connection)
 
     @property
     def is_on(self) -> bool:

@@ -10,7 +10,7 @@ from app.database.loyalty_tables import loyalty_programmes
 from app.lifecycle.loyalty_programme import Programme
 
 _LOCK: Final = 0x6C6F79616C
-"""Whoever puts a programme: one at a time, so that versions are in the order of when they begin."""
+"""Whoever puts a programme: one at a time, so that versions are in the order in which they are committed."""
 c = loyalty_programmes.c
 
 
@@ -32,8 +32,18 @@ def _of(row: Any) -> ProgrammeVersion:
 
 
 async def read_programmes(connection: AsyncConnection) -> Sequence[ProgrammeVersion]:
-    """All versions, in the order of when they begin."""
+    """All versions, in the order in which they were put."""
     return [_of(row) for row in await connection.execute(select(*_COLUMNS).order_by(c.version))]
+
+
+async def list_versions(connection: AsyncConnection) -> list[int]:
+    """Their numbers, in that order."""
+    return list((await connection.execute(select(c.version).order_by(c.version))).scalars())
+
+
+async def has_programme(connection: AsyncConnection) -> bool:
+    """Whether there ever was one."""
+    return bool((await connection.execute(select(select(c.version).exists()))).scalar())
 
 
 async def add_programme(

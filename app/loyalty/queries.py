@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
+from zlib import crc32
 
-from sqlalchemy import ARRAY, BigInteger, Integer, Text, bindparam, func, insert, literal, select, text, tuple_, union
+from sqlalchemy import ARRAY, BigInteger, Integer, Text, bindparam, func, insert, literal, null, select, text, union
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.database.engine import compile_statement
+from app.database.engine import compile_statement, unnested
 from app.database.loyalty_tables import loyalty_accounts, loyalty_entries, loyalty_lots, loyalty_pending
 from app.database.tables import customer_states, events, persons, stage_transitions
 from app.lifecycle import events as e
@@ -25,11 +26,17 @@ MARK: Final = compile_statement(
     )
 )
 """Marks customers, so that what was counted of them is posted."""
+_LOCK_PATIENCE: Final = text("SELECT set_config('lock_timeout', :told, true)")
 
 
-async def hold(connection: AsyncConnection, keys: Sequence[int]) -> None:
-    """Until the transaction ends nobody else posts what is under these keys, in ascending order."""
-    await connection.execute(_HOLD, {"keys": list(keys)})
+async def wait_at_most(connection: AsyncConnection, wait_ms: int) -> None:
+    """Until the transaction ends, for any lock."""
+    await connection.execute(_LOCK_PATIENCE, {"told": f"{wait_ms}ms"})
+
+
+async def hold(connection: AsyncConnection, customer_ids: Iterable[str]) -> None:
+    """Until the transaction ends nobody else posts for these ids."""
+    await connection.execute(_HOLD, {"keys": sorted({crc32(each.encode()) >> 1 for each in customer_ids})})
 
 
 async def read_members(connection: AsyncConnection, customer_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -45,10 +52,13 @@ async def read_members(connection: AsyncConnection, customer_ids: Collection[str
     return {each: found.get(each, (each,)) for each in customer_ids}
 
 
-async def read_told(connection: AsyncConnection, customer_ids: Iterable[str], since_us: int) -> Sequence[Any]:
-    """Orders, refunds and redeemed actions of these ids since a time, in the order of time."""
+async def read_told(
+    connection: AsyncConnection, customer_ids: Iterable[str], since_us: int, reads_lines: bool
+) -> Sequence[Any]:
+    """Orders, refunds and redeemed actions of these ids since a time, in the order of time; `lines` as text, or None
+    where they are not to be read."""
     c = events.c
-    lines = c.lines.cast(Text).label("lines")
+    lines = (c.lines.cast(Text) if reads_lines else null()).label("lines")
     query = select(
         *(c.customer_id, c.source, c.id, c.type, c.occurred_us, c.kind, c.channel, c.reference, c.amount_minor), lines
     ).where(
@@ -61,8 +71,24 @@ async def read_told(connection: AsyncConnection, customer_ids: Iterable[str], si
 
 async def find_events(connection: AsyncConnection, keys: Collection[LotKey]) -> set[LotKey]:
     """Those of these events that are in the log, whoever they are of and whatever they are kept as."""
-    found = select(events.c.source, events.c.id).where(tuple_(events.c.source, events.c.id).in_(keys))
-    return {(source, id_) for source, id_ in await connection.execute(found)} if keys else set()
+    if not keys:
+        return set()
+    asked = {"asked_source": [source for source, _ in keys], "asked_id": [id_ for _, id_ in keys]}
+    return {(source, id_) for source, id_ in await connection.execute(_FIND_EVENTS, asked)}
+
+
+_ASKED: Final = unnested("asked", asked_source=Text(), asked_id=Text())
+_FIND_EVENTS: Final = select(events.c.source, events.c.id).join_from(
+    _ASKED, events, (events.c.source == _ASKED.c.asked_source) & (events.c.id == _ASKED.c.asked_id)
+)
+
+
+async def count_events(connection: AsyncConnection, customer_ids: Collection[str]) -> dict[str, int]:
+    """Customer → how many events there are of it, whatever they are; without those of whom there are none."""
+    c = events.c
+    of_them = c.customer_id == func.any(literal(list(customer_ids), ARRAY(Text)))
+    rows = await connection.execute(select(c.customer_id, func.count()).where(of_them).group_by(c.customer_id))
+    return {row[0]: row[1] for row in rows}
 
 
 async def read_stages(connection: AsyncConnection, customer_ids: Iterable[str]) -> Sequence[Any]:
@@ -99,7 +125,7 @@ async def read_books(connection: AsyncConnection, customer_ids: Collection[str])
     for row in await connection.execute(select(loyalty_lots).where(loyalty_lots.c.customer_id.in_(customer_ids))):
         customer_id, *values = row
         lot = Lot(*values)
-        books[customer_id].lots[lot.key] = lot
+        books.setdefault(customer_id, Book()).lots[lot.key] = lot
     return books
 
 

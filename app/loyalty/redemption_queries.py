@@ -53,12 +53,12 @@ async def read_parts(
 
 
 async def list_expiring(
-    connection: AsyncConnection, until_us: int, after: Sequence[Any] | None, limit: int
+    connection: AsyncConnection, now_us: int, until_us: int, after: Sequence[Any] | None, limit: int
 ) -> Sequence[Any]:
-    """Lots of everybody with something active that expires before a time, the first first."""
+    """Lots of everybody with something active that expires after now and before a time, the first first."""
     lots = loyalty_lots.c
     place = (lots.expires_us, lots.customer_id, lots.source, lots.id)
-    query = select(loyalty_lots).where(lots.active > 0, lots.expires_us < until_us)
+    query = select(loyalty_lots).where(lots.active > 0, lots.expires_us > now_us, lots.expires_us < until_us)
     if after is not None:
         query = query.where(func.row(*place) > func.row(*after))
     return (await connection.execute(query.order_by(*place).limit(limit))).all()

@@ -20,6 +20,7 @@ from app.loyalty.held import Loyalty
 from app.loyalty.redeeming import confirm_points, release_points, reserve_points
 from app.loyalty.redemption_queries import list_expiring
 from app.loyalty.schemas import ConfirmIn, ExpiringOut, RedemptionOut, ReleaseIn, ReserveIn
+from app.loyalty.turns import posting
 
 router = APIRouter(prefix="/v1/loyalty", tags=["loyalty"], route_class=HotRoute)
 expiring = APIRouter(prefix="/v1/loyalty", tags=["loyalty"], dependencies=[requires("read")])
@@ -37,12 +38,12 @@ async def reserve(request: HotRequest) -> bytes:
     """Nobody else can spend them until they are confirmed, released, or `hold_seconds` are over. Repeated with the same
     id it is the same reservation; of other points or another customer it is refused (409), and so is more than is
     available (409 `not-enough-points`)."""
-    resources, now_us = request.resources, time.time_ns() // 1000
+    resources = request.resources
     wanted = await read_model(request, ReserveIn)
     customer_id = ask_for(wanted.customer_id, resources.of(Intake).rules)
     name_customers(request.scope, [customer_id])
     terms = resources.of(Loyalty).terms()
-    async with resources.of(Loyalty).turn(), transaction(resources.engine) as connection:
+    async with posting(resources) as (connection, now_us):
         told = await reserve_points(connection, terms, wanted, customer_id, now_us)
         await resources.audit.record(connection, request.scope)
     return orjson.dumps(told)
@@ -57,10 +58,10 @@ async def reserve(request: HotRequest) -> bytes:
 )
 async def confirm(request: HotRequest) -> bytes:
     """Repeated it changes nothing. What is free again is 409 `too-late`."""
-    resources, now_us = request.resources, time.time_ns() // 1000
+    resources = request.resources
     wanted = await read_model(request, ConfirmIn)
     terms = resources.of(Loyalty).terms()
-    async with resources.of(Loyalty).turn(), transaction(resources.engine) as connection:
+    async with posting(resources) as (connection, now_us):
         told, ids = await confirm_points(connection, terms, wanted.redemption_id, wanted.order_id, now_us)
         name_customers(request.scope, ids)
         await resources.audit.record(connection, request.scope)
@@ -76,10 +77,10 @@ async def confirm(request: HotRequest) -> bytes:
 )
 async def release(request: HotRequest) -> bytes:
     """The points return to the lots that they were taken of, and expire with those. Repeated it changes nothing."""
-    resources, now_us = request.resources, time.time_ns() // 1000
+    resources = request.resources
     wanted = await read_model(request, ReleaseIn)
     terms = resources.of(Loyalty).terms()
-    async with resources.of(Loyalty).turn(), transaction(resources.engine) as connection:
+    async with posting(resources) as (connection, now_us):
         told, ids = await release_points(connection, terms, wanted.redemption_id, now_us)
         name_customers(request.scope, ids)
         await resources.audit.record(connection, request.scope)
@@ -96,9 +97,10 @@ async def get_expiring(
     """Every lot of everybody with points left, the first to expire first, paged: whom to tell, and of what."""
     resources: Resources = request.app.state.resources
     after: Sequence[Any] | None = None if cursor is None else read_cursor(cursor, int, str, str, str)
-    until_us = time.time_ns() // 1000 + within_days * DAY_US
+    now_us = time.time_ns() // 1000
+    until_us = now_us + within_days * DAY_US
     async with transaction(resources.engine) as connection:
-        rows = await list_expiring(connection, until_us, after, limit + 1)
+        rows = await list_expiring(connection, now_us, until_us, after, limit + 1)
     page = rows[:limit]
     name_customers(request.scope, [row.customer_id for row in page])
     last = page[-1] if len(rows) > limit else None

@@ -16,15 +16,19 @@ from app.http.paging import Cursor, Limit, read_cursor, write_cursor
 from app.http.resources import Resources
 from app.http.routes import HotRequest, HotRoute, json_body, read_model, requires, schema_of
 from app.ingest.intake import Intake
+from app.lifecycle.events import DAY_US
 from app.loyalty.held import NO_PROGRAMME, Loyalty
 from app.loyalty.programme_queries import add_programme, hold_programmes, read_programmes
 from app.loyalty.queries import list_entries, read_members, sum_entries
 from app.loyalty.rendering import render_balance, render_entry, render_programme
 from app.loyalty.schemas import BalanceOut, LedgerOut, ProgrammeIn, ProgrammeOut
 from app.loyalty.service import settle
+from app.loyalty.turns import posting
 
 AHEAD_US: Final = 10_000_000
 """A later version is known to every process before it is in force."""
+AT_MOST_US: Final = 366 * DAY_US
+"""So far ahead it may begin: further is a slip."""
 
 programmes = APIRouter(prefix="/v1/loyalty", tags=["loyalty"], route_class=HotRoute)
 router = APIRouter(prefix="/v1/customers", tags=["loyalty"], dependencies=[requires("read")])
@@ -75,12 +79,12 @@ async def put_programme(request: HotRequest) -> bytes:
     async with transaction(resources.engine) as connection:
         await hold_programmes(connection)
         known = await read_programmes(connection)
-        least_us = max(now_us + AHEAD_US, known[-1].effective_us + 1) if known else 0
+        least_us = now_us + AHEAD_US if known else 0
         effective_us = max(now_us, least_us) if told_us is None else told_us
+        if not 0 <= effective_us <= now_us + AT_MOST_US:
+            raise Malformed("effective_at: A programme begins in 1970 at the earliest, and within 366 days.")
         if effective_us < least_us:
-            raise Malformed(
-                "effective_at: A later programme begins in ten seconds at the earliest, and after the last."
-            )
+            raise Malformed("effective_at: A later programme begins in ten seconds at the earliest.")
         sender = await name_sender(connection, request.fields.get(b"authorization"))
         added = await add_programme(connection, wanted.programme, effective_us, now_us, sender)
         await resources.audit.record(connection, request.scope)
@@ -92,10 +96,9 @@ async def put_programme(request: HotRequest) -> bytes:
 async def get_balance(request: Request, customer_id: str) -> dict[str, Any]:
     """Of the person under all ids, as of now: what was counted before is posted first."""
     resources: Resources = request.app.state.resources
-    rules, now_us = resources.of(Intake).rules, time.time_ns() // 1000
-    customer_id = read_customer_id(customer_id, rules)
+    customer_id = read_customer_id(customer_id, resources.of(Intake).rules)
     terms = resources.of(Loyalty).terms()
-    async with resources.of(Loyalty).turn(), transaction(resources.engine) as connection:
+    async with posting(resources) as (connection, now_us):
         person = (await settle(connection, terms, [customer_id], now_us))[customer_id]
         sums = await sum_entries(connection, person.books)
     if not any(book.lots for book in person.books.values()):
@@ -108,11 +111,10 @@ async def get_ledger(request: Request, customer_id: str, limit: Limit = 50, curs
     """Every entry of the person under all ids, what was posted last first, paged. What was counted before is posted
     first."""
     resources: Resources = request.app.state.resources
-    rules, now_us = resources.of(Intake).rules, time.time_ns() // 1000
-    customer_id = read_customer_id(customer_id, rules)
+    customer_id = read_customer_id(customer_id, resources.of(Intake).rules)
     terms = resources.of(Loyalty).terms()
     before = None if cursor is None else read_cursor(cursor, int)[0]
-    async with resources.of(Loyalty).turn(), transaction(resources.engine) as connection:
+    async with posting(resources) as (connection, now_us):
         if before is None:
             await settle(connection, terms, [customer_id], now_us)
         members = (await read_members(connection, [customer_id]))[customer_id]

@@ -16,7 +16,7 @@ class ProgrammeIn(BaseModel):
     effective_at: Time | None = Field(
         None,
         description="Of the first programme any time, also one that is past; of a later one ten seconds ahead or more. "
-        "Without it: now, or in ten seconds.",
+        "None is more than 366 days ahead. Without it: now, or in ten seconds.",
     )
 
 

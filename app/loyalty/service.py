@@ -7,12 +7,11 @@ done twice, the second time there is none.
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
-from zlib import crc32
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.foundation.errors import NotReady
-from app.lifecycle.points_book import Book
+from app.lifecycle.points_book import Book, Lot
 from app.loyalty import queries
 from app.loyalty.entitlements import OF_EVENTS, Terms, entitle, no_stage, stages_of
 from app.loyalty.reservations import release_overdue
@@ -60,12 +59,12 @@ async def settle(
 async def recall(connection: AsyncConnection, terms: Terms, books: Mapping[str, Book], now_us: int) -> None:
     """Brings these books to what the log says; what is new in them is not written."""
     told: dict[str, list[Any]] = defaultdict(list)
-    for row in await queries.read_told(connection, books, terms.since_us):
+    for row in await queries.read_told(connection, books, terms.since_us, terms.reads_lines):
         told[row.customer_id].append(row)
     stages = stages_of(await queries.read_stages(connection, books)) if terms.names_stages else {}
     await _take_from_others(connection, books, told, now_us)
     for each, book in books.items():
-        entitle(book, told[each], terms, stages.get(each, no_stage), now_us)
+        await entitle(book, told[each], terms, stages.get(each, no_stage), now_us)
 
 
 async def _take_from_others(
@@ -73,12 +72,11 @@ async def _take_from_others(
 ) -> None:
     """Lots of orders that were cancelled, or turned out to be another's, are worth nothing. Those of orders that have
     left the log stand."""
-    strange = [
-        (book, lot)
-        for each, book in books.items()
-        for lot in book.lots.values()
-        if lot.points and lot.kind in OF_EVENTS and not any((row.source, row.id) == lot.key for row in told[each])
-    ]
+    strange = list[tuple[Book, Lot]]()
+    for each, book in books.items():
+        keys = {(row.source, row.id) for row in told[each]}
+        lots = [lot for lot in book.lots.values() if lot.points and lot.kind in OF_EVENTS and lot.key not in keys]
+        strange += [(book, lot) for lot in lots]
     found = await queries.find_events(connection, [lot.key for _, lot in strange])
     for book, lot in strange:
         if lot.key in found:
@@ -86,13 +84,16 @@ async def _take_from_others(
 
 
 async def _hold_persons(connection: AsyncConnection, customer_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Each of these customers, and the ids of their person, which nobody else posts for."""
+    """Each of these customers, and the ids of their person, which nobody else posts for. What was held in vain is let
+    go first, so that everybody holds in one order, and no two wait for each other."""
     members = await queries.read_members(connection, customer_ids)
     for _ in range(_ATTEMPTS):
-        ids = {each for theirs in members.values() for each in theirs}
-        await queries.hold(connection, sorted({crc32(each.encode()) >> 1 for each in ids}))
+        attempt = await connection.begin_nested()
+        await queries.hold(connection, {each for theirs in members.values() for each in theirs})
         again = await queries.read_members(connection, customer_ids)
         if again == members:
+            await attempt.commit()
             return members
+        await attempt.rollback()
         members = again
     raise NotReady("Who is who of these customers changes right now.")

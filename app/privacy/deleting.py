@@ -13,6 +13,7 @@ from app.customers.linking import relink
 from app.database.engine import Borrowed
 from app.decisions.reservation_queries import uncount
 from app.ingest.naming import ids_in, texts_of
+from app.loyalty.queries import hold
 from app.privacy import erasure_queries as queries
 from app.privacy.held import HELD
 from app.privacy.queries import read_refused
@@ -30,6 +31,7 @@ async def delete_person(connection: AsyncConnection, customer_ids: Sequence[str]
     """Deletes every row that is of these ids, and what others say of them; how many of each table. Others are made anew
     from what is left of theirs.
     """
+    await hold(connection, customer_ids)  # nobody posts points meanwhile
     rows: Counter[str] = Counter()
     rows["contact_turns"] = await queries.delete_all(connection, "contact_turns", customer_ids)
     contacts = await queries.delete_contacts(connection, customer_ids)

@@ -24,6 +24,7 @@ from app.foundation.times import iso
 from app.http.auditing import Record
 from app.lifecycle.identifiers import is_pseudonym
 from app.lifecycle.tombstones import Tombstones
+from app.loyalty.queries import hold
 from app.privacy import erasure_queries as queries
 from app.privacy.deleting import LARGE, delete_person, delete_refused
 from app.privacy.held import NAMED_IN_TEXT
@@ -131,6 +132,7 @@ async def _delete_piece(engine: AsyncEngine, erasure_id: str) -> bool:
         erasure = await queries.lock_erasure(connection, erasure_id)
         if erasure.erased_us is not None:
             return False
+        await hold(connection, erasure.customer_ids)
         for name in LARGE:
             deleted = await queries.delete_some(connection, name, erasure.customer_ids, PIECE)
             if deleted:

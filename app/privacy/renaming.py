@@ -24,7 +24,7 @@ from app.ingest.pseudonyms import ids_asked_for, plain_id_of, pseudonymise
 from app.ingest.rules import Rules
 from app.lifecycle.persons import Edge, rename_edge
 from app.lifecycle.states import STATES
-from app.loyalty.queries import add_up
+from app.loyalty.queries import add_up, hold
 from app.privacy import renaming_queries as queries
 from app.privacy.erasure import held_alone, in_turn
 from app.privacy.erasure_queries import find_neighbours
@@ -78,6 +78,7 @@ async def keep_hashed(engine: AsyncEngine, rules: Rules) -> None:
 
 async def _rename(engine: AsyncEngine, before: str, after: str, rules: Rules) -> None:
     async with held_alone(engine) as connection:
+        await hold(connection, [before, after])
         others = await find_neighbours(connection, [before])
         told = [
             (row.source, row.id, _tell(row.data, before, rules))

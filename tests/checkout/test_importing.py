@@ -6,6 +6,8 @@ import pytest
 
 from app.checkout.importing import import_id, run_import
 from app.ingest.rules import Rules
+from app.lifecycle.loyalty_programme import Programme
+from app.loyalty.programme_queries import add_programme
 
 RULES = Rules("CNY", 2, b"key")
 
@@ -39,6 +41,21 @@ async def test_an_import_that_was_broken_off_goes_on_where_it_stopped(engine, sq
     progress = await sql.row("SELECT batches_done, finished_us FROM imports")
     assert progress["batches_done"] == 3
     assert progress["finished_us"] is not None
+
+
+async def test_an_import_marks_from_when_a_programme_is_put(engine, sql, shop):
+    events = [shop.order(f"C-{n // 1000}") for n in range(2500)]
+    programme = Programme.model_validate({"earn": [{"rule_id": "base"}]})
+    async with aclosing(run_import(engine, "file", lambda _: iter(events), RULES)) as batches:
+        await anext(batches)
+        async with engine.begin() as connection:
+            await add_programme(connection, programme, 0, 0, "")
+        async for _ in batches:
+            pass
+    assert await sql.rows("SELECT DISTINCT customer_id FROM loyalty_pending ORDER BY 1") == [
+        {"customer_id": "C-1"},
+        {"customer_id": "C-2"},
+    ]
 
 
 async def test_an_import_repeated_counts_nothing_twice(engine, sql, shop):

@@ -1,12 +1,23 @@
 """Points over HTTP: promised, active, taken back, expired; and the same in whichever order things are told."""
 
+import asyncio
 import itertools
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from app.database.engine import transaction
+from app.foundation.errors import NotReady
 from app.foundation.settings import Settings
+from app.ingest.order_identity import OrderIdentity
+from app.lifecycle.loyalty_programme import Programme
+from app.lifecycle.points_book import Book
+from app.loyalty import entitlements, pending_queries, queries
+from app.loyalty.entitlements import Terms
 from app.loyalty.held import Loyalty
 from app.loyalty.posting import KNOWN_AFTER_US, post_all
+from app.loyalty.programme_queries import ProgrammeVersion
 from app.loyalty.verification import verify_points
 from tests.loyalty.conftest import BASE, ONLINE
 
@@ -180,29 +191,142 @@ async def test_an_action_redeemed_brings_its_bonus_once_a_decision(members):
 async def test_the_round_posts_for_whoever_bought_and_for_what_is_due(members, service, engine, sql):
     await members.put()
     await members.send(members.order("C-1", 100, 3), members.order("C-2", 5, 3))
-    terms = service.resources.of(Loyalty).terms()
+    terms = service.resources.of(Loyalty).terms
     now_us = (await sql.rows("SELECT max(received_us) AS us FROM events"))[0].us + KNOWN_AFTER_US + 1
-    await post_all(engine, terms, now_us)
+    await post_all(engine, terms, lambda: now_us)
     assert await accounts(sql) == [
         ("C-1", 100, 0),
         ("C-2", 5, 0),
     ]
     assert await sql.rows("SELECT * FROM loyalty_pending") == []
-    await post_all(engine, terms, now_us + 12 * A_DAY_US)
+    await post_all(engine, terms, lambda: now_us + 12 * A_DAY_US)
     assert await accounts(sql) == [
         ("C-1", 0, 100),
         ("C-2", 0, 5),
     ]
 
 
-async def test_who_bought_before_the_programme_was_put_is_posted_for(members, service, engine, sql):
-    await members.send(members.order("C-1", 100, 3))
-    await members.put()
+async def test_who_bought_before_the_programme_was_put_is_posted_for(members, service, engine, sql, monkeypatch):
+    monkeypatch.setattr(pending_queries, "RANGE", 2)
+    told = {"action_id": "welcome-pack", "decision_id": "D-1"}
+    await members.send(members.order("C-1", 100, 3), members.shop.event("store.visited", "C-2"))
+    await members.send(members.order("C-3", 100, 3), members.order("C-4", 100, 500))
+    await members.send(members.shop.event("action.redeemed", "C-5", data=told))
+    await members.put(bonuses=[{"action_id": "welcome-pack", "points": 50}])
+    terms = service.resources.of(Loyalty).terms
     now_us = (await sql.rows("SELECT changed_us AS us FROM loyalty_programmes"))[0].us
-    await post_all(engine, service.resources.of(Loyalty).terms(), now_us + 1)
-    assert await sql.rows("SELECT * FROM loyalty_accounts") == []
-    await post_all(engine, service.resources.of(Loyalty).terms(), now_us + KNOWN_AFTER_US + 1)
-    assert len(await sql.rows("SELECT * FROM loyalty_accounts")) == 1
+    await post_all(engine, terms, lambda: now_us + 1)
+    assert await accounts(sql) == []
+    await post_all(engine, terms, lambda: now_us + KNOWN_AFTER_US + 1)
+    assert await accounts(sql) == [("C-1", 100, 0), ("C-3", 100, 0), ("C-5", 0, 50)]
+    assert await sql.rows("SELECT * FROM loyalty_programmes WHERE marked_us IS NULL") == []
+    assert await sql.rows("SELECT * FROM loyalty_pending") == []
+
+
+async def test_a_round_goes_on_by_the_programme_of_the_moment(members, service, engine, sql, monkeypatch):
+    monkeypatch.setattr("app.loyalty.posting.MOST_EVENTS", 1)
+    await members.put()
+    await members.send(members.order("C-1", 100, 3), members.order("C-2", 100, 3))
+    first, rounds = service.resources.of(Loyalty).terms(), itertools.count()
+    later = first.programmes[0]._replace(version=first.programmes[0].version + 1)
+    later = later._replace(programme=Programme.model_validate({"earn": [{**BASE, "points": 2}]}))
+
+    def terms():
+        return first if next(rounds) == 0 else first._replace(programmes=[*first.programmes, later])
+
+    now_us = (await sql.rows("SELECT max(received_us) AS us FROM events"))[0].us + 1
+    await post_all(engine, terms, lambda: now_us)
+    assert await accounts(sql) == [("C-1", 100, 0), ("C-2", 200, 0)]
+
+
+async def test_one_who_cannot_be_posted_for_stops_nobody_else(members, service, engine, sql):
+    await members.put()
+    await members.send(*(members.order(who, 100, 3, order_id=who) for who in ("C-1", "C-2", "C-3")))
+    await sql.rows("ALTER TABLE loyalty_accounts ADD CONSTRAINT broken CHECK (customer_id <> 'C-2')")
+    now_us = (await sql.rows("SELECT max(received_us) AS us FROM events"))[0].us + 1
+    try:
+        assert await post_all(engine, service.resources.of(Loyalty).terms, lambda: now_us) == 2
+    finally:
+        await sql.rows("ALTER TABLE loyalty_accounts DROP CONSTRAINT broken")
+    assert await accounts(sql) == [("C-1", 100, 0), ("C-3", 100, 0)]
+    assert [row.customer_id for row in await sql.rows("SELECT customer_id FROM loyalty_pending")] == ["C-2"]
+
+
+async def test_programmes_are_read_once(members, service, engine):
+    await members.put()
+    loyalty = service.resources.of(Loyalty)
+    known = loyalty.programmes
+    await loyalty.refresh(engine)
+    assert loyalty.programmes is known
+    assert len(known) == 1
+
+
+async def test_a_version_that_is_not_known_yet_is_waited_for(members, service):
+    await members.put()
+    with pytest.raises(NotReady):
+        service.resources.of(Loyalty).terms().of(10**6)
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+async def test_of_a_decision_told_of_twice_the_earlier_telling_earns(members, engine, order):
+    await members.put(bonuses=[{"action_id": "welcome-pack", "points": 50}])
+    told = {"action_id": "welcome-pack", "decision_id": "D-1"}
+    for days in order:
+        await members.send(members.shop.event("action.redeemed", data=told, at=members.shop.ago(days=days)))
+        assert await members.points("C-1") == (50, 0, 0)
+    assert await differences(engine) == []
+
+
+async def test_many_orders_give_way_to_others(monkeypatch):
+    monkeypatch.setattr(entitlements, "GIVE_WAY", 2)
+    version = ProgrammeVersion(1, 0, Programme.model_validate({"earn": [BASE]}), 0, "")
+    terms = Terms([version], OrderIdentity.of(""), "UTC", 2)
+    of_order = {"source": ONLINE, "type": "order.completed", "kind": None, "channel": None, "lines": None}
+    orders = [{"id": str(at), "reference": str(at), "occurred_us": at, "amount_minor": 100} for at in range(9)]
+    told = [SimpleNamespace(**of_order, **order) for order in orders]
+    book, seen = Book(), list[int]()
+
+    async def look():
+        while len(seen) < 3:
+            seen.append(len(book.lots))
+            await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    await entitlements.entitle(book, told, terms, entitlements.no_stage, 9)
+    assert seen == [1, 3, 5]
+    assert len(book.lots) == 9
+    await looking
+
+
+async def test_lots_beyond_what_one_statement_may_name_are_looked_up(engine):
+    async with engine.begin() as connection:
+        assert await queries.find_events(connection, [("/pos", str(at)) for at in range(40_000)]) == set()
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
+async def test_a_programme_of_another_age_is_refused(client, at):
+    response = await client.put("/v1/loyalty/programme", json={"programme": {"earn": [BASE]}, "effective_at": at})
+    assert response.status_code == 422, response.text
+    assert (await client.get("/v1/loyalty/programme")).status_code == 404
+
+
+async def test_what_is_put_last_takes_the_place_of_what_has_not_begun(members, client, service):
+    await members.put()
+    for days, points in ((-300, 3), (-1, 2)):
+        body = {"programme": {"earn": [{**BASE, "points": points}]}, "effective_at": members.shop.ago(days=days)}
+        put = await client.put("/v1/loyalty/programme", json=body)
+        assert put.status_code == 200, put.text
+    terms, now_us = service.resources.of(Loyalty).terms(), time.time_ns() // 1000
+    worths = [terms.at(now_us + days * A_DAY_US).programme.earn[0].points for days in (0, 2, 301)]
+    assert worths == [1, 2, 2]
+
+
+async def test_books_of_lots_without_an_account_are_read(members, sql, engine):
+    await members.put()
+    await members.send(members.order("C-1", 100, 20))
+    await members.points("C-1")
+    await sql.rows("DELETE FROM loyalty_accounts")
+    assert await members.points("C-1") == (100, 0, 0)
 
 
 async def test_verify_finds_what_is_wrong(members, engine, sql):
@@ -275,3 +399,23 @@ async def test_who_is_not_known_has_no_points(members, client):
     await members.send(members.shop.event("store.visited", "a/b 王"))
     told = (await client.get("/v1/customers/a%2Fb%20%E7%8E%8B/loyalty")).json()
     assert (told["customer_id"], told["available"]) == ("a/b 王", 0)
+
+
+async def test_an_erasure_waits_for_whoever_posts(members, client, sql):
+    await members.put()
+    await members.send(members.order("C-1", 100, 20))
+    await members.points("C-1")
+    async with sql.engine.begin() as other:
+        await queries.hold(other, ["C-1"])
+        erasing = asyncio.create_task(client.delete("/v1/customers/C-1"))
+        await sql.wait_for_lock()
+        assert await accounts(sql) == [("C-1", 0, 100)]
+    assert (await erasing).status_code == 200
+    assert await accounts(sql) == []
+
+
+async def test_of_two_that_wait_for_each_other_one_is_to_come_again(engine):
+    deadlock = "DO $$ BEGIN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END $$"
+    with pytest.raises(NotReady):
+        async with transaction(engine) as connection:
+            await connection.exec_driver_sql(deadlock)

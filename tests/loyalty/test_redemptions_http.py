@@ -6,6 +6,8 @@ import pytest
 
 from app.loyalty.held import Loyalty
 from app.loyalty.posting import post_all
+from app.loyalty.queries import hold
+from tests.loyalty.conftest import BASE
 from tests.loyalty.test_points_http import differences
 
 
@@ -98,7 +100,7 @@ async def test_what_is_not_confirmed_in_time_is_free_again(hundred, redeem, sql,
     assert (await redeem("confirm"))[0] == 409
     await redeem("reserve", "R-2", customer_id="C-1", points=70, hold_seconds=60)
     (row,) = await sql.rows("SELECT expires_us FROM loyalty_redemptions WHERE redemption_id = 'R-2'")
-    await post_all(engine, service.resources.of(Loyalty).terms(), row["expires_us"])
+    await post_all(engine, service.resources.of(Loyalty).terms, lambda: row["expires_us"])
     assert await sql.rows("SELECT reserved, active FROM loyalty_accounts") == [{"reserved": 0, "active": 100}]
 
 
@@ -169,3 +171,26 @@ async def test_each_lot_is_told_before_it_expires(hundred, client, redeem):
     rest = await client.get("/v1/loyalty/expiring", params={"within_days": 366, "cursor": page["next_cursor"]})
     assert page["lots"] + rest.json()["lots"] == told
     assert (await client.get("/v1/loyalty/expiring", params={"within_days": 30})).json()["lots"] == told[:1]
+
+
+async def test_what_has_expired_is_not_about_to(hundred, client, sql):
+    await hundred.balance("C-1")
+    await sql.rows("UPDATE loyalty_lots SET expires_us = 1 WHERE reference = 'A'")  # and no round came by yet
+    told = (await client.get("/v1/loyalty/expiring", params={"within_days": 366})).json()["lots"]
+    assert [each["order_id"] for each in told] == ["B"]
+
+
+async def test_who_waits_too_long_for_points_is_told_to_come_again(serve, sql):
+    async with serve(patience_ms=100) as service:
+        put = await service.client.put("/v1/loyalty/programme", json={"programme": {"earn": [BASE]}})
+        assert put.status_code == 200, put.text
+        body = {"customer_id": "C-1", "redemption_id": "R-1", "points": 1}
+        async with sql.engine.begin() as other:
+            await hold(other, ["C-1"])
+            answer = await service.client.post("/v1/loyalty/reserve", json=body)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        loyalty = service.resources.of(Loyalty)
+        async with loyalty.turn(), loyalty.turn(), loyalty.turn():
+            answer = await service.client.post("/v1/loyalty/reserve", json=body)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert (await service.client.post("/v1/loyalty/reserve", json=body)).json()["code"] == "not-enough-points"
