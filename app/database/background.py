@@ -79,9 +79,9 @@ async def run_periodically(name: str, every_s: float, work: Callable[[], Awaitab
     works[name] = seen
     try:
         await _repeat(seen, rest_s, work)
-    finally:
-        if works.get(name) is seen:
-            del works[name]
+    except Exception:  # a defect: it is told of among those that have ended
+        works.pop(name, None)
+        raise
 
 
 async def _repeat(seen: Work, rest_s: float, work: Callable[[], Awaitable[Mapping[str, Any] | None]]) -> None:

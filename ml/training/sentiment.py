@@ -20,6 +20,8 @@ from ml.training.artefact import write_arrays
 
 FEWEST: Final = 20
 """Good texts, and bad ones."""
+FEWEST_DIFFERENT: Final = 3
+"""Of them, to judge on others than those that were learned of."""
 _LIBRARIES: Final = ("scikit-learn", "numpy", "scipy")
 _NAMES: Final = {1: "positive", 0: "neutral", -1: "negative"}
 
@@ -38,10 +40,11 @@ class SentimentTraining:
 def train_sentiment(training: SentimentTraining, models_directory: Path, made_at: datetime) -> Path:
     """Writes `<models>/<version>/`; the directory. Raises Refusal where too few texts are good or bad."""
     told = take_once(training.told)
-    counts = Counter(label for _, label in told)
-    if min(counts[1], counts[-1]) < FEWEST:
+    counts, different = (Counter(label for _, label in each) for each in (training.told, told))
+    if min(counts[1], counts[-1]) < FEWEST or min(different[1], different[-1]) < FEWEST_DIFFERENT:
         raise Refusal(
-            f"{counts[1]:,} different texts are positive and {counts[-1]:,} negative; {FEWEST} of each are needed."
+            f"{counts[1]:,} texts are positive and {counts[-1]:,} negative, {different[1]:,} and {different[-1]:,} of "
+            f"them different ones; {FEWEST} of each, {FEWEST_DIFFERENT} different ones, are needed to learn from."
         )
     known = make_texts(told)
     languages = Counter(tell_language(words) for words, _ in told)

@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from app.database.background import AT_ONCE, list_works, run_periodically
 from app.foundation.errors import NotReady
 
@@ -49,6 +51,15 @@ async def test_a_work_that_fails_gives_its_turn_back():
             went_on.set()
 
     await run_until(went_on, {**{f"failing-{number}": fail for number in range(AT_ONCE)}, "other": go_on})
+
+
+async def test_a_work_that_ended_by_a_defect_is_no_work_any_more():
+    async def work():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await run_periodically("failing", 0.01, work)
+    assert [each.name for each in list_works() if each.name == "failing"] == []
 
 
 async def test_what_a_work_did_and_how_it_failed_is_told():

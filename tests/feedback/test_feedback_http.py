@@ -129,6 +129,12 @@ async def test_the_shop_s_own_feedback_teaches(perennial, client, shop):
     assert "demo-" not in told
 
 
+async def test_the_same_text_again_and_again_teaches_nothing(perennial, client, shop):
+    await send(client, *(said(shop, text, score) for _ in range(20) for text, score in (("fine", 5), ("poor", 1))))
+    with pytest.raises(Refusal, match="1 and 1 of them different"):
+        await asyncio.to_thread(perennial, "train", "sentiment")
+
+
 async def test_feedback_of_who_refuses_profiling_does_not_teach(perennial, client, shop):
     await send(client, *(said(shop, f"smashing {number}", 5) for number in range(25)))
     await send(client, shop.event("consent.changed", data={"purpose": "profiling", "granted": False}))
