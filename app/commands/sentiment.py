@@ -30,12 +30,11 @@ def evaluate_sentiment_command(
     as_json: AsJson = False,
 ) -> None:
     """How often texts are called what their writers felt, learnt from another file."""
-    from ml.data.reviews import read_reviews
+    from ml.data.reviews import read_alike
     from ml.evaluation.figures import render_sentiment
     from ml.evaluation.sentiment import evaluate_sentiment
 
-    columns = _columns(text_column, label_column)
-    known, asked = (read_reviews(path, columns, say) for path in (data, test))
+    known, asked = read_alike([data, test], _columns(text_column, label_column), say)
     result = evaluate_sentiment(known, asked)
     print(json.dumps(result, indent=2) if as_json else render_sentiment(result), flush=True)
 

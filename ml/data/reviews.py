@@ -16,6 +16,7 @@ from app.lifecycle.sentiment import count_terms, plain_text
 from ml.data.columns import UnusableTransactions, compact
 from ml.data.reading import load_raw, open_source
 from ml.data.sentiment_words import find_lacking
+from ml.data.transactions import Say
 
 _TEXT: Final = (
     "text review review_text review_body comment comments content feedback remark message body sentence verbatim"
@@ -45,24 +46,31 @@ ORDER BY event.occurred_us, event.source, event.id
 
 @dataclass(frozen=True, slots=True)
 class LabelledTexts:
-    """Texts, each with 1 (good), 0 (neither) or −1 (bad), and how much it counts."""
+    """Texts, each with 1 (good), 0 (neither) or −1 (bad)."""
 
     texts: Sequence[str]
     labels: NDArray[np.int8]
-    weights: NDArray[np.float64]
-
-    def take(self, wanted: NDArray[Any]) -> "LabelledTexts":
-        """Those of a mask or of places."""
-        places = np.arange(len(self.texts))[wanted]
-        return LabelledTexts([self.texts[at] for at in places], self.labels[places], self.weights[places])
 
 
-def read_reviews(path: Path, columns: Mapping[str, str], say: Any) -> list[tuple[str, int]]:
+def read_reviews(path: Path, columns: Mapping[str, str], say: Say) -> list[tuple[str, int]]:
     """Texts and labels (1 good, 0 neither, −1 bad) of a file; `columns`: `text` and `label` → name, where named.
 
     Labels may be words, two numbers (the greater is good), −1, 0 and 1, or stars of 1 to 5 (1 and 2 bad, 3 neither).
     Lines without a text or a label are left out, and counted. Raises UnusableTransactions.
     """
+    (told,) = read_alike([path], columns, say)
+    return told
+
+
+def read_alike(paths: Sequence[Path], columns: Mapping[str, str], say: Say) -> list[list[tuple[str, int]]]:
+    """The same of several files, whose labels mean the same: 4 of one that has 4 and 5 alone is good if another has
+    stars."""
+    files = [_read_rows(path, columns, say) for path in paths]
+    meanings = _read_labels({label for rows in files for _, label in rows}, paths[0])
+    return [[(words, meanings[label]) for words, label in rows] for rows in files]
+
+
+def _read_rows(path: Path, columns: Mapping[str, str], say: Say) -> list[tuple[str, str]]:
     with duckdb.connect() as connection, open_source(path, count_known=_count_known) as source:
         try:
             names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source.sql}").fetchall()]
@@ -78,8 +86,7 @@ def read_reviews(path: Path, columns: Mapping[str, str], say: Any) -> list[tuple
         raise UnusableTransactions(f"{path.name}: no line has both a text and a label")
     if len(told) < len(rows):
         say(f"{len(rows) - len(told):,} lines without a text or a label are left out.")
-    meanings = _read_labels({label for _, label in told}, path)
-    return [(words, meanings[label]) for words, label in told]
+    return told
 
 
 async def read_feedback(connection: AsyncConnection) -> list[Any]:
@@ -104,7 +111,7 @@ def make_texts(told: Sequence[tuple[str, int]]) -> LabelledTexts:
     own = take_once(told)
     all_ = [*own, *find_lacking([words for words, _ in own])]
     labels = np.array([label for _, label in all_], np.int8)
-    return LabelledTexts([words for words, _ in all_], labels, np.ones(len(all_)))
+    return LabelledTexts([words for words, _ in all_], labels)
 
 
 def _count_known(names: list[str]) -> int:

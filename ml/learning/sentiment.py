@@ -74,7 +74,7 @@ def _count(texts: Sequence[str]) -> _Bags:
 
 def _fit(bags: _Bags, known: LabelledTexts, rows: NDArray[Any]) -> tuple[Floats, Floats, float, NDArray[Any]]:
     """Scale and weight of each chosen term, and the intercept."""
-    counts, labels, weights = bags.counts[rows], known.labels[rows], known.weights[rows]
+    counts, labels = bags.counts[rows], known.labels[rows]
     has = (counts > 0).astype(np.float32)
     good, bad = (np.asarray(has[labels == sign].sum(axis=0)).ravel() for sign in (1, -1))
     odds = np.log((good + 0.5) / ((labels == 1).sum() + 1.0)) - np.log((bad + 0.5) / ((labels == -1).sum() + 1.0))
@@ -87,8 +87,7 @@ def _fit(bags: _Bags, known: LabelledTexts, rows: NDArray[Any]) -> tuple[Floats,
     told, neither = np.flatnonzero(labels), np.flatnonzero(labels == 0)
     places = np.concatenate([told, neither, neither])
     signs = np.concatenate([labels[told], np.ones(len(neither)), -np.ones(len(neither))])
-    halved = np.where(labels == 0, 0.5, 1.0) * weights
-    model.fit(values[places], signs, sample_weight=halved[places])
+    model.fit(values[places], signs, sample_weight=np.where(labels == 0, 0.5, 1.0)[places])
     return scale, model.coef_[0], float(model.intercept_[0]), chosen
 
 

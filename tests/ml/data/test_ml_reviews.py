@@ -3,7 +3,7 @@
 import pytest
 
 from ml.data.columns import UnusableTransactions
-from ml.data.reviews import label_of, read_reviews
+from ml.data.reviews import label_of, read_alike, read_reviews
 
 
 def written(tmp_path, text, name="reviews.csv", encoding="utf-8"):
@@ -56,6 +56,12 @@ def test_columns_may_be_named(tmp_path):
 def test_what_cannot_be_read_is_refused_in_words(tmp_path, text, columns, sentence):
     with pytest.raises(UnusableTransactions, match=sentence):
         read_reviews(written(tmp_path, text), columns, print)
+
+
+def test_labels_of_two_files_mean_the_same(tmp_path):
+    known = written(tmp_path, "review,label\na,1\nb,3\nc,5\n", "known.csv")
+    asked = written(tmp_path, "review,label\nd,4\ne,5\n", "asked.csv")
+    assert read_alike([known, asked], {}, print)[1] == [("d", 1), ("e", 1)]
 
 
 def test_lines_that_lack_something_are_counted(tmp_path):

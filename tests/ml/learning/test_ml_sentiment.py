@@ -70,7 +70,7 @@ def test_of_the_same_texts_the_same_is_learned():
 
 
 def test_texts_of_one_kind_teach_nothing():
-    known = LabelledTexts(["good", "fine"], np.array([1, 1], np.int8), np.ones(2))
+    known = LabelledTexts(["good", "fine"], np.array([1, 1], np.int8))
     with pytest.raises(ValueError, match="good texts and bad"):
         fit_sentiment(known)
 
