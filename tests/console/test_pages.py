@@ -472,9 +472,17 @@ async def test_the_audit_is_filtered_and_downloaded(serve, engine, shop, words):
     assert "GET /v1/keys" in operations
 
 
-async def test_a_change_of_an_action_is_tried_and_put_in_force(browse, service, shop, words):
-    await service.client.post("/v1/events", json=[shop.order(f"C-{n}") for n in range(3)])
+@pytest.fixture
+async def action(service):
+    """The first of the catalogue, which is as it was afterwards: the tests have one for all."""
     (action, *_) = (await service.client.get("/v1/actions")).json()["actions"]
+    yield action
+    back = await service.client.put(f"/v1/actions/{action['action_id']}", json=action)
+    assert back.status_code == 200, back.text
+
+
+async def test_a_change_of_an_action_is_tried_and_put_in_force(browse, service, shop, words, action):
+    await service.client.post("/v1/events", json=[shop.order(f"C-{n}") for n in range(3)])
     path, title = f"/console/action?id={action['action_id']}", {"en": "</textarea><b>", "zh": "改"}
     draft = {**action, "stages": ["lost"], "title": title}
     reader, admin = await browse("read"), await browse("admin")
